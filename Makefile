@@ -1,0 +1,33 @@
+# make run: the dashboard. make test: lint, types, tests. Both make .venv on the first call and are quick afterwards.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint browser clean
+
+run: $(VENV)/run.stamp
+	$(BIN)/streamlit run mirror_app/main.py
+
+test: lint browser
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+browser: $(VENV)/test.stamp
+	.ci/browser $(BIN)/playwright
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@

@@ -1,0 +1,1 @@
+"""Mirror: look inside PyTorch image models."""

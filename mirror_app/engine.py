@@ -1,0 +1,92 @@
+"""From a request to its picture: picks the visualisation, lends it a view of the model, counts what it cost."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import mirror_app.visualisations.core  # noqa: F401 - fills the registry
+from mirror_app import layers, registry
+from mirror_app.errors import MirrorError
+from mirror_app.images import Picture
+from mirror_app.models import Model
+from mirror_app.params import Value, checked
+from mirror_app.request import Request
+
+
+@dataclass(frozen=True)
+class Result:
+    """A frame of a request: the raw numbers (N, h, w) or (N, C, h, w), what there is to say, and the seconds it took.
+
+    `finished` is when, on the clock of `time.perf_counter`: what was finished before one asked came from a cache.
+    """
+
+    raw: np.ndarray
+    info: dict[str, Any]
+    seconds: float
+    finished: float
+
+
+def computed(request: Request) -> Request:
+    """Return the part of `request` that the raw numbers depend on: without the parameters of the look."""
+    entry = registry.get(request.visualisation)
+    return replace(request, params=tuple((name, value) for name, value in request.params if name in entry.computed))
+
+
+def frames(request: Request, model: Model, picture: Picture) -> Iterator[Result]:
+    """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
+    entry = registry.get(request.visualisation)
+    layer = layers.find(model.module, request.layer)
+    values = checked(entry.computed, dict(computed(request).params))
+    began = time.perf_counter()
+    with model.views.lease() as view:
+        visualisation = entry.kind(view)
+        inputs = visualisation.prepared(model.preprocessing.prepare(picture))
+        for frame in visualisation.attribute(inputs, layer, **values):
+            now = time.perf_counter()
+            yield Result(_finite(frame.raw, layer).cpu().numpy(), frame.info, now - began, now)
+
+
+def run(request: Request, model: Model, picture: Picture) -> Result:
+    """Return the last frame of `request`; raise MirrorError."""
+    for frame in frames(request, model, picture):
+        last = frame
+    return last
+
+
+def paint(request: Request, raw: np.ndarray, seen: np.ndarray) -> Tensor:
+    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3)."""
+    entry = registry.get(request.visualisation)
+    values: dict[str, Value] = checked(entry.params, dict(request.params))
+    picture = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
+    images: Tensor = entry.kind.look(torch.from_numpy(raw), picture, **{name: values[name] for name in entry.coloured})
+    return images
+
+
+def predict(model: Model, picture: Picture) -> np.ndarray:
+    """Return the probability of each class (C,) for `picture`: the softmax of the model's logits."""
+    with model.views.lease() as view, torch.no_grad():
+        logits = view.trace(model.preprocessing.prepare(picture))
+    if logits.ndim != 2:
+        raise MirrorError(f"The model '{model.name}' gives {tuple(logits.shape)}, where one logit a class is needed.")
+    return logits[0].softmax(0).cpu().numpy()
+
+
+def tree(model: Model) -> list[layers.Layer]:
+    """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
+    size = model.preprocessing.size
+    height, width = size if isinstance(size, tuple) else (size, size)
+    grey = torch.zeros(1, len(model.preprocessing.mean), height, width)
+    with model.views.lease() as view, torch.no_grad():
+        view.trace(grey)
+        return layers.tree(model.module, view.calls)
+
+
+def _finite(raw: Tensor, layer: str) -> Tensor:
+    if not raw.isfinite().all():
+        raise MirrorError(f"There are numbers that are not finite at the layer '{layer}': look for NaN in the weights.")
+    return raw.detach().contiguous()

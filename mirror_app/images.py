@@ -1,0 +1,193 @@
+"""From the file that a person gave to the pixels that a model sees, and back; no such file is trusted."""
+
+import hashlib
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.ExifTags import Base
+from torch import Tensor
+from torchvision.transforms import functional as F
+
+from mirror_app.errors import MirrorError
+
+MAX_PIXELS = 25_000_000
+MAX_BYTES = 10 * 2**20
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+
+# A filter of the whole process, set once: `warnings.catch_warnings` is not safe among threads.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+# What Pillow's readers raise on files that are broken, or made to break them.
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
+# A scan of a JPEG file costs a pass over all pixels, an Exif block a copy of those before it: a camera
+# writes about ten and one, and 10 MB of them would be work for an hour.
+_MOST_MARKERS = 100
+# Of a longer picture only the middle is resized: 60,000 x 1 would grow to 7.7 million x 128.
+_LONGEST = 20
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, what was done."""
+
+    name: str
+    pixels: np.ndarray
+    id: str
+    notes: tuple[str, ...] = ()
+
+
+def decode(data: bytes, name: str) -> Picture:
+    """Return the picture in a file: its first frame, upright, in sRGB, over white; raises MirrorError."""
+    name = _shown(name)
+    if not data:
+        raise _refusal(name, "is empty")
+    if len(data) > MAX_BYTES:
+        raise _refusal(name, "is too large a file")
+    if data.startswith(b"\xff\xd8") and max(map(data.count, (b"\xff\xda", b"Exif\0\0"))) > _MOST_MARKERS:
+        raise _refusal(name, "has too many parts")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise _refusal(name, f"has {image.width} x {image.height} pixels")
+        if image.format == "PNG":
+            image.verify()  # the checksums, which reading the pixels skips
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        pixels, notes = _read(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _refusal(name, "has too many pixels") from error
+    except UnidentifiedImageError as error:
+        raise _refusal(name, "is not a picture that can be read here") from error
+    except _BROKEN as error:
+        raise _refusal(name, "is damaged or cut short") from error
+    return _picture(name, pixels, None, notes)
+
+
+def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:  # noqa: A002
+    """Return the picture of an array, uint8 (H, W, 3) or (H, W); raises MirrorError for any other."""
+    name = _shown(name)
+    fits = pixels.ndim >= 2 and pixels.shape[2:] in ((), (3,)) and pixels.size
+    if pixels.dtype != np.uint8 or not fits:
+        raise MirrorError(
+            f"'{name}' is an array of {pixels.dtype} {pixels.shape}: uint8 (H, W, 3) or (H, W) is accepted."
+        )
+    return _picture(name, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2), id)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a model expects: the shorter side resized to `resize`, the centre cut out, then normalised.
+
+    `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel, 1
+    (grey), 3 (RGB) or 4 (RGB and an opaque alpha); raises MirrorError for any other number. Equal to the bit to
+    torchvision's classification presets, save that of a picture longer than 20 : 1 only the middle is resized.
+    """
+
+    size: int | tuple[int, int]
+    resize: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or len(self.mean) not in _MODES:
+            raise MirrorError(f"Mean {self.mean} and deviation {self.std} must each have 1, 3 or 4 values.")
+
+    def as_seen(self, picture: Picture) -> np.ndarray:
+        """Return the part that the model sees, uint8 (h, w, 3): what overlays lie on."""
+        return np.array(self._cut(picture))
+
+    def prepare(self, picture: Picture) -> Tensor:
+        """Return the input (1, C, h, w), float32, normalised."""
+        values = F.pil_to_tensor(self._cut(picture).convert(_MODES[len(self.mean)]))
+        values = F.convert_image_dtype(values, torch.float32)
+        inputs: Tensor = F.normalize(values, list(self.mean), list(self.std))
+        return inputs[None]
+
+    def undo(self, inputs: Tensor) -> Tensor:
+        """Return inputs (N, C, h, w) as they were before normalisation, clamped to [0, 1]."""
+        mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return (inputs * std + mean).clamp(0, 1)
+
+    def _cut(self, picture: Picture) -> Image.Image:
+        height, width = picture.pixels.shape[:2]
+        longest = _LONGEST * min(height, width)
+        image = F.center_crop(Image.fromarray(picture.pixels), [min(height, longest), min(width, longest)])
+        image = F.resize(image, [self.resize], F.InterpolationMode.BILINEAR, antialias=True)
+        cut: Image.Image = F.center_crop(image, [self.size] if isinstance(self.size, int) else list(self.size))
+        return cut
+
+
+def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, ...] = ()) -> Picture:
+    pixels = np.array(pixels, order="C")
+    pixels.flags.writeable = False
+    digest = hashlib.sha1(str(pixels.shape).encode(), usedforsecurity=False)
+    digest.update(pixels.data)
+    return Picture(name, pixels, slug or digest.hexdigest(), notes)
+
+
+def _shown(name: str) -> str:
+    """Return a name fit to be shown: no control or direction characters, at most 60 long."""
+    name = "".join(filter(str.isprintable, name)).strip() or "picture"
+    return name if len(name) <= 60 else f"{name[:40]}…{name[-19:]}"
+
+
+def _refusal(name: str, why: str) -> MirrorError:
+    formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+    limits = f"up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
+    return MirrorError(f"'{name}' {why}: accepted is {formats}, {limits}.")
+
+
+def _read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    notes = []
+    # A camera's JPEG with previews inside («MPO») is no animation; `n_frames` would walk through all frames.
+    if getattr(image, "is_animated", False) and image.format in FORMATS:
+        notes.append("animated: the first frame is shown")
+    image.load()
+    try:
+        turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
+    except _BROKEN:
+        turn = None
+        notes.append("its Exif data cannot be read: shown as stored")
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    alpha = image.convert("RGBA").getchannel("A") if transparent else None
+    image.info.pop("transparency", None)
+    colours = _eight_bits(image)
+    if profile := image.info.get("icc_profile"):
+        try:
+            colours = _to_srgb(colours, profile)
+        except _BROKEN:
+            notes.append("its colour profile cannot be used: colours are taken as sRGB")
+    colours = colours.convert("RGB")
+    if alpha is not None and alpha.getextrema() != (255, 255):
+        colours = Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
+        notes.append("transparent parts are shown over white")
+    return np.asarray(colours if turn is None else colours.transpose(turn)), tuple(notes)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return the colours alone, as L, RGB or CMYK."""
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion clips
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
+
+
+def _to_srgb(colours: Image.Image, profile: bytes) -> Image.Image:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    if colours.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+        colours = colours.convert("RGB")
+    return ImageCms.ImageCmsTransform(source, target, colours.mode, "RGB").apply(colours)

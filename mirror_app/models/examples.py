@@ -1,0 +1,21 @@
+"""The scenes that stand ready when the page opens."""
+
+from functools import cache
+
+from mirror_app.images import Picture, from_array
+from mirror_app.models import shapes
+
+# Seeds of held-out scenes and how many things they show, chosen for variety.
+_SCENES = ((1, 1), (2, 1), (3, 2), (4, 1), (5, 2), (6, 1), (7, 1), (8, 2))
+
+
+@cache
+def examples() -> tuple[Picture, ...]:
+    """Return the bundled pictures; the things in a scene give it its name."""
+    return tuple(_example(seed, things) for seed, things in _SCENES)
+
+
+def _example(seed: int, things: int) -> Picture:
+    scene = shapes.scene(seed, things)
+    name = " and ".join(shapes.CLASSES[thing.label] for thing in scene.things)
+    return from_array(scene.picture, name, name.replace(" ", "-"))

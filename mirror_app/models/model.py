@@ -1,0 +1,29 @@
+"""A model: the module, what it expects, and what its classes are called."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import nn
+
+from mirror_app.images import Preprocessing
+from mirror_app.probe import Pool
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names."""
+
+    name: str
+    module: nn.Module
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+
+    @cached_property
+    def views(self) -> Pool:
+        return Pool(self.module)
+
+    @cached_property
+    def bytes(self) -> int:
+        """The memory that its weights take."""
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        return sum(t.numel() * t.element_size() for t in tensors)

@@ -1,0 +1,179 @@
+"""A parameter is declared once, beside the argument it belongs to, and everything else follows from that.
+
+    def attribute(self, inputs, layer, *, strength: Annotated[float, Slider("How opaque.", 0, 1)] = 0.5): ...
+
+The declaration gives the argument's check, its widget on the page, its help, and its part of a link and of a cache key.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, get_type_hints
+
+from mirror_app.errors import MirrorError, nearest
+
+Value = bool | int | float | str | None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What all parameters share; `name` and `default` are filled in from the argument that is annotated."""
+
+    help: str
+    label: str = ""
+    when: tuple[str, Value] | None = None
+    name: str = ""
+    default: Value = None
+    wanted: ClassVar[str] = "a value"
+
+    def check(self, value: Value) -> Value:
+        """Return `value` as the computation wants it; raise MirrorError when it cannot be accepted."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Value:
+        """Read a value from the text of a link or of a command line; raise MirrorError when it cannot be accepted."""
+        return self.check(text)
+
+    def refuse(self, value: object, wanted: str = "", hint: str = "") -> MirrorError:
+        """Return the error that names this parameter, the value and what would be accepted."""
+        return MirrorError(f"{self.name} cannot be {_shown(value)}: {wanted or self.wanted} is needed.{hint}")
+
+
+@dataclass(frozen=True)
+class Number(Parameter):
+    """A number typed in; whole where the default is whole."""
+
+    min: float = -math.inf
+    max: float = math.inf
+    step: float = 1
+
+    @property
+    def whole(self) -> bool:
+        return isinstance(self.default, int) and isinstance(self.step, int)
+
+    def check(self, value: Value) -> Value:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.refuse(value, self._wanted())
+        if not self.min <= value <= self.max or (self.whole and value != int(value)):
+            raise self.refuse(value, self._wanted())
+        return int(value) if self.whole else float(value)
+
+    def parse(self, text: str) -> Value:
+        try:
+            return self.check(int(text) if self.whole else float(text))
+        except ValueError:
+            raise self.refuse(text, self._wanted()) from None
+
+    def _wanted(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        if math.isinf(self.min) and math.isinf(self.max):
+            return kind
+        return f"{kind} from {self.min:g} to {self.max:g}"
+
+
+@dataclass(frozen=True)
+class Slider(Number):
+    """A number chosen with a slider, from `min` to `max` in steps of `step`."""
+
+    min: float = 0
+    max: float = 1
+    step: float = 0.05
+
+
+@dataclass(frozen=True)
+class Text(Parameter):
+    """A short text typed in."""
+
+    longest: int = 200
+
+    def check(self, value: Value) -> Value:
+        if not isinstance(value, str) or len(value) > self.longest:
+            raise self.refuse(value, f"a text of at most {self.longest} characters")
+        return value
+
+
+@dataclass(frozen=True)
+class Dropdown(Parameter):
+    """One of a few named choices, from a list that opens."""
+
+    options: tuple[str, ...] = ()
+
+    def check(self, value: Value) -> Value:
+        if value not in self.options:
+            raise self.refuse(value, f"one of {', '.join(self.options)}", nearest(str(value), self.options))
+        return value
+
+
+@dataclass(frozen=True)
+class Radio(Dropdown):
+    """One of a few named choices, all of them in sight."""
+
+
+@dataclass(frozen=True)
+class Toggle(Parameter):
+    """On or off."""
+
+    wanted: ClassVar[str] = "on or off"
+
+    def check(self, value: Value) -> Value:
+        if not isinstance(value, bool):
+            raise self.refuse(value)
+        return value
+
+    def parse(self, text: str) -> Value:
+        if text not in ("on", "off"):
+            raise self.refuse(text)
+        return text == "on"
+
+
+@dataclass(frozen=True)
+class ClassPicker(Parameter):
+    """A class of the model by its number; None is the class that the model finds most likely."""
+
+    wanted: ClassVar[str] = "the number of a class, from 0"
+
+    def check(self, value: Value) -> Value:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self.refuse(value)
+        return value
+
+    def parse(self, text: str) -> Value:
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise self.refuse(text)
+        return int(text)
+
+
+def declared(function: Callable[..., object]) -> dict[str, Parameter]:
+    """Return the parameters that the annotations of `function` declare, by name, in the order of its arguments."""
+    arguments = inspect.signature(function).parameters
+    found = {}
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        for mark in getattr(hint, "__metadata__", ()):
+            if isinstance(mark, Parameter):
+                label = mark.label or name.replace("_", " ").capitalize()
+                found[name] = replace(mark, name=name, label=label, default=arguments[name].default)
+    return found
+
+
+def checked(parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Value]:
+    """Return every parameter's value, the given ones checked and the others at their default; raise MirrorError."""
+    for name in given:
+        if name not in parameters:
+            known = ", ".join(parameters) or "none"
+            raise MirrorError(f"There is no parameter '{name}': there are {known}.{nearest(name, parameters)}")
+    return {name: known.check(given.get(name, known.default)) for name, known in parameters.items()}
+
+
+def as_text(value: Value) -> str:
+    """Return the text of `value` in a link: `Parameter.parse` reads it back to the same value."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, int | float) else repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

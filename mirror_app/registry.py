@@ -1,0 +1,84 @@
+"""The visualisations that there are, each with the parameters that it declares."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mirror_app.errors import MirrorError, nearest
+from mirror_app.params import Parameter, Value, checked, declared
+
+Kind = TypeVar("Kind", bound=type)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A visualisation as it is offered: its key in a link, what it is called, and what can be turned.
+
+    `computed` are the parameters of the computation, `coloured` those of its look, which cost no computation.
+    """
+
+    key: str
+    name: str
+    kind: type[Any]
+    paper: str
+    computed: Mapping[str, Parameter]
+    coloured: Mapping[str, Parameter]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the visualisation's docstring."""
+        return re.split(r"(?<=\.)\s", inspect.getdoc(self.kind) or "")[0]
+
+    @property
+    def params(self) -> dict[str, Parameter]:
+        return {**self.computed, **self.coloured}
+
+    def canonical(self, given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+        """Return the checked parameters that differ from their defaults, by name: the form that a Request holds."""
+        full = checked(self.params, given)
+        return tuple(sorted((name, value) for name, value in full.items() if value != self.params[name].default))
+
+    def parse(self, name: str, text: str) -> Value:
+        """Read the parameter `name` from the text of a link; raise MirrorError."""
+        if name not in self.params:
+            raise MirrorError(f"{self.name} has no parameter '{name[:40]}'.{nearest(name, self.params)}")
+        return self.params[name].parse(text)
+
+
+_entries: dict[str, Entry] = {}
+
+
+def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
+    """Offer the decorated `Visualisation` under `name`; raise MirrorError where that name is taken, naming both.
+
+    `paper` is its reference, for a reader. The parameters are read off the annotations of its `attribute` and its look.
+    """
+
+    def register(kind: Kind) -> Kind:
+        key = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        if key in _entries:
+            old = _entries[key].kind
+            raise MirrorError(
+                f"The name '{name}' is taken twice: by {old.__module__}.{old.__qualname__} "
+                f"and by {kind.__module__}.{kind.__qualname__}."
+            )
+        _entries[key] = Entry(key, name, kind, paper, declared(kind.attribute), declared(kind.look))  # type: ignore[attr-defined]
+        return kind
+
+    return register
+
+
+def entries() -> list[Entry]:
+    """Return all visualisations in the order in which they were registered."""
+    return list(_entries.values())
+
+
+def get(key: str) -> Entry:
+    """Return the visualisation of that key or name; raise MirrorError with the nearest."""
+    for entry in _entries.values():
+        if key in (entry.key, entry.name):
+            return entry
+    names = ", ".join(_entries)
+    raise MirrorError(f"There is no visualisation '{key[:80]}': there are {names}.{nearest(key, _entries)}")

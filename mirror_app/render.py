@@ -1,0 +1,154 @@
+"""From raw numbers to colours, at the very end: colour maps, looks, contact sheets.
+
+A look is a function `(raw, picture, **params) -> images`: from the raw map of a visualisation and the picture
+(N, 3, H, W) in [0, 1] that the model saw, to images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters, as
+those of a visualisation do.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from mirror_app.params import Dropdown, Radio, Slider, Toggle
+
+Look = Callable[..., Tensor]
+
+# Colours at equal distances. viridis and inferno: S. van der Walt and N. Smith, CC0; blue-red: C. Brewer's RdBu.
+_ANCHORS = {
+    "viridis": "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
+    "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725",
+    "inferno": "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 "
+    "d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4",
+    "grey": "000000 ffffff",
+    "jet": "000080 0000ff 0080ff 00ffff 80ff80 ffff00 ff8000 ff0000 800000",
+    "blue-red": "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f",
+}
+COLOURS = ("viridis", "inferno", "grey", "jet")
+
+
+def tiles(
+    raw: Tensor,
+    picture: Tensor,
+    *,
+    scale: Annotated[
+        str,
+        Radio(
+            "Each map stretched to its own range shows faint maps too; one scale for all maps makes them comparable.",
+            "Brightness",
+            options=("each map", "all maps"),
+        ),
+    ] = "each map",
+    colours: Annotated[
+        str, Dropdown("viridis is even to the eye, and safe for the colour-blind.", options=COLOURS)
+    ] = "viridis",
+) -> Tensor:
+    """Every feature map (N, C, h, w) as a picture of its own: (N · C, 3, h, w)."""
+    maps = raw.flatten(0, 1)
+    shared = (0, 1, 2) if scale == "all maps" else (1, 2)
+    low, high = maps.amin(shared, keepdim=True), maps.amax(shared, keepdim=True)
+    return colourise(_share(maps - low, high - low), colours)
+
+
+def heat(
+    raw: Tensor,
+    picture: Tensor,
+    *,
+    show: Annotated[
+        str,
+        Radio(
+            "The evidence over the picture, as colours alone, or as the plain map.",
+            options=("over the picture", "heat map", "map"),
+        ),
+    ] = "over the picture",
+    strength: Annotated[
+        float, Slider("How much the colours cover the picture.", when=("show", "over the picture"))
+    ] = 0.6,
+    signed: Annotated[
+        bool,
+        Toggle("Red speaks for the class and blue against it; off, only what speaks for it is shown.", "Against, too"),
+    ] = False,
+    colours: Annotated[
+        str,
+        Dropdown("inferno is even to the eye, and safe for the colour-blind.", options=COLOURS, when=("signed", False)),
+    ] = "inferno",
+) -> Tensor:
+    """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W)."""
+    if show == "map" and raw.ndim == 4:
+        return signed_picture(raw)
+    total = raw if raw.ndim == 3 else raw.sum(1)
+    total = resize(total, (picture.shape[-2], picture.shape[-1]))
+    if signed:
+        coloured = colourise(signed_share(total) / 2 + 0.5, "grey" if show == "map" else "blue-red")
+    else:
+        positive = signed_share(total.clamp(min=0))
+        coloured = colourise(positive, "grey" if show == "map" else colours)
+    if show != "over the picture":
+        return coloured
+    return torch.lerp(picture.expand_as(coloured), coloured, strength)
+
+
+def signed_picture(raw: Tensor) -> Tensor:
+    """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item."""
+    return signed_share(raw) / 2 + 0.5
+
+
+def signed_share(raw: Tensor) -> Tensor:
+    """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
+    return _share(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
+
+
+def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return `maps` (N, h, w) enlarged or reduced to `size` (height, width), bilinear between pixel centres."""
+    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False, antialias=False)[:, 0]
+
+
+def colourise(values: Tensor, colours: str) -> Tensor:
+    """Return `values` (N, H, W) in [0, 1] in the colours of a colour map: (N, 3, H, W)."""
+    anchors = _anchors(colours).to(values)
+    place = values.clamp(0, 1) * (len(anchors) - 1)
+    below = place.floor().long().clamp(max=len(anchors) - 2)
+    return torch.lerp(anchors[below], anchors[below + 1], (place - below)[..., None]).movedim(-1, 1)
+
+
+def grid(images: Tensor, columns: int) -> Tensor:
+    """Return `images` (N, C, H, W) side by side, `columns` to a row, without gaps: (C, rows · H, columns · W)."""
+    count, channels, height, width = images.shape
+    rows = -(-count // columns)
+    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, rows * columns - count))
+    sheet = images.reshape(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
+    return sheet.reshape(channels, rows * height, columns * width)
+
+
+def shrink(images: Tensor, longest: int) -> Tensor:
+    """Return `images` (N, C, H, W) with no side longer than `longest`, averaged over areas; small ones as they are."""
+    height, width = images.shape[2:]
+    scale = min(1, longest / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return images if scale == 1 else F.interpolate(images, size, mode="area")
+
+
+def pixels(image: Tensor) -> np.ndarray:
+    """Return an image (3, H, W) in [0, 1] as bytes (H, W, 3)."""
+    return image.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Return bytes (H, W, 3) as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _anchors(colours: str) -> Tensor:
+    return torch.tensor([list(bytes.fromhex(code)) for code in _ANCHORS[colours].split()]) / 255
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    # Where the whole is nothing every part is nothing too: a constant map is dark, not a division by zero.
+    return part / torch.where(whole == 0, torch.ones_like(whole), whole)

@@ -1,0 +1,103 @@
+"""What one visitor has chosen, and how a link becomes a choice."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import streamlit as st
+
+from mirror_app import layers, registry
+from mirror_app.errors import MirrorError
+from mirror_app.images import Picture
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
+from mirror_app.request import Request
+from mirror_app.ui import cache
+
+FIRST = "grad-cam"  # the visualisation that a newcomer sees
+LONGEST = 100_000_000  # pixels that one visitor's own pictures may have together
+
+
+@dataclass
+class Session:
+    """One visitor's state: the pictures, the choice as a Request, and sentences that wait to be shown once.
+
+    What a widget holds (model, visualisation, parameters) lives in Streamlit's session state under the widget's key.
+    """
+
+    pictures: dict[str, Picture] = field(default_factory=lambda: {picture.id: picture for picture in examples()})
+    picture: str = field(default_factory=lambda: examples()[0].id)
+    layer: str | None = None
+    uploads: int = 0
+    problems: list[str] = field(default_factory=list)
+    request: Request | None = None
+
+    @property
+    def own(self) -> list[Picture]:
+        """The pictures that the visitor brought."""
+        bundled = {picture.id for picture in examples()}
+        return [picture for picture in self.pictures.values() if picture.id not in bundled]
+
+    def add(self, picture: Picture) -> None:
+        """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
+        pixels = sum(own.pixels.size // 3 for own in self.own) + picture.pixels.size // 3
+        if picture.id not in self.pictures and pixels > LONGEST:
+            raise MirrorError(f"There is no room for '{picture.name}': remove some of your pictures first.")
+        self.pictures.setdefault(picture.id, picture)
+        self.picture = picture.id
+
+    def remove(self, picture_id: str) -> None:
+        """Forget a picture of the visitor's and select the first."""
+        del self.pictures[picture_id]
+        self.picture = next(iter(self.pictures))
+
+
+def current() -> Session:
+    """Return the visitor's session; at its start, what the address asks for is chosen."""
+    if "mirror" not in st.session_state:
+        st.session_state.mirror = session = Session()
+        _follow(st.query_params.to_dict(), session)
+    found: Session = st.session_state.mirror
+    return found
+
+
+def param_key(entry: registry.Entry, name: str) -> str:
+    """Return the key of the widget for a parameter."""
+    return f"{entry.key}.{name}"
+
+
+def _follow(query: Mapping[str, str], session: Session) -> None:
+    """Choose what a link asks for; what it gets wrong stays at its default, and is said."""
+
+    def attempt(name: str, choose: Callable[[str], None]) -> None:
+        if name in query:
+            try:
+                choose(query[name])
+            except MirrorError as error:
+                session.problems.append(f"In the link: {error}")
+
+    def choose_model(text: str) -> None:
+        st.session_state.model = catalogue.check(text)
+
+    def choose_visualisation(text: str) -> None:
+        st.session_state.visualisation = registry.get(text).key
+
+    def choose_layer(text: str) -> None:
+        session.layer = layers.find(cache.model(st.session_state.get("model", catalogue.names()[0])).module, text)
+
+    def choose_picture(text: str) -> None:
+        if text not in session.pictures:
+            raise MirrorError(f"the picture '{text[:40]}' is not here, since uploaded pictures do not travel.")
+        session.picture = text
+
+    def choose_parameter(name: str, text: str) -> None:
+        st.session_state[param_key(entry, name)] = entry.parse(name, text)
+
+    attempt("model", choose_model)
+    attempt("visualisation", choose_visualisation)
+    attempt("layer", choose_layer)
+    attempt("input", choose_picture)
+    entry = registry.get(st.session_state.setdefault("visualisation", FIRST))
+    for name in query:
+        if name not in ("model", "visualisation", "layer", "input"):
+            attempt(name, partial(choose_parameter, name))

@@ -1,0 +1,147 @@
+"""The parts of a page: the picture or the sheet of maps, the prediction, the strip of inputs."""
+
+import numpy as np
+import streamlit as st
+
+from mirror_app import registry, render
+from mirror_app.engine import Result
+from mirror_app.errors import MirrorError
+from mirror_app.images import FORMATS, Picture, decode
+from mirror_app.models import Model
+from mirror_app.request import Request
+from mirror_app.ui import cache
+from mirror_app.ui.session import Session, current
+from mirror_app.ui.tiles import tiles
+
+PAGE = 64
+THUMBNAIL = 88
+
+
+def show_problems(session: Session) -> None:
+    """Show the sentences that wait, once."""
+    for problem in session.problems:
+        st.error(problem, icon=":material/error:")
+    session.problems.clear()
+
+
+def show_images(request: Request, picture: Picture, result: Result) -> None:
+    """Show what a request gives: one image large, many as a contact sheet in pages of 64."""
+    count = cache.sheet(request, picture, 0, PAGE).count
+    if count == 1:
+        st.image(cache.sheet(request, picture, 0, 1).png, width="stretch", alt="The visualisation")
+        return
+    _show_sheet(request, picture, result)
+
+
+@st.fragment
+def _show_sheet(request: Request, picture: Picture, result: Result) -> None:
+    count = cache.sheet(request, picture, 0, PAGE).count
+    pages = -(-count // PAGE)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        width = st.slider("Size of the maps", 32, 160, 72, 8, key="tile", persist_state="session", width=220)
+        page = st.pagination(pages, key=f"page.{request.layer}") if pages > 1 else 1
+    first = (page - 1) * PAGE
+    sheet = cache.sheet(request, picture, first, PAGE)
+    names = [str(number) for number in range(first, first + sheet.shown)]
+    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps")
+    if picked is not None:
+        _enlarge(request, picture, result, first + picked)
+
+
+@st.dialog("One map", width="medium")
+def _enlarge(request: Request, picture: Picture, result: Result, number: int) -> None:
+    """Show one map large, with its figures."""
+    one = cache.sheet(request, picture, number, 1)
+    st.markdown(f"**Map {number}** of `{request.layer or request.model}`")
+    st.image(one.png, width="stretch", alt=f"Map {number}")
+    values = result.raw.reshape(-1, *result.raw.shape[2:])[number]
+    figures = {
+        "Minimum": values.min(),
+        "Maximum": values.max(),
+        "Mean": values.mean(),
+        "Zeros": np.mean(values == 0),
+    }
+    for column, (name, figure) in zip(st.columns(4), figures.items(), strict=True):
+        column.metric(name, f"{figure:.0%}" if name == "Zeros" else f"{figure:.3g}")
+
+
+def show_honesty(request: Request, model: Model, result: Result, cached: bool) -> None:
+    """Say in one line what the picture is: of what, its range, and what it cost."""
+    entry = registry.get(request.visualisation)
+    parts = [f"**{entry.name}** at `{request.layer or request.model}`"]
+    if "target_class" in result.info:
+        parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
+    parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
+    parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
+    st.caption(" · ".join(parts))
+    if result.info.get("note"):
+        st.info(result.info["note"], icon=":material/info:")
+
+
+def show_input(model: Model, picture: Picture) -> None:
+    """Show the picture itself, or as the model sees it."""
+    view = st.segmented_control(
+        "Show the input",
+        ["As the model sees it", "Original"],
+        default="As the model sees it",
+        required=True,
+        key="input-view",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    original = view == "Original"
+    pixels = picture.pixels if original else cache.seen(model.name, picture.id, picture)
+    st.image(render.png(pixels), width="stretch", alt=picture.name)
+    height, width = pixels.shape[:2]
+    st.caption(f"{picture.name} · {width} × {height} pixels")
+    for note in picture.notes:
+        st.caption(note)
+
+
+def show_prediction(model: Model, picture: Picture) -> None:
+    """Show the five most likely classes as bars."""
+    probabilities = cache.prediction(model.name, picture)
+    st.markdown("**The model's answer**")
+    for number in probabilities.argsort()[::-1][:5]:
+        share = float(probabilities[number])
+        st.progress(share, f"{model.classes[number]} · {share:.1%}")
+
+
+def show_strip(session: Session) -> None:
+    """Show all inputs as a strip in which a click selects, and where more are added."""
+    pictures = list(session.pictures.values())
+    sheet = np.concatenate([cache.thumbnail(picture.id, THUMBNAIL, picture) for picture in pictures], axis=1)
+    picked = tiles(
+        render.png(sheet),
+        [picture.name for picture in pictures],
+        len(pictures),
+        THUMBNAIL,
+        key="strip",
+        label="Inputs",
+        selected=list(session.pictures).index(session.picture),
+        captions=False,
+        pixelated=False,
+    )
+    if picked is not None and pictures[picked].id != session.picture:
+        session.picture = pictures[picked].id
+        st.rerun()
+    st.file_uploader(
+        "Add pictures of your own",
+        [kind.lower() for kind in FORMATS] + ["jpg"],
+        accept_multiple_files=True,
+        key=f"uploads.{session.uploads}",
+        on_change=_take_uploads,
+        help="PNG, JPEG, WebP, BMP or GIF, up to 10 MB and 25 million pixels each. They are kept until you leave.",
+    )
+    if session.picture in {own.id for own in session.own}:
+        st.button("Remove this picture", icon=":material/delete:", on_click=session.remove, args=(session.picture,))
+
+
+def _take_uploads() -> None:
+    session = current()
+    for file in st.session_state[f"uploads.{session.uploads}"]:
+        try:
+            session.add(decode(file.getvalue(), file.name))
+        except MirrorError as error:
+            session.problems.append(str(error))
+    session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken

@@ -1,0 +1,86 @@
+"""A parameter's declaration becomes its widget."""
+
+from collections.abc import Mapping, Sequence
+from functools import singledispatch
+
+import streamlit as st
+
+from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
+from mirror_app.registry import Entry
+from mirror_app.ui.session import current, param_key
+
+
+def draw_all(entry: Entry, parameters: Mapping[str, Parameter], classes: Sequence[str]) -> dict[str, Value]:
+    """Draw the widgets of `parameters` and return their values; one whose condition is not met keeps what it had."""
+    values: dict[str, Value] = {}
+    for name, parameter in parameters.items():
+        key = param_key(entry, name)
+        values[name] = st.session_state.setdefault(key, parameter.default)
+        if parameter.when is None or values.get(parameter.when[0]) == parameter.when[1]:
+            values[name] = draw(parameter, key, classes)
+    return values
+
+
+@singledispatch
+def draw(parameter: Parameter, key: str, classes: Sequence[str]) -> Value:
+    """Draw the widget of `parameter` under `key`, where its value already is, and return the value."""
+    raise TypeError(f"There is no widget for a {type(parameter).__name__}.")
+
+
+@draw.register
+def _(parameter: Slider, key: str, classes: Sequence[str]) -> Value:
+    number = int if parameter.whole else float
+    low, high, step = number(parameter.min), number(parameter.max), number(parameter.step)
+    chosen: float = st.slider(
+        parameter.label, low, high, step=step, key=key, help=parameter.help, persist_state="session"
+    )
+    return chosen
+
+
+@draw.register
+def _(parameter: Number, key: str, classes: Sequence[str]) -> Value:
+    low, high = (None if abs(end) == float("inf") else end for end in (parameter.min, parameter.max))
+    chosen: float = st.number_input(
+        parameter.label, low, high, step=parameter.step, key=key, help=parameter.help, persist_state="session"
+    )
+    return chosen
+
+
+@draw.register
+def _(parameter: Text, key: str, classes: Sequence[str]) -> Value:
+    return st.text_input(
+        parameter.label, max_chars=parameter.longest, key=key, help=parameter.help, persist_state="session"
+    )
+
+
+@draw.register
+def _(parameter: Dropdown, key: str, classes: Sequence[str]) -> Value:
+    return st.selectbox(parameter.label, parameter.options, key=key, help=parameter.help, persist_state="session")
+
+
+@draw.register
+def _(parameter: Radio, key: str, classes: Sequence[str]) -> Value:
+    return st.radio(parameter.label, parameter.options, key=key, help=parameter.help, persist_state="session")
+
+
+@draw.register
+def _(parameter: Toggle, key: str, classes: Sequence[str]) -> Value:
+    return st.toggle(parameter.label, key=key, help=parameter.help, persist_state="session")
+
+
+@draw.register
+def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
+    if (st.session_state[key] or 0) >= len(classes):
+        current().problems.append(
+            f"{parameter.label} cannot be {st.session_state[key]}: the model has {len(classes)} classes, from 0 on."
+        )
+        st.session_state[key] = None
+    chosen: int | None = st.selectbox(
+        parameter.label,
+        [None, *range(len(classes))],
+        format_func=lambda number: "the most likely" if number is None else classes[number],
+        key=key,
+        help=parameter.help,
+        persist_state="session",
+    )
+    return chosen

@@ -1,0 +1,1 @@
+"""What a person can see: the mathematics in `core`."""

@@ -1,0 +1,87 @@
+"""What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mirror_app import render
+from mirror_app.errors import MirrorError
+from mirror_app.params import checked, declared
+from mirror_app.probe import View
+
+Info = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """One frame: the raw, signed numbers before any colour, and what there is to say about them.
+
+    `raw` is (N, h, w), or (N, C, h, w). A `note` in `info` is a sentence for the person who looks at the picture.
+    """
+
+    raw: Tensor
+    info: Info = field(default_factory=dict)
+
+
+class Visualisation(ABC):
+    """A way to look at a layer of `model`: `images, info = visualisation(inputs, layer, **params)`.
+
+    The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
+    """
+
+    look: ClassVar[render.Look]
+
+    def __init__(self, model: nn.Module | View, device: torch.device | str | None = None) -> None:
+        self.view = model if isinstance(model, View) else View(model, device)
+
+    @abstractmethod
+    def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
+        """Yield frames for `inputs` (N, C, H, W) at the layer of that dotted name; the last frame is the result."""
+
+    def __call__(self, inputs: Tensor, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
+        """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
+
+        `layer` is a submodule, its dotted name, or None for the last convolution. The picture that heat is laid over is
+        `inputs` stretched to [0, 1].
+        """
+        kind = type(self)
+        computed, coloured = declared(kind.attribute), declared(kind.look)
+        values = checked(computed | coloured, params)
+        inputs = self.prepared(inputs)
+        for frame in self.attribute(inputs, self.view.layer(layer), **{name: values[name] for name in computed}):
+            last = frame
+        picture = _as_picture(inputs).to(last.raw)
+        images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
+        return images, {**last.info, "raw": last.raw}
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""
+        if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
+            shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise MirrorError(f"The inputs are {shown}, where a float tensor (N, channels, height, width) is needed.")
+        return inputs.detach().to(self.view.device)
+
+
+def chosen_classes(output: Tensor, target_class: int | None) -> Tensor:
+    """Return the class of each item (N,): `target_class`, or where it is None the one with the highest logit.
+
+    Raises MirrorError where `output` is not (N, classes) or has no such class.
+    """
+    if output.ndim != 2:
+        raise MirrorError(f"The model gives {tuple(output.shape)}, where one logit a class, (N, classes), is needed.")
+    classes = output.shape[1]
+    if target_class is None:
+        return output.argmax(1)
+    if not 0 <= target_class < classes:
+        raise MirrorError(f"target_class cannot be {target_class}: the model has classes 0 to {classes - 1}.")
+    return torch.full((len(output),), target_class, device=output.device)
+
+
+def _as_picture(inputs: Tensor) -> Tensor:
+    low, high = inputs.amin((1, 2, 3), keepdim=True), inputs.amax((1, 2, 3), keepdim=True)
+    stretched = (inputs - low) / (high - low).clamp(min=torch.finfo(inputs.dtype).tiny)
+    return stretched if inputs.shape[1] == 3 else stretched.mean(1, keepdim=True).expand(-1, 3, -1, -1)

@@ -1,0 +1,90 @@
+"""Networks with random weights, for tests that need one of a kind."""
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def resnet18() -> nn.Module:
+    torch.manual_seed(0)
+    return torchvision.models.resnet18(num_classes=10).eval()
+
+
+def squeezenet() -> nn.Module:
+    torch.manual_seed(1)
+    return torchvision.models.squeezenet1_1(num_classes=10).eval()
+
+
+def densenet() -> nn.Module:
+    torch.manual_seed(2)
+    return torchvision.models.densenet121(num_classes=10).eval()
+
+
+class Linear(nn.Module):
+    """Average of the maps of a 1 x 1 convolution, weighted: every method has a closed form here."""
+
+    def __init__(self, channels: int = 3, maps: int = 4, classes: int = 2) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.maps = nn.Conv2d(channels, maps, 1, bias=False)
+        self.classifier = nn.Linear(maps, classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.maps(inputs).mean((2, 3)))
+        return scores
+
+
+class Tricky(nn.Module):
+    """What other tools stumble over: a ReLU used twice, functional and in-place ones, and a layer that never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.spare = nn.Conv2d(3, 3, 1)
+        self.late = nn.Conv2d(8, 8, 3, padding=1)
+        self.early = nn.Conv2d(3, 8, 3, padding=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.list = nn.ModuleList([nn.Conv2d(8, 8, 1)])
+        self.classifier = nn.Linear(8, 5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        maps = self.relu(self.early(inputs))
+        maps = self.late(maps)
+        maps += 0.1
+        maps = self.relu(maps)
+        maps = F.relu(self.list[0](maps), inplace=True)
+        scores: Tensor = self.classifier(maps.mean((2, 3)))
+        return scores
+
+
+class Functional(nn.Module):
+    """`Tricky` written with functions only, on the same weights."""
+
+    def __init__(self, tricky: Tricky) -> None:
+        super().__init__()
+        self.tricky = tricky
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        net = self.tricky
+        maps = F.relu(net.late(F.relu(net.early(inputs))) + 0.1)
+        scores: Tensor = net.classifier(F.relu(net.list[0](maps)).mean((2, 3)))
+        return scores
+
+
+def state(model: nn.Module) -> list[object]:
+    """Everything that must stay the same in a model that was looked at, down to the bytes of its weights."""
+    found: list[object] = []
+    for name, module in model.named_modules():
+        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+        found += [name, module.training, getattr(module, "inplace", None), *(tuple(kind) for kind in hooks)]
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        found += [name, id(tensor), tensor.requires_grad, tensor.grad is None, tensor._version]
+        found.append(tensor.detach().numpy().tobytes())
+    return found
+
+
+def bundled() -> nn.Module:
+    from mirror_app.models import catalogue
+
+    return catalogue.load("shapes").module

@@ -1,0 +1,211 @@
+"""Grad-CAM, guided gradients and activations: equal to captum and to closed forms, and they leave no trace."""
+
+from collections.abc import Callable, Iterator
+
+import captum.attr
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mirror_app import registry
+from mirror_app.errors import MirrorError
+from mirror_app.probe import View
+from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights, grid
+from mirror_app.visualisations.core.gradients import guided_gradient
+from tests.networks import Functional, Linear, Tricky, bundled, densenet, resnet18, squeezenet, state
+
+Build = Callable[[], nn.Module]
+PICTURES = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+BOUND = 1e-10
+
+
+def raw(visualisation: Visualisation, layer: str | None, inputs: Tensor = PICTURES, **params: object) -> Tensor:
+    found: Tensor = visualisation(inputs, layer, **params)[1]["raw"]
+    return found
+
+
+def difference(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference, as a share of the largest number of theirs."""
+    assert theirs.any()
+    assert ours.shape == theirs.shape
+    return float((ours - theirs).detach().abs().max() / theirs.detach().abs().max())
+
+
+@pytest.mark.parametrize(
+    ("build", "layer"),
+    [  # some of these are followed by an in-place ReLU, which writes into what the layer gave
+        (bundled, None),
+        (resnet18, "layer4"),
+        (resnet18, "layer1.0.bn1"),
+        (resnet18, "layer2.1.conv2"),
+        (squeezenet, "features.0"),
+        (squeezenet, "features.12"),
+        (squeezenet, "features.7.expand3x3"),
+    ],
+)
+def test_grad_cam_is_captums(build: Build, layer: str | None) -> None:
+    model = build().double()
+    theirs = captum.attr.LayerGradCam(model, model.get_submodule(View(model).layer(layer)))
+    for target in (0, 3):
+        expected = theirs.attribute(PICTURES, target=target)[:, 0]
+        assert difference(raw(GradCam(model), layer, target_class=target), expected) <= BOUND
+
+
+@pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
+def test_guided_gradients_are_captums(build: Build) -> None:
+    expected = captum.attr.GuidedBackprop(build().double()).attribute(PICTURES.clone().requires_grad_(), target=3)
+    assert difference(guided_gradient(View(build().double()), PICTURES, 3), expected) <= BOUND
+
+
+@pytest.mark.parametrize(("build", "layer"), [(bundled, None), (resnet18, "layer3"), (squeezenet, "features.12")])
+def test_guided_grad_cam_is_captums(build: Build, layer: str | None) -> None:
+    model = build().double()
+    expected = captum.attr.GuidedGradCam(model, model.get_submodule(View(model).layer(layer))).attribute(
+        PICTURES.clone().requires_grad_(), target=3, interpolate_mode="bilinear"
+    )
+    assert difference(raw(GradCam(build().double()), layer, guide=True, target_class=3), expected) <= BOUND
+
+
+def test_grad_cam_of_an_average_of_maps_is_the_classifiers_weight_times_the_maps() -> None:
+    model = Linear().double()
+    maps = model.maps(PICTURES)
+    expected = torch.einsum("k,nkhw->nhw", model.classifier.weight[1], maps) / (96 * 128)
+    assert difference(raw(GradCam(model), "maps", target_class=1), expected.detach()) <= BOUND
+
+
+def test_grad_cam_is_signed_before_the_look_and_not_after() -> None:
+    visualisation = GradCam(Linear().double())
+    assert raw(visualisation, None).min() < 0 < raw(visualisation, None).max()
+    plain = visualisation(PICTURES, None, show="map")[0]
+    assert ((plain == 0).all(1) == (raw(visualisation, None) <= 0)).all()
+
+
+@pytest.mark.parametrize("size", [(96, 160), (160, 96), (97, 311)])
+@pytest.mark.parametrize("place", [(0.15, 0.8), (0.7, 0.2)])
+def test_grad_cam_lies_where_the_evidence_was_planted(size: tuple[int, int], place: tuple[float, float]) -> None:
+    height, width = size
+    down, right = int(height * place[0]), int(width * place[1])
+    planted = torch.zeros(1, 3, height, width, dtype=torch.float64)
+    planted[..., down : down + 8, right : right + 8] = 1
+    model = nn.Sequential(nn.Conv2d(3, 1, 8, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
+    for parameter in model.parameters():
+        nn.init.ones_(parameter)
+    nn.init.zeros_(model[0].bias)  # type: ignore[arg-type]
+    images, _ = GradCam(model.double())(planted, "0", show="map", target_class=0)
+    peak = int(images[0, 0].argmax())
+    assert abs(peak // width - (down + 3.5)) <= 8  # at most one cell off
+    assert abs(peak % width - (right + 3.5)) <= 8
+
+
+@pytest.mark.parametrize("build", [bundled, resnet18, squeezenet, densenet, Tricky])
+def test_an_item_of_a_batch_is_the_item_alone(build: Build) -> None:
+    model = build().eval().double()
+    for guided in (False, True):
+        batch = raw(GradCam(model), None, guide=guided, target_class=2)
+        for number in range(2):
+            alone = raw(GradCam(model), None, PICTURES[number : number + 1], guide=guided, target_class=2)
+            assert torch.allclose(batch[number], alone[0], rtol=1e-9, atol=1e-12)
+
+
+def test_no_target_is_the_top_class_of_each_item() -> None:
+    model = Linear().double()
+    top = model(PICTURES).argmax(1).tolist()
+    chosen = GradCam(model)(PICTURES, None)[1]["target_class"]
+    assert chosen == top
+    for number, target in enumerate(top):
+        assert torch.equal(raw(GradCam(model), None)[number], raw(GradCam(model), None, target_class=target)[number])
+
+
+def test_functional_and_in_place_relus_give_what_modules_give() -> None:
+    tricky = Tricky().double()
+    other = Functional(tricky)
+    for guided in (False, True):
+        ours = raw(GradCam(tricky), "late", guide=guided, target_class=1)
+        assert difference(ours, raw(GradCam(other), "tricky.late", guide=guided, target_class=1)) <= BOUND
+
+
+def test_activations_are_what_the_layer_gives_in_one_picture_a_map() -> None:
+    model = resnet18().double()
+    images, info = Weights(model)(PICTURES, model.layer1)
+    expected = model.layer1(model.maxpool(model.relu(model.bn1(model.conv1(PICTURES)))))
+    assert torch.equal(info["raw"], expected)
+    assert images.shape == (2 * 64, 3, 24, 32)
+    assert grid(images[:64], 8).shape == (3, 8 * 24, 8 * 32)
+    assert Weights(model)(PICTURES, "fc")[0].shape == (2 * 10, 3, 1, 1)
+
+
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+@pytest.mark.parametrize("build", [resnet18, squeezenet, densenet, Tricky])
+def test_the_model_is_untouched_after_success_and_after_an_exception(entry: registry.Entry, build: Build) -> None:
+    model = build().train()
+    before = state(model)
+    visualisation = entry.kind(model)
+    images, info = visualisation(PICTURES.float(), None)
+    assert state(model) == before
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert images.shape[1] == 3
+    assert info["raw"].isfinite().all()
+    last = visualisation.view.layer(None)
+    visualisation.view.modules[last].register_forward_hook(fail)
+    with pytest.raises(ZeroDivisionError):
+        visualisation(PICTURES.float(), None)
+    assert state(model) == before
+    assert [len(m._forward_hooks) for m in visualisation.view.modules.values() if m._forward_hooks] == [1]  # ours: fail
+
+
+def fail(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_the_same_request_gives_the_same_bits(entry: registry.Entry) -> None:
+    first, second = (entry.kind(resnet18())(PICTURES.float(), None)[1]["raw"] for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda model: GradCam(model)(PICTURES, "fc"), "'fc' gives 10: try 'layer4.1.conv2'"),
+        (lambda model: GradCam(model)(PICTURES, "avgpool"), "gives 512 × 1 × 1"),
+        (lambda model: GradCam(model)(PICTURES, "layer5"), "no layer 'layer5'. Did you mean 'layer"),
+        (lambda model: GradCam(model)(PICTURES, nn.ReLU()), "no layer of the model"),
+        (lambda model: GradCam(model)(PICTURES, None, target_class=10), "target_class cannot be 10: .* 0 to 9"),
+        (lambda model: GradCam(model)(PICTURES, None, target_class=-1), "target_class cannot be -1"),
+        (lambda model: GradCam(model)(PICTURES, None, target_class="dog"), "target_class cannot be 'dog'"),
+        (lambda model: GradCam(model)(PICTURES, None, guided=True), "no parameter 'guided': .* Did you mean 'guide'"),
+        (lambda model: GradCam(model)(PICTURES, None, strength=2), "strength cannot be 2: a number from 0 to 1"),
+        (lambda model: GradCam(model)(PICTURES[0], None), r"inputs are \(3, 96, 128\)"),
+        (lambda model: GradCam(model)("cat.jpg", None), "inputs are str"),
+        (lambda model: GradCam(model.layer1)(torch.randn(1, 64, 8, 8).double(), None), "one logit a class"),
+        (lambda _: GradCam(nn.Linear(3, 3))(PICTURES, None), "no convolution"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_sentence_that_names_it(call: Callable[[nn.Module], object], words: str) -> None:
+    model = resnet18().double()
+    before = state(model)
+    with pytest.raises(MirrorError, match=words) as caught:
+        call(model)
+    assert "\n" not in str(caught.value)
+    assert state(model) == before
+
+
+def test_a_map_without_evidence_comes_with_a_word() -> None:
+    model = Linear()
+    nn.init.zeros_(model.classifier.weight)
+    assert "gradient is zero" in GradCam(model)(PICTURES.float(), None)[1]["note"]
+    nn.init.constant_(model.classifier.weight, -1)
+    nn.init.ones_(model.maps.weight)
+    images, info = GradCam(model)(PICTURES.float().abs(), None, show="heat map")
+    assert "Nothing in this layer speaks for" in info["note"]
+    assert images.isfinite().all()
+
+
+def test_the_last_frame_is_the_result() -> None:
+    class Counting(Weights):
+        def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
+            for step in range(3):
+                yield Attribution(inputs * step, {"step": step})
+
+    assert Counting(Linear())(PICTURES, None)[1]["step"] == 2

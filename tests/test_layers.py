@@ -1,0 +1,57 @@
+"""The tree shows what runs, in the order in which it runs."""
+
+import pytest
+import torch
+import torchvision
+
+from mirror_app import layers
+from mirror_app.errors import MirrorError
+from mirror_app.probe import View
+from tests.networks import Tricky, resnet18
+
+
+def tree_of(model: torch.nn.Module) -> list[layers.Layer]:
+    view = View(model)
+    with torch.no_grad():
+        view.trace(torch.zeros(1, 3, 64, 64))
+    return layers.tree(model, view.calls)
+
+
+def test_layers_stand_in_the_order_in_which_they_run_not_in_which_they_were_written() -> None:
+    names = [layer.name for layer in tree_of(Tricky())]
+    assert names == ["", "early", "relu", "late", "list", "list.0", "classifier", "spare"]
+
+
+def test_a_layer_knows_its_type_shape_weights_and_calls() -> None:
+    found = {layer.name: layer for layer in tree_of(Tricky())}
+    assert found["late"].call == layers.Call(order=3, times=1, shape=(8, 64, 64))
+    assert found["relu"].call == layers.Call(order=2, times=2, shape=(8, 64, 64))
+    assert found["late"].weights == 8 * 8 * 9 + 8
+    assert found["spare"].call is None
+    assert found["list"].call is None
+    assert found["list.0"].call is not None
+    assert (found["list.0"].parent, found["list.0"].label, found["list.0"].type) == ("list", "0", "Conv2d")
+    assert found[""].weights == sum(p.numel() for p in Tricky().parameters())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "googlenet", "mobilenet_v2"])
+def test_every_module_stands_in_the_tree_once_after_its_parent(name: str) -> None:
+    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    model = torchvision.models.get_model(name, weights=None, **options)
+    listed = tree_of(model.eval())
+    assert sorted(layer.name for layer in listed) == sorted(dict(model.named_modules()))
+    seen: set[str] = set()
+    for layer in listed:
+        assert layer.parent is None or layer.parent in seen
+        seen.add(layer.name)
+    reached = [layer for layer in listed if layer.call]
+    assert [layer.call.order for layer in reached if layer.call] == list(range(len(reached)))
+
+
+def test_a_layer_is_found_by_name_by_module_or_as_the_last_convolution() -> None:
+    model = resnet18()
+    assert layers.find(model, "layer1.0") == "layer1.0"
+    assert layers.find(model, model.layer1[0]) == "layer1.0"  # type: ignore[index]
+    assert layers.find(model, None) == "layer4.1.conv2"
+    with pytest.raises(MirrorError, match=r"no layer 'layer1\.0\.conv9'. Did you mean 'layer1\.0\.conv"):
+        layers.find(model, "layer1.0.conv9")

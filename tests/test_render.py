@@ -1,0 +1,109 @@
+"""Colours come last, and say what the numbers say."""
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from mirror_app import render
+
+
+@pytest.mark.parametrize("name", ["viridis", "inferno", "grey"])
+def test_colour_maps_are_matplotlibs(name: str) -> None:
+    values = torch.linspace(0, 1, 256)
+    ours = render.colourise(values[None, None], name)[0, :, 0].T.numpy()
+    theirs = matplotlib.colormaps["gray" if name == "grey" else name](values.numpy())[:, :3]
+    assert np.abs(ours - theirs).max() < 0.015  # seventeen anchors for 256 colours
+
+
+def test_jet_is_three_trapezoids() -> None:
+    values = torch.linspace(0, 1, 256)
+    ours = render.colourise(values[None, None], "jet")[0, :, 0]
+    theirs = torch.stack([(1.5 - (4 * values - peak).abs()).clamp(0, 1) for peak in (3, 2, 1)])
+    assert (ours - theirs).abs().max() < 0.005
+
+
+@pytest.mark.parametrize("name", ["viridis", "inferno", "grey"])
+def test_default_colours_grow_lighter_all_the_way(name: str) -> None:
+    colours = render.colourise(torch.linspace(0, 1, 256)[None, None], name)[0, :, 0]
+    luminance = torch.tensor([0.2126, 0.7152, 0.0722]) @ colours
+    assert (luminance.diff() > 0).all()
+
+
+def test_the_two_sides_of_the_signed_scale_are_equally_far_from_white() -> None:
+    ends = render.colourise(torch.tensor([[[0.0, 0.5, 1.0]]]), "blue-red")[0, :, 0].T
+    assert ends[1].min() > 0.95
+    assert ends[0, 2] > ends[0, 0]
+    assert ends[2, 0] > ends[2, 2]
+
+
+def test_each_map_has_its_own_range_or_all_share_one() -> None:
+    maps = torch.tensor([0.0, 1.0, 10.0, 12.0, 5.0, 5.0]).reshape(1, 3, 1, 2)
+    own = render.tiles(maps, maps, scale="each map", colours="grey")[:, 0, 0]
+    shared = render.tiles(maps, maps, scale="all maps", colours="grey")[:, 0, 0]
+    assert torch.equal(own, torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, 0.0]]))
+    assert torch.allclose(shared, maps[0, :, 0] / 12)
+
+
+def test_heat_is_positive_evidence_in_shares_of_its_peak() -> None:
+    raw = torch.tensor([[[-2.0, 0.0], [1.0, 4.0]]])
+    picture = torch.zeros(1, 3, 2, 2)
+    assert torch.equal(render.heat(raw, picture, show="map")[0, 0], torch.tensor([[0, 0], [0.25, 1]]))
+    signed = render.heat(raw, picture, show="map", signed=True)[0, 0]
+    assert torch.allclose(signed, torch.tensor([[0.25, 0.5], [0.625, 1]]))
+
+
+def test_an_overlay_is_a_mixture_of_picture_and_colours() -> None:
+    raw, picture = torch.rand(1, 8, 12), torch.rand(1, 3, 8, 12)
+    assert torch.allclose(render.heat(raw, picture, strength=0.0), picture)
+    assert torch.allclose(render.heat(raw, picture, strength=1.0), render.heat(raw, picture, show="heat map"))
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, -3.0])
+def test_constant_maps_are_finite(value: float) -> None:
+    raw, picture = torch.full((1, 4, 6), value), torch.rand(1, 3, 8, 12)
+    for show in ("over the picture", "heat map", "map"):
+        for signed in (False, True):
+            assert render.heat(raw, picture, show=show, signed=signed).isfinite().all()
+    assert (render.tiles(raw[None], picture, colours="grey") == 0).all()
+
+
+def test_colour_attributions_show_grey_where_they_are_zero() -> None:
+    raw = torch.zeros(1, 3, 2, 2)
+    raw[0, 0, 0, 0], raw[0, 2, 1, 1] = 2, -2
+    image = render.heat(raw, torch.zeros(1, 3, 2, 2), show="map")[0]
+    assert torch.allclose(image[:, 0, 0], torch.tensor([1.0, 0.5, 0.5]))
+    assert torch.allclose(image[:, 1, 1], torch.tensor([0.5, 0.5, 0.0]))
+
+
+def test_a_map_is_enlarged_between_pixel_centres_with_rows_as_rows() -> None:
+    ramp = torch.arange(4.0).reshape(1, 1, 4).expand(1, 2, 4)
+    large = render.resize(ramp, (6, 16))
+    assert large.shape == (1, 6, 16)
+    centres = ((torch.arange(16) + 0.5) / 4 - 0.5).clamp(0, 3)
+    assert torch.allclose(large[0], centres.expand(6, 16))
+
+
+def test_a_sheet_has_its_tiles_in_reading_order() -> None:
+    tiles = torch.arange(5.0)[:, None, None, None].expand(5, 3, 2, 4)
+    sheet = render.grid(tiles, 3)
+    assert sheet.shape == (3, 4, 12)
+    assert torch.equal(sheet[0, ::2, ::4], torch.tensor([[0.0, 1, 2], [3, 4, 0]]))
+
+
+def test_large_tiles_are_averaged_and_small_ones_left() -> None:
+    images = torch.rand(2, 3, 40, 80)
+    assert torch.allclose(render.shrink(images, 40), F.avg_pool2d(images, 2))
+    assert render.shrink(images, 80) is images
+
+
+def test_a_png_has_the_very_pixels() -> None:
+    image = torch.rand(3, 5, 7)
+    pixels = render.pixels(image)
+    with Image.open(io.BytesIO(render.png(pixels))) as file:
+        assert np.array_equal(np.asarray(file), pixels)
+    assert np.abs(pixels / 255 - image.permute(1, 2, 0).numpy()).max() <= 0.5 / 255 + 1e-6
