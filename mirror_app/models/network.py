@@ -1,0 +1,38 @@
+"""The bundled network: plain, small, and such that what it learned can be looked at."""
+
+from torch import Tensor, nn
+
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.25, 0.25, 0.25)
+
+
+class ShapesNet(nn.Module):
+    """Convolution, batch norm, ReLU, pooling, a global average and one linear layer: 0.75 M weights.
+
+    Takes (N, 3, 128, 128), normalised with MEAN and STD, and returns one logit a class. The first filters are 7 x 7, to
+    be looked at; the last maps are 16 x 16, to point exactly.
+    """
+
+    def __init__(self, classes: int = 32) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            _stage(3, 32, 7, stride=2),
+            _stage(32, 64, 3),
+            nn.MaxPool2d(2),
+            _stage(64, 96, 3),
+            _stage(96, 128, 3),
+            nn.MaxPool2d(2),
+            _stage(128, 192, 3),
+            _stage(192, 192, 3),
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(192, classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.pool(self.features(inputs)).flatten(1))
+        return scores
+
+
+def _stage(channels: int, maps: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(channels, maps, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(maps), nn.ReLU())
