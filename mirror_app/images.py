@@ -23,7 +23,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 # What Pillow's readers raise on files that are broken, or made to break them.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 # A scan of a JPEG file costs a pass over all pixels, an Exif block a copy of those before it: a camera
 # writes about ten and one, and 10 MB of them would be work for an hour.
 _MOST_MARKERS = 100
@@ -43,7 +43,7 @@ _TURNS = {
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, what was done."""
+    """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks."""
 
     name: str
     pixels: np.ndarray
@@ -92,9 +92,9 @@ def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:
 class Preprocessing:
     """What a model expects: the shorter side resized to `resize`, the centre cut out, then normalised.
 
-    `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel, 1
-    (grey), 3 (RGB) or 4 (RGB and an opaque alpha); raises MirrorError for any other number. Equal to the bit to
-    torchvision's classification presets, save that of a picture longer than 20 : 1 only the middle is resized.
+    `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel,
+    1 (grey), 3 (RGB) or 4 (RGB and an opaque alpha); raises MirrorError for any other number. Equal to the
+    bit to torchvision's classification presets, save that of pictures beyond 20 : 1 the middle is resized.
     """
 
     size: int | tuple[int, int]
@@ -126,8 +126,9 @@ class Preprocessing:
         height, width = picture.pixels.shape[:2]
         longest = _LONGEST * min(height, width)
         image = F.center_crop(Image.fromarray(picture.pixels), [min(height, longest), min(width, longest)])
-        image = F.resize(image, [self.resize], F.InterpolationMode.BILINEAR, antialias=True)
-        cut: Image.Image = F.center_crop(image, [self.size] if isinstance(self.size, int) else list(self.size))
+        image = F.resize(image, [self.resize], F.InterpolationMode.BILINEAR)
+        size = (self.size, self.size) if isinstance(self.size, int) else self.size
+        cut: Image.Image = F.center_crop(image, list(size))
         return cut
 
 
@@ -162,10 +163,8 @@ def _read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     except _BROKEN:
         turn = None
         notes.append("its Exif data cannot be read: shown as stored")
-    transparent = "A" in image.getbands() or "transparency" in image.info
-    alpha = image.convert("RGBA").getchannel("A") if transparent else None
-    image.info.pop("transparency", None)
-    colours = _eight_bits(image)
+    alpha = _alpha(image)
+    colours = _colours(image)
     if profile := image.info.get("icc_profile"):
         try:
             colours = _to_srgb(colours, profile)
@@ -178,10 +177,18 @@ def _read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.asarray(colours if turn is None else colours.transpose(turn)), tuple(notes)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return the colours alone, as L, RGB or CMYK."""
-    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion clips
+def _alpha(image: Image.Image) -> Image.Image | None:
+    if image.mode == "I;16":  # Pillow compares its clipped values with the transparent one
+        return Image.fromarray(np.asarray(image) != image.info.get("transparency")).convert("L")
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    return image.convert("RGBA").getchannel("A") if transparent else None
+
+
+def _colours(image: Image.Image) -> Image.Image:
+    """Return the colours without the alpha, in 8 bits, as L, RGB or CMYK."""
+    if image.mode == "I;16":  # Pillow clips: all but the darkest would be white
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    image.info.pop("transparency", None)
     return image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
 
 

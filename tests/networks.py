@@ -8,17 +8,20 @@ from torch.nn import functional as F
 
 def resnet18() -> nn.Module:
     torch.manual_seed(0)
-    return torchvision.models.resnet18(num_classes=10).eval()
+    model: nn.Module = torchvision.models.resnet18(num_classes=10)
+    return model.eval()
 
 
 def squeezenet() -> nn.Module:
     torch.manual_seed(1)
-    return torchvision.models.squeezenet1_1(num_classes=10).eval()
+    model: nn.Module = torchvision.models.squeezenet1_1(num_classes=10)
+    return model.eval()
 
 
 def densenet() -> nn.Module:
     torch.manual_seed(2)
-    return torchvision.models.densenet121(num_classes=10).eval()
+    model: nn.Module = torchvision.models.densenet121(num_classes=10)
+    return model.eval()
 
 
 class Linear(nn.Module):

@@ -51,7 +51,7 @@ def test_every_module_stands_in_the_tree_once_after_its_parent(name: str) -> Non
 def test_a_layer_is_found_by_name_by_module_or_as_the_last_convolution() -> None:
     model = resnet18()
     assert layers.find(model, "layer1.0") == "layer1.0"
-    assert layers.find(model, model.layer1[0]) == "layer1.0"  # type: ignore[index]
+    assert layers.find(model, model.get_submodule("layer1.0")) == "layer1.0"
     assert layers.find(model, None) == "layer4.1.conv2"
     with pytest.raises(MirrorError, match=r"no layer 'layer1\.0\.conv9'. Did you mean 'layer1\.0\.conv"):
         layers.find(model, "layer1.0.conv9")

@@ -30,7 +30,7 @@ class Session:
     layer: str | None = None
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
-    request: Request | None = None
+    request: Request = field(init=False)
 
     @property
     def own(self) -> list[Picture]:

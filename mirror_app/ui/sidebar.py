@@ -39,7 +39,7 @@ def _layer(model_name: str, chosen: str | None) -> str:
     listed = cache.tree(model_name)
     if chosen not in {layer.name for layer in listed}:
         chosen = layers.last_convolution(cache.model(model_name).module)
-    return layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers")
+    return layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
 
 
 def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:

@@ -38,7 +38,7 @@ def _show_sheet(request: Request, picture: Picture, result: Result) -> None:
     count = cache.sheet(request, picture, 0, PAGE).count
     pages = -(-count // PAGE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        width = st.slider("Size of the maps", 32, 160, 72, 8, key="tile", persist_state="session", width=220)
+        width = st.slider("Size of the maps", 32, 160, 72, 8, key="tile", persist_state="session", width=170)
         page = st.pagination(pages, key=f"page.{request.layer}") if pages > 1 else 1
     first = (page - 1) * PAGE
     sheet = cache.sheet(request, picture, first, PAGE)

@@ -77,8 +77,10 @@ def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
         st.session_state[key] = None
     chosen: int | None = st.selectbox(
         parameter.label,
-        [None, *range(len(classes))],
-        format_func=lambda number: "the most likely" if number is None else classes[number],
+        range(len(classes)),
+        index=None,
+        format_func=lambda number: classes[number],
+        placeholder="The most likely one",
         key=key,
         help=parameter.help,
         persist_state="session",

@@ -1,0 +1,64 @@
+"""Fixtures for the tests in a real browser."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests import browser as real
+
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the one that MIRROR_CHROMIUM names, else the system's, else Playwright's own."""
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    path = os.environ.get("MIRROR_CHROMIUM") or next(filter(None, found), None)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """`with serve(script, *arguments, cwd=, env=) as url`: Streamlit runs the script at that address."""
+    return real.serve
+
+
+@pytest.fixture(scope="session")
+def components_url() -> Iterator[str]:
+    """The address of the page with the layer tree and the tiles."""
+    with real.serve(real.ROOT / "tests" / "components_page.py") as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: Browser, components_url: str) -> Iterator[Callable[..., Page]]:
+    """Open the page with the components; at the end of the test no error may be in the browser's console.
+
+    Its options are those of Playwright's `Browser.new_page`, and `script`, which runs before the page's own.
+    """
+    errors: list[str] = []
+    pages: list[Page] = []
+
+    def _visit(*, script: str = "", **options: object) -> Page:
+        page = browser.new_page(**{"viewport": {"width": 1000, "height": 900}} | options)  # type: ignore[arg-type]
+        pages.append(page)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.add_init_script(script)
+        page.goto(components_url)
+        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("group", name="Inputs")).to_be_visible(timeout=30_000)
+        real.settle(page)
+        return page
+
+    yield _visit
+    for page in pages:
+        page.context.close()
+    assert errors == []

@@ -1,0 +1,102 @@
+"""The house as it is drawn: who stands higher may import what stands lower, never back, and there is no circle."""
+
+import ast
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# From the ground up; rooms of one line are neighbours that may not know each other.
+FLOORS = [
+    ["mirror_app.errors"],
+    ["mirror_app.params"],
+    ["mirror_app.request", "mirror_app.images"],
+    ["mirror_app.render", "mirror_app.layers"],
+    ["mirror_app.probe"],
+    ["mirror_app.models"],
+    ["mirror_app.registry"],
+    ["mirror_app.visualisations.core"],
+    ["mirror_app.engine"],
+    ["mirror_app.ui"],
+    ["pages", "mirror_app.main"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = {name_of(file): file for folder in ("mirror_app", "pages") for file in (ROOT / folder).rglob("*.py")}
+PACKAGES = {"mirror_app", "mirror_app.visualisations"}  # they hold rooms and are none
+
+
+def room_of(module: str) -> str:
+    return max((room for room in FLOOR if module == room or module.startswith(f"{room}.")), key=len, default="")
+
+
+def imports_of(module: str) -> set[str]:
+    """The modules of the house that a module imports, wherever in its file."""
+    found = set()
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{module} imports relatively"
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in FILES else node.module for name in full}
+    return {name for name in found if name in FILES}
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_every_module_has_its_room_and_imports_only_downwards(module: str) -> None:
+    if module in PACKAGES:
+        assert not imports_of(module)
+        return
+    room = room_of(module)
+    assert room, f"{module} is in no room"
+    for other in imports_of(module):
+        below = room_of(other)
+        assert below == room or FLOOR[below] < FLOOR[room], f"{module} imports {other}, which does not stand below it"
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " → ".join((*path, module))
+        if module not in done:
+            for other in imports_of(module):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in FILES:
+        visit(module, ())
+
+
+def test_streamlit_is_known_upstairs_only_and_hooks_in_the_probe_only() -> None:
+    for module, file in FILES.items():
+        text = file.read_text(encoding="utf-8")
+        if room_of(module) not in ("mirror_app.ui", "pages", "mirror_app.main"):
+            assert "streamlit" not in text.lower(), module
+        if module != "mirror_app.probe":
+            assert "_hook(" not in text, module
+            assert "prehook(" not in text, module
+        assert ".backward(" not in text, module
+
+
+def test_no_module_beside_main_has_the_name_of_one_that_is_installed() -> None:
+    mine = {path.stem for path in (ROOT / "mirror_app").iterdir() if path.suffix == ".py" or path.is_dir()}
+    others = set(sys.stdlib_module_names) | (set(packages_distributions()) - {"mirror_app"})
+    assert not (mine - {"__init__", "__pycache__"}) & others
+
+
+def test_files_and_functions_fit_the_eye() -> None:
+    for module, file in FILES.items():
+        text = file.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 300, module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno:
+                assert node.end_lineno - node.lineno <= 60, f"{module}.{node.name}"

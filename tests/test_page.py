@@ -1,0 +1,215 @@
+"""The page as a script: what it shows, what it keeps, and what it says to bad input."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from mirror_app import engine, registry
+from mirror_app.images import Picture
+from mirror_app.models import Model
+from mirror_app.models.examples import examples
+from mirror_app.request import Request
+from mirror_app.ui import cache
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches() -> Iterator[None]:
+    st.cache_data.clear()
+    yield
+    st.cache_data.clear()
+
+
+def page(**query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+    for name, value in query.items():
+        test.query_params[name] = value
+    return test.run()
+
+
+def png(colour: tuple[int, int, int] = (200, 30, 30)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def lives(test: AppTest) -> bool:
+    """The page stands: no traceback, and a picture's line of honesty at its foot."""
+    return not test.exception and any("raw values" in caption.value for caption in test.caption)
+
+
+def upload(test: AppTest, name: str, content: bytes) -> AppTest:
+    return test.file_uploader[0].upload(name, content, "image/png").run()
+
+
+def said(test: AppTest) -> list[str]:
+    return [box.value for box in (*test.error, *test.warning, *test.info)]
+
+
+def test_the_first_picture_needs_no_click() -> None:
+    test = page()
+    assert lives(test)
+    assert said(test) == []
+    assert test.subheader[0].value == "Grad-CAM"
+    assert test.session_state.mirror.request == Request("shapes", examples()[0].id, "features.7.0", "grad-cam")
+
+
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_every_visualisation_is_offered_with_a_widget_for_each_of_its_parameters(entry: registry.Entry) -> None:
+    test = page()
+    test.selectbox(key="visualisation").select(entry.key).run()
+    assert lives(test)
+    assert test.subheader[0].value == entry.name
+    kinds = ("slider", "number_input", "text_input", "selectbox", "radio", "toggle")
+    drawn = {widget.key for kind in kinds for widget in getattr(test, kind)}
+    for name, parameter in entry.params.items():
+        met = parameter.when is None or entry.params[parameter.when[0]].default == parameter.when[1]
+        assert (f"{entry.key}.{name}" in drawn) == met, name
+
+
+def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Request] = []
+    run = engine.run
+
+    def counted(request: Request, model: Model, picture: Picture) -> engine.Result:
+        calls.append(request)
+        return run(request, model, picture)
+
+    monkeypatch.setattr(engine, "run", counted)
+    test = page()
+    assert any("computed in" in caption.value for caption in test.caption)
+    test.slider(key="grad-cam.strength").set_value(0.3).run()
+    assert len(calls) == 1  # a look costs no computation
+    assert any("from the cache" in caption.value for caption in test.caption)
+    test.toggle(key="grad-cam.guide").set_value(True).run()
+    assert len(calls) == 2
+    test.toggle(key="grad-cam.guide").set_value(False).run()
+    assert len(calls) == 2
+
+
+def test_the_class_that_is_picked_is_the_one_that_is_shown() -> None:
+    test = page()
+    test.selectbox(key="grad-cam.target_class").select(9).run()
+    classes = cache.model("shapes").classes
+    assert any(f"for *{classes[9]}*" in caption.value for caption in test.caption)
+    assert dict(test.session_state.mirror.request.params) == {"target_class": 9}
+
+
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_a_link_opens_the_same_request(entry: registry.Entry) -> None:
+    changed = {}
+    for name, parameter in entry.params.items():
+        match parameter.default:
+            case bool(value):
+                changed[name] = not value
+            case None:
+                changed[name] = 5
+            case float():
+                changed[name] = 0.25
+            case str(value):
+                changed[name] = next(option for option in parameter.options if option != value)  # type: ignore[attr-defined]
+    request = Request("shapes", examples()[3].id, "features.4", entry.key, entry.canonical(changed))
+    test = page(**request.to_query())
+    assert lives(test)
+    assert said(test) == []
+    assert test.session_state.mirror.request == request
+    assert test.query_params == request.to_query()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"model": "../../etc/passwd"}, "no model '../../etc/passwd'"),
+        ({"model": "shaeps"}, "Did you mean 'shapes'"),
+        ({"layer": "features.99"}, "no layer 'features.99'"),
+        ({"layer": "<script>alert(1)</script>"}, "no layer '<script>"),
+        ({"visualisation": "grad-kam"}, "Did you mean 'grad-cam'"),
+        ({"input": "0123456789abcdef"}, "uploaded pictures do not travel"),
+        ({"strength": "1e999"}, "strength cannot be inf"),
+        ({"strength": "loud"}, "strength cannot be 'loud'"),
+        ({"target_class": "-1"}, "target_class cannot be '-1'"),
+        ({"target_class": "32"}, "32: the model has 32 classes"),
+        ({"guide": "x" * 10_000}, "guide cannot be 'xxx"),
+        ({"no\x00thing\ufffd": "1"}, "no parameter"),
+    ],
+)
+def test_a_bad_link_is_one_sentence_and_the_page_lives_on(query: dict[str, str], words: str) -> None:
+    test = page(**query)
+    assert lives(test)
+    (sentence,) = said(test)
+    assert words in sentence
+    assert len(sentence) < 300
+    assert said(test.run()) == []  # said once
+
+
+def test_uploads_are_taken_selected_and_removed() -> None:
+    test = page()
+    upload(test, "red.png", png())
+    assert lives(test)
+    session = test.session_state.mirror
+    assert [own.name for own in session.own] == ["red.png"]
+    assert session.picture == session.own[0].id == session.request.input
+    upload(test, "red too.png", png())
+    assert len(session.own) == 1  # the same pixels
+    test.button[0].click().run()
+    assert test.session_state.mirror.own == []
+    assert lives(test)
+
+
+def test_a_bad_file_is_one_sentence_that_names_it_and_nothing_is_lost() -> None:
+    test = page()
+    test.slider(key="grad-cam.strength").set_value(0.3).run()
+    upload(test, "notes.png", b"<html>not a picture</html>")
+    (sentence,) = said(test)
+    assert "notes.png" in sentence
+    assert "PNG" in sentence
+    assert lives(test)
+    assert dict(test.session_state.mirror.request.params) == {"strength": 0.3}
+
+
+def test_a_layer_without_a_map_is_refused_in_a_sentence_that_names_another() -> None:
+    test = page(layer="classifier")
+    (sentence,) = said(test)
+    assert (
+        sentence
+        == "Grad-CAM needs a layer with a spatial map, and 'classifier' gives 32: try 'features.7.0', the last convolution."
+    )
+    assert not test.exception
+
+
+def test_what_a_hidden_widget_held_is_there_when_it_comes_back() -> None:
+    test = page()
+    test.slider(key="grad-cam.strength").set_value(0.3).run()
+    test.selectbox(key="visualisation").select("activations").run()
+    test.selectbox(key="visualisation").select("grad-cam").run()
+    assert test.slider(key="grad-cam.strength").value == 0.3
+
+
+def test_the_model_that_all_visitors_share_stays_as_it_was() -> None:
+    module = cache.model("shapes").module
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    for query in ({"guide": "on"}, {"visualisation": "activations"}, {"layer": "classifier"}):
+        page(**query)
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    assert not any(m._forward_hooks or m._backward_hooks for m in module.modules())
+
+
+def test_the_picture_on_the_page_is_the_one_from_python() -> None:
+    request = Request("shapes", examples()[0].id, "features.7.0", "grad-cam", (("strength", 0.5),))
+    sheet = cache.sheet(request, examples()[0], 0, 64)
+    with Image.open(io.BytesIO(sheet.png)) as file:
+        shown = np.asarray(file)
+    model = cache.model("shapes")
+    images, _ = registry.get("grad-cam").kind(model.module)(
+        model.preprocessing.prepare(examples()[0]), "features.7.0", show="heat map"
+    )
+    assert shown.shape == (128, 128, 3)
+    seen = torch.from_numpy(examples()[0].pixels.copy()).permute(2, 0, 1) / 255
+    mixed = torch.lerp(seen, images[0], 0.5).mul(255).round().permute(1, 2, 0).numpy()
+    assert np.abs(shown - mixed).max() <= 1
