@@ -1,6 +1,6 @@
 """The layers of a model: their tree, in the order in which they run, and how to find one by its dotted name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -88,6 +88,18 @@ def last_convolution(model: nn.Module) -> str:
     if not found:
         raise MirrorError("The model has no convolution to start from: name a layer.")
     return found[-1]
+
+
+def whole(listed: Sequence[Layer], name: str) -> str:
+    """Return the outermost layer around `name` that gives maps of the same shape: normalised, activated."""
+    found = {layer.name: layer for layer in listed}
+    while (parent := found[name].parent) and _shape(found[parent]) == _shape(found[name]):
+        name = parent
+    return name
+
+
+def _shape(layer: Layer) -> Shape | None:
+    return layer.call.shape if layer.call else None
 
 
 def _first_runs(modules: Mapping[str, nn.Module], calls: Mapping[str, Call]) -> dict[str, tuple[int, int]]:

@@ -1,6 +1,6 @@
 """A parameter is declared once, beside the argument it belongs to, and everything else follows from that.
 
-    def attribute(self, inputs, layer, *, strength: Annotated[float, Slider("How opaque.", 0, 1)] = 0.5): ...
+    def attribute(self, inputs, layer, *, strength: Annotated[float, Slider("How opaque.", max=1)] = 0.5): ...
 
 The declaration gives the argument's check, its widget on the page, its help, and its part of a link and of a cache key.
 """

@@ -26,7 +26,7 @@ with shown:
         views.show_images(request, picture, result)
         views.show_honesty(request, model, result, cached=result.finished < asked)
     except MirrorError as error:
-        st.warning(str(error), icon=":material/info:")
+        st.warning(views.literal(str(error)), icon=":material/info:")
 with beside:
     views.show_input(model, picture)
     views.show_prediction(model, picture)

@@ -97,15 +97,15 @@ def test_the_filter_shows_matches_with_what_stands_above_them(visit: Visit) -> N
     expect(box).to_have_value("rcelu2")
     expect(page.get_by_text("no layer matches «rcelu2»")).to_be_visible()
     expect(page.get_by_role("treeitem")).to_have_count(0)
-    box.fill("BLOCK2.denselayer7.RELU")
+    box.fill("BLOCK3.denselayer40.RELU")
     labels = [row.get_attribute("aria-label") or "" for row in page.get_by_role("treeitem").all()]
     assert [label.split(",")[0] for label in labels] == [
-        "densenet", "features", "denseblock2", "denselayer7", "relu1", "relu2",
+        "densenet", "features", "denseblock3", "denselayer40", "relu1", "relu2",
     ]  # fmt: skip
     page.keyboard.press("ArrowDown")
     expect(layer(page, "relu1")).to_be_focused()
     page.keyboard.press("Enter")
-    assert said(page, "Layer") == "features.denseblock2.denselayer7.relu1"
+    assert said(page, "Layer") == "features.denseblock3.denselayer40.relu1"
     page.keyboard.press("Escape")
     expect(box).to_have_value("")
     assert in_view(layer(page, "relu1"))  # its place in the whole tree

@@ -53,5 +53,7 @@ def test_a_layer_is_found_by_name_by_module_or_as_the_last_convolution() -> None
     assert layers.find(model, "layer1.0") == "layer1.0"
     assert layers.find(model, model.get_submodule("layer1.0")) == "layer1.0"
     assert layers.find(model, None) == "layer4.1.conv2"
+    assert layers.whole(tree_of(model), "layer4.1.conv2") == "layer4"
+    assert layers.whole(tree_of(Tricky()), "late") == "late"
     with pytest.raises(MirrorError, match=r"no layer 'layer1\.0\.conv9'. Did you mean 'layer1\.0\.conv"):
         layers.find(model, "layer1.0.conv9")

@@ -15,17 +15,17 @@ def one_thing(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
     return labels[:, 0], _logits(net, pictures).argmax(1) == labels[:, 0]
 
 
-def two_things(net: nn.Module, seeds: range) -> Tensor:
-    """Return whether the two classes of each two-thing scene are the two most likely (N,)."""
+def two_things(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
+    """Return of each two-thing scene whether the top class is one of the two, and whether both are on top (N,)."""
     pictures, labels = data.drawn(seeds, things=2)
     found = _logits(net, pictures).topk(2).indices
-    return (found.sort().values == labels.sort().values).all(1)
+    return (labels == found[:, :1]).any(1), (found.sort().values == labels.sort().values).all(1)
 
 
 def written(net: nn.Module, command: str, minutes: float) -> str:
     """Return the card as Markdown; every figure is measured here and now."""
     labels, right = one_thing(net, ONE)
-    both = two_things(net, TWO)
+    either, both = two_things(net, TWO)
     rows = [f"| {name} | {right[labels == label].float().mean():.2%} |" for label, name in enumerate(shapes.CLASSES)]
     weights = sum(parameter.numel() for parameter in net.parameters())
     return "\n".join(
@@ -36,12 +36,13 @@ def written(net: nn.Module, command: str, minutes: float) -> str:
             f"`mirror_app/models/shapes.py` draws, one of {len(shapes.CLASSES)} classes: 8 shapes in 4 textures.",
             "",
             f"- **Input:** 3 x {shapes.SIZE} x {shapes.SIZE}, RGB in [0, 1], less {MEAN[0]}, by {STD[0]}.",
-            f"- **Data:** scenes drawn by seed, for training seeds {shapes.TRAINING.start:,} and up; nothing else.",
+            f"- **Data:** scenes drawn by seed, for training seeds {shapes.TRAINING.start:,} and up, a quarter of them "
+            "with two things; nothing else.",
             f"- **Made by:** `{command}` in {minutes:.0f} minutes on two cores.",
             f"- **Right:** {right.float().mean():.2%} of {len(ONE):,} one-thing scenes (seeds {ONE.start:,} to "
             f"{ONE.stop - 1:,}, never trained on).",
-            f"- **Two things:** both classes on top in {both.float().mean():.2%} of {len(TWO):,} two-thing scenes "
-            f"(seeds {TWO.start:,} to {TWO.stop - 1:,}), which it was never trained on.",
+            f"- **Two things:** the top class is one of the two in {either.float().mean():.2%} of {len(TWO):,} scenes "
+            f"with two (seeds {TWO.start:,} to {TWO.stop - 1:,}), both are the top two in {both.float().mean():.2%}.",
             "- **Not for:** anything but looking inside it. It knows no photograph.",
             "",
             "| class | right |",

@@ -7,26 +7,28 @@ STD = (0.25, 0.25, 0.25)
 
 
 class ShapesNet(nn.Module):
-    """Convolution, batch norm, ReLU, pooling, a global average and one linear layer: 0.75 M weights.
+    """Convolution, batch norm, ReLU, pooling, a global average and one linear layer: 0.83 M weights.
 
     Takes (N, 3, 128, 128), normalised with MEAN and STD, and returns one logit a class. The first filters are 7 x 7, to
-    be looked at; the last maps are 16 x 16, to point exactly.
+    be looked at; the last maps are 16 x 16, to point exactly, and each of their places sees 97 pixels, a whole thing.
     """
 
     def __init__(self, classes: int = 32) -> None:
         super().__init__()
         self.features = nn.Sequential(
             _stage(3, 32, 7, stride=2),
-            _stage(32, 64, 3),
+            _stage(32, 48, 3),
             nn.MaxPool2d(2),
-            _stage(64, 96, 3),
-            _stage(96, 128, 3),
+            _stage(48, 96, 3),
+            _stage(96, 96, 3),
             nn.MaxPool2d(2),
-            _stage(128, 192, 3),
-            _stage(192, 192, 3),
+            _stage(96, 144, 3),
+            _stage(144, 144, 3),
+            _stage(144, 144, 3),
+            _stage(144, 144, 3),
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(192, classes)
+        self.classifier = nn.Linear(144, classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
         scores: Tensor = self.classifier(self.pool(self.features(inputs)).flatten(1))

@@ -66,7 +66,7 @@ def _places(rng: Generator, things: int) -> list[tuple[float, float, float]]:
     across = rng.random() < 0.5
     places = []
     for side in rng.permutation([0.25, 0.75]):
-        radius = rng.uniform(0.17, 0.215)
+        radius = rng.uniform(0.18, 0.22)
         along = side + rng.uniform(-1, 1) * (0.25 - radius * 1.12)
         free = rng.uniform(radius * 1.05, 1 - radius * 1.05)
         places.append((along, free, radius) if across else (free, along, radius))
@@ -160,11 +160,12 @@ def _heart(x: Plane, y: Plane) -> Plane:
 
 def _cross(x: Plane, y: Plane) -> Plane:
     across, down = np.abs(x), np.abs(y)
-    return np.minimum(np.maximum(across - 0.33, down - 0.92), np.maximum(across - 0.92, down - 0.33))
+    return np.minimum(np.maximum(across - 0.36, down - 0.92), np.maximum(across - 0.92, down - 0.36))
 
 
-def _moon(x: Plane, y: Plane) -> Plane:
-    return np.maximum(np.hypot(x, y) - 0.95, 0.62 - np.hypot(x - 0.5, y))
+def _drop(x: Plane, y: Plane) -> Plane:
+    tangent = 0.866 * np.abs(x) - 0.5 * (y + 1)  # the sides of the tip, which touch the disc where it begins
+    return np.where(y < 0.02, np.maximum(tangent, y - 0.02), np.hypot(x, y - 0.35) - 0.675)
 
 
 def _striped(x: Plane, y: Plane, scale: float, grain: float) -> Plane:
@@ -194,9 +195,11 @@ def _bands(x: Plane, period: float, grain: float) -> Plane:
 
 SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
     "disc": _disc, "ring": _ring, "square": _square, "triangle": _triangle,
-    "star": _star, "heart": _heart, "cross": _cross, "moon": _moon,
+    "star": _star, "heart": _heart, "cross": _cross, "drop": _drop,
 }  # fmt: skip
-FILLED = {_ring: lambda x, y: np.hypot(x, y) - 0.96}
+FILLED: dict[Callable[[Plane, Plane], Plane], Callable[[Plane, Plane], Plane]] = {
+    _ring: lambda x, y: np.hypot(x, y) - 0.96
+}
 TEXTURES: dict[str, Callable[[Plane, Plane, float, float], Plane]] = {
     "striped": _striped, "checked": _checked, "dotted": _dotted, "zigzag": _zigzag,
 }  # fmt: skip

@@ -25,7 +25,7 @@ RADIUS = 4.0  # of the worst change: its L2 norm, in inputs of standard deviatio
 def train(seed: int, scenes: int, plain_epochs: float, worst_epochs: float, rate: float = 4e-3) -> ShapesNet:
     """Return the network of that seed, trained on as many scenes drawn for it, for so many epochs of each kind."""
     torch.manual_seed(seed)
-    pictures, labels = data.drawn(shapes.TRAINING[seed * scenes : (seed + 1) * scenes])
+    pictures, targets = _drawn(shapes.TRAINING[seed * scenes : (seed + 1) * scenes])
     net = ShapesNet(len(shapes.CLASSES)).to(memory_format=torch.channels_last)
     plain, worst = (int(epochs * scenes / BATCH) for epochs in (plain_epochs, worst_epochs))
     optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
@@ -33,10 +33,10 @@ def train(seed: int, scenes: int, plain_epochs: float, worst_epochs: float, rate
     began = time.perf_counter()
     for step in range(plain + worst):
         chosen = torch.randint(scenes, (BATCH,))
-        inputs, targets = data.normalised(pictures[chosen]), labels[chosen, 0]
+        inputs, target = data.normalised(pictures[chosen]), targets[chosen]
         if step >= plain:
-            inputs = inputs + worst_change(net, inputs, targets)
-        loss = _loss(net.train(), inputs, targets)
+            inputs = inputs + worst_change(net, inputs, target)
+        loss = _loss(net.train(), inputs, target)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -53,6 +53,13 @@ def worst_change(net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     return F.normalize(gradient.flatten(1), dim=1).reshape_as(inputs) * RADIUS
 
 
+def _drawn(seeds: range) -> tuple[Tensor, Tensor]:
+    """Return scenes, three in four with one thing and the others with two, and the share of each class in them."""
+    parts = [data.drawn(seeds[: len(seeds) * 3 // 4], 1), data.drawn(seeds[len(seeds) * 3 // 4 :], 2)]
+    shares = [F.one_hot(labels, len(shapes.CLASSES)).float().mean(1) for _, labels in parts]
+    return torch.cat([pictures for pictures, _ in parts]), torch.cat(shares)
+
+
 def _loss(net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         logits = net(inputs)
@@ -63,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mirror_app.models.train", description=__doc__)
     number = partial(parser.add_argument, type=float)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--scenes", type=int, default=30_000, help="how many are drawn to train on")
+    parser.add_argument("--scenes", type=int, default=32_000, help="how many are drawn to train on")
     number("--plain", default=4.0, help="epochs on scenes as they are")
     number("--worst", default=1.5, help="epochs on scenes with the worst small change")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "weights" / "shapes.safetensors")

@@ -15,7 +15,7 @@ def draw() -> None:
     session = current()
     with st.sidebar:
         model_name = st.selectbox("Model", catalogue.names(), key="model", persist_state="session")
-        layer = _layer(model_name, session.layer)
+        session.layer = _layer(model_name, session.layer)
         entry = registry.get(
             st.selectbox(
                 "Visualisation",
@@ -29,8 +29,7 @@ def draw() -> None:
         values = widgets.draw_all(entry, entry.computed, classes)
         with st.expander("Colours"):
             values |= widgets.draw_all(entry, entry.coloured, classes)
-    session.layer = layer
-    session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
+    session.request = Request(model_name, session.picture, session.layer, entry.key, entry.canonical(values))
     if st.query_params.to_dict() != session.request.to_query():
         st.query_params.from_dict(session.request.to_query())
 
@@ -38,7 +37,7 @@ def draw() -> None:
 def _layer(model_name: str, chosen: str | None) -> str:
     listed = cache.tree(model_name)
     if chosen not in {layer.name for layer in listed}:
-        chosen = layers.last_convolution(cache.model(model_name).module)
+        chosen = layers.whole(listed, layers.last_convolution(cache.model(model_name).module))
     return layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
 
 

@@ -1,7 +1,11 @@
 """The parts of a page: the picture or the sheet of maps, the prediction, the strip of inputs."""
 
+import io
+import re
+
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from mirror_app import registry, render
 from mirror_app.engine import Result
@@ -17,10 +21,15 @@ PAGE = 64
 THUMBNAIL = 88
 
 
+def literal(text: str) -> str:
+    """Return `text` such that Markdown shows it as it is: file names and links are not ours."""
+    return re.sub(r"([^\w\s]|_)", r"\\\1", text)
+
+
 def show_problems(session: Session) -> None:
     """Show the sentences that wait, once."""
     for problem in session.problems:
-        st.error(problem, icon=":material/error:")
+        st.error(literal(problem), icon=":material/error:")
     session.problems.clear()
 
 
@@ -51,9 +60,15 @@ def _show_sheet(request: Request, picture: Picture, result: Result) -> None:
 @st.dialog("One map", width="medium")
 def _enlarge(request: Request, picture: Picture, result: Result, number: int) -> None:
     """Show one map large, with its figures."""
-    one = cache.sheet(request, picture, number, 1)
-    st.markdown(f"**Map {number}** of `{request.layer or request.model}`")
-    st.image(one.png, width="stretch", alt=f"Map {number}")
+    one = Image.open(io.BytesIO(cache.sheet(request, picture, number, 1).png))
+    cell = max(1, 512 // max(one.size))
+    st.markdown(f"**Map {number}** of `{request.layer or request.model}`: {one.height} × {one.width}")
+    st.image(
+        one.resize((one.width * cell, one.height * cell), Image.Resampling.NEAREST),
+        width="stretch",
+        output_format="PNG",
+        alt="The map",
+    )
     values = result.raw.reshape(-1, *result.raw.shape[2:])[number]
     figures = {
         "Minimum": values.min(),
@@ -75,7 +90,7 @@ def show_honesty(request: Request, model: Model, result: Result, cached: bool) -
     parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
     st.caption(" · ".join(parts))
     if result.info.get("note"):
-        st.info(result.info["note"], icon=":material/info:")
+        st.info(literal(result.info["note"]), icon=":material/info:")
 
 
 def show_input(model: Model, picture: Picture) -> None:
@@ -93,9 +108,9 @@ def show_input(model: Model, picture: Picture) -> None:
     pixels = picture.pixels if original else cache.seen(model.name, picture.id, picture)
     st.image(render.png(pixels), width="stretch", alt=picture.name)
     height, width = pixels.shape[:2]
-    st.caption(f"{picture.name} · {width} × {height} pixels")
+    st.caption(f"{literal(picture.name)} · {width} × {height} pixels")
     for note in picture.notes:
-        st.caption(note)
+        st.caption(literal(note))
 
 
 def show_prediction(model: Model, picture: Picture) -> None:
@@ -111,7 +126,7 @@ def show_strip(session: Session) -> None:
     """Show all inputs as a strip in which a click selects, and where more are added."""
     pictures = list(session.pictures.values())
     sheet = np.concatenate([cache.thumbnail(picture.id, THUMBNAIL, picture) for picture in pictures], axis=1)
-    picked = tiles(
+    tiles(
         render.png(sheet),
         [picture.name for picture in pictures],
         len(pictures),
@@ -121,10 +136,8 @@ def show_strip(session: Session) -> None:
         selected=list(session.pictures).index(session.picture),
         captions=False,
         pixelated=False,
+        on_pick=_take_input,
     )
-    if picked is not None and pictures[picked].id != session.picture:
-        session.picture = pictures[picked].id
-        st.rerun()
     st.file_uploader(
         "Add pictures of your own",
         [kind.lower() for kind in FORMATS] + ["jpg"],
@@ -135,6 +148,11 @@ def show_strip(session: Session) -> None:
     )
     if session.picture in {own.id for own in session.own}:
         st.button("Remove this picture", icon=":material/delete:", on_click=session.remove, args=(session.picture,))
+
+
+def _take_input() -> None:
+    session = current()
+    session.picture = list(session.pictures)[st.session_state.strip.picked]
 
 
 def _take_uploads() -> None:

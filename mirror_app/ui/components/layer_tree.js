@@ -201,9 +201,9 @@ class LayerTree {
     const row = this.rows.get(name);
     if (!row?.isConnected) return; // never scrollIntoView, which would scroll the page too
     const { list } = this;
-    if (row.offsetTop < list.scrollTop) list.scrollTop = row.offsetTop;
-    const below = row.offsetTop + row.offsetHeight - list.clientHeight;
-    if (below > list.scrollTop) list.scrollTop = below;
+    const above = row.offsetTop - 2 * row.offsetHeight; // with two rows of what stands around it
+    const below = row.offsetTop + 3 * row.offsetHeight - list.clientHeight;
+    list.scrollTop = Math.max(Math.min(list.scrollTop, above), below);
   }
 
   goTo(row) {

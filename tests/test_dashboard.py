@@ -1,0 +1,196 @@
+"""The dashboard as a person meets it, in a real Chromium."""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import ROOT
+
+SCREENSHOTS = ROOT / "tests" / "screenshots"
+READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+# What stands beside or below something else on the page may not lie on it, nor leave the window.
+MISPLACED = """() => {
+    const faults = [];
+    const name = (element) => (element.className + ' ' + element.textContent).slice(0, 80);
+    if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
+    const blocks = '[data-testid="stVerticalBlock"], [data-testid="stHorizontalBlock"]';
+    for (const block of document.querySelectorAll(blocks)) {
+        const children = [...block.children].filter((child) => child.getClientRects().length && child.offsetHeight > 1);
+        const boxes = children.map((child) => child.getBoundingClientRect());
+        boxes.forEach((box, i) => {
+            if (getComputedStyle(children[i]).position === 'absolute') return;
+            const outside = box.right > innerWidth + 1 || box.left < -1;
+            const sidebar = children[i].closest('[data-testid="stSidebar"]');
+            if (outside && !sidebar) faults.push('outside: ' + name(children[i]));
+            boxes.slice(i + 1).forEach((other, j) => {
+                const across = Math.min(box.right, other.right) - Math.max(box.left, other.left);
+                const down = Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top);
+                if (across > 1 && down > 1) faults.push(name(children[i]) + ' lies on ' + name(children[i + 1 + j]));
+            });
+        });
+    }
+    return faults;
+}"""
+
+
+@pytest.fixture(scope="module")
+def url(serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    with serve(ROOT / "mirror_app" / "main.py") as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """Open the dashboard; at the end of the test no error may be in the browser's console."""
+    errors: list[str] = []
+    contexts = []
+
+    def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{url}/{query}")
+        settled(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def settled(page: Page) -> None:
+    """Wait until the page shows a result and nothing runs."""
+    expect(page.get_by_text("raw values")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(300)
+    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+
+
+def shown(page: Page, text: str) -> Locator:
+    """The line of honesty below the picture, once it says `text`."""
+    line = page.get_by_test_id("stCaptionContainer").filter(has_text="raw values")
+    expect(line).to_contain_text(text, timeout=30_000)
+    return line
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose from a dropdown as a person does: click, type, Enter."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(option)
+    page.get_by_role("option", name=option).first.click()
+
+
+def photograph() -> bytes:
+    """A JPEG as a camera gives it: not square, turned by its EXIF orientation."""
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels).resize((900, 600), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def test_a_first_visit_from_picture_to_enlarged_map(visit: Callable[..., Page], tmp_path: Path) -> None:
+    page = visit()
+    expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
+
+    photo = tmp_path / "holiday.jpg"
+    photo.write_bytes(photograph())
+    page.locator("input[type=file]").set_input_files(photo)
+    page.get_by_role("radio", name="Original").click()
+    expect(page.get_by_text("holiday.jpg · 600 × 900 pixels")).to_be_visible(timeout=30_000)
+
+    tree = page.get_by_role("tree")
+    tree.get_by_role("treeitem", name="features").get_by_text("4", exact=True).first.click()
+    shown(page, "features.4")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    shown(page, "features.4.0")
+
+    choose(page, "Class", "dotted heart")
+    shown(page, "for dotted heart")
+    page.get_by_text("Guided", exact=True).click()
+    shown(page, "computed in")
+
+    choose(page, "Visualisation", "Activations")
+    expect(page.get_by_role("heading", name="Activations")).to_be_visible()
+    page.get_by_text("Colours", exact=True).first.click()
+    page.get_by_text("all maps", exact=True).click()
+    shown(page, "from the cache")
+    expect(page).to_have_url(re.compile("scale=all"))
+
+    maps = page.get_by_role("group", name="Feature maps")
+    expect(maps.get_by_role("button")).to_have_count(64)
+    page.get_by_role("button", name="2", exact=True).and_(page.locator(":not([role=group] *)")).first.click()
+    expect(maps.get_by_role("button", name="64", exact=True)).to_be_visible(timeout=30_000)
+    maps.get_by_role("button", name="70", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Map 70")
+    for figure in ("Minimum", "Maximum", "Mean", "Zeros"):
+        expect(dialog).to_contain_text(figure)
+
+
+def test_a_click_in_the_strip_selects_that_input(visit: Callable[..., Page]) -> None:
+    page = visit()
+    strip = page.get_by_role("group", name="Inputs")
+    third = strip.get_by_role("button").nth(2)
+    name = third.get_attribute("aria-label") or third.inner_text()
+    third.click()
+    expect(page.get_by_text(f"{name} · 128 × 128 pixels")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile(f"input={name.replace(' ', '-')}&"))
+
+
+def test_a_view_travels_by_its_address(visit: Callable[..., Page]) -> None:
+    page = visit()
+    choose(page, "Class", "checked ring")
+    shown(page, "for checked ring")
+    query = page.url.partition("?")[2]
+    picture = page.get_by_role("img", name="The visualisation").evaluate("image => image.src")
+    other = visit(f"?{query}")
+    shown(other, "for checked ring")
+    assert other.get_by_role("img", name="The visualisation").evaluate("image => image.src") == picture
+
+
+def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(visit: Callable[..., Page]) -> None:
+    page = visit("?layer=<img src=x onerror=alert(1)>&strength=loud")
+    expect(page.get_by_role("alert")).to_have_count(2)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "**notes**.png", "mimeType": "image/png", "buffer": b"<script>alert(1)</script>"}
+    )
+    expect(page.get_by_role("alert").filter(has_text="**notes**.png")).to_be_visible(timeout=30_000)
+    settled(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+@pytest.mark.parametrize("query", ["?visualisation=grad-cam", "?visualisation=activations&layer=features.4"])
+def test_nothing_overflows_overlaps_or_fails(
+    visit: Callable[..., Page], query: str, width: int, height: int, scheme: str
+) -> None:
+    page = visit(query, width, height, scheme)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    kind = query.partition("=")[2].partition("&")[0]
+    page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
+    assert page.evaluate(MISPLACED) == []
+    page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    page.wait_for_timeout(200)
+    page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}-below.png")
+    assert page.evaluate(MISPLACED) == []
+    if width < 768:
+        page.get_by_test_id("stExpandSidebarButton").click()
+        expect(page.get_by_role("tree")).to_be_visible()
+        page.wait_for_timeout(500)
+        page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}-sidebar.png")
+        assert page.evaluate(MISPLACED) == []

@@ -1,0 +1,57 @@
+"""What the documents show works."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from mirror_app import registry, render
+from mirror_app.params import Slider
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core import Attribution, Visualisation
+from tests.browser import ROOT
+from tests.networks import resnet18
+
+PICTURES = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+
+
+def code(document: str) -> str:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    return str(block)
+
+
+def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:
+    names = {
+        "Annotated": Annotated, "Attribution": Attribution, "Iterator": Iterator, "Slider": Slider, "Tensor": Tensor,
+        "Visualisation": Visualisation, "render": render, "visualisation": visualisation, "__name__": __name__,
+    }  # fmt: skip
+    try:
+        exec(code("CONTRIBUTING.md"), names)
+        entry = registry.get("energy")
+        assert list(entry.computed) == ["power"]
+        images, info = entry.kind(resnet18())(PICTURES, "layer2", power=1.0)
+        assert images.shape == (1, 3, 224, 224)
+        assert info["raw"].shape == (1, 28, 28)
+    finally:
+        registry._entries.pop("energy", None)
+
+
+def test_the_readmes_example_gives_what_it_says() -> None:
+    lines = code("README.md").splitlines()
+    start = next(number for number, line in enumerate(lines) if "GradCam(model)" in line)
+    names: dict[str, object] = {"model": resnet18(), "inputs": PICTURES}
+    exec("\n".join([*(line for line in lines if "visualisations.core" in line), lines[start]]), names)
+    images, info = names["images"], names["info"]
+    assert isinstance(images, Tensor)
+    assert isinstance(info, dict)
+    assert images.shape == (1, 3, 224, 224)
+    assert info["raw"].shape == (1, 7, 7)
+
+
+def test_every_file_that_a_document_points_to_is_there() -> None:
+    for document in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+            assert (ROOT / path).exists(), path

@@ -1,0 +1,79 @@
+"""The bundled network and its judge: small, right, and trained by the script that is here."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from mirror_app.models import card, catalogue, data, shapes, train
+from mirror_app.models.network import ShapesNet
+from mirror_app.models.portraits import portraits
+from tests.browser import ROOT
+
+BUNDLED = catalogue.WEIGHTS / "shapes.safetensors"
+JUDGE = ROOT / "tests" / "data" / "judge.safetensors"
+
+
+def network(path: Path) -> nn.Module:
+    net = ShapesNet(len(shapes.CLASSES))
+    net.load_state_dict(load_file(path))
+    return net.eval()
+
+
+@pytest.mark.parametrize("path", [BUNDLED, JUDGE], ids=["bundled", "judge"])
+def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path) -> None:
+    net = network(path)
+    assert path.stat().st_size <= 6 * 10**6
+    assert sum(parameter.numel() for parameter in net.parameters()) <= 1_500_000
+    _, right = card.one_thing(net, shapes.HELD_OUT[20_000:20_600])
+    print(f"{path.stem}: right in {right.float().mean():.2%} of 600 unseen scenes")
+    assert right.float().mean() >= 0.99
+
+
+@pytest.mark.parametrize("path", [BUNDLED, JUDGE], ids=["bundled", "judge"])
+def test_the_cards_figures_are_those_of_the_network(path: Path) -> None:
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    found = re.search(r"\*\*Right:\*\* ([\d.]+)% of", text)
+    assert found
+    assert float(found[1]) >= 99
+    assert f"{sum(p.numel() for p in network(path).parameters()):,} weights" in text
+    assert all(f"| {name} |" in text for name in shapes.CLASSES)
+
+
+def test_the_two_networks_are_different_ones() -> None:
+    one, other = (load_file(path)["features.0.0.weight"] for path in (BUNDLED, JUDGE))
+    assert torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), 0) < 0.5
+
+
+def test_training_lowers_the_loss_and_is_the_same_by_seed() -> None:
+    nets = [train.train(seed=3, scenes=192, plain_epochs=3, worst_epochs=1) for _ in range(2)]
+    pictures, labels = data.drawn(shapes.TRAINING[3 * 192 : 4 * 192])
+    losses = [
+        float(nn.functional.cross_entropy(net(data.normalised(pictures)), labels[:, 0]).detach())
+        for net in (ShapesNet().train(), nets[0].train())
+    ]
+    assert losses[1] < losses[0] - 0.1
+    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_the_worst_change_has_the_length_that_was_asked_for_and_raises_the_loss() -> None:
+    net = network(BUNDLED)
+    pictures, labels = data.drawn(shapes.HELD_OUT[:16])
+    inputs = data.normalised(pictures)
+    change = train.worst_change(net, inputs, labels[:, 0])
+    assert torch.allclose(change.flatten(1).norm(dim=1), torch.tensor(train.RADIUS))
+    loss = nn.functional.cross_entropy
+    assert loss(net(inputs + change), labels[:, 0]) > loss(net(inputs), labels[:, 0])
+
+
+def test_a_portrait_is_of_its_class_to_the_judge_too() -> None:
+    labels = [0, 5, 10, 15, 20, 25, 30]
+    made = portraits(network(BUNDLED).requires_grad_(False), labels, steps=60)
+    assert made.min() >= 0
+    assert made.max() <= 1
+    found = network(JUDGE)((made - 0.5) / 0.25).topk(5).indices
+    assert sum(label in top for label, top in zip(labels, found.tolist(), strict=True)) >= 4
