@@ -1,7 +1,7 @@
 """Train the bundled network: `python -m mirror_app.models.train`, within an hour on two cores.
 
 First on scenes as they are, then on scenes with the worst small change (one gradient step): it costs no accuracy, and
-makes the gradients and the class pictures readable. Engstrom et al. 2019, «Adversarial Robustness as a Prior for
+makes the gradients more readable. Engstrom et al. 2019, «Adversarial Robustness as a Prior for
 Learned Representations».
 """
 
