@@ -84,7 +84,8 @@ def test_streamlit_is_known_upstairs_only_and_hooks_in_the_probe_only() -> None:
         if module != "mirror_app.probe":
             assert "_hook(" not in text, module
             assert "prehook(" not in text, module
-        assert ".backward(" not in text, module
+        if module != "mirror_app.models.train":  # training alone may touch the gradients of weights
+            assert ".backward(" not in text, module
 
 
 def test_no_module_beside_main_has_the_name_of_one_that_is_installed() -> None:

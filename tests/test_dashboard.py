@@ -135,7 +135,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(visit: Callable[..., Page], 
 
     maps = page.get_by_role("group", name="Feature maps")
     expect(maps.get_by_role("button")).to_have_count(64)
-    page.locator("[class*=st-key-page]").get_by_text("2", exact=True).click()
+    page.get_by_role("button", name="Page 2").click()
     expect(maps.get_by_role("button", name="64", exact=True)).to_be_visible(timeout=30_000)
     maps.get_by_role("button", name="70", exact=True).click()
     dialog = page.get_by_role("dialog")

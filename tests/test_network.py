@@ -23,12 +23,13 @@ def network(path: Path) -> nn.Module:
 
 
 @pytest.mark.parametrize("path", [BUNDLED, JUDGE], ids=["bundled", "judge"])
-def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path) -> None:
+def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = network(path)
     assert path.stat().st_size <= 6 * 10**6
     assert sum(parameter.numel() for parameter in net.parameters()) <= 1_500_000
     _, right = card.one_thing(net, shapes.HELD_OUT[20_000:20_600])
-    print(f"{path.stem}: right in {right.float().mean():.2%} of 600 unseen scenes")
+    with capsys.disabled():
+        print(f"\n{path.stem}: right in {right.float().mean():.2%} of 600 unseen scenes")
     assert right.float().mean() >= 0.99
 
 

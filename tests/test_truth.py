@@ -30,14 +30,18 @@ def peaks(grad_cam: GradCam, things: int, place: int) -> Tensor:
     return torch.tensor(found).float()
 
 
-def test_the_peak_lies_on_the_object(grad_cam: GradCam) -> None:
+def test_the_peak_lies_on_the_object(grad_cam: GradCam, capsys: pytest.CaptureFixture[str]) -> None:
     share = peaks(grad_cam, 1, 0).mean()
-    print(f"Grad-CAM: peak on the object in {share:.1%} of {len(UNSEEN)} one-object scenes")
+    with capsys.disabled():
+        print(f"\nGrad-CAM: peak on the object in {share:.1%} of {len(UNSEEN)} one-object scenes")
     assert share >= 0.98
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_of_two_objects_the_peak_lies_on_the_one_that_is_asked_for(grad_cam: GradCam, place: int) -> None:
+def test_of_two_objects_the_peak_lies_on_the_one_that_is_asked_for(
+    grad_cam: GradCam, place: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     share = peaks(grad_cam, 2, place).mean()
-    print(f"Grad-CAM: peak on object {place + 1} of two in {share:.1%} of {len(UNSEEN)} scenes")
+    with capsys.disabled():
+        print(f"\nGrad-CAM: peak on object {place + 1} of two in {share:.1%} of {len(UNSEEN)} scenes")
     assert share >= 0.95

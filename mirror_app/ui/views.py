@@ -48,7 +48,7 @@ def _show_sheet(request: Request, picture: Picture, result: Result) -> None:
     pages = -(-count // PAGE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         width = st.slider("Size of the maps", 32, 160, 72, 8, key="tile", persist_state="session", width=170)
-        page = st.pagination(pages, key=f"page.{request.layer}") if pages > 1 else 1
+        page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
     first = (page - 1) * PAGE
     sheet = cache.sheet(request, picture, first, PAGE)
     names = [str(number) for number in range(first, first + sheet.shown)]
