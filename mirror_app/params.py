@@ -7,6 +7,7 @@ The declaration gives the argument's check, its widget on the page, its help, an
 
 import inspect
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, get_type_hints
@@ -17,7 +18,7 @@ Value = bool | int | float | str | None
 
 
 @dataclass(frozen=True)
-class Parameter:
+class Parameter(ABC):
     """What all parameters share; `name` and `default` are filled in from the argument that is annotated."""
 
     help: str
@@ -27,9 +28,9 @@ class Parameter:
     default: Value = None
     wanted: ClassVar[str] = "a value"
 
+    @abstractmethod
     def check(self, value: Value) -> Value:
         """Return `value` as the computation wants it; raise MirrorError when it cannot be accepted."""
-        raise NotImplementedError
 
     def parse(self, text: str) -> Value:
         """Read a value from the text of a link or of a command line; raise MirrorError when it cannot be accepted."""
