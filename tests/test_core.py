@@ -11,7 +11,7 @@ from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
 from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights, grid
-from mirror_app.visualisations.core.gradients import guided_gradient
+from mirror_app.visualisations.core.gradients import class_gradient
 from tests.networks import Functional, Linear, Tricky, bundled, densenet, resnet18, squeezenet, state
 
 Build = Callable[[], nn.Module]
@@ -54,7 +54,7 @@ def test_grad_cam_is_captums(build: Build, layer: str | None) -> None:
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
 def test_guided_gradients_are_captums(build: Build) -> None:
     expected = captum.attr.GuidedBackprop(build().double()).attribute(PICTURES.clone().requires_grad_(), target=3)
-    assert difference(guided_gradient(View(build().double()), PICTURES, 3), expected) <= BOUND
+    assert difference(class_gradient(View(build().double()), PICTURES, 3, guide=True)[0], expected) <= BOUND
 
 
 @pytest.mark.parametrize(("build", "layer"), [(bundled, None), (resnet18, "layer3"), (squeezenet, "features.12")])

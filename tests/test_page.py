@@ -1,7 +1,7 @@
 """The page as a script: what it shows, what it keeps, and what it says to bad input."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -76,13 +76,13 @@ def test_every_visualisation_is_offered_with_a_widget_for_each_of_its_parameters
 
 def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Request] = []
-    run = engine.run
+    frames = engine.frames
 
-    def counted(request: Request, model: Model, picture: Picture) -> engine.Result:
+    def counted(request: Request, model: Model, picture: Picture) -> Generator[engine.Result, None, None]:
         calls.append(request)
-        return run(request, model, picture)
+        return frames(request, model, picture)
 
-    monkeypatch.setattr(engine, "run", counted)
+    monkeypatch.setattr(engine, "frames", counted)
     test = page()
     assert any("computed in" in caption.value for caption in test.caption)
     test.slider(key="grad-cam.strength").set_value(0.3).run()
@@ -200,7 +200,8 @@ def test_the_model_that_all_visitors_share_stays_as_it_was() -> None:
 
 def test_the_picture_on_the_page_is_the_one_from_python() -> None:
     request = Request("shapes", examples()[0].id, "features.9.0", "grad-cam", (("strength", 0.5),))
-    sheet = cache.sheet(request, examples()[0], 0, 64)
+    raw = engine.run(request, cache.model("shapes"), examples()[0]).raw
+    sheet = cache.sheet(request, raw, examples()[0], 0, 64)
     with Image.open(io.BytesIO(sheet.png)) as file:
         shown = np.asarray(file)
     model = cache.model("shapes")

@@ -14,16 +14,14 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
 class Weights(Visualisation):
     """Every feature map of a layer: bright where the layer found what that map looks for.
 
-    The raw array is (N, C, h, w); a vector, as a linear layer gives, is shown as maps of one pixel. It is called
-    Weights as in the tool that users know; the weights themselves are another picture.
+    The raw array is (N, C, h, w); of a vector, as a linear layer gives, it is (N, C). It is called Weights as in the
+    tool that users know; the weights themselves are Kernels.
     """
 
     look = staticmethod(render.tiles)
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         maps = self.view.capture(inputs, layer)
-        if maps.ndim == 2:
-            maps = maps[..., None, None]
-        if maps.ndim != 4:
+        if maps.ndim not in (2, 4):
             raise MirrorError(f"The layer '{layer}' gives {tuple(maps.shape)}, which is not a set of feature maps.")
         yield Attribution(maps)

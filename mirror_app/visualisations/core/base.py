@@ -20,7 +20,8 @@ Info = dict[str, Any]
 class Attribution:
     """One frame: the raw, signed numbers before any colour, and what there is to say about them.
 
-    `raw` is (N, h, w), or (N, C, h, w). A `note` in `info` is a sentence for the person who looks at the picture.
+    `raw` is (N, h, w), or (N, C, h, w). In `info` a `note` is a sentence that the person who looks at the picture
+    must know, a `detail` some words more about what is shown, and `progress`, in [0, 1], how far the work is.
     """
 
     raw: Tensor
@@ -34,6 +35,7 @@ class Visualisation(ABC):
     """
 
     look: ClassVar[render.Look]
+    of_layer: ClassVar[bool] = True  # whether the layer makes a difference
 
     def __init__(self, model: nn.Module | View, device: torch.device | str | None = None) -> None:
         self.view = model if isinstance(model, View) else View(model, device)

@@ -11,7 +11,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Toggle
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
-from mirror_app.visualisations.core.gradients import guided_gradient
+from mirror_app.visualisations.core.gradients import class_gradient
 
 
 @visualisation("Grad-CAM", paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391")
@@ -56,7 +56,7 @@ class GradCam(Visualisation):
         info = {"target_class": target.tolist(), "note": _note(evidence, gradient)}
         if guide:
             size = (inputs.shape[2], inputs.shape[3])
-            fine = guided_gradient(self.view, inputs, target_class)
+            fine, _ = class_gradient(self.view, inputs, target_class, guide=True)
             evidence = render.resize(evidence.relu(), size)[:, None] * fine
         yield Attribution(evidence, info)
 
