@@ -78,11 +78,8 @@ def predict(model: Model, picture: Picture) -> np.ndarray:
 
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
-    size = model.preprocessing.size
-    height, width = size if isinstance(size, tuple) else (size, size)
-    grey = torch.zeros(1, len(model.preprocessing.mean), height, width)
     with model.views.lease() as view, torch.no_grad():
-        view.trace(grey)
+        view.trace(model.preprocessing.blank())
         return layers.tree(model.module, view.calls)
 
 

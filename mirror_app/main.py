@@ -22,14 +22,22 @@ explore = st.Page(PAGES / "explore.py", title="Mirror", url_path="explore", defa
 page = st.navigation([explore], position="hidden")
 
 if "torch" not in sys.modules:
-    with st.empty().container():
+    waking = st.empty()
+    with waking.container():
         st.title("Mirror")
         st.markdown("Pick a model, a picture and a layer, and see what the network sees.")
         with st.spinner("Waking up: PyTorch takes a few seconds the first time.", show_time=True):
             import torch  # noqa: F401
+    waking.empty()
 
-from mirror_app.ui import sidebar
+from mirror_app.errors import MirrorError
+from mirror_app.ui import sidebar, views
 
 st.html(STYLE)
-sidebar.draw()
+place = st.empty()
+try:
+    sidebar.draw(place)
+except MirrorError as error:
+    place.error(views.literal(str(error)), icon=":material/error:")
+    st.stop()
 page.run()

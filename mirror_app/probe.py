@@ -38,7 +38,7 @@ class View:
 
     def layer(self, layer: str | nn.Module | None) -> str:
         """Return the dotted name of `layer`, given as a name, as a submodule of the model, or as None."""
-        return layers.find(self.source, layer)
+        return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
 
     def trace(self, inputs: Tensor) -> Tensor:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""

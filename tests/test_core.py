@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
-from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights, grid
+from mirror_app.visualisations.core import Attribution, GradCam, Kernels, Visualisation, Weights, grid
 from mirror_app.visualisations.core.gradients import class_gradient
 from tests.networks import Functional, Linear, Tricky, bundled, densenet, resnet18, squeezenet, state
 
@@ -148,6 +148,8 @@ def test_the_model_is_untouched_after_success_and_after_an_exception(entry: regi
     assert images.max() <= 1
     assert images.shape[1] == 3
     assert info["raw"].isfinite().all()
+    if entry.kind is Kernels:  # which runs nothing that could raise
+        return
     last = visualisation.view.layer(None)
     visualisation.view.modules[last].register_forward_hook(fail)
     with pytest.raises(ZeroDivisionError):
@@ -210,4 +212,4 @@ def test_the_last_frame_is_the_result() -> None:
             for step in range(3):
                 yield Attribution(inputs * step, {"step": step})
 
-    assert Counting(Linear())(PICTURES, None)[1]["step"] == 2
+    assert Counting(Linear())(PICTURES.float(), None)[1]["step"] == 2

@@ -15,6 +15,7 @@ from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
+from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Frames, Job, Jobs
@@ -23,6 +24,7 @@ Meanwhile = Callable[[str], None]
 
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
+LOADS = 4
 TILE = 128
 COLUMNS = 8
 _GLANCE = 0.15  # seconds between two looks at a computation
@@ -41,6 +43,15 @@ class Sheet:
 def model(name: str) -> Model:
     """Return the model of that name, on the device that is chosen, from the shelf that all visitors share."""
     return _shelf().get(name)
+
+
+def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
+    """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
+    if name not in _shelf():
+        with _loads().join(name, partial(_loading, name)) as job:
+            while not job.done.wait(_GLANCE):
+                meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
+            job.result()
 
 
 def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
@@ -88,6 +99,18 @@ def thumbnail(picture_id: str, side: int, _picture: Picture) -> np.ndarray:
 @st.cache_resource(show_spinner=False)
 def _shelf() -> Shelf:
     return Shelf(lambda name: catalogue.load(name, device()), MODEL_BYTES)
+
+
+@st.cache_resource(show_spinner=False)
+def _loads() -> Jobs[Fetched | Model]:
+    return Jobs(LOADS)
+
+
+def _loading(name: str) -> Generator[Fetched | Model, None, None]:
+    for found in catalogue.loading(name, device()):
+        if isinstance(found, Model):
+            _shelf().put(found)
+        yield found
 
 
 @st.cache_resource(show_spinner=False)

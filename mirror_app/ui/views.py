@@ -84,8 +84,9 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
     last = layers.whole(cache.tree(request.model), request.layer) == ""
     named = last and len(values) == len(classes)
     order = values.argsort()[::-1][:BARS]
-    rows = [{"": classes[n] if named else f"unit {n}", "value": float(values[n])} for n in order]
-    st.bar_chart(rows, x="", y="value", horizontal=True, sort=False, height=28 * len(rows) + 60, x_label="value")
+    rows = [{"name": classes[n] if named else f"unit {n}", "value": float(values[n])} for n in order]
+    height = 24 * len(rows) + 60
+    st.bar_chart(rows, x="name", y="value", x_label="value", y_label="", horizontal=True, sort=False, height=height)
     if len(values) > BARS:
         st.caption(f"The {BARS} largest of {len(values):,}.")
 
@@ -133,6 +134,8 @@ def show_honesty(request: Request, model: Model, result: Result, cached: bool) -
     parts = [f"**{entry.name}**" + (f" at `{request.layer or request.model}`" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
+    if model.untrained:
+        parts.append("**untrained**: random weights")
     if "detail" in result.info:
         parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")

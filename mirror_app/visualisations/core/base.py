@@ -54,7 +54,12 @@ class Visualisation(ABC):
         computed, coloured = declared(kind.attribute), declared(kind.look)
         values = checked(computed | coloured, params)
         inputs = self.prepared(inputs)
-        for frame in self.attribute(inputs, self.view.layer(layer), **{name: values[name] for name in computed}):
+        name = self.view.layer(layer)
+        if layer is None and not self.view.calls:
+            with torch.no_grad():
+                self.view.trace(inputs[:1])  # the last convolution to run may not be the last that is defined
+            name = self.view.layer(None)
+        for frame in self.attribute(inputs, name, **{name: values[name] for name in computed}):
             last = frame
         picture = _as_picture(inputs).to(last.raw)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})

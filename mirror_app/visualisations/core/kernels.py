@@ -46,7 +46,7 @@ class Kernels(Visualisation):
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
                 return name, module.weight.detach()
-        kind = type(self.view.modules[layer]).__name__
         raise MirrorError(
-            f"Kernels needs a convolution, and there is none in '{layer}', a {kind}: try '{self.view.layer(None)}'."
+            f"Kernels needs a convolution, and there is none in '{layer}' ({type(self.view.modules[layer]).__name__}): "
+            f"try '{self.view.layer(None)}'."
         )

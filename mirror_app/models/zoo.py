@@ -1,0 +1,74 @@
+"""Every classification model of torchvision by its name, with its real weights or, where one says so, untrained."""
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+import torchvision
+from torch import nn
+from torchvision.models import get_model, get_model_weights, list_models
+
+from mirror_app.errors import MirrorError
+from mirror_app.images import Preprocessing
+from mirror_app.models import hub
+from mirror_app.models.model import Model
+
+UNTRAINED = "-untrained"
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all classification models of torchvision."""
+    return tuple(list_models(module=torchvision.models))
+
+
+def to_fetch(name: str) -> int:
+    """Return the size in bytes of the weights of that model, about; 0 where they are here."""
+    weights = _weights(name)
+    return 0 if hub.file_of(weights.url).exists() else _bytes(weights)
+
+
+def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
+    """Yield how far the download is, and at last the model; raise MirrorError."""
+    weights = _weights(name.removesuffix(UNTRAINED))
+    if name.endswith(UNTRAINED):
+        module = untrained(name.removesuffix(UNTRAINED))
+    else:
+        yield from hub.fetching(weights.url, _bytes(weights))
+        try:
+            module = get_model(name, weights=weights, progress=False)
+        except Exception as error:  # whatever a spoilt file makes torch raise
+            file = hub.file_of(weights.url)
+            raise MirrorError(f"The weights in '{file}' cannot be read: delete that file to fetch it again.") from error
+    yield Model(name, module, preprocessing(weights), tuple(weights.meta["categories"]), name.endswith(UNTRAINED))
+
+
+def _weights(name: str) -> Any:
+    return get_model_weights(name).DEFAULT
+
+
+def _bytes(weights: Any) -> int:
+    return int(weights.meta["_file_size"] * 2**20)
+
+
+def preprocessing(weights: Any) -> Preprocessing:
+    preset = weights.transforms()
+    return Preprocessing(
+        size=preset.crop_size[0],
+        resize=preset.resize_size[0],
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        interpolation=preset.interpolation.value,
+    )
+
+
+def untrained(name: str) -> nn.Module:
+    # These two draw their first weights one by one, for minutes, unless they are told not to.
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module: nn.Module = get_model(name, weights=None, **options)
+        for part in module.modules():
+            # A head of zeros, as a new transformer has, would let no gradient through.
+            if isinstance(part, nn.Linear) and not part.weight.any():
+                nn.init.normal_(part.weight, std=0.02)
+    return module
