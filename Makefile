@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: run test lint browser clean
 
 run: $(VENV)/run.stamp
-	$(BIN)/streamlit run mirror_app/main.py
+	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
 
 test: lint browser
 	$(BIN)/python -m pytest $(PYTEST)

@@ -23,6 +23,7 @@ from mirror_app.ui.tiles import tiles
 
 PAGE = 64
 BARS = 40
+TOLD = 3  # refusals of files that are told one by one
 THUMBNAIL = 88
 
 
@@ -225,9 +226,13 @@ def _take_photograph() -> None:
 
 def _take(files: Sequence[UploadedFile]) -> None:
     session = current()
+    refused = []
     for file in files:
         try:
             session.add(decode(file.getvalue(), file.name))
         except MirrorError as error:
-            session.problems.append(str(error))
+            refused.append(str(error))
+    session.problems += refused[:TOLD]
+    if len(refused) > TOLD:
+        session.problems.append(f"So it was with {len(refused) - TOLD} other files.")
     session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken
