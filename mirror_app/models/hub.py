@@ -36,7 +36,17 @@ class Fetched:
 
 def file_of(url: str) -> Path:
     """Return where the file of that address is kept: in torch's own cache, $TORCH_HOME/hub/checkpoints."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+    return _folder() / name_of(url)
+
+
+def name_of(url: str) -> str:
+    """Return the name of the file of that address."""
+    return url.rpartition("/")[2]
+
+
+def here() -> set[str]:
+    """Return the names of all files that were fetched."""
+    return {file.name for file in _folder().glob("*")}
 
 
 def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
@@ -60,6 +70,10 @@ def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
     if error := download.exception():
         raise MirrorError(_reason(error, target.name, urlsplit(url).hostname or url)) from error
     yield Fetched(total, total)
+
+
+def _folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _download(url: str, target: Path) -> Future[None]:
