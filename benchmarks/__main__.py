@@ -144,7 +144,7 @@ def main() -> None:
     head = [
         "# Benchmarks",
         "",
-        "`make bench` wrote this. Each line is a ratio of two medians of the same run, on the machine named here; another",
+        "`make bench` wrote this. Each line is a ratio of two medians of the same run, on this machine; another",
         "machine gives other times, and much the same ratios.",
         "",
         f"{datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores ({platform.machine()}), Python "
