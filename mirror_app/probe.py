@@ -6,10 +6,10 @@ so that nothing done to it is seen by the model or by another computation.
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from mirror_app import layers
 from mirror_app.errors import MirrorError
 
 T = TypeVar("T")
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 
 
@@ -103,6 +104,61 @@ class View:
         with torch.enable_grad():
             return leaf, _one_tensor(self.module(leaf.clone()), "The model")
 
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the model's output for `inputs` (N, C, H, W), without a graph."""
+        with torch.no_grad():
+            return _one_tensor(self.module(inputs.to(self.device)), "The model")
+
+    def arguments(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Arguments]:
+        """Return what each of the layers is called with for `inputs`, in its last call: (positional, by name)."""
+        taken: dict[str, Arguments] = {}
+
+        def keep(name: str, _module: nn.Module, *arguments: Any) -> None:
+            taken[name] = arguments
+
+        with torch.no_grad(), ExitStack() as hooks:
+            for name in wanted:
+                hook = self.modules[name].register_forward_pre_hook(partial(keep, name), with_kwargs=True)
+                hooks.callback(hook.remove)
+            self.module(inputs.to(self.device))
+        return taken
+
+    def above(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
+        """Return the function from outputs of `layer` (B, …), in place of its last one, to the model's outputs.
+
+        All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here.
+        """
+        if not self.calls:
+            self.trace(picture)
+        ended: dict[str, Tensor] = {}
+        left = self.calls[layer].times
+
+        def keep(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
+            nonlocal left
+            left -= name == layer
+            if not left:
+                raise _Reached
+            # A layer that is called again, or whose output is no batch, is not kept: it runs each time.
+            if isinstance(output, Tensor) and output.shape[:1] == (1,) and self.calls[name].times == 1:
+                for inner in [other for other in ended if other.startswith(f"{name}.")]:
+                    del ended[inner]
+                ended[name] = output.clone()
+
+        with torch.no_grad(), ExitStack() as hooks, suppress(_Reached):
+            for name in self.calls:
+                hooks.enter_context(self._hooked(name, partial(keep, name)))
+            self.module(picture.to(self.device))
+
+        def run(outputs: Tensor) -> Tensor:
+            with ExitStack() as answers:
+                for name, output in ended.items():
+                    batch = output.expand(len(outputs), *output.shape[1:])
+                    answers.enter_context(_answering(self.modules[name], batch))
+                answers.enter_context(_answering(self.modules[layer], outputs, self.calls[layer].times - 1))
+                return self.predict(picture.repeat(len(outputs), 1, 1, 1))
+
+        return run
+
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
         return fingerprint(self.module) == self._print
@@ -180,6 +236,27 @@ _UNGUIDABLE = {
         "Celu Elu Gelu Hardsigmoid Hardswish Hardtanh LeakyRelu Mish PreluKernel Sigmoid Silu Softplus Tanh Threshold"
     ).split()
 }
+
+
+@contextmanager
+def _answering(module: nn.Module, output: Tensor, passed: int = 0) -> Iterator[None]:
+    """Let `module` compute nothing and give `output`, from its call number `passed` on."""
+    own = vars(module).get("forward")
+    forward, calls = module.forward, 0
+
+    def answer(*arguments: object, **named: object) -> object:
+        nonlocal calls
+        calls += 1
+        # A copy, since what comes next may work in place.
+        return output.clone() if calls > passed else forward(*arguments, **named)
+
+    vars(module)["forward"] = answer
+    try:
+        yield
+    finally:
+        del vars(module)["forward"]
+        if own is not None:
+            vars(module)["forward"] = own
 
 
 class _Reached(Exception):  # noqa: N818 - a signal, not an error

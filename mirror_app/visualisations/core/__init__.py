@@ -3,6 +3,16 @@
 from mirror_app.render import grid
 from mirror_app.visualisations.core.activations import Weights
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.cam import GradCam
+from mirror_app.visualisations.core.cam import GradCam, GradCamPlusPlus, HiResCam, LayerCam, XGradCam
 
-__all__ = ["Attribution", "GradCam", "Visualisation", "Weights", "grid"]
+__all__ = [
+    "Attribution",
+    "GradCam",
+    "GradCamPlusPlus",
+    "HiResCam",
+    "LayerCam",
+    "Visualisation",
+    "Weights",
+    "XGradCam",
+    "grid",
+]
