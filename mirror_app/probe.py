@@ -4,11 +4,11 @@ A view is a structural copy that shares its weights with the model handed in: it
 so that nothing done to it is seen by the model or by another computation.
 """
 
-import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from itertools import count
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +17,7 @@ from torch.autograd.graph import Node
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
+from mirror_app.twin import structural_copy
 
 T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -31,7 +32,7 @@ class View:
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
         self.source = model
-        self.module = _structural_copy(model, device)
+        self.module = structural_copy(model, device)
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
@@ -130,31 +131,20 @@ class View:
         """
         if not self.calls:
             self.trace(picture)
-        ended: dict[str, Tensor] = {}
-        left = self.calls[layer].times
-
-        def keep(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
-            nonlocal left
-            left -= name == layer
-            if not left:
-                raise _Reached
-            # A layer that is called again, or whose output is no batch, is not kept: it runs each time.
-            if isinstance(output, Tensor) and output.shape[:1] == (1,) and self.calls[name].times == 1:
-                for inner in [other for other in ended if other.startswith(f"{name}.")]:
-                    del ended[inner]
-                ended[name] = output.clone()
-
-        with torch.no_grad(), ExitStack() as hooks, suppress(_Reached):
-            for name in self.calls:
-                hooks.enter_context(self._hooked(name, partial(keep, name)))
-            self.module(picture.to(self.device))
+        times = self.calls[layer].times
+        ended = self._ended(picture, layer, times)
 
         def run(outputs: Tensor) -> Tensor:
-            with ExitStack() as answers:
+            calls = count(1)
+
+            def replace(_module: nn.Module, _inputs: object, _output: object) -> Tensor | None:
+                return outputs.clone() if next(calls) == times else None
+
+            with ExitStack() as stack:
                 for name, output in ended.items():
                     batch = output.expand(len(outputs), *output.shape[1:])
-                    answers.enter_context(_answering(self.modules[name], batch))
-                answers.enter_context(_answering(self.modules[layer], outputs, self.calls[layer].times - 1))
+                    stack.enter_context(_answering(self.modules[name], batch))
+                stack.enter_context(self._hooked(layer, replace))
                 return self.predict(picture.repeat(len(outputs), 1, 1, 1))
 
         return run
@@ -162,6 +152,28 @@ class View:
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
         return fingerprint(self.module) == self._print
+
+    def _ended(self, picture: Tensor, layer: str, times: int) -> dict[str, Tensor]:
+        """Return the outputs of the outermost layers that have ended when `layer` ends for the last time."""
+        ended: dict[str, Tensor] = {}
+        calls = count(1)
+
+        def keep(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
+            # A layer that is called again, or whose output is no batch, is not kept: it runs each time.
+            if isinstance(output, Tensor) and output.shape[:1] == (1,) and self.calls[name].times == 1:
+                for inner in [other for other in ended if other.startswith(f"{name}.")]:
+                    del ended[inner]
+                ended[name] = output.clone()
+            if name == layer and next(calls) == times:
+                raise _Reached
+
+        with torch.no_grad(), ExitStack() as hooks, suppress(_Reached):
+            for name in self.calls:
+                # In front of the model's own hooks, for they run again on what is kept.
+                hook = self.modules[name].register_forward_hook(partial(keep, name), prepend=True)
+                hooks.callback(hook.remove)
+            self.module(picture.to(self.device))
+        return ended
 
     @contextmanager
     def _hooked(self, layer: str, hook: Hook) -> Iterator[None]:
@@ -239,53 +251,19 @@ _UNGUIDABLE = {
 
 
 @contextmanager
-def _answering(module: nn.Module, output: Tensor, passed: int = 0) -> Iterator[None]:
-    """Let `module` compute nothing and give `output`, from its call number `passed` on."""
-    own = vars(module).get("forward")
-    forward, calls = module.forward, 0
-
-    def answer(*arguments: object, **named: object) -> object:
-        nonlocal calls
-        calls += 1
-        # A copy, since what comes next may work in place.
-        return output.clone() if calls > passed else forward(*arguments, **named)
-
-    vars(module)["forward"] = answer
+def _answering(module: nn.Module, output: Tensor) -> Iterator[None]:
+    """Let `module` compute nothing and give `output`: a copy each time, since what comes next may work in place."""
+    own = {key: value for key, value in vars(module).items() if key == "forward"}
+    vars(module)["forward"] = lambda *_, **__: output.clone()
     try:
         yield
     finally:
         del vars(module)["forward"]
-        if own is not None:
-            vars(module)["forward"] = own
+        vars(module).update(own)
 
 
 class _Reached(Exception):  # noqa: N818 - a signal, not an error
     """The layer that was wanted has run: the rest of the forward pass is not needed."""
-
-
-def _structural_copy(model: nn.Module, device: torch.device | str | None) -> nn.Module:
-    shared: dict[int, object] = {}
-    for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, Tensor):
-                shared[id(value)] = value
-    for buffer in model.buffers():
-        shared[id(buffer)] = buffer.to(device) if device else buffer
-    for parameter in model.parameters():
-        shared[id(parameter)] = _frozen(parameter, device)
-    twin = copy.deepcopy(model, shared).eval()
-    for module in twin.modules():
-        if getattr(module, "inplace", False) is True:
-            module.inplace = False  # type: ignore[assignment]
-    return twin
-
-
-def _frozen(parameter: nn.Parameter, device: torch.device | str | None) -> nn.Parameter:
-    weights = parameter.detach()
-    if weights.is_inference():
-        with torch.inference_mode(False):
-            weights = weights.clone()
-    return nn.Parameter(weights.to(device) if device else weights, requires_grad=False)
 
 
 def _graph(output: Tensor) -> Iterator[Node]:

@@ -49,7 +49,9 @@ class ScoreCam(Visualisation):
             yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": 1.0})
 
 
-@visualisation("Ablation-CAM", paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360")
+@visualisation(
+    "Ablation-CAM", paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360"
+)
 class AblationCam(Visualisation):
     """Each map is set to zero, and weighs as much as the class's logit loses without it.
 
