@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def structural_copy(model: nn.Module, device: torch.device | str | None) -> nn.Module:
-    """Return the copy in evaluation mode, with nothing in place; on a `device` of its own the weights are copied too."""
+    """Return the copy in evaluation mode, with nothing in place; on another `device` weights are copied too."""
     shared: dict[int, object] = {}
     for module in model.modules():
         for value in vars(module).values():

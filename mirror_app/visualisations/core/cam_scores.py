@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
+from mirror_app.probe import View
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
 from mirror_app.visualisations.core.batches import in_batches
-from mirror_app.visualisations.core.maps import layout
+from mirror_app.visualisations.core.maps import Layout, layout
 
 
 @visualisation("Score-CAM", paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279")
@@ -71,24 +72,32 @@ class AblationCam(Visualisation):
         logits = self.view.predict(inputs)
         target = chosen_classes(logits, target_class)
         drops = maps.new_zeros(maps.shape[:2])
-        live = maps.flatten(2).any(2)
         info = {"target_class": target.tolist(), "note": ""}
-        for item in range(len(inputs)):
-            above = self.view.above(inputs[item : item + 1], layer)
-            whole, channels = maps[item : item + 1], live[item].nonzero()[:, 0]
-
-            def without(span: slice) -> Tensor:
-                ablated = whole.repeat(len(channels[span]), 1, 1, 1)
-                ablated[torch.arange(len(ablated)), channels[span]] = 0
-                return above(held.output(ablated, output[item : item + 1]))[:, target[item]]
-
-            for progress, span, found in in_batches(without, len(channels), self.view.device):
-                drops[item, channels[span]] = logits[item, target[item]] - found
-                info["progress"] = (item + progress) / len(inputs)
-                yield Attribution(_weighted(drops, maps), dict(info))
+        for item, top in enumerate(target):
+            one = slice(item, item + 1)
+            live = maps[item].flatten(1).any(1).nonzero()[:, 0]
+            tried = _logits_without(self.view, inputs[one], layer, output[one], held, live)
+            for progress, span, found in tried:
+                drops[item, live[span]] = logits[item, top] - found[:, top]
+                yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
         if not drops.any():
             info["note"] = "Without any one map of this layer the class's logit stays what it is."
         yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
+
+
+def _logits_without(
+    view: View, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
+) -> Iterator[tuple[float, slice, Tensor]]:
+    """Yield `(progress, span, logits)` for one picture, without each of the layer's `channels` in turn."""
+    above = view.above(picture, layer)
+
+    def without(span: slice) -> Tensor:
+        absent = channels[span]
+        maps = held.maps(output).repeat(len(absent), 1, 1, 1)
+        maps[torch.arange(len(absent)), absent] = 0
+        return above(held.output(maps, output))
+
+    return in_batches(without, len(channels), view.device)
 
 
 def _weighted(weights: Tensor, maps: Tensor) -> Tensor:

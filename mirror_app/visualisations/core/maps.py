@@ -21,7 +21,7 @@ MOST_PREFIXES = 5  # a class token and four registers: Darcet et al. 2024, https
 
 @dataclass(frozen=True)
 class Layout:
-    """How a layer's output holds its maps, on a `grid` of (rows, columns), behind `prefix` tokens that have no place."""
+    """How an output holds its maps, on a `grid` of (rows, columns), behind `prefix` tokens that have no place."""
 
     kind: Literal["channels first", "channels last", "tokens"]
     grid: Sides

@@ -125,7 +125,7 @@ class Rise(Visualisation):
             items, number = pairs // n, pairs % n
             masks = _masks(grids[number], shifts[number], size)
             sure = self.view.predict(inputs[items] * masks[:, None]).softmax(1)
-            return items.to(inputs.device), masks, sure[torch.arange(len(sure)), target[items]]
+            return items.to(inputs.device), masks, sure.gather(1, target[items, None])[:, 0]
 
         for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view.device):
             total.index_add_(0, items, sure[:, None, None] * (masks / p - 1))
@@ -141,7 +141,7 @@ def _boxes(size: tuple[int, int], patch: int, stride: int) -> list[Box]:
 
 
 def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return masks (B, H, W) in [0, 1]: `grids` (B, cells + 1, cells + 1) enlarged, and moved by `shifts` (B, 2) of a cell."""
+    """Return masks (B, H, W): `grids` (B, cells + 1, cells + 1) enlarged, and moved by `shifts` (B, 2) of a cell."""
     height, width = (-(-side // (grids.shape[1] - 1)) for side in size)  # of a cell
     large = render.resize(grids, (grids.shape[1] * height, grids.shape[2] * width))
     tops, lefts = (shifts * torch.tensor([height, width])).long().T.tolist()
