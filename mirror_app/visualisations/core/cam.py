@@ -6,7 +6,7 @@ paper's ReLU, which the look applies.
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -28,11 +28,14 @@ class GradientCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    rectified: ClassVar[bool] = False  # whether the paper's formula divides by what is only sure to be positive so
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
-        """Return the evidence (N, h, w) in `maps` (N, C, h, w), of which `gradient` is the logit's."""
+        """Return the evidence (N, h, w) in `maps` (N, C, h, w), by which `gradient` (N, C, h, w) is the logit's."""
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        """Return what a person must know about this method on these maps; nothing where all is well."""
+        return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output, logits = self.view.split(inputs, layer)
@@ -46,11 +49,9 @@ class GradientCam(Visualisation):
                 f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
                 f"picture: try '{_last_with_gradient(self.view, inputs[:1], found, target[:1])}'."
             )
-        maps = found.maps(output.detach())
-        evidence = self.combine(maps, found.maps(gradient))
-        note = _note(evidence, gradient)
-        if not note and self.rectified and (maps < 0).any():
-            note = "This method is made for maps that are not negative, as behind a ReLU: here some are, so mind it."
+        maps, slope = found.maps(output.detach()), found.maps(gradient)
+        evidence = self.combine(maps, slope)
+        note = _note(evidence, gradient) or self.caution(maps, slope)
         yield Attribution(evidence, {"target_class": target.tolist(), "note": note})
 
 
@@ -96,12 +97,13 @@ class GradCamPlusPlus(GradientCam):
     denominator may vanish, and a note warns.
     """
 
-    rectified = True
-
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         # g² is cancelled, so that small gradients are as exact as large ones; where g ≤ 0 the ReLU leaves nothing.
         share = gradient.relu() / (2 + gradient * maps.sum((2, 3), keepdim=True))
         return (share.sum((2, 3), keepdim=True) * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        return _on_negative(maps)
 
 
 @visualisation("XGrad-CAM", paper="Fu et al. 2020, «Axiom-based Grad-CAM», https://arxiv.org/abs/2008.02312")
@@ -112,20 +114,31 @@ class XGradCam(GradientCam):
     For maps with negative numbers, too, the sum may vanish, and a note warns.
     """
 
-    rectified = True
-
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         total = maps.sum((2, 3), keepdim=True)
         share = maps / torch.where(total == 0, torch.inf, total)
         return ((gradient * share).sum((2, 3), keepdim=True) * maps).sum(1)
 
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        return _on_negative(maps)
+
 
 @visualisation("HiRes-CAM", paper="Draelos and Carin 2020, «HiResCAM», https://arxiv.org/abs/2011.08891")
 class HiResCam(GradientCam):
-    """Only places that the model really used: maps times gradient, place by place, without Grad-CAM's averaging."""
+    """Only places that the model really used: maps times gradient, place by place, without Grad-CAM's averaging.
+
+    Zero where a layer norm over the maps is all that reads a place, as between the blocks of a vision transformer: to
+    it the size of a place's maps is nothing, so that the products cancel. A note says so.
+    """
 
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         return (gradient * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        products = gradient * maps
+        if products.sum(1).abs().max() < 1e-3 * products.abs().sum(1).max():
+            return "Maps and gradient cancel at each place, as in front of a layer norm: choose the layer norm itself."
+        return ""
 
 
 @visualisation("Layer-CAM", paper="Jiang et al. 2021, «LayerCAM», https://doi.org/10.1109/TIP.2021.3089943")
@@ -152,6 +165,12 @@ def _last_with_gradient(view: View, inputs: Tensor, found: Layout, target: Tenso
             if gradient is not None and found.maps(gradient).any():
                 return name
     return view.layer(None)
+
+
+def _on_negative(maps: Tensor) -> str:
+    if (maps < 0).any():
+        return "This method is made for maps that are not negative, as behind a ReLU: here some are, so mind it."
+    return ""
 
 
 def _note(evidence: Tensor, gradient: Tensor) -> str:

@@ -87,10 +87,10 @@ class Occlusion(Visualisation):
 class Rise(Visualisation):
     """The picture behind many random masks: a pixel counts as much as the model is sure of the class when it shows.
 
-    The raw array (N, H, W) is the average of f · (M / p - 1) over the masks M, where f is the class's probability and p
-    the share that shows. That is the paper's map minus the average of f, one number for the whole picture: so a pixel
-    that does not matter is near 0, and not near the average. What is hidden becomes 0, the mean colour of normalised
-    inputs. One frame after each micro-batch: the average so far.
+    The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability, p
+    the share that shows. That is the paper's map, the average of f M / p, minus the average of f: a pixel that does not
+    matter is near 0. How often a pixel showed is counted, not expected, which takes away most of the noise. What is
+    hidden becomes 0, the mean colour of normalised inputs. One frame after each micro-batch: the covariance so far.
     """
 
     look = staticmethod(render.heat)
@@ -118,20 +118,21 @@ class Rise(Visualisation):
         generator = torch.Generator().manual_seed(seed)
         grids = (torch.rand(n, cells + 1, cells + 1, generator=generator) < p).to(inputs)
         shifts = torch.rand(n, 2, generator=generator)
-        total, times = torch.zeros_like(inputs[:, 0]), torch.zeros(len(inputs)).to(inputs)
+        both, shown = torch.zeros_like(inputs[:, 0]), torch.zeros_like(inputs[:, 0])
+        certain, times = (inputs.new_zeros(len(inputs), 1, 1) for _ in range(2))
 
         def masked(span: slice) -> tuple[Tensor, Tensor, Tensor]:
             pairs = torch.arange(len(inputs) * n)[span]
-            items, number = pairs // n, pairs % n
+            items, number = (pairs // n).to(inputs.device), pairs % n
             masks = _masks(grids[number], shifts[number], size)
             sure = self.view.predict(inputs[items] * masks[:, None]).softmax(1)
-            return items.to(inputs.device), masks, sure.gather(1, target[items, None])[:, 0]
+            return items, masks, sure.gather(1, target[items, None])[:, :, None]
 
         for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view.device):
-            total.index_add_(0, items, sure[:, None, None] * (masks / p - 1))
-            times.index_add_(0, items, torch.ones_like(sure))
+            for total, part in ((both, sure * masks), (shown, masks), (certain, sure), (times, torch.ones_like(sure))):
+                total.index_add_(0, items, part)
             info = {"target_class": target.tolist(), "note": "", "progress": progress}
-            yield Attribution(total / times.clamp(min=1)[:, None, None], info)
+            yield Attribution((both - certain * shown / times.clamp(min=1)) / (times - 1).clamp(min=1) / p, info)
 
 
 def _boxes(size: tuple[int, int], patch: int, stride: int) -> list[Box]:
