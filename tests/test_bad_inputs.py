@@ -50,7 +50,6 @@ def uploads(test: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 HOSTILE_NAMES = (
     "../../x.png",
-    "a\0b.png",
     "x" * 300 + ".png",
     "\u202egnp.exe😀.png",
     "<img src=x onerror=alert(1)>.png",
