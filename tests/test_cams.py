@@ -341,9 +341,25 @@ def test_ablation_cam_is_what_captums_ablation_of_each_map_takes(family: Family)
     assert difference(raw(AblationCam, family.model, family.pictures, family.layer), expected) <= BOUND
 
 
+class Beside(nn.Module):
+    """Two convolutions beside each other, of which the first one's output is written into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(13)
+        self.first, self.second, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        maps = self.first(inputs)
+        maps += self.second(inputs)
+        return self.head(maps.relu().mean((2, 3)))
+
+
 @pytest.mark.parametrize(
     ("build", "layer"),
     [
+        (Beside, "first"),
+        (Beside, "second"),
         (Tricky, "relu"),  # called twice: it is the last call's output that is replaced
         (Tricky, "late"),
         (densenet, "features.denseblock2.denselayer3.conv1"),
@@ -354,10 +370,16 @@ def test_ablation_cam_is_what_captums_ablation_of_each_map_takes(family: Family)
         (vit, "conv_proj"),
     ],
 )
+@pytest.mark.parametrize("hooked", [False, True])
 def test_what_lies_above_a_layer_is_the_model_with_that_layers_output_replaced(
-    build: Callable[[], nn.Module], layer: str
+    build: Callable[[], nn.Module], layer: str, hooked: bool
 ) -> None:
-    model = loud(build().double(), layer, 3.0)  # a hook of the model's own, which must act once and not twice
+    model = build().double()
+    for module in model.modules():
+        if hooked and isinstance(
+            module, nn.Conv2d | nn.Linear
+        ):  # hooks of the model's own, which must act once and not twice
+            module.register_forward_hook(lambda _module, _inputs, output: output * 1.5)
     picture = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     view = View(model)
     output = view.capture(picture, layer)

@@ -10,7 +10,7 @@ from mirror_app.errors import MirrorError
 T = TypeVar("T")
 
 # More at a time are slower on a CPU: they leave its cache, and each takes memory for itself.
-SIZES = {"cpu": 8, "cuda": 32}
+SIZES = {"cpu": 4, "cuda": 32}
 
 
 def in_batches(
@@ -21,7 +21,7 @@ def in_batches(
     A span that does not fit into memory is halved and tried again, and so are those after it. Raises MirrorError where
     not even one sample fits.
     """
-    size, first = SIZES.get(torch.device(device).type, 8), 0
+    size, first = SIZES.get(torch.device(device).type, 4), 0
     while first < count:
         span = slice(first, min(first + size, count))
         try:

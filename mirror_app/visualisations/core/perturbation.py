@@ -89,7 +89,7 @@ class Rise(Visualisation):
 
     The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability, p
     the share that shows. That is the paper's map, the average of f M / p, minus the average of f: a pixel that does not
-    matter is near 0. How often a pixel showed is counted, not expected, which takes away most of the noise. What is
+    matter is near 0. How often a pixel showed is counted, not expected, which leaves less noise. What is
     hidden becomes 0, the mean colour of normalised inputs. One frame after each micro-batch: the covariance so far.
     """
 
