@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
 import torch
 from PIL import Image
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, registry
@@ -187,6 +189,34 @@ def test_a_layer_without_a_map_is_refused_in_a_sentence_that_names_another() -> 
     (sentence,) = said(test)
     assert "'classifier' gives 32: try 'features.9.0', the last convolution." in sentence
     assert not test.exception
+
+
+def test_the_numbers_of_a_vector_are_bars_with_the_names_of_classes_where_it_is_the_last() -> None:
+    test = page(visualisation="activations", layer="classifier")
+    assert lives(test)
+    (chart,) = test.get("vega_lite_chart")
+    named = bars(chart)
+    assert named[0] == "checked heart"
+    assert sorted(named) == sorted(cache.model("shapes").classes)
+    test = page(visualisation="activations", layer="pool")
+    (chart,) = test.get("vega_lite_chart")
+    assert set(bars(chart)) < {f"unit {number}" for number in range(144)}
+    assert any("The 40 largest of 144." in caption.value for caption in test.caption)
+
+
+def bars(chart: Any) -> list[str]:
+    """The names in a bar chart, from the top."""
+    (data,) = chart.proto.datasets
+    return list(convert_arrow_bytes_to_pandas_df(data.data.data)["name"])
+
+
+def test_a_photograph_from_the_camera_is_taken_like_a_file() -> None:
+    test = page()
+    assert not test.get("camera_input")  # the browser asks for leave only when the camera is opened
+    test.session_state["camera"] = True
+    test.run()
+    assert test.get("camera_input")
+    assert lives(test)
 
 
 def test_what_a_hidden_widget_held_is_there_when_it_comes_back() -> None:
