@@ -1,5 +1,7 @@
 """The frame of the dashboard: `streamlit run mirror_app/main.py`."""
 
+import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -20,6 +22,11 @@ STYLE = """<style>
 st.set_page_config(page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
 explore = st.Page(PAGES / "explore.py", title="Mirror", url_path="explore", default=True)
 page = st.navigation([explore], position="hidden")
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--settings", help="the file in which the owner names models")
+if chosen := arguments.parse_known_args()[0].settings:
+    os.environ["MIRROR_SETTINGS"] = chosen
 
 if "torch" not in sys.modules:
     waking = st.empty()

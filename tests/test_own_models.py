@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import textwrap
 import tracemalloc
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
@@ -24,6 +26,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
 from mirror_app.models import catalogue, weights_file
 from mirror_app.request import Request
+from tests.browser import ROOT
 
 NETS = """
 from torch import nn
@@ -84,6 +87,17 @@ def test_a_model_of_the_owner_gives_the_picture_that_its_weights_give(folder: Pa
     assert torch.equal(model.module(inputs), small()(inputs))
     found = engine.run(Request("flowers", picture.id, "1", "grad-cam"), model, picture)
     assert found.raw.shape == (1, 30, 30)
+
+
+def test_the_example_in_the_documents_works(folder: Path) -> None:
+    text = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    say(folder, example)
+    torch.manual_seed(0)
+    save_file(torchvision.models.resnet18(num_classes=5).state_dict(), folder / "flowers.safetensors")
+    model = catalogue.load("flowers")
+    assert model.classes == ("daisy", "rose", "tulip", "iris", "lily")
+    assert not model.untrained
 
 
 def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:

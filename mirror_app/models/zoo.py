@@ -69,8 +69,11 @@ def preprocessing(weights: Any) -> Preprocessing:
 
 
 def untrained(name: str) -> nn.Module:
-    # These two draw their first weights one by one, for minutes, unless they are told not to.
-    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    options: dict[str, object] = {}
+    if name in ("googlenet", "inception_v3"):
+        options["init_weights"] = False  # they would draw their first weights one by one, for minutes
+    if name.startswith("vit_"):
+        options["image_size"] = preprocessing(_weights(name)).size  # which is part of their architecture
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module: nn.Module = get_model(name, weights=None, **options)
