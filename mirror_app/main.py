@@ -28,20 +28,19 @@ arguments.add_argument("--settings", help="the file in which the owner names mod
 if chosen := arguments.parse_known_args()[0].settings:
     os.environ["MIRROR_SETTINGS"] = chosen
 
+place = st.empty()  # always there, so that nothing below it moves when what it shows has gone
 if "torch" not in sys.modules:
-    waking = st.empty()
-    with waking.container():
+    with place.container():
         st.title("Mirror")
         st.markdown("Pick a model, a picture and a layer, and see what the network sees.")
         with st.spinner("Waking up: PyTorch takes a few seconds the first time.", show_time=True):
             import torch  # noqa: F401
-    waking.empty()
+    place.empty()
 
 from mirror_app.errors import MirrorError
 from mirror_app.ui import sidebar, views
 
 st.html(STYLE)
-place = st.empty()
 try:
     sidebar.draw(place)
 except MirrorError as error:
