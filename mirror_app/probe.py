@@ -160,7 +160,7 @@ def guide(output: Tensor) -> None:
 
     Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net».
     """
-    nodes = list(_graph(output))
+    nodes = list(graph(output))
     strangers = sorted({n.name().removesuffix("Backward0") for n in nodes if n.name() in _UNGUIDABLE})
     if strangers:
         raise MirrorError(
@@ -172,6 +172,18 @@ def guide(output: Tensor) -> None:
         raise MirrorError("Guided backpropagation needs a ReLU, and this model has none: switch «guide» off.")
     for node in relus:
         node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
+
+
+def graph(output: Tensor) -> Iterator[Node]:
+    """Yield each node of the graph of the computation that gave `output`, once; it is walked as far as one asks."""
+    seen: set[Node] = set()
+    waiting = [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting.extend(parent for parent, _ in node.next_functions)
+            yield node
 
 
 _UNGUIDABLE = {
@@ -209,17 +221,6 @@ def _frozen(parameter: nn.Parameter, device: torch.device | str | None) -> nn.Pa
         with torch.inference_mode(False):
             weights = weights.clone()
     return nn.Parameter(weights.to(device) if device else weights, requires_grad=False)
-
-
-def _graph(output: Tensor) -> Iterator[Node]:
-    seen: set[Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting.extend(parent for parent, _ in node.next_functions)
-            yield node
 
 
 def _last(taken: list[T], layer: str) -> T:
