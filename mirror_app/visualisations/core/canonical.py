@@ -20,18 +20,22 @@ from torch.overrides import TorchFunctionMode
 
 from mirror_app import probe
 from mirror_app.errors import MirrorError
-from mirror_app.visualisations.core.rules import Linear, Rule, nonzero
+from mirror_app.visualisations.core.rules import Linear, Rule, nonzero, z_plus
 
 Function = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
 class Composite:
-    """Whose rule is which: of convolutions and lone batch norms, of dense layers, of those that see the picture."""
+    """Whose rule is which: of convolutions, of dense layers, of those that see the picture, and of lone batch norms.
+
+    An output of a batch norm has one product and a bias: α-β would double its relevance wherever the two disagree.
+    """
 
     convolution: Rule
     dense: Rule
     first: Rule | None = None
+    lone_norm: Rule = z_plus
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class Canonical(TorchFunctionMode):
         leaf = input.detach().requires_grad_()
         places = (-1, *[1] * (input.ndim - 2))
         layer = Linear(leaf, normalised(leaf), _scaled, scale.reshape(places), shift.reshape(places))
-        return self._ruled(input, layer, self.composite.convolution)
+        return self._ruled(input, layer, self.composite.lone_norm)
 
     def _ruled(self, source: Tensor, layer: Linear, rule: Rule) -> Tensor:
         if self.picture and not any(_flow(node) for node in probe.graph(source)):

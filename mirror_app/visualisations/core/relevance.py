@@ -23,11 +23,12 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
     Kohlbrenner et al. 2020, «Towards Best Practice in Explaining Neural Network Decisions with LRP»; Montavon et al.
     2019, «Layer-Wise Relevance Propagation: An Overview».
     """
-    stable = rules.epsilon(1e-6)
+    stable = rules.epsilon(1e-9)
     return {
+        "epsilon-plus": Composite(rules.z_plus, stable),
         "epsilon-plus-flat": Composite(rules.z_plus, stable, rules.flat),
         "epsilon-gamma-box": Composite(rules.gamma(0.25), stable, rules.box),
-        "epsilon": Composite(rules.epsilon(epsilon), rules.epsilon(epsilon)),
+        "epsilon": Composite(rules.epsilon(epsilon), rules.epsilon(epsilon), lone_norm=rules.epsilon(epsilon)),
         "gamma": Composite(rules.gamma(gamma), rules.gamma(gamma)),
         "z-plus": Composite(rules.z_plus, rules.z_plus),
         "alpha-beta": Composite(rules.alpha_beta, rules.alpha_beta),
@@ -65,11 +66,11 @@ class Relevance(Visualisation):
         rule: Annotated[
             str,
             Dropdown(
-                "How a layer shares relevance out. The first two change the rule with depth, which is clearest; the "
-                "others are one rule for all the layers.",
+                "How a layer shares relevance out. The first three change the rule with depth, which is clearest; the "
+                "others are one rule for all layers.",
                 options=tuple(composites(0, 0)),
             ),
-        ] = "epsilon-plus-flat",
+        ] = "epsilon-plus",
         epsilon: Annotated[
             float,
             Slider(
@@ -138,8 +139,8 @@ def _refuse_strangers(output: Tensor) -> None:
     strangers = {name for node in probe.graph(output) if (name := _operation(node)) not in PROPORTIONAL}
     if strangers:
         raise MirrorError(
-            f"LRP shares out sums, and this model has what is no sum of parts ({', '.join(sorted(strangers))}): "
-            "use Grad-CAM, or a layer above it."
+            f"LRP shares relevance out among the parts of a sum, and {', '.join(sorted(strangers))} in this model "
+            "is no sum of parts: use Grad-CAM, or LRP at a layer above it."
         )
 
 
@@ -156,9 +157,10 @@ def _operation(node: Node) -> str:
 def _note(raw: Tensor, conserved: Tensor) -> str:
     if not raw.any():
         return "The logit is zero: there is no relevance to share out."
+    note = ""
     if not (raw > 0).any():
-        return "Nothing speaks for this class; switch «Against, too» on to see what speaks against it."
+        note = "Nothing speaks for this class; switch «Against, too» on to see what speaks against it. "
     worst = conserved[(conserved - 1).abs().argmax()]
     if abs(worst - 1) > 0.1:
-        return f"The relevance adds up to {worst:.2f} of the logit, not to all of it: biases and ε take the rest."
-    return ""
+        note += f"The relevance adds up to {worst:.2f} of the logit, not to all of it: biases and ε take the rest."
+    return note.strip()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ def epsilon(strength: float) -> Rule:
 
 def z_plus(layer: Linear, relevance: Tensor) -> Tensor:
     """By the positive products alone: α-β with α = 1 and β = 0. Montavon et al. 2017, «Deep Taylor Decomposition»."""
-    return _by_sign(layer, relevance, 1, 0)
+    return _favouring(1, layer, relevance)
 
 
 def alpha_beta(layer: Linear, relevance: Tensor) -> Tensor:
     """Twice by the positive products, less once by the negative ones. Bach et al. 2015, eq. 60, α = 2 and β = 1."""
-    return 2 * _by_sign(layer, relevance, 1, 0) - _by_sign(layer, relevance, 0, 1)
+    return 2 * _favouring(1, layer, relevance) - _favouring(-1, layer, relevance)
 
 
 def gamma(strength: float) -> Rule:
@@ -63,9 +64,10 @@ def gamma(strength: float) -> Rule:
     """
 
     def rule(layer: Linear, relevance: Tensor) -> Tensor:
-        positive = _by_sign(layer, relevance * (layer.outputs > 0), 1 + strength, 1)
-        negative = relevance * (layer.outputs < 0)
-        return positive + _by_sign(layer, negative, 1, 1 + strength) if negative.any() else positive
+        rest = 1 / (1 + strength)
+        positive = _favouring(1, layer, relevance * (layer.outputs > 0), rest)
+        against = relevance * (layer.outputs < 0)
+        return positive + _favouring(-1, layer, against, rest) if against.any() else positive
 
     return rule
 
@@ -83,9 +85,8 @@ def box(layer: Linear, relevance: Tensor) -> Tensor:
     """
     inputs, weight = layer.inputs.detach(), layer.weight
     sides = tuple(range(min(2, inputs.ndim - 1), inputs.ndim))
-    low, high = (end.expand_as(inputs) for end in (inputs.amin(sides, keepdim=True), inputs.amax(sides, keepdim=True)))
-    pieces = [(inputs, weight), (-low, weight.clamp(min=0)), (-high, weight.clamp(max=0))]
-    return _shared(layer, relevance, pieces, None)
+    above, below = inputs - inputs.amin(sides, keepdim=True), inputs - inputs.amax(sides, keepdim=True)
+    return _shared(layer, relevance, [(above, weight.clamp(min=0)), (below, weight.clamp(max=0))], None)
 
 
 def nonzero(numbers: Tensor) -> Tensor:
@@ -93,17 +94,17 @@ def nonzero(numbers: Tensor) -> Tensor:
     return torch.where(numbers.abs() < 1e-20, 1e-20, numbers)
 
 
-def _by_sign(layer: Linear, relevance: Tensor, positive: float, negative: float) -> Tensor:
-    """Share by the products: those above zero count `positive` times, and those below it `negative` times."""
+def _favouring(sign: int, layer: Linear, relevance: Tensor, rest: float = 0) -> Tensor:
+    """Share by the products: those of that `sign` count in full, and the others `rest` times."""
 
-    def counted(numbers: Tensor, positive: float, negative: float) -> Tensor:
-        return positive * numbers.clamp(min=0) + negative * numbers.clamp(max=0)
+    def counted(numbers: Tensor, sign: int) -> Tensor:
+        return F.leaky_relu(numbers if sign > 0 else -numbers, rest)
 
     inputs = layer.inputs.detach()
-    pieces = [(inputs.clamp(min=0), counted(layer.weight, positive, negative))]
+    pieces = [(inputs.clamp(min=0), counted(layer.weight, sign))]
     if (inputs < 0).any():
-        pieces.append((inputs.clamp(max=0), counted(layer.weight, negative, positive)))
-    return _shared(layer, relevance, pieces, None if layer.bias is None else counted(layer.bias, positive, negative))
+        pieces.append((-inputs.clamp(max=0), counted(layer.weight, -sign)))
+    return _shared(layer, relevance, pieces, None if layer.bias is None else counted(layer.bias, sign))
 
 
 def _shared(layer: Linear, relevance: Tensor, pieces: list[tuple[Tensor, Tensor]], bias: Tensor | None) -> Tensor:
