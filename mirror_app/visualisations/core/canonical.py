@@ -176,5 +176,5 @@ def _scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _bounded(func: Function, input: Tensor, *rest: object, **options: object) -> Tensor:  # noqa: A002
     """Let the relevance of a bounded ReLU pass whole: above the bound its gradient is zero, and its answer is not."""
-    output = func(input, *rest, **options)
+    output = func(input.clone(), *rest, **options)  # a clone, since it may work in place
     return input * (output / nonzero(input)).detach()

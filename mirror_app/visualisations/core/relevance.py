@@ -110,17 +110,24 @@ class Relevance(Visualisation):
             )
         _refuse_strangers(output)
         target = chosen_classes(output, target_class)
-        logits = output.gather(1, target[:, None])
-        (slope,) = torch.autograd.grad(logits.sum(), source, allow_unused=True, retain_graph=True)
-        parts = [_passed_down(seen, source, relevance) for seen, relevance in canonical.ends]
-        if slope is not None:
-            parts.append(source.detach() * slope)
-        if not parts:
-            raise MirrorError(f"The model's output does not depend on the layer '{layer}': choose another.")
-        raw = torch.stack(parts).sum((0, 2))
-        conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach()[:, 0])
+        logits = output.gather(1, target[:, None])[:, 0]
+        raw = _shared_out(logits, source, canonical.ends)
+        conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach())
         info = {"target_class": target.tolist(), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
         yield Attribution(raw, info)
+
+
+def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return the relevance of `source` for `logits` (N,), summed over channels; it ends at `ends`, which fill now."""
+    slope = None
+    if logits.requires_grad:
+        (slope,) = torch.autograd.grad(logits.sum(), source, allow_unused=True, retain_graph=True)
+    parts = [_passed_down(seen, source, relevance) for seen, relevance in ends]
+    if slope is not None:
+        parts.append(source.detach() * slope)
+    if not parts:
+        raise MirrorError("The model's output does not depend on what this layer gives: choose another.")
+    return torch.stack(parts).sum((0, 2))
 
 
 def _passed_down(seen: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:

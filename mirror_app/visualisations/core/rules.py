@@ -40,7 +40,8 @@ def epsilon(strength: float) -> Rule:
     """
 
     def rule(layer: Linear, relevance: Tensor) -> Tensor:
-        ratio = relevance / nonzero(layer.outputs + strength * torch.where(layer.outputs < 0, -1, 1))
+        outputs = layer.outputs.detach()
+        ratio = relevance / nonzero(torch.where(outputs < 0, outputs - strength, outputs + strength))
         (back,) = torch.autograd.grad(layer.outputs, layer.inputs, ratio, retain_graph=True)
         return layer.inputs.detach() * back
 
