@@ -163,7 +163,7 @@ def _operation(node: Node) -> str:
 
 def _note(raw: Tensor, conserved: Tensor) -> str:
     if not raw.any():
-        return "The logit is zero: there is no relevance to share out."
+        return "No relevance comes down here: the logit is zero, or nothing that the rule counts speaks for it."
     note = ""
     if not (raw > 0).any():
         note = "Nothing speaks for this class; switch «Against, too» on to see what speaks against it. "
