@@ -316,6 +316,39 @@ def test_a_batch_norm_before_a_convolution_is_a_convolution_of_its_own(rule: str
     assert difference(raw(lone, PICTURES, rule=rule, target_class=1), expected) <= BOUND
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_batch_norm_that_does_nothing_changes_nothing(rule: str) -> None:
+    torch.manual_seed(8)
+    first = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    ends = nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 3))
+    model = nn.Sequential(first, nn.BatchNorm2d(4, eps=0), ends).eval().double()
+    plain = nn.Sequential(first, ends)
+    assert (
+        difference(raw(model, PICTURES, rule=rule, epsilon=0.0), raw(plain, PICTURES, rule=rule, epsilon=0.0)) <= BOUND
+    )
+
+
+class Stems(nn.Module):
+    """Two layers that see the picture, and a way around them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(9)
+        self.one, self.two = nn.Conv2d(3, 4, 3, bias=False), nn.Conv2d(3, 4, 3, bias=False)
+        self.last = nn.Linear(11, 3, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        maps = torch.cat([F.relu(self.one(inputs)), F.relu(self.two(inputs)), inputs[..., 1:-1, 1:-1]], 1)
+        scores: Tensor = self.last(maps.mean((2, 3)))
+        return scores
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_nothing_is_lost_where_several_ways_begin_at_the_picture(rule: str) -> None:
+    info = Relevance(Stems().double())(PICTURES, "", rule=rule, epsilon=0.0)[1]
+    assert info["conservation"] == pytest.approx([1, 1], abs=1e-4)
+
+
 @pytest.mark.parametrize("rule", ["epsilon", "gamma", "z-plus", "alpha-beta"])
 def test_relevance_at_a_layer_is_that_of_the_layer_as_a_picture(rule: str) -> None:
     model = shaken(Vgg())
@@ -362,8 +395,14 @@ def test_shrinking_and_padding_inside_the_model_give_relevance_to_all_that_was_s
     assert found[:, :8].any()
 
 
-def test_a_bounded_relu_lets_all_relevance_pass() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU6(), nn.Flatten(), nn.Linear(4, 1, bias=False))
+class Bounded(nn.Module):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return F.relu6(inputs, inplace=True)
+
+
+@pytest.mark.parametrize("bounded", [nn.ReLU6(), nn.Hardtanh(0, 6), Bounded()])
+def test_a_bounded_relu_lets_all_relevance_pass(bounded: nn.Module) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), bounded, nn.Flatten(), nn.Linear(4, 1, bias=False))
     for layer in (model[0], model[3]):
         nn.init.ones_(layer.weight)  # type: ignore[arg-type]
     found = raw(model, torch.tensor([[[[9.0, 5.0], [-1.0, 6.0]]]]), rule="z-plus")
