@@ -228,7 +228,7 @@ def guide(output: Tensor) -> None:
 
     Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net».
     """
-    nodes = list(_graph(output))
+    nodes = list(graph(output))
     strangers = sorted({n.name().removesuffix("Backward0") for n in nodes if n.name() in _UNGUIDABLE})
     if strangers:
         raise MirrorError(
@@ -240,6 +240,18 @@ def guide(output: Tensor) -> None:
         raise MirrorError("Guided backpropagation needs a ReLU, and this model has none: switch «guide» off.")
     for node in relus:
         node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
+
+
+def graph(output: Tensor) -> Iterator[Node]:
+    """Yield each node of the graph of the computation that gave `output`, once; it is walked as far as one asks."""
+    seen: set[Node] = set()
+    waiting = [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting.extend(parent for parent, _ in node.next_functions)
+            yield node
 
 
 _UNGUIDABLE = {
@@ -264,17 +276,6 @@ def _answering(module: nn.Module, output: Tensor) -> Iterator[None]:
 
 class _Reached(Exception):  # noqa: N818 - a signal, not an error
     """The layer that was wanted has run: the rest of the forward pass is not needed."""
-
-
-def _graph(output: Tensor) -> Iterator[Node]:
-    seen: set[Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting.extend(parent for parent, _ in node.next_functions)
-            yield node
 
 
 def _last(taken: list[T], layer: str) -> T:

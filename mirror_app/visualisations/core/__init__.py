@@ -10,6 +10,7 @@ from mirror_app.visualisations.core.cam_scores import AblationCam, ScoreCam
 from mirror_app.visualisations.core.gradients import SaliencyMap
 from mirror_app.visualisations.core.kernels import Kernels
 from mirror_app.visualisations.core.perturbation import Occlusion, Rise
+from mirror_app.visualisations.core.relevance import Relevance
 
 __all__ = [
     "AblationCam",
@@ -24,6 +25,7 @@ __all__ = [
     "Kernels",
     "LayerCam",
     "Occlusion",
+    "Relevance",
     "Rise",
     "SaliencyMap",
     "ScoreCam",
