@@ -13,7 +13,7 @@ FLOORS = [
     ["mirror_app.errors"],
     ["mirror_app.params"],
     ["mirror_app.request", "mirror_app.images"],
-    ["mirror_app.render", "mirror_app.layers"],
+    ["mirror_app.render", "mirror_app.layers", "mirror_app.twin"],
     ["mirror_app.probe"],
     ["mirror_app.models"],
     ["mirror_app.registry"],

@@ -15,7 +15,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
 from mirror_app.models.shelf import Shelf
 from mirror_app.request import Request
-from tests.networks import Linear, Tricky, resnet18
+from tests.networks import ANYWHERE, Linear, Tricky, quick, resnet18
 
 PICTURE = from_array(np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8), "noise")
 PREPROCESSING = Preprocessing(size=64, resize=64, mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -30,11 +30,11 @@ def request(layer: str, visualisation: str = "grad-cam", **params: object) -> Re
     return Request("test", PICTURE.id, layer, visualisation, canonical)
 
 
-@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_engine_gives_the_bits_that_python_gives(entry: registry.Entry) -> None:
     net = resnet18()
-    result = engine.run(request("layer3", entry.key), model(net), PICTURE)
-    _, info = entry.kind(net)(PREPROCESSING.prepare(PICTURE), "layer3")
+    result = engine.run(request("layer3", entry.key, **quick(entry)), model(net), PICTURE)
+    _, info = entry.kind(net)(PREPROCESSING.prepare(PICTURE), "layer3", **quick(entry))
     assert np.array_equal(result.raw, info["raw"].detach().numpy())
     assert result.seconds > 0
     images = engine.paint(request("layer3", entry.key), result.raw, PREPROCESSING.as_seen(PICTURE))

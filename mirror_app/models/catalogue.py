@@ -26,9 +26,9 @@ def can_be_untrained(name: str) -> bool:
     return name in zoo.names() and name not in settings.owned()
 
 
-def to_fetch(name: str) -> int:
-    """Return how many bytes must be fetched before the model of that name can be used; 0 where it is here."""
-    return zoo.to_fetch(name) if name in zoo.names() and name not in settings.owned() else 0
+def to_fetch() -> dict[str, int]:
+    """Return how many bytes must be fetched before a model can be used, by its name, for those that are not here."""
+    return zoo.to_fetch()
 
 
 def check(name: str) -> str:
@@ -57,7 +57,7 @@ def loading(name: str, device: torch.device | str = "cpu") -> Generator[hub.Fetc
     except MirrorError as error:
         if name not in zoo.names():
             raise
-        here = [other for other in zoo.names() if not zoo.to_fetch(other)]
+        here = sorted(set(zoo.names()) - set(zoo.to_fetch()))
         others = f", {', '.join(here[:5])}" if here else ""
         raise MirrorError(f"{error} Without it work: {BUNDLED}{others}, and all models untrained.") from error
 

@@ -71,7 +71,17 @@ _open: dict[Path, _Download] = {}
 
 def file_of(url: str) -> Path:
     """Return where the file of that address is kept: in torch's own cache, $TORCH_HOME/hub/checkpoints."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+    return _folder() / name_of(url)
+
+
+def name_of(url: str) -> str:
+    """Return the name of the file of that address."""
+    return url.rpartition("/")[2]
+
+
+def here() -> set[str]:
+    """Return the names of all files that were fetched."""
+    return {file.name for file in _folder().glob("*")}
 
 
 def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
@@ -97,6 +107,10 @@ def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
     if error := download.end.exception():
         raise MirrorError(_reason(error, target, host)) from error
     yield Fetched(total, total)
+
+
+def _folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _begun(url: str, total: int, target: Path) -> _Download | None:

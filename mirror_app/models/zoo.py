@@ -1,12 +1,13 @@
 """Every classification model of torchvision by its name, with its real weights or, where one says so, untrained."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import cache
 from typing import Any
 
 import torch
 import torchvision
 from torch import nn
-from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.models import get_model, get_model_builder, get_model_weights, list_models
 
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
@@ -21,10 +22,11 @@ def names() -> tuple[str, ...]:
     return tuple(list_models(module=torchvision.models))
 
 
-def to_fetch(name: str) -> int:
-    """Return the size in bytes of the weights of that model, about; 0 where they are here."""
-    weights = _weights(name)
-    return 0 if hub.file_of(weights.url).exists() else _bytes(weights)
+def to_fetch() -> dict[str, int]:
+    """Return the size in bytes of the weights that are not here yet, about, by the name of their model."""
+    here = hub.here()
+    found = {name: _weights(name) for name in names()}
+    return {name: _bytes(weights) for name, weights in found.items() if hub.name_of(weights.url) not in here}
 
 
 def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
@@ -43,7 +45,12 @@ def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
 
 
 def _weights(name: str) -> Any:
-    return get_model_weights(name).DEFAULT
+    return _weights_of(get_model_builder(name))
+
+
+@cache
+def _weights_of(builder: Callable[..., nn.Module]) -> Any:
+    return get_model_weights(builder).DEFAULT
 
 
 def _bytes(weights: Any) -> int:

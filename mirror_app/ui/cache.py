@@ -1,6 +1,6 @@
 """Everything that is kept between reruns and shared between visitors."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -90,9 +90,20 @@ def seen(model_name: str, picture_id: str, _picture: Picture) -> np.ndarray:
     return shown
 
 
+@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
+def input_png(model_name: str, picture_id: str, _picture: Picture) -> bytes:
+    """Return the picture as the model of that name sees it, or where no model is named as it is, as a PNG file."""
+    return render.png(seen(model_name, picture_id, _picture) if model_name else _picture.pixels)
+
+
 @st.cache_data(max_entries=256, show_spinner=False)
-def thumbnail(picture_id: str, side: int, _picture: Picture) -> np.ndarray:
-    """Return the middle of a picture, bytes (side, side, 3)."""
+def strip(picture_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> bytes:
+    """Return the middles of the pictures, side by side, as one PNG file."""
+    return render.png(np.concatenate([_thumbnail(picture.id, side, picture) for picture in _pictures], axis=1))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _thumbnail(picture_id: str, side: int, _picture: Picture) -> np.ndarray:
     return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
 
 

@@ -10,6 +10,8 @@ from contextlib import closing, contextmanager
 from threading import Event, Lock
 from typing import Generic, TypeVar
 
+from mirror_app.errors import MirrorError
+
 T = TypeVar("T")
 Frames = Callable[[], Generator[T, None, None]]
 
@@ -30,8 +32,10 @@ class Job(Generic[T]):
 
     def result(self) -> T:
         """Return the last frame of a job that is done; raise what its computation raised."""
-        if self.error is not None:
+        if isinstance(self.error, Exception):
             raise self.error
+        if self.error is not None:
+            raise MirrorError(f"The computation tried to end the program: {type(self.error).__name__}.") from self.error
         assert self.newest is not None
         return self.newest
 

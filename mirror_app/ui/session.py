@@ -14,6 +14,7 @@ from mirror_app.models.examples import examples
 from mirror_app.request import Request
 
 FIRST = "grad-cam"  # the visualisation that a newcomer sees
+MOST = 24  # pictures that one visitor may have at a time
 LONGEST = 100_000_000  # pixels that one visitor's own pictures may have together
 
 
@@ -41,7 +42,7 @@ class Session:
     def add(self, picture: Picture) -> None:
         """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
         pixels = sum(own.pixels.size // 3 for own in self.own) + picture.pixels.size // 3
-        if picture.id not in self.pictures and pixels > LONGEST:
+        if picture.id not in self.pictures and (pixels > LONGEST or len(self.own) == MOST):
             raise MirrorError(f"There is no room for '{picture.name}': remove some of your pictures first.")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id

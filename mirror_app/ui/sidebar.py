@@ -45,7 +45,14 @@ def draw(place: DeltaGenerator) -> None:
 
 
 def _model() -> str:
-    name = st.selectbox("Model", catalogue.names(), format_func=_with_size, key="model", persist_state="session")
+    sizes = catalogue.to_fetch()
+    name = st.selectbox(
+        "Model",
+        catalogue.names(),
+        format_func=lambda name: f"{name} · {sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else name,
+        key="model",
+        persist_state="session",
+    )
     if catalogue.can_be_untrained(name) and st.toggle(
         "Untrained",
         key="untrained",
@@ -54,11 +61,6 @@ def _model() -> str:
     ):
         name += catalogue.UNTRAINED
     return name
-
-
-def _with_size(name: str) -> str:
-    size = catalogue.to_fetch(name)
-    return f"{name} · {size / 2**20:,.0f} MB to fetch" if size else name
 
 
 def _show_coming(place: DeltaGenerator, name: str, fetched: Fetched | None) -> None:

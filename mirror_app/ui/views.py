@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mirror_app import layers, registry, render
+from mirror_app import layers, registry
 from mirror_app.engine import Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
@@ -23,6 +23,7 @@ from mirror_app.ui.tiles import tiles
 
 PAGE = 64
 BARS = 40
+TOLD = 3  # refusals of files that are told one by one
 THUMBNAIL = 88
 
 
@@ -157,9 +158,9 @@ def show_input(model: Model, picture: Picture) -> None:
         persist_state="session",
     )
     original = view == "Original"
-    pixels = picture.pixels if original else cache.seen(model.name, picture.id, picture)
-    st.image(render.png(pixels), width="stretch", alt=picture.name)
-    height, width = pixels.shape[:2]
+    seen_by = "" if original else model.name
+    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", alt=picture.name)
+    height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels")
     for note in picture.notes:
         st.caption(literal(note))
@@ -177,9 +178,8 @@ def show_prediction(model: Model, picture: Picture) -> None:
 def show_strip(session: Session) -> None:
     """Show all inputs as a strip in which a click selects, and where more are added."""
     pictures = list(session.pictures.values())
-    sheet = np.concatenate([cache.thumbnail(picture.id, THUMBNAIL, picture) for picture in pictures], axis=1)
     tiles(
-        render.png(sheet),
+        cache.strip(list(session.pictures), THUMBNAIL, pictures),
         [picture.name for picture in pictures],
         len(pictures),
         THUMBNAIL,
@@ -225,9 +225,13 @@ def _take_photograph() -> None:
 
 def _take(files: Sequence[UploadedFile]) -> None:
     session = current()
+    refused = []
     for file in files:
         try:
             session.add(decode(file.getvalue(), file.name))
         except MirrorError as error:
-            session.problems.append(str(error))
+            refused.append(str(error))
+    session.problems += refused[:TOLD]
+    if len(refused) > TOLD:
+        session.problems.append(f"So it was with {len(refused) - TOLD} other files.")
     session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken

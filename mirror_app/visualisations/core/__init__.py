@@ -2,9 +2,33 @@
 
 from mirror_app.render import grid
 from mirror_app.visualisations.core.activations import Weights
+from mirror_app.visualisations.core.attention import Attention, AttentionRollout
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.cam import GradCam
+from mirror_app.visualisations.core.cam import GradCam, GradCamPlusPlus, HiResCam, LayerCam, XGradCam
+from mirror_app.visualisations.core.cam_readings import ClassActivationMapping, EigenCam
+from mirror_app.visualisations.core.cam_scores import AblationCam, ScoreCam
 from mirror_app.visualisations.core.gradients import SaliencyMap
 from mirror_app.visualisations.core.kernels import Kernels
+from mirror_app.visualisations.core.perturbation import Occlusion, Rise
 
-__all__ = ["Attribution", "GradCam", "Kernels", "SaliencyMap", "Visualisation", "Weights", "grid"]
+__all__ = [
+    "AblationCam",
+    "Attention",
+    "AttentionRollout",
+    "Attribution",
+    "ClassActivationMapping",
+    "EigenCam",
+    "GradCam",
+    "GradCamPlusPlus",
+    "HiResCam",
+    "Kernels",
+    "LayerCam",
+    "Occlusion",
+    "Rise",
+    "SaliencyMap",
+    "ScoreCam",
+    "Visualisation",
+    "Weights",
+    "XGradCam",
+    "grid",
+]

@@ -3,17 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mirror_app import render
 from mirror_app.errors import MirrorError
-from mirror_app.params import checked, declared
+from mirror_app.params import ClassPicker, checked, declared
 from mirror_app.probe import View
 
 Info = dict[str, Any]
+TargetClass = Annotated[
+    int | None, ClassPicker("The class whose evidence is shown: any class, not only the most likely.", "Class")
+]
 
 
 @dataclass(frozen=True)
