@@ -31,11 +31,13 @@ if "torch" not in sys.modules:
     waking.empty()
 
 from mirror_app.errors import MirrorError
+from mirror_app.models import settings
 from mirror_app.ui import sidebar, views
 
 st.html(STYLE)
 place = st.empty()
 try:
+    settings.follow(sys.argv[1:])
     sidebar.draw(place)
 except MirrorError as error:
     place.error(views.literal(str(error)), icon=":material/error:")

@@ -24,7 +24,7 @@ from torch import nn
 from mirror_app import engine
 from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
-from mirror_app.models import catalogue, weights_file
+from mirror_app.models import catalogue, settings, weights_file
 from mirror_app.request import Request
 from tests.browser import ROOT
 
@@ -39,6 +39,12 @@ def broken():
 
 def number():
     return 5
+
+def maps():
+    return nn.Conv2d(3, 4, 3)
+
+def silent():
+    raise ValueError
 """
 
 
@@ -47,10 +53,14 @@ def small() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
 
 
+FACTORY = "[a]\nfactory = 'owners_nets:small'\n"
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a module of networks, weights in both formats and a settings file that can be written."""
     (tmp_path / "owners_nets.py").write_text(NETS)
+    (tmp_path / "no_python.py").write_text("def x(:")
     save_file(small().state_dict(), tmp_path / "small.safetensors")
     torch.save(small().state_dict(), tmp_path / "small.pt")
     monkeypatch.setenv("MIRROR_SETTINGS", str(tmp_path / "mirror.toml"))
@@ -105,18 +115,32 @@ def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:
         ("[a", "no TOML"),
         ("a = 5", r"\[a\] in 'mirror.toml' is no table"),
         ("[a]", "needs a factory"),
-        ('[a]\nfactory = "owners_nets:small"\nwieghts = "x"', "no key 'wieghts': .* Did you mean 'weights'"),
-        ('[a]\nfactory = "owners_nets:small"\nsize = "big"', "size cannot be 'big'"),
-        ('[a]\nfactory = "owners_nets:small"\nsize = 10000000', "size cannot be"),
-        ('[a]\nfactory = "owners_nets:small"\nmean = [0.5]', r"\[a\] in 'mirror.toml': Mean"),
-        ('[a]\nfactory = "owners_nets:smal"', "there is no 'owners_nets:smal'"),
-        ('[a]\nfactory = "no_such_module:x"', "there is no 'no_such_module:x'"),
-        ('[a]\nfactory = "owners_nets:broken"', "fails with RuntimeError: no such thing"),
-        ('[a]\nfactory = "owners_nets:number"', "gives a int"),
-        ('[a]\nfactory = "owners_nets:small"\nclasses = ["one"]', "names 1 classes, and the model has 3"),
-        ('[a]\nfactory = "owners_nets:small"\nclasses = "gone.txt"', "class names in 'gone.txt'"),
-        ('[a]\nfactory = "owners_nets:small"\nweights = "gone.pt"', "no file of weights"),
-        ('[a]\nfactory = "owners_nets:small"\nmean = [0.5]\nstd = [0.5]', "does not work: RuntimeError"),
+        (FACTORY + 'wieghts = "x"', "no key 'wieghts': .* Did you mean 'weights'"),
+        (FACTORY + 'size = "big"', "size cannot be 'big': a whole number up to 4096"),
+        (FACTORY + "size = 10000000", "size cannot be '10000000'"),
+        (FACTORY + "size = true", "size cannot be 'True'"),
+        (FACTORY + "size = [3]", r"size cannot be '\[3\]'"),
+        (FACTORY + "resize = 100", "resize 100 leaves less than the size 224"),
+        (FACTORY + "mean = [0.5]", r"\[a\] in 'mirror.toml': Mean"),
+        (FACTORY + "mean = [nan, 0, 0]", "mean cannot be"),
+        (FACTORY + "std = [1, 1, 0]", "std cannot be .* numbers above 0"),
+        (FACTORY + 'interpolation = "cubic"', "interpolation cannot be 'cubic': .* Did you mean 'bicubic'"),
+        (FACTORY + "arguments = { depth = 3 }", "fails with TypeError: small.. got an unexpected keyword"),
+        ("[a]\nfactory = 'owners_nets'", "factory cannot be 'owners_nets': the text \"module:function\" is needed"),
+        ("[a]\nfactory = 'owners_nets:smal'", "there is no 'owners_nets:smal'"),
+        ("[a]\nfactory = 'no_such_module:x'", "there is no 'no_such_module:x'"),
+        ("[a]\nfactory = 'no_python:x'", "there is no 'no_python:x': SyntaxError"),
+        ("[a]\nfactory = 'owners_nets:broken'", "fails with RuntimeError: no such thing"),
+        ("[a]\nfactory = 'owners_nets:silent'", "fails with ValueError"),
+        ("[a]\nfactory = 'owners_nets:number'", "gives a int"),
+        ("[a]\nfactory = 'owners_nets:maps'", r"gives \(1, 4, 222, 222\), where one logit a class"),
+        (FACTORY + 'classes = ["one"]', "names 1 classes, and the model has 3"),
+        (FACTORY + 'classes = "gone.txt"', "class names in 'gone.txt'"),
+        (FACTORY + 'weights = "gone.pt"', "no file of weights"),
+        (FACTORY + "mean = [0.5]\nstd = [0.5]", "does not work: RuntimeError"),
+        (FACTORY + "[shapes]\nfactory = 'x:y'", "a model 'shapes', which there is already"),
+        (FACTORY + "[resnet18]\nfactory = 'x:y'", "a model 'resnet18', which there is already"),
+        (FACTORY + "[resnet18-untrained]\nfactory = 'x:y'", "a model 'resnet18-untrained', which there is already"),
     ],
 )
 def test_a_mistake_in_the_settings_is_named(folder: Path, settings: str, words: str) -> None:
@@ -124,6 +148,25 @@ def test_a_mistake_in_the_settings_is_named(folder: Path, settings: str, words: 
     with pytest.raises(MirrorError, match=words) as caught:
         catalogue.load("a")
     assert "\n" not in str(caught.value)
+
+
+def test_a_size_may_be_height_and_width_and_is_cut_from_what_just_holds_it(folder: Path) -> None:
+    say(folder, FACTORY + "size = [40, 60]")
+    preprocessing = catalogue.load("a").preprocessing
+    assert (preprocessing.size, preprocessing.resize) == ((40, 60), 60)
+    assert preprocessing.prepare(from_array(np.zeros((9, 9, 3), np.uint8), "x")).shape == (1, 3, 40, 60)
+
+
+def test_the_command_line_names_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(folder, FACTORY)
+    monkeypatch.setenv("MIRROR_SETTINGS", "")
+    assert "a" not in catalogue.names()
+    settings.follow(["--settings", str(folder / "mirror.toml")])
+    assert "a" in catalogue.names()
+    settings.follow([])
+    assert "a" in catalogue.names()
+    with pytest.raises(MirrorError, match="--settings needs the path"):
+        settings.follow(["--settings"])
 
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,11 +146,9 @@ def _reason(error: BaseException, target: Path, host: str) -> str:
         case URLError() | TimeoutError() | ConnectionError():
             return f"'{name}' could not be fetched: {host} cannot be reached from here."
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"'{name}' could not be fetched: the disk with '{target.parent}' is full."
+            return f"'{name}' could not be fetched: the disk with torch's cache, TORCH_HOME, is full."
         case OSError():
-            return (
-                f"'{name}' could not be kept in '{target.parent}': {error.strerror}; TORCH_HOME can name another place."
-            )
+            return f"'{name}' could not be kept in torch's cache, TORCH_HOME: {error.strerror}."
         case RuntimeError() | HTTPException():
             return f"'{name}' came damaged or cut short: its checksum is not the one in its name. Try again."
         case _:
