@@ -1,9 +1,11 @@
 """The owner's models: what a settings file may say, and hostile files of weights (W1 to W18 of the bad inputs)."""
 
+import importlib
 import io
 import json
 import os
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -19,11 +21,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from mirror_app import engine
 from mirror_app.errors import MirrorError
-from mirror_app.images import from_array
+from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import catalogue, settings, weights_file
 from mirror_app.request import Request
 from tests.browser import ROOT
@@ -167,6 +170,37 @@ def test_the_command_line_names_the_settings(folder: Path, monkeypatch: pytest.M
     assert "a" in catalogue.names()
     with pytest.raises(MirrorError, match="--settings needs the path"):
         settings.follow(["--settings"])
+
+
+def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(folder, FACTORY + "size = 32")
+    monkeypatch.setenv("MIRROR_SETTINGS", "")
+    monkeypatch.setattr(sys, "argv", ["main.py", "--settings", str(folder / "mirror.toml")])
+    page = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+    page.query_params["model"] = "a"
+    page.run()
+    assert not page.exception
+    assert not page.error
+    assert any("raw values" in caption.value for caption in page.caption)
+    say(folder, FACTORY + "sise = 32")
+    assert "Did you mean" in page.run().error[0].value
+
+
+def test_the_example_of_the_document_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
+    for name, code in re.findall(r"```\w+\n# (\S+?\.\w+).*?\n(.*?)```", text, re.DOTALL):
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    monkeypatch.setenv("MIRROR_SETTINGS", str(tmp_path / "mirror.toml"))
+    monkeypatch.syspath_prepend(tmp_path)
+    net = importlib.import_module("flower_nets").small(3)
+    save_file(net.state_dict(), tmp_path / "flowers.safetensors")
+    model = catalogue.load("flowers")
+    assert model.classes == ("daisy", "rose", "tulip")
+    assert torch.equal(model.module[0].weight, net[0].weight)  # type: ignore[index]
+    assert model.preprocessing == Preprocessing(64, 72, (0.5,) * 3, (0.25,) * 3)
+    assert all(re.search(rf"^{key} = ", text, re.MULTILINE) for key in settings.Owned.__dataclass_fields__)
 
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
