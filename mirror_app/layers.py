@@ -104,7 +104,7 @@ def first_look(listed: Sequence[Layer]) -> str:
     if not run:
         return ""
     name = max(run, key=lambda layer: layer.call.order if layer.call else 0).name
-    while (parent := found[name].parent) and _sides(found[parent]) == _sides(found[name]):
+    while (parent := found[name].parent) is not None and _sides(found[parent]) == _sides(found[name]):
         name = parent
     return name
 
@@ -112,7 +112,7 @@ def first_look(listed: Sequence[Layer]) -> str:
 def whole(listed: Sequence[Layer], name: str) -> str:
     """Return the outermost layer around `name` that gives something of the same shape; «» is the model."""
     found = {layer.name: layer for layer in listed}
-    while (parent := found[name].parent) and _shape(found[parent]) == _shape(found[name]):
+    while (parent := found[name].parent) is not None and _shape(found[parent]) == _shape(found[name]):
         name = parent
     return name
 

@@ -43,6 +43,7 @@ class AttentionRollout(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_layer = False
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         names = _attentions(self.view, inputs, layer)

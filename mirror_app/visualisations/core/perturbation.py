@@ -30,6 +30,7 @@ class Occlusion(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_layer = False
 
     def attribute(
         self,
@@ -94,6 +95,7 @@ class Rise(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_layer = False
 
     def attribute(
         self,
