@@ -46,8 +46,9 @@ class _Download:
 
     def there(self) -> int:
         """Return how many bytes have come."""
-        with suppress(FileNotFoundError):  # what was listed may have been moved or removed since
-            return sum(part.stat().st_size for part in os.scandir(self.folder.name))
+        # What was listed may have been moved or removed since.
+        with suppress(FileNotFoundError), os.scandir(self.folder.name) as parts:
+            return sum(part.stat().st_size for part in parts)
         return 0
 
     def _work(self, url: str, target: Path) -> None:
