@@ -1,5 +1,7 @@
 """The frame of the dashboard: `streamlit run mirror_app/main.py`."""
 
+import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -21,23 +23,25 @@ st.set_page_config(page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
 explore = st.Page(PAGES / "explore.py", title="Mirror", url_path="explore", default=True)
 page = st.navigation([explore], position="hidden")
 
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--settings", help="the file in which the owner names models")
+if chosen := arguments.parse_known_args()[0].settings:
+    os.environ["MIRROR_SETTINGS"] = chosen
+
+place = st.empty()  # always there, so that nothing below it moves when what it shows has gone
 if "torch" not in sys.modules:
-    waking = st.empty()
-    with waking.container():
+    with place.container():
         st.title("Mirror")
         st.markdown("Pick a model, a picture and a layer, and see what the network sees.")
         with st.spinner("Waking up: PyTorch takes a few seconds the first time.", show_time=True):
             import torch  # noqa: F401
-    waking.empty()
+    place.empty()
 
 from mirror_app.errors import MirrorError
-from mirror_app.models import settings
 from mirror_app.ui import sidebar, views
 
 st.html(STYLE)
-place = st.empty()
 try:
-    settings.follow(sys.argv[1:])
     sidebar.draw(place)
 except MirrorError as error:
     place.error(views.literal(str(error)), icon=":material/error:")

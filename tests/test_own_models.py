@@ -1,6 +1,5 @@
 """The owner's models: what a settings file may say, and hostile files of weights (W1 to W18 of the bad inputs)."""
 
-import importlib
 import io
 import json
 import os
@@ -20,13 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from mirror_app import engine
 from mirror_app.errors import MirrorError
-from mirror_app.images import Preprocessing, from_array
+from mirror_app.images import from_array
 from mirror_app.models import catalogue, settings, weights_file
 from mirror_app.request import Request
 from tests.browser import ROOT
@@ -102,6 +102,18 @@ def test_a_model_of_the_owner_gives_the_picture_that_its_weights_give(folder: Pa
     assert found.raw.shape == (1, 30, 30)
 
 
+def test_the_example_in_the_documents_works(folder: Path) -> None:
+    text = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    say(folder, example)
+    torch.manual_seed(0)
+    save_file(torchvision.models.resnet18(num_classes=5).state_dict(), folder / "flowers.safetensors")
+    model = catalogue.load("flowers")
+    assert model.classes == ("daisy", "rose", "tulip", "iris", "lily")
+    assert not model.untrained
+    assert all(re.search(rf"^{key} = ", example, re.MULTILINE) for key in settings.Owned.__dataclass_fields__)
+
+
 def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:
     (folder / "names.txt").write_text("Gänseblümchen\nrose\ntulip\n", encoding="utf-8")
     say(
@@ -160,18 +172,6 @@ def test_a_size_may_be_height_and_width_and_is_cut_from_what_just_holds_it(folde
     assert preprocessing.prepare(from_array(np.zeros((9, 9, 3), np.uint8), "x")).shape == (1, 3, 40, 60)
 
 
-def test_the_command_line_names_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    say(folder, FACTORY)
-    monkeypatch.setenv("MIRROR_SETTINGS", "")
-    assert "a" not in catalogue.names()
-    settings.follow(["--settings", str(folder / "mirror.toml")])
-    assert "a" in catalogue.names()
-    settings.follow([])
-    assert "a" in catalogue.names()
-    with pytest.raises(MirrorError, match="--settings needs the path"):
-        settings.follow(["--settings"])
-
-
 def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,21 +186,6 @@ def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
     assert any("raw values" in caption.value for caption in page.caption)
     say(folder, FACTORY + "sise = 32")
     assert "Did you mean" in page.run().error[0].value
-
-
-def test_the_example_of_the_document_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
-    for name, code in re.findall(r"```\w+\n# (\S+?\.\w+).*?\n(.*?)```", text, re.DOTALL):
-        (tmp_path / name).write_text(code, encoding="utf-8")
-    monkeypatch.setenv("MIRROR_SETTINGS", str(tmp_path / "mirror.toml"))
-    monkeypatch.syspath_prepend(tmp_path)
-    net = importlib.import_module("flower_nets").small(3)
-    save_file(net.state_dict(), tmp_path / "flowers.safetensors")
-    model = catalogue.load("flowers")
-    assert model.classes == ("daisy", "rose", "tulip")
-    assert torch.equal(model.module[0].weight, net[0].weight)  # type: ignore[index]
-    assert model.preprocessing == Preprocessing(64, 72, (0.5,) * 3, (0.25,) * 3)
-    assert all(re.search(rf"^{key} = ", text, re.MULTILINE) for key in settings.Owned.__dataclass_fields__)
 
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

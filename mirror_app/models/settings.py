@@ -15,7 +15,7 @@ interpolation = "bilinear"
 import math
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,6 @@ class Owned:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
-
-
-def follow(arguments: Sequence[str]) -> None:
-    """Take the settings file that `--settings FILE` in a command line names; raise MirrorError where none follows."""
-    if "--settings" in arguments:
-        named = arguments[arguments.index("--settings") + 1 :]
-        if not named:
-            raise MirrorError("--settings needs the path of a settings file after it.")
-        os.environ["MIRROR_SETTINGS"] = named[0]
 
 
 def owned() -> dict[str, Owned]:

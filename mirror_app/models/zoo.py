@@ -76,8 +76,11 @@ def preprocessing(weights: Any) -> Preprocessing:
 
 def untrained(name: str) -> nn.Module:
     """Return the model of that name with random weights, always the same ones."""
-    # These two draw their first weights one by one, for minutes, unless they are told not to.
-    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    options: dict[str, object] = {}
+    if name in ("googlenet", "inception_v3"):
+        options["init_weights"] = False  # they would draw their first weights one by one, for minutes
+    if name.startswith("vit_"):
+        options["image_size"] = preprocessing(_weights(name)).size  # which is part of their architecture
     with _drawing, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module: nn.Module = get_model(name, weights=None, **options)

@@ -34,8 +34,9 @@ def literal(text: str) -> str:
 
 def show_problems(session: Session) -> None:
     """Show the sentences that wait, once."""
-    for problem in session.problems:
-        st.error(literal(problem), icon=":material/error:")
+    with st.container():  # empty or not, so that what stands below keeps its place
+        for problem in session.problems:
+            st.error(literal(problem), icon=":material/error:")
     session.problems.clear()
 
 
