@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -148,13 +150,15 @@ def test_what_goes_wrong_is_a_sentence_that_says_what_still_works_and_leaves_not
     server: Server, tmp_path: Path, mood: str, words: str
 ) -> None:
     server.mood = mood
+    shelf = Shelf(catalogue.load, 10**9)
     with pytest.raises(MirrorError, match=words) as caught:
-        catalogue.load(NAME)
+        shelf.get(NAME)
+    assert NAME not in shelf
     assert "Without it work: shapes, and all models untrained." in str(caught.value)
     assert left(tmp_path) == []
     assert catalogue.load(f"{NAME}-untrained").untrained
     server.mood = "whole"
-    assert not catalogue.load(NAME).untrained  # and it can be tried again
+    assert not shelf.get(NAME).untrained  # and it can be tried again
 
 
 def test_nobody_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +174,48 @@ def test_a_server_that_falls_silent_is_given_up(server: Server, monkeypatch: pyt
     server.slowly = 3.0
     with pytest.raises(MirrorError, match="stopped coming from"):
         catalogue.load(NAME)
+    server.slowly = 0.0
+    assert not catalogue.load(NAME).untrained  # a new download, not the one that hangs
+    assert server.asked == 2
+
+
+def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
+    server.mood, server.slowly = "cut", 0.5
+    asked = catalogue.loading(NAME)
+    next(asked)
+    asked.close()
+    time.sleep(1.5)
+    server.mood = "whole"
+    assert not catalogue.load(NAME).untrained
+
+
+def test_no_room_on_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(MirrorError, match="the disk with torch's cache, TORCH_HOME, is full"):
+        list(hub.fetching(server.url, 10**18))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
+    with pytest.raises(MirrorError, match="could not be kept in torch's cache, TORCH_HOME: Not a directory"):
+        list(hub.fetching(server.url, 1))
+    assert server.asked == 0
+
+
+def test_a_program_that_ends_does_not_wait_for_a_download_and_leaves_no_part_of_it(
+    server: Server, tmp_path: Path
+) -> None:
+    server.slowly = 60.0
+    program = f"""
+import time
+from mirror_app.models import hub
+
+for fetched in hub.fetching({server.url!r}, {len(FILE)}):
+    if fetched.bytes:
+        break
+"""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=ROOT)
+    assert time.monotonic() - began < 40
+    assert server.asked == 1
+    assert left(tmp_path) == []
 
 
 def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.images import Preprocessing
-from mirror_app.models import hub, network, settings, shapes, zoo
+from mirror_app.models import hub, network, own, settings, shapes, zoo
 from mirror_app.models.model import Model
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -18,12 +18,18 @@ UNTRAINED = zoo.UNTRAINED  # the end of a name whose weights are random
 
 def names() -> tuple[str, ...]:
     """Return the names of all models, the default first; raise MirrorError where the owner's settings are wrong."""
-    return (BUNDLED, *settings.owned(), *zoo.names())
+    owned = settings.owned()
+    for name in owned:
+        if name == BUNDLED or name.removesuffix(UNTRAINED) in zoo.names():
+            raise MirrorError(
+                f"The settings file names a model '{name}', which there is already: another name is needed."
+            )
+    return (BUNDLED, *owned, *zoo.names())
 
 
 def can_be_untrained(name: str) -> bool:
     """Tell whether there is the model of that name with random weights too, as `name-untrained`."""
-    return name in zoo.names() and name not in settings.owned()
+    return name in zoo.names()
 
 
 def to_fetch() -> dict[str, int]:
@@ -66,7 +72,7 @@ def _found(name: str) -> Generator[hub.Fetched | Model, None, None]:
     if name == BUNDLED:
         yield _shapes()
     elif name in settings.owned():
-        yield settings.load(name)
+        yield own.load(name)
     else:
         yield from zoo.loading(name)
 

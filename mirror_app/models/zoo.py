@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from mirror_app.models import hub
 from mirror_app.models.model import Model
 
 UNTRAINED = "-untrained"
+
+_drawing = Lock()  # torchvision draws first weights from the random numbers that the whole process shares
 
 
 def names() -> tuple[str, ...]:
@@ -37,11 +40,14 @@ def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
     else:
         yield from hub.fetching(weights.url, _bytes(weights))
         try:
-            module = get_model(name, weights=weights, progress=False)
+            with _drawing:
+                module = get_model(name, weights=weights, progress=False)
         except Exception as error:  # whatever a spoilt file makes torch raise
             file = hub.file_of(weights.url)
             raise MirrorError(f"The weights in '{file}' cannot be read: delete that file to fetch it again.") from error
-    yield Model(name, module, preprocessing(weights), tuple(weights.meta["categories"]), name.endswith(UNTRAINED))
+    yield Model(
+        name, _headless(module), preprocessing(weights), tuple(weights.meta["categories"]), name.endswith(UNTRAINED)
+    )
 
 
 def _weights(name: str) -> Any:
@@ -69,16 +75,25 @@ def preprocessing(weights: Any) -> Preprocessing:
 
 
 def untrained(name: str) -> nn.Module:
+    """Return the model of that name with random weights, always the same ones."""
     options: dict[str, object] = {}
     if name in ("googlenet", "inception_v3"):
         options["init_weights"] = False  # they would draw their first weights one by one, for minutes
     if name.startswith("vit_"):
         options["image_size"] = preprocessing(_weights(name)).size  # which is part of their architecture
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with _drawing, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
         module: nn.Module = get_model(name, weights=None, **options)
         for part in module.modules():
             # A head of zeros, as a new transformer has, would let no gradient through.
             if isinstance(part, nn.Linear) and not part.weight.any():
                 nn.init.normal_(part.weight, std=0.02)
+    return module
+
+
+def _headless(module: nn.Module) -> nn.Module:
+    """Take away the heads that GoogLeNet and Inception have for their training only."""
+    for head in ("aux1", "aux2", "AuxLogits"):
+        if hasattr(module, head):
+            setattr(module, head, None)
     return module
