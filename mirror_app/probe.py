@@ -6,8 +6,8 @@ so that nothing done to it is seen by the model or by another computation.
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -68,18 +68,35 @@ class View:
 
         Once the view knows how often the layer is called, the forward pass goes no further than that.
         """
-        taken: list[object] = []
+        with torch.no_grad():
+            return self.reach(inputs, [layer])[layer]
 
-        def keep(_module: nn.Module, _inputs: object, output: object) -> object:
-            taken.append(output)
-            if layer in self.calls and len(taken) == self.calls[layer].times:
+    def reach(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
+        """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` up to them."""
+        taken: dict[str, list[object]] = {layer: [] for layer in wanted}
+
+        def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
+            taken[layer].append(output)
+            if all(name in self.calls and len(taken[name]) == self.calls[name].times for name in taken):
                 raise _Reached
             # What comes next may work in place, and must not write into what was taken.
             return output.clone() if isinstance(output, Tensor) else output
 
-        with self._hooked(layer, keep), torch.no_grad(), suppress(_Reached):
+        with ExitStack() as hooks, suppress(_Reached):
+            for layer in taken:
+                hooks.enter_context(self._hooked(layer, partial(keep, layer)))
             self.module(inputs.to(self.device)) if self.calls else self.trace(inputs)
-        return _one_tensor(_last(taken, layer), f"The layer '{layer}'")
+        return {layer: _one_tensor(_last(outputs, layer), f"The layer '{layer}'") for layer, outputs in taken.items()}
+
+    def takes(self, inputs: Tensor, layer: str) -> bool:
+        """Tell whether `layer` can be reached with pictures of the size of `inputs`, once the view knows its calls."""
+        try:
+            self.capture(inputs, layer)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, AssertionError):  # how PyTorch's operations refuse a size
+            return False
+        return True
 
     def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Return the output of `layer` as a leaf of the graph, and the model's output that was computed from it.
