@@ -199,6 +199,21 @@ _UNGUIDABLE = {
 }
 
 
+def revive(output: Tensor) -> None:
+    """Let each ReLU on the way from `output` down that would stop the whole gradient of an item pass it instead.
+
+    A unit that is silent everywhere has no gradient at all; with this one it can be woken.
+    """
+    for node in _graph(output):
+        if node.name() in ("ReluBackward0", "HardtanhBackward0"):
+            node.register_hook(_pass_where_all_is_stopped)
+
+
+def _pass_where_all_is_stopped(below: tuple[Tensor, ...], above: tuple[Tensor, ...]) -> tuple[Tensor]:
+    passed = below[0].flatten(1).any(1).view(-1, *[1] * (below[0].ndim - 1))
+    return (torch.where(passed, below[0], above[0]),)
+
+
 class _Reached(Exception):  # noqa: N818 - a signal, not an error
     """The layer that was wanted has run: the rest of the forward pass is not needed."""
 

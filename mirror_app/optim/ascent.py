@@ -12,7 +12,7 @@ from mirror_app.optim.parametrisations import Parametrisation, Pixels
 from mirror_app.optim.rules import Rule
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
-from mirror_app.probe import View
+from mirror_app.probe import View, revive
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,9 @@ class Ascent:
                 changed = transform(changed, generator)
             outputs = self.view.reach(self.space.inputs(changed), self.objective.layers)
             value = self.objective(Seen(pixels, outputs))
-            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+            (gradient,) = torch.autograd.grad(value.sum(), leaf, retain_graph=True)
+            if not (moved := gradient.flatten(1).any(1)).all():
+                revive(value)
+                (revived,) = torch.autograd.grad(value.sum(), leaf)
+                gradient[~moved] = revived[~moved]
         return value.detach(), gradient

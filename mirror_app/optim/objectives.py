@@ -55,12 +55,12 @@ class Objective:
 
 def channel(layer: str, number: int) -> Objective:
     """The mean of one feature map, of one feature over all tokens, or one entry of a vector; raises MirrorError."""
-    return _of(layer, lambda output: _map(output, layer, number).flatten(1).mean(1))
+    return _of(layer, lambda output: _map(output, layer, number).mean(1))
 
 
 def unit(layer: str, number: int) -> Objective:
     """The middle place of one feature map: what a single unit looks for; raises MirrorError."""
-    return _of(layer, lambda output: _middle(_map(output, layer, number)))
+    return _of(layer, lambda output: _middle(output, layer, number))
 
 
 def energy(layer: str) -> Objective:
@@ -89,13 +89,13 @@ def _objective(other: Objective | float) -> Objective:
 
 
 def _map(output: Tensor, layer: str, number: int) -> Tensor:
+    """Return one feature at all its places: (N, places)."""
     maps = output.movedim(-1, 1) if output.ndim == 3 else output  # of tokens, the features stand last
     if not 0 <= number < maps.shape[1]:
         raise MirrorError(f"channel cannot be {number}: the layer '{layer}' has channels 0 to {maps.shape[1] - 1}.")
-    return maps[:, number]
+    return maps[:, number].reshape(len(maps), -1)
 
 
-def _middle(maps: Tensor) -> Tensor:
-    for _ in maps.shape[1:]:
-        maps = maps[:, maps.shape[1] // 2]
-    return maps
+def _middle(output: Tensor, layer: str, number: int) -> Tensor:
+    height, width = output.shape[2:] if output.ndim == 4 else (1, output.shape[1] if output.ndim == 3 else 1)
+    return _map(output, layer, number)[:, height // 2 * width + width // 2]

@@ -73,7 +73,7 @@ class Fourier(Parametrisation):
 
 
 _EDGE = 1e-3
-_GAIN = 1.0
+_GAIN = 0.25
 
 
 def _lengths(like: Tensor, size: tuple[int, int]) -> Tensor:

@@ -56,7 +56,7 @@ class DeepDream(Visualisation):
         channel: Annotated[
             int, Number("One feature map of the layer to dream of; -1 is all that the layer sees.", min=-1)
         ] = -1,
-        seed: Annotated[int, Number("The seed of the random shifts.", min=0)] = 0,
+        seed: Annotated[int, Number("The seed of the random shifts.", min=0, max=10**6)] = 0,
     ) -> Iterator[Attribution]:
         space = PixelSpace.of(inputs, self.mean, self.std)
         picture = space.pixels(inputs)

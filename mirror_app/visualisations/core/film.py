@@ -13,7 +13,7 @@ from mirror_app.visualisations.core.base import Attribution
 ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 
 Steps = Annotated[int, Slider("More steps, a clearer picture.", min=1, max=500, step=1)]
-Seed = Annotated[int, Number("The seed of the noise to start from, and of the random transforms.", min=0)]
+Seed = Annotated[int, Number("The seed of the noise to start from, and of the random transforms.", min=0, max=10**6)]
 Robust = Annotated[
     bool, Toggle("Shift, turn and stretch the picture a little before each look: less noise, more form.", "Transforms")
 ]

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
 from mirror_app import render
-from mirror_app.optim import Ascent, Fourier, PixelSpace, objectives, penalties, rules
+from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, penalties, rules
 from mirror_app.params import Slider
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
@@ -21,8 +22,8 @@ from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise
 class InvertedRepresentation(Visualisation):
     """A picture made from noise until the layer says of it what it says of the input: what is missing, it forgot.
 
-    The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in info is, for each picture, |Φ(x) - Φ₀|² / |Φ₀|², where 1
-    is no better than silence. Other than in the paper, waves are climbed by Adam in place of pixels by momentum.
+    The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in the last info is, for each picture, |Φ(x) - Φ₀|² / |Φ₀|²,
+    where 1 is no better than silence. Other than in the paper, waves are climbed by Adam in place of pixels by momentum.
     """
 
     look = staticmethod(render.picture)
@@ -41,4 +42,9 @@ class InvertedRepresentation(Visualisation):
         distance = objectives.distance(layer, self.view.capture(inputs, layer))
         objective = -distance - total_variation * penalties.total_variation()
         ascent = Ascent(self.view, space, objective, rules.adam(lr), Fourier())
-        yield from from_noise(ascent, inputs, steps, seed)
+        for frame in from_noise(ascent, inputs, steps, seed):
+            yield frame
+        with torch.no_grad():
+            outputs = self.view.reach(space.inputs(frame.raw), [layer])
+        loss = distance(Seen(frame.raw, outputs))
+        yield Attribution(frame.raw, {**frame.info, "loss": loss.tolist()})
