@@ -129,9 +129,7 @@ def test_transforms_with_nothing_to_do_do_nothing() -> None:
 
 
 def test_a_jitter_is_a_roll_and_every_shift_comes() -> None:
-    rolled = {
-        (down, across): PICTURES.roll((down, across), (2, 3)) for down in range(-2, 3) for across in range(-2, 3)
-    }
+    rolled = {(down, across): PICTURES.roll((down, across), (2, 3)) for down in range(-2, 3) for across in range(-2, 3)}
     draws, seen = generator(), set()
     for _ in range(400):
         found = transforms.jitter(2)(PICTURES, draws)
@@ -261,7 +259,9 @@ def test_objectives_of_several_layers_are_climbed_together() -> None:
     values = [float(step.value.sum()) for step in ascent.climb(EVEN, 6, generator())]
     assert values == sorted(values)
     alone = [
-        next(Ascent(View(model), PixelSpace.of(EVEN, None, None), one, rules.steepest(0.01)).climb(EVEN, 1, generator()))
+        next(
+            Ascent(View(model), PixelSpace.of(EVEN, None, None), one, rules.steepest(0.01)).climb(EVEN, 1, generator())
+        )
         for one in (objectives.channel("layer1", 3), objectives.channel("layer2.0.conv1", 5))
     ]
     assert values[0] == pytest.approx(float((alone[0].value + 2 * alone[1].value).sum()))

@@ -12,7 +12,7 @@ from mirror_app import engine, render
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import Model, catalogue, data, network, shapes
-from mirror_app.optim import Objective, PixelSpace, Seen, objectives, rules
+from mirror_app.optim import Objective, PixelSpace, Seen, objectives, operators, rules
 from mirror_app.probe import View
 from mirror_app.request import Request
 from mirror_app.visualisations.core import (
@@ -22,7 +22,8 @@ from mirror_app.visualisations.core import (
     InvertedRepresentation,
     Visualisation,
 )
-from mirror_app.visualisations.core.dream import octave_sizes, resize
+from mirror_app.visualisations.core.dream import octave_sizes
+from mirror_app.visualisations.core.film import resize
 from tests.browser import ROOT
 from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
 
@@ -65,10 +66,8 @@ def aimless(rule: Callable[[float], rules.Rule], seed: int) -> Callable[[float],
 
 
 def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Tensor:
-    space = PixelSpace.of(INPUTS, *NORMALISATION.values())
-    values = [
-        objective(Seen(pixels, view.reach(space.inputs(pixels), objective.layers))) for pixels in (before, after)
-    ]
+    space = PixelSpace.of(INPUTS[:1], *NORMALISATION.values())
+    values = [objective(Seen(pixels, view.reach(space.inputs(pixels), objective.layers))) for pixels in (before, after)]
     return values[1] - values[0]
 
 
@@ -81,8 +80,8 @@ def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Ten
         (FilterVisualisation, {"channel": 5}, lambda _: objectives.channel(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "aim": "middle unit"}, lambda _: objectives.unit(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "picture": "pixels"}, lambda _: objectives.channel(LAYER, 5)),
-        (ClassPicture, {"target_class": 4}, lambda _: objectives.logit(torch.tensor([4, 4]))),
-        (InvertedRepresentation, {}, lambda view: -objectives.distance(LAYER, view.capture(INPUTS, LAYER))),
+        (ClassPicture, {"target_class": 4}, lambda _: objectives.logit(torch.tensor([4]))),
+        (InvertedRepresentation, {}, lambda view: -objectives.distance(LAYER, view.capture(INPUTS[:1], LAYER))),
     ],
     ids=["dream", "dream-of-a-channel", "filter", "unit", "filter-in-pixels", "class", "inversion"],
 )
@@ -93,14 +92,14 @@ def test_an_ascent_rises_further_than_random_steps_of_the_same_lengths(
     seed: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    params = {"steps": 20, "seed": seed, **params}
+    params = {"steps": 12, "seed": seed, **params}
     visualisation = kind(bundled(), **NORMALISATION)
     aim = objective(visualisation.view)
-    before = PICTURES if kind is DeepDream else torch.full_like(PICTURES, 0.5)
-    climbed = rise(visualisation.view, aim, before, visualisation(INPUTS, LAYER, **params)[1]["raw"])
+    before = PICTURES[:1] if kind is DeepDream else torch.full_like(PICTURES[:1], 0.5)
+    climbed = rise(visualisation.view, aim, before, visualisation(INPUTS[:1], LAYER, **params)[1]["raw"])
     for name in ("steepest", "adam"):
         monkeypatch.setattr(rules, name, aimless(getattr(rules, name), seed))
-    wandered = rise(visualisation.view, aim, before, visualisation(INPUTS, LAYER, **params)[1]["raw"])
+    wandered = rise(visualisation.view, aim, before, visualisation(INPUTS[:1], LAYER, **params)[1]["raw"])
     assert (climbed > FACTOR * wandered.abs()).all(), (climbed, wandered)
 
 
@@ -109,8 +108,9 @@ def test_an_ascent_rises_further_than_random_steps_of_the_same_lengths(
     ("build", "layer", "shape"),
     [
         (bundled, LAYER, (16, 16)),
-        (bundled, "features", (7, 5)),
+        (bundled, "features", (11, 9)),
         (resnet18, "layer4", (16, 16)),
+        (resnet18, "fc", (3, 40)),
         (squeezenet, "features.12", (70, 33)),
         (Tricky, "late", (1, 9)),
     ],
@@ -223,6 +223,12 @@ def test_a_picture_too_small_for_the_network_is_dreamed_larger_and_says_so() -> 
     assert DeepDream(squeezenet())(INPUTS, "features.12", steps=1)[1]["note"] == ""
 
 
+@pytest.mark.parametrize("kind", [FilterVisualisation, ClassPicture, InvertedRepresentation])
+def test_an_input_too_small_for_the_network_is_refused_with_a_size_that_is_taken(kind: type[Visualisation]) -> None:
+    with pytest.raises(MirrorError, match=r"12 × 9 pixels is too small for the .*: one of 24 × 18 is taken"):
+        kind(squeezenet())(torch.rand(1, 3, 9, 12), "features.12")
+
+
 def test_what_is_wrong_beside_the_size_is_raised() -> None:
     with pytest.raises(RuntimeError, match="channels"):
         DeepDream(resnet18())(torch.rand(1, 5, 32, 32), "layer1")
@@ -274,6 +280,18 @@ def recognised(classes: Tensor, **params: object) -> float:
     inputs = data.normalised(torch.from_numpy(np.stack(scenes)))
     _, info = ClassPicture(bundled(), **NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
+    seen_from_afar = operators.blur(1.5)(info["raw"])
     with torch.no_grad():
-        named = judge((info["raw"] - 0.5) / 0.25).argmax(1)
+        named = judge((seen_from_afar - 0.5) / 0.25).argmax(1)
     return float((named == classes).double().mean())
+
+
+def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    classes = torch.arange(10, 32, 4)  # all 32, in two minutes: 78 % and 28 %; sharp, 100 % and 97 %
+    regularised = recognised(classes)
+    plain = recognised(classes, total_variation=0.0, robust=False)
+    with capsys.disabled():
+        print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
+    assert regularised >= plain + 0.3

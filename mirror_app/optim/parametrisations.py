@@ -54,7 +54,9 @@ class Fourier(Parametrisation):
     def encode(self, pixels: Tensor) -> Tensor:
         plane = pixels.clamp(_EDGE, 1 - _EDGE).logit() / _GAIN
         plane = torch.einsum("dc,nchw->ndhw", torch.linalg.inv(self._mixing(pixels)), plane)
-        return torch.view_as_real(torch.fft.rfft2(plane, norm="ortho") / _lengths(plane, (plane.shape[2], plane.shape[3])))
+        return torch.view_as_real(
+            torch.fft.rfft2(plane, norm="ortho") / _lengths(plane, (plane.shape[2], plane.shape[3]))
+        )
 
     def decode(self, numbers: Tensor, size: tuple[int, int]) -> Tensor:
         spectrum = torch.view_as_complex(numbers) * _lengths(numbers, size)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from mirror_app import render
 from mirror_app.optim import Ascent, PixelSpace, Step, objectives, rules, transforms
@@ -13,9 +12,7 @@ from mirror_app.params import Number, Slider
 from mirror_app.probe import View
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.film import frames
-
-Size = tuple[int, int]
+from mirror_app.visualisations.core.film import Size, frames, resize, size_of, size_taken
 
 
 @visualisation("Deep Dream", paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»")
@@ -44,12 +41,15 @@ class DeepDream(Visualisation):
             ),
         ] = 0.02,
         octaves: Annotated[
-            int, Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=8, step=1)
+            int,
+            Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=8, step=1),
         ] = 4,
         scale: Annotated[
             float, Slider("The side of each octave as a share of the next one's.", min=0.2, max=0.95, step=0.05)
         ] = 0.7,
-        steps: Annotated[int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)] = 10,
+        steps: Annotated[
+            int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)
+        ] = 10,
         jitter: Annotated[
             int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
         ] = 16,
@@ -74,30 +74,19 @@ def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
     return list(dict.fromkeys((max(1, round(height * share)), max(1, round(width * share))) for share in shares))
 
 
-def resize(pixels: Tensor, size: Size) -> Tensor:
-    """Return pixels (N, C, h, w) at another size (height, width): averaged where they become fewer, else bilinear."""
-    if tuple(pixels.shape[2:]) == size:
-        return pixels
-    return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
-
-
 def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
-    """Return the octaves that the network takes, and a note where the picture itself was too small for it."""
-    own = (inputs.shape[2], inputs.shape[3])
-    grown = [(own[0] * times, own[1] * times) for times in (1, 2, 4, 8, 16)]
-    largest = next((size for size in grown if view.takes(resize(inputs[:1], size), layer)), None)
-    if largest is None:
-        view.capture(inputs, layer)  # not the size but something else is wrong, and this raises it
-        return [own], ""
-    sizes = octave_sizes(largest, octaves, scale)
-    taken = [size for size in sizes[:-1] if view.takes(resize(inputs[:1], size), layer)]
+    """Return the octaves that the network takes, and a note where the picture itself is too small for it."""
+    own = size_of(inputs)
+    largest = size_taken(view, inputs, layer)
+    smaller = octave_sizes(largest, octaves, scale)[:-1]
     note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
-    return [*taken, largest], "" if largest == own else note
+    sizes = [size for size in smaller if view.takes(resize(inputs[:1], size), layer)]
+    return [*sizes, largest], "" if largest == own else note
 
 
 def _dream(ascent: Ascent, picture: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:
     """Yield each step at each octave, at the size of the picture."""
-    own = (picture.shape[2], picture.shape[3])
+    own = size_of(picture)
     detail = torch.zeros_like(picture)
     for size in sizes:
         ground, detail = resize(picture, size), resize(detail, size)

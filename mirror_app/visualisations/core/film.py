@@ -5,10 +5,15 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from mirror_app.errors import MirrorError
 from mirror_app.optim import Ascent, Step, transforms
 from mirror_app.params import Number, Slider, Toggle
+from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution
+
+Size = tuple[int, int]
 
 ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 
@@ -42,3 +47,38 @@ def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any)
     generator = torch.Generator().manual_seed(seed)
     noise = ascent.picture.noise(like[:1], generator).expand_as(like)
     return frames(ascent.climb(noise, steps, generator), steps, **info)
+
+
+def size_of(pictures: Tensor) -> Size:
+    """Return the (height, width) of pictures (N, C, H, W)."""
+    return pictures.shape[2], pictures.shape[3]
+
+
+def resize(pixels: Tensor, size: Size) -> Tensor:
+    """Return pixels (N, C, h, w) at another size (height, width): averaged where they become fewer, else bilinear."""
+    if size_of(pixels) == size:
+        return pixels
+    return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
+    """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network does where it never can."""
+    height, width = size_of(inputs)
+    for times in (1, 2, 4, 8, 16):
+        size = (height * times, width * times)
+        if view.takes(resize(inputs[:1], size), layer):
+            return size
+    view.capture(inputs, layer)  # not the size but something else is wrong, and this raises it
+    return height, width
+
+
+def require_size(view: View, inputs: Tensor, layer: str) -> None:
+    """Raise MirrorError where `inputs` are too small for `layer` to be reached."""
+    height, width = size_of(inputs)
+    taken = size_taken(view, inputs, layer)
+    culprit = f"the layer '{layer}'" if layer else "the model"
+    if taken != (height, width):
+        raise MirrorError(
+            f"An input of {width} × {height} pixels is too small for {culprit}: "
+            f"one of {taken[1]} × {taken[0]} is taken."
+        )

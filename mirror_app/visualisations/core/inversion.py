@@ -11,7 +11,7 @@ from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, pena
 from mirror_app.params import Slider
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise
+from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise, require_size
 
 
 @visualisation(
@@ -38,6 +38,7 @@ class InvertedRepresentation(Visualisation):
         steps: Steps = 200,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, layer)
         space = PixelSpace.of(inputs, self.mean, self.std)
         distance = objectives.distance(layer, self.view.capture(inputs, layer))
         objective = -distance - total_variation * penalties.total_variation()

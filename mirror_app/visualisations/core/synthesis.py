@@ -20,10 +20,22 @@ from mirror_app.optim import (
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
-from mirror_app.visualisations.core.film import ROBUST, Blur, Faint, Robust, Seed, Smooth, Steps, from_noise
+from mirror_app.visualisations.core.film import (
+    ROBUST,
+    Blur,
+    Faint,
+    Robust,
+    Seed,
+    Smooth,
+    Steps,
+    from_noise,
+    require_size,
+)
+
 
 @visualisation(
-    "Filter visualisation", paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization"
+    "Filter visualisation",
+    paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
 )
 class FilterVisualisation(Visualisation):
     """The picture that a filter of a layer answers to most: what it looks for.
@@ -57,18 +69,19 @@ class FilterVisualisation(Visualisation):
         ] = "waves",
         decorrelate: Annotated[
             bool,
-            Toggle("Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")),
+            Toggle(
+                "Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")
+            ),
         ] = True,
         robust: Robust = True,
         total_variation: Smooth = 0.0,
         l2: Faint = 0.0,
         blur: Blur = 0.0,
-        lr: Annotated[
-            float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)
-        ] = 0.05,
+        lr: Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)] = 0.05,
         steps: Steps = 128,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, layer)
         aims = {"whole map": objectives.channel, "middle unit": objectives.unit}
         objective = aims[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
         waves = picture == "waves"
@@ -84,7 +97,9 @@ class FilterVisualisation(Visualisation):
         yield from from_noise(ascent, inputs, steps, seed)
 
 
-@visualisation("Class picture", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034")
+@visualisation(
+    "Class picture", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034"
+)
 class ClassPicture(Visualisation):
     """What the model imagines a class to look like: the picture that raises the class's logit most.
 
@@ -111,14 +126,20 @@ class ClassPicture(Visualisation):
         robust: Robust = True,
         lr: Annotated[
             float,
-            Slider("How far each step moves a pixel, root mean square, where 1 is from black to white.", max=0.3, step=0.001),
-        ] = 0.005,
-        steps: Steps = 80,
+            Slider(
+                "How far each step moves a pixel, root mean square, where 1 is from black to white.",
+                max=0.3,
+                step=0.005,
+            ),
+        ] = 0.02,
+        steps: Steps = 60,
         seed: Seed = 0,
         target_class: Annotated[
-            int | None, ClassPicker("The class that is pictured; none: the one that the model finds in the input.", "Class")
+            int | None,
+            ClassPicker("The class that is pictured; none: the one that the model finds in the input.", "Class"),
         ] = None,
     ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, "")
         with torch.no_grad():
             classes = chosen_classes(self.view.trace(inputs), target_class)
         objective = objectives.logit(classes) - total_variation * penalties.total_variation()
