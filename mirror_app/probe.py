@@ -72,7 +72,7 @@ class View:
             return self.reach(inputs, [layer])[layer]
 
     def reach(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` up to them."""
+        """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` to them."""
         taken: dict[str, list[object]] = {layer: [] for layer in wanted}
 
         def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:

@@ -1,6 +1,6 @@
 """Pictures made by ascent: they show what they claim, on every picture and network, and leave no trace."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import numpy as np
 import pytest
@@ -8,14 +8,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mirror_app import engine, render
+from mirror_app import engine
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import Model, catalogue, data, network, shapes
 from mirror_app.optim import Objective, PixelSpace, Seen, objectives, operators, rules
+from mirror_app.params import checked, declared
 from mirror_app.probe import View
 from mirror_app.request import Request
 from mirror_app.visualisations.core import (
+    Attribution,
     ClassPicture,
     DeepDream,
     FilterVisualisation,
@@ -30,7 +32,7 @@ from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
 KINDS = [DeepDream, FilterVisualisation, ClassPicture, InvertedRepresentation]
 LAYER = "features.6"
 PICTURES = torch.rand(2, 3, 64, 80, generator=torch.Generator().manual_seed(0))
-NORMALISATION = {"mean": network.MEAN, "std": network.STD}
+NORMALISATION = (network.MEAN, network.STD)
 INPUTS = (PICTURES - 0.5) / 0.25
 # How many times higher than random steps of the same lengths an ascent must rise: chosen before it was first run.
 FACTOR = 3
@@ -40,12 +42,12 @@ def few(kind: type[Visualisation], steps: int = 2) -> dict[str, int]:
     return {"steps": steps, "octaves": 2} if kind is DeepDream else {"steps": steps}
 
 
-def film(visualisation: Visualisation, inputs: Tensor, layer: str, **params: object) -> Iterator[object]:
+def film(visualisation: Visualisation, inputs: Tensor, layer: str, **params: object) -> Generator[Attribution]:
     """The frames, with every other parameter at its default."""
-    from mirror_app.params import checked, declared
-
     values = checked(declared(type(visualisation).attribute), params)
-    return visualisation.attribute(inputs, layer, **values)
+    frames = visualisation.attribute(inputs, layer, **values)
+    assert isinstance(frames, Generator)
+    return frames
 
 
 def aimless(rule: Callable[[float], rules.Rule], seed: int) -> Callable[[float], rules.Rule]:
@@ -66,7 +68,7 @@ def aimless(rule: Callable[[float], rules.Rule], seed: int) -> Callable[[float],
 
 
 def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Tensor:
-    space = PixelSpace.of(INPUTS[:1], *NORMALISATION.values())
+    space = PixelSpace.of(INPUTS[:1], *NORMALISATION)
     values = [objective(Seen(pixels, view.reach(space.inputs(pixels), objective.layers))) for pixels in (before, after)]
     return values[1] - values[0]
 
@@ -93,7 +95,7 @@ def test_an_ascent_rises_further_than_random_steps_of_the_same_lengths(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     params = {"steps": 12, "seed": seed, **params}
-    visualisation = kind(bundled(), **NORMALISATION)
+    visualisation = kind(bundled(), None, *NORMALISATION)
     aim = objective(visualisation.view)
     before = PICTURES[:1] if kind is DeepDream else torch.full_like(PICTURES[:1], 0.5)
     climbed = rise(visualisation.view, aim, before, visualisation(INPUTS[:1], LAYER, **params)[1]["raw"])
@@ -139,14 +141,14 @@ def test_a_network_of_one_channel_gives_a_grey_picture(kind: type[Visualisation]
 def test_frames_go_to_the_end_and_the_same_seed_gives_the_same_bits(kind: type[Visualisation]) -> None:
     runs = []
     for seed in (0, 0, 1):
-        found = list(film(kind(bundled(), **NORMALISATION), INPUTS, LAYER, seed=seed, **few(kind, 3)))
-        progress = [frame.info["progress"] for frame in found]  # type: ignore[attr-defined]
+        found = list(film(kind(bundled(), None, *NORMALISATION), INPUTS, LAYER, seed=seed, **few(kind, 3)))
+        progress = [frame.info["progress"] for frame in found]
         assert progress == sorted(progress)
         assert 0 < progress[0] < progress[-1] == 1
-        assert all(frame.raw.shape == INPUTS.shape for frame in found)  # type: ignore[attr-defined]
-        assert len(found[-1].info["curve"]) == (6 if kind is DeepDream else 3)  # type: ignore[attr-defined]
-        assert len(found[-1].info["objective"]) == 2  # type: ignore[attr-defined]
-        runs.append(found[-1].raw)  # type: ignore[attr-defined]
+        assert all(frame.raw.shape == INPUTS.shape for frame in found)
+        assert len(found[-1].info["curve"]) == (6 if kind is DeepDream else 3)
+        assert len(found[-1].info["objective"]) == 2
+        runs.append(found[-1].raw)
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(runs[0], runs[2])
 
@@ -168,7 +170,7 @@ def test_a_film_that_is_stopped_leaves_no_trace(kind: type[Visualisation]) -> No
     visualisation = kind(model)
     frames = film(visualisation, INPUTS, LAYER, **few(kind))
     next(frames)
-    frames.close()  # type: ignore[attr-defined]
+    frames.close()
     assert state(model) == before
     assert visualisation.view.unchanged()
 
@@ -188,7 +190,7 @@ def test_the_page_shows_the_pixels_as_they_are(kind: type[Visualisation]) -> Non
 
 
 def test_a_dream_of_no_strength_is_the_picture() -> None:
-    images, _ = DeepDream(bundled(), **NORMALISATION)(INPUTS, LAYER, lr=0.0, steps=2)
+    images, _ = DeepDream(bundled(), None, *NORMALISATION)(INPUTS, LAYER, lr=0.0, steps=2)
     assert torch.allclose(images, PICTURES, atol=1e-6)
     images, _ = DeepDream(bundled())(PICTURES, LAYER, lr=0.0, steps=2)
     assert torch.allclose(images, PICTURES, atol=1e-6)
@@ -234,7 +236,7 @@ def test_what_is_wrong_beside_the_size_is_raised() -> None:
         DeepDream(resnet18())(torch.rand(1, 5, 32, 32), "layer1")
     with pytest.raises(MirrorError, match="never reaches the layer 'spare'"):
         DeepDream(Tricky())(INPUTS, "spare")
-    with pytest.raises(MirrorError, match="channel cannot be 999: the layer 'features.6' has channels 0 to 143"):
+    with pytest.raises(MirrorError, match=r"channel cannot be 999: the layer 'features.6' has channels 0 to 143"):
         DeepDream(bundled())(INPUTS, LAYER, channel=999)
     with pytest.raises(MirrorError, match="channel cannot be 144"):
         FilterVisualisation(bundled())(INPUTS, LAYER, channel=144)
@@ -253,7 +255,7 @@ def test_resizing_keeps_what_is_even_and_averages_what_is_made_smaller() -> None
 
 
 def test_an_inversion_tells_its_loss_and_comes_near_the_picture() -> None:
-    visualisation = InvertedRepresentation(bundled(), **NORMALISATION)
+    visualisation = InvertedRepresentation(bundled(), None, *NORMALISATION)
     pictures, _ = data.drawn(shapes.HELD_OUT[:1])
     inputs = data.normalised(pictures)
     _, info = visualisation(inputs, "features.0", steps=60)
@@ -268,7 +270,7 @@ def test_an_inversion_tells_its_loss_and_comes_near_the_picture() -> None:
 def test_without_a_class_each_pictures_own_is_imagined() -> None:
     model = catalogue.load("shapes").module
     pictures, labels = data.drawn(shapes.HELD_OUT[:3])
-    info = ClassPicture(model, **NORMALISATION)(data.normalised(pictures), None, steps=1)[1]
+    info = ClassPicture(model, None, *NORMALISATION)(data.normalised(pictures), None, steps=1)[1]
     assert info["target_class"] == labels[:, 0].tolist()
 
 
@@ -278,7 +280,7 @@ def recognised(classes: Tensor, **params: object) -> float:
     judge.load_state_dict(load_file(ROOT / "tests" / "data" / "judge.safetensors"))
     scenes = [shapes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
     inputs = data.normalised(torch.from_numpy(np.stack(scenes)))
-    _, info = ClassPicture(bundled(), **NORMALISATION)(inputs, None, **params)
+    _, info = ClassPicture(bundled(), None, *NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
     seen_from_afar = operators.blur(1.5)(info["raw"])
     with torch.no_grad():

@@ -14,6 +14,8 @@ from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
 from mirror_app.probe import View, revive
 
+_PIXELS = Pixels()
+
 
 @dataclass(frozen=True)
 class Step:
@@ -31,7 +33,7 @@ class Ascent:
     space: PixelSpace
     objective: Objective
     rule: Rule
-    picture: Parametrisation = Pixels()
+    picture: Parametrisation = _PIXELS
     transforms: Sequence[Transform] = ()
     operators: Sequence[Operator] = ()
 

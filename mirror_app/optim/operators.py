@@ -30,7 +30,9 @@ def blur(width: float) -> Operator:
 
 
 def clip(share: float) -> Operator:
-    """Set that share of the pixels to mid-grey: those nearest to it, over all channels."""
+    """Set that share of the pixels to mid-grey: those nearest to it, over all channels; nothing at 0."""
+    if share == 0:
+        return lambda pixels: pixels
 
     def apply(pixels: Tensor) -> Tensor:
         size = (pixels - 0.5).square().sum(1, keepdim=True)

@@ -1,6 +1,6 @@
-"""Small random changes before the network looks, so that what raises the objective must be more than a trick of pixels.
+"""Small random changes before the network looks, so that what raises the objective is no trick of pixels.
 
-A transform takes pixels (N, C, H, W) and a generator, and draws one change for the whole batch; a gradient goes through.
+A transform takes pixels (N, C, H, W) and a generator, and draws one change for the batch; a gradient goes through.
 """
 
 import math
@@ -14,7 +14,7 @@ Transform = Callable[[Tensor, Generator], Tensor]
 
 
 def jitter(most: int) -> Transform:
-    """Roll the picture by up to `most` pixels each way, down and across: what leaves on one side enters on the other."""
+    """Roll the picture by up to `most` pixels each way, down and across: what leaves enters on the other side."""
 
     def apply(pixels: Tensor, generator: Generator) -> Tensor:
         down, across = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
@@ -52,7 +52,7 @@ def _between(low: float, high: float, generator: Generator) -> float:
 
 
 def _resample(pixels: Tensor, along: float, aside: float) -> Tensor:
-    """Read the pixels at places turned and stretched about the middle: (x, y) at (along x - aside y, aside x + along y)."""
+    """Show at (x, y) from the middle what lies at (along x - aside y, aside x + along y)."""
     height, width = pixels.shape[2:]
     # The grid counts each side from -1 to 1, so that on a picture that is not square a turn is no turn of its numbers.
     places = pixels.new_tensor([[along, -aside * height / width, 0], [aside * width / height, along, 0]])

@@ -31,7 +31,7 @@ class Visualisation(ABC):
     """A way to look at a layer of `model`: `images, info = visualisation(inputs, layer, **params)`.
 
     The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
-    `mean` and `std` are those that the inputs were normalised with, one number a channel: what makes pictures uses them.
+    `mean` and `std`, one number a channel, are what the inputs were normalised with; what makes pictures needs them.
     """
 
     look: ClassVar[render.Look]

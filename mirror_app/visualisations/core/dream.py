@@ -39,17 +39,17 @@ class DeepDream(Visualisation):
                 max=0.3,
                 step=0.005,
             ),
-        ] = 0.02,
+        ] = 0.015,
         octaves: Annotated[
             int,
             Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=8, step=1),
-        ] = 4,
+        ] = 5,
         scale: Annotated[
             float, Slider("The side of each octave as a share of the next one's.", min=0.2, max=0.95, step=0.05)
         ] = 0.7,
         steps: Annotated[
             int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)
-        ] = 10,
+        ] = 12,
         jitter: Annotated[
             int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
         ] = 16,
@@ -68,7 +68,7 @@ class DeepDream(Visualisation):
 
 
 def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
-    """Return the (height, width) of each octave, the smallest first: each side `scale` of the next one's, at least 1."""
+    """Return the (height, width) of each octave, the smallest first: each side `scale` of the next one's."""
     height, width = size
     shares = [scale**number for number in reversed(range(octaves))]
     return list(dict.fromkeys((max(1, round(height * share)), max(1, round(width * share))) for share in shares))

@@ -62,7 +62,7 @@ def resize(pixels: Tensor, size: Size) -> Tensor:
 
 
 def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
-    """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network does where it never can."""
+    """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network raises."""
     height, width = size_of(inputs)
     for times in (1, 2, 4, 8, 16):
         size = (height * times, width * times)

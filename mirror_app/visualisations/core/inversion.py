@@ -22,8 +22,8 @@ from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise,
 class InvertedRepresentation(Visualisation):
     """A picture made from noise until the layer says of it what it says of the input: what is missing, it forgot.
 
-    The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in the last info is, for each picture, |Φ(x) - Φ₀|² / |Φ₀|²,
-    where 1 is no better than silence. Other than in the paper, waves are climbed by Adam in place of pixels by momentum.
+    The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in the last info is |Φ(x) - Φ₀|² / |Φ₀|², one for
+    each picture: 1 is no better than silence. Not as in the paper, waves are climbed by Adam.
     """
 
     look = staticmethod(render.picture)

@@ -10,8 +10,8 @@ from mirror_app import render
 from mirror_app.optim import (
     Ascent,
     Fourier,
-    PixelSpace,
     Pixels,
+    PixelSpace,
     objectives,
     operators,
     penalties,
@@ -78,7 +78,7 @@ class FilterVisualisation(Visualisation):
         l2: Faint = 0.0,
         blur: Blur = 0.0,
         lr: Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)] = 0.05,
-        steps: Steps = 128,
+        steps: Steps = 100,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
         require_size(self.view, inputs, layer)
@@ -92,7 +92,7 @@ class FilterVisualisation(Visualisation):
             rules.adam(lr) if waves else rules.steepest(lr),
             Fourier(decorrelate) if waves else Pixels(),
             ROBUST if robust else (),
-            [operators.blur(blur)] if blur else (),
+            [operators.blur(blur)],
         )
         yield from from_noise(ascent, inputs, steps, seed)
 
@@ -149,6 +149,6 @@ class ClassPicture(Visualisation):
             objective - l1 * penalties.l1() - l2 * penalties.l2(),
             rules.steepest(lr),
             transforms=ROBUST if robust else (),
-            operators=[*([operators.blur(blur)] if blur else []), *([operators.clip(clip)] if clip else [])],
+            operators=[operators.blur(blur), operators.clip(clip)],
         )
         yield from from_noise(ascent, inputs, steps, seed, target_class=classes.tolist())
