@@ -191,6 +191,9 @@ def test_one_wave_is_one_number_and_its_height_is_its_length() -> None:
     across = torch.arange(30, dtype=torch.float64)
     assert torch.allclose(long / long.max(), torch.cos(2 * math.pi * 3 * across / 30).expand(24, 30), atol=1e-9)
     assert long.max() / short.max() == pytest.approx(2)
+    even = torch.zeros_like(numbers[:1])
+    even[..., 0, 0, 0] = 1  # counted once, where a wave is counted with its mirror image
+    assert Fourier().decode(even, (24, 30)).logit()[:, 0].max() / long.max() == pytest.approx(30 / (2 * 10))
 
 
 def test_the_mixing_of_colours_has_the_covariance_of_its_source() -> None:
@@ -237,6 +240,7 @@ def test_pixels_to_inputs_and_back() -> None:
     assert torch.allclose(own.inputs(own.pixels(inputs)), inputs)
     assert own.pixels(inputs).amin((1, 2, 3)).tolist() == pytest.approx([0, 0])
     assert own.pixels(inputs).amax((1, 2, 3)).tolist() == pytest.approx([1, 1])
+    assert torch.equal(normalised.pixels(inputs * 50), normalised.pixels(inputs * 50).clamp(0, 1))
     with pytest.raises(MirrorError, match="those of 3 channels"):
         PixelSpace.of(PICTURES, (0.5,), (0.2,))
 
@@ -302,3 +306,24 @@ def test_a_unit_that_is_silent_everywhere_is_woken_and_the_others_are_as_they_we
     (slope,) = torch.autograd.grad(model(leaf)[:, spoken].mean((1, 2)).sum(), leaf)
     found = next(iter(ascent.climb(EVEN, 1, generator()))).pixels
     assert torch.allclose(found, (EVEN + rules.steepest(0.01)(slope)).clamp(0, 1))
+
+
+class Branches(nn.Module):
+    """Two ways to one map; the second is silent where the picture is dark, the first where it is darker still."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return (inputs - 0.2).relu() + (inputs.mean(1, keepdim=True) - 0.9).relu()
+
+
+def test_waking_one_picture_of_a_batch_leaves_the_others_alone() -> None:
+    batch = torch.tensor([0.5, 0.1], dtype=torch.float64)[:, None, None, None].expand(2, 3, 4, 4)
+    both, alone = (
+        next(
+            Ascent(
+                View(Branches()), PixelSpace.of(part, None, None), objectives.channel("", 0), rules.steepest(0.01)
+            ).climb(part, 1, generator())
+        ).pixels
+        for part in (batch, batch[:1])
+    )
+    assert torch.equal(both[:1], alone)
+    assert (both[1, 0] > batch[1, 0]).all()
