@@ -1,13 +1,14 @@
 # make run: the dashboard. make test: lint, types, tests. Both make .venv on the first call and are quick afterwards.
+# make bench, make zoo: what takes longer; CONTRIBUTING.md says what runs where.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint browser clean
+.PHONY: run test lint browser clean bench zoo
 
 run: $(VENV)/run.stamp
-	$(BIN)/streamlit run mirror_app/main.py
+	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
 
 test: lint browser
 	$(BIN)/python -m pytest $(PYTEST)
@@ -31,3 +32,9 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
+zoo: $(VENV)/test.stamp
+	$(BIN)/python -m tests.zoo

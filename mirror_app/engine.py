@@ -1,7 +1,7 @@
 """From a request to its picture: picks the visualisation, lends it a view of the model, counts what it cost."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +37,7 @@ def computed(request: Request) -> Request:
     return replace(request, params=tuple((name, value) for name, value in request.params if name in entry.computed))
 
 
-def frames(request: Request, model: Model, picture: Picture) -> Iterator[Result]:
+def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
     entry = registry.get(request.visualisation)
     layer = layers.find(model.module, request.layer)
@@ -78,11 +78,8 @@ def predict(model: Model, picture: Picture) -> np.ndarray:
 
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
-    size = model.preprocessing.size
-    height, width = size if isinstance(size, tuple) else (size, size)
-    grey = torch.zeros(1, len(model.preprocessing.mean), height, width)
     with model.views.lease() as view, torch.no_grad():
-        view.trace(grey)
+        view.trace(model.preprocessing.blank())
         return layers.tree(model.module, view.calls)
 
 

@@ -93,7 +93,8 @@ class Preprocessing:
     """What a model expects: the shorter side resized to `resize`, the centre cut out, then normalised.
 
     `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel,
-    1 (grey), 3 (RGB) or 4 (RGB and an opaque alpha); raises MirrorError for any other number. Equal to the
+    1 (grey), 3 (RGB) or 4 (RGB and an opaque alpha); raises MirrorError for any other number.
+    `interpolation`: the name of one of torchvision's ways to resize, "bilinear" or "bicubic". Equal to the
     bit to torchvision's classification presets, save that of pictures beyond 20 : 1 the middle is resized.
     """
 
@@ -101,6 +102,7 @@ class Preprocessing:
     resize: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in _MODES:
@@ -117,6 +119,11 @@ class Preprocessing:
         inputs: Tensor = F.normalize(values, list(self.mean), list(self.std))
         return inputs[None]
 
+    def blank(self) -> Tensor:
+        """Return an input (1, C, h, w) of zeros: what the mean of all pictures becomes."""
+        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return torch.zeros(1, len(self.mean), height, width)
+
     def undo(self, inputs: Tensor) -> Tensor:
         """Return inputs (N, C, h, w) as they were before normalisation, clamped to [0, 1]."""
         mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
@@ -126,7 +133,7 @@ class Preprocessing:
         height, width = picture.pixels.shape[:2]
         longest = _LONGEST * min(height, width)
         image = F.center_crop(Image.fromarray(picture.pixels), [min(height, longest), min(width, longest)])
-        image = F.resize(image, [self.resize], F.InterpolationMode.BILINEAR)
+        image = F.resize(image, [self.resize], F.InterpolationMode(self.interpolation))
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
         cut: Image.Image = F.center_crop(image, list(size))
         return cut

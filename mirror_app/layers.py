@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from torch import nn
 
@@ -82,20 +83,43 @@ def find(model: nn.Module, layer: str | nn.Module | None) -> str:
     return layer
 
 
-def last_convolution(model: nn.Module) -> str:
-    """Return the name of the last two-dimensional convolution of `model`, in the order of definition."""
+def last_convolution(model: nn.Module, calls: Mapping[str, Call] = MappingProxyType({})) -> str:
+    """Return the name of the last two-dimensional convolution of `model`; raise MirrorError where it has none.
+
+    It is the last that begins to run where `calls` say so, else the last that is defined.
+    """
     found: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
     if not found:
         raise MirrorError("The model has no convolution to start from: name a layer.")
-    return found[-1]
+    return max((name for name in found if name in calls), key=lambda name: calls[name].order, default=found[-1])
+
+
+def first_look(listed: Sequence[Layer]) -> str:
+    """Return the layer to begin with: the outermost around the last convolution with maps of the same height and width.
+
+    It is what a whole stage gives, normalised, activated, concatenated; without a convolution, the model itself.
+    """
+    found = {layer.name: layer for layer in listed}
+    run = [layer for layer in listed if layer.type == "Conv2d" and layer.call]
+    if not run:
+        return ""
+    name = max(run, key=lambda layer: layer.call.order if layer.call else 0).name
+    while (parent := found[name].parent) is not None and _sides(found[parent]) == _sides(found[name]):
+        name = parent
+    return name
 
 
 def whole(listed: Sequence[Layer], name: str) -> str:
-    """Return the outermost layer around `name` that gives maps of the same shape: normalised, activated."""
+    """Return the outermost layer around `name` that gives something of the same shape; «» is the model."""
     found = {layer.name: layer for layer in listed}
-    while (parent := found[name].parent) and _shape(found[parent]) == _shape(found[name]):
+    while (parent := found[name].parent) is not None and _shape(found[parent]) == _shape(found[name]):
         name = parent
     return name
+
+
+def _sides(layer: Layer) -> Shape | None:
+    shape = _shape(layer)
+    return shape[1:] if shape and len(shape) == 3 else None
 
 
 def _shape(layer: Layer) -> Shape | None:

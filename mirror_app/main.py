@@ -1,5 +1,8 @@
 """The frame of the dashboard: `streamlit run mirror_app/main.py`."""
 
+import argparse
+import os
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -13,15 +16,34 @@ STYLE = """<style>
     .stMainBlockContainer { padding-block: 3.75rem 2rem; }
     @media (min-width: 768px) { .stMainBlockContainer { padding-inline: 3rem; } }
     [data-testid="stSidebarHeader"] { height: 2.5rem; padding-block: 0.5rem 0; margin-bottom: 0; }
+    .st-key-picture { min-height: 24rem; }
 </style>"""
 
 st.set_page_config(page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
 explore = st.Page(PAGES / "explore.py", title="Mirror", url_path="explore", default=True)
 page = st.navigation([explore], position="hidden")
 
-with st.spinner("Waking up: PyTorch takes a few seconds the first time."):
-    from mirror_app.ui import sidebar
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--settings", help="the file in which the owner names models")
+if chosen := arguments.parse_known_args()[0].settings:
+    os.environ["MIRROR_SETTINGS"] = chosen
+
+place = st.empty()  # always there, so that nothing below it moves when what it shows has gone
+if "torch" not in sys.modules:
+    with place.container():
+        st.title("Mirror")
+        st.markdown("Pick a model, a picture and a layer, and see what the network sees.")
+        with st.spinner("Waking up: PyTorch takes a few seconds the first time.", show_time=True):
+            import torch  # noqa: F401
+    place.empty()
+
+from mirror_app.errors import MirrorError
+from mirror_app.ui import sidebar, views
 
 st.html(STYLE)
-sidebar.draw()
+try:
+    sidebar.draw(place)
+except MirrorError as error:
+    place.error(views.literal(str(error)), icon=":material/error:")
+    st.stop()
 page.run()

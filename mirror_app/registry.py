@@ -57,7 +57,7 @@ def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
     """
 
     def register(kind: Kind) -> Kind:
-        key = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        key = re.sub(r"[^a-z0-9]+", "-", name.lower().replace("+", "-plus")).strip("-")
         if key in _entries:
             old = _entries[key].kind
             raise MirrorError(

@@ -48,9 +48,9 @@ def tiles(
         str, Dropdown("viridis is even to the eye, and safe for the colour-blind.", options=COLOURS)
     ] = "viridis",
 ) -> Tensor:
-    """Every feature map (N, C, h, w) as a picture of its own: (N · C, 3, h, w)."""
-    maps = raw.flatten(0, 1)
-    shared = (0, 1, 2) if scale == "all maps" else (1, 2)
+    """Every feature map (N, C, h, w) as a picture of its own, (N · C, 3, h, w); a vector (N, C) as its pixels."""
+    maps = raw.flatten(0, 1) if raw.ndim == 4 else raw.reshape(-1, 1, 1)
+    shared = (0, 1, 2) if scale == "all maps" or raw.ndim == 2 else (1, 2)
     low, high = maps.amin(shared, keepdim=True), maps.amax(shared, keepdim=True)
     return colourise(_share(maps - low, high - low), colours)
 
@@ -96,6 +96,58 @@ def heat(
 def picture(raw: Tensor, picture: Tensor) -> Tensor:
     """Pixels (N, C, H, W) in [0, 1] as they are, whatever the input was: (N, 3, H, W)."""
     return raw if raw.shape[1] == 3 else raw.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+
+
+def weights(
+    raw: Tensor,
+    picture: Tensor,
+    *,
+    scale: Annotated[
+        str,
+        Radio(
+            "Each filter stretched to its own range shows faint ones too; one scale for all makes them comparable.",
+            "Contrast",
+            options=("each filter", "all filters"),
+        ),
+    ] = "each filter",
+) -> Tensor:
+    """Filters (N, C, h, w), C 1 or 3, as pictures (N, 3, h, w): mid-grey is zero; of one channel, blue is negative."""
+    share = signed_share(raw.reshape(1, -1)).reshape(raw.shape) if scale == "all filters" else signed_share(raw)
+    return share / 2 + 0.5 if raw.shape[1] == 3 else colourise(share[:, 0] / 2 + 0.5, "blue-red")
+
+
+def gradient(
+    raw: Tensor,
+    picture: Tensor,
+    *,
+    show: Annotated[
+        str,
+        Radio(
+            "The colours as they are, with grey for zero; the largest of the channels' magnitudes; or one sign alone.",
+            options=("colour", "grey", "positive", "negative", "over the picture"),
+        ),
+    ] = "colour",
+    contrast: Annotated[
+        float,
+        Slider("How many of the strongest pixels, in per cent, are shown at full brightness.", min=0, max=5, step=0.1),
+    ] = 0.5,
+) -> Tensor:
+    """A signed gradient (N, C, H, W) as pictures (N, 3, H, W)."""
+    match show:
+        case "positive":
+            part = raw.clamp(min=0)
+        case "negative":
+            part = (-raw).clamp(min=0)
+        case "colour":
+            part = raw
+        case _:
+            part = raw.abs().amax(1, keepdim=True)
+    flat = part.abs().flatten(1)
+    share = _share(part, flat.quantile(1 - contrast / 100, 1)[:, None, None, None]).clamp(-1, 1)
+    if show == "over the picture":
+        return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
+    share = share / 2 + 0.5 if show == "colour" else share
+    return share if raw.shape[1] == 3 and share.shape[1] == 3 else share.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
 def signed_picture(raw: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ import time
 import streamlit as st
 
 from mirror_app import registry
-from mirror_app.errors import MirrorError
 from mirror_app.ui import cache, views
 from mirror_app.ui.session import current
 
@@ -18,16 +17,15 @@ entry = registry.get(request.visualisation)
 views.show_problems(session)
 shown, beside = st.columns([3, 2], gap="large")
 with shown:
-    st.subheader(entry.name)
-    st.caption(entry.summary)
-    try:
+    say = views.heading(entry)
+    with st.container(key="picture"), views.failures():
         asked = time.perf_counter()
-        result = cache.result(request, picture)
+        result = cache.result(request, picture, say)
         views.show_images(request, picture, result)
         views.show_honesty(request, model, result, cached=result.finished < asked)
-    except MirrorError as error:
-        st.warning(views.literal(str(error)), icon=":material/info:")
+    say("")
 with beside:
     views.show_input(model, picture)
-    views.show_prediction(model, picture)
+    with views.failures():
+        views.show_prediction(model, picture)
 views.show_strip(session)

@@ -5,6 +5,10 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import mirror_app.visualisations.core  # noqa: F401 - fills the registry
+from mirror_app import registry
+from mirror_app.params import Number, Value
+
 
 def resnet18() -> nn.Module:
     torch.manual_seed(0)
@@ -85,6 +89,17 @@ def state(model: nn.Module) -> list[object]:
         found += [name, id(tensor), tensor.requires_grad, tensor.grad is None, tensor._version]
         found.append(tensor.detach().numpy().tobytes())
     return found
+
+
+# What is refused on the convolutional networks here, with a reason: each has tests of its own.
+CHOOSY = ("cam", "attention", "attention-rollout")
+ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
+
+
+def quick(entry: registry.Entry) -> dict[str, Value]:
+    """Parameters with which a visualisation that takes many samples or steps takes as few as it may."""
+    numbers = {name: entry.computed.get(name) for name in ("n", "steps")}
+    return {name: max(2, int(number.min)) for name, number in numbers.items() if isinstance(number, Number)}
 
 
 def bundled() -> nn.Module:

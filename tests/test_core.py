@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
-from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights, grid
-from mirror_app.visualisations.core.gradients import guided_gradient
-from tests.networks import Functional, Linear, Tricky, bundled, densenet, resnet18, squeezenet, state
+from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
+from mirror_app.visualisations.core.gradients import class_gradient
+from tests.networks import ANYWHERE, Functional, Linear, Tricky, bundled, densenet, quick, resnet18, squeezenet, state
 
 Build = Callable[[], nn.Module]
 PICTURES = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+SMALL = PICTURES[:1, :, :64, :64].float()
 BOUND = 1e-10
 
 
@@ -54,7 +55,45 @@ def test_grad_cam_is_captums(build: Build, layer: str | None) -> None:
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
 def test_guided_gradients_are_captums(build: Build) -> None:
     expected = captum.attr.GuidedBackprop(build().double()).attribute(PICTURES.clone().requires_grad_(), target=3)
-    assert difference(guided_gradient(View(build().double()), PICTURES, 3), expected) <= BOUND
+    assert difference(class_gradient(View(build().double()), PICTURES, 3, guide=True)[0], expected) <= BOUND
+
+
+@pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
+def test_back_prop_is_captums_saliency(build: Build) -> None:
+    for name, theirs in (("", captum.attr.Saliency), ("times_input", captum.attr.InputXGradient)):
+        method = theirs(build().double())
+        options = {} if name else {"abs": False}
+        expected = method.attribute(PICTURES.clone().requires_grad_(), target=3, **options)
+        ours = raw(SaliencyMap(build().double()), None, target_class=3, times_input=bool(name))
+        assert difference(ours, expected) <= BOUND
+
+
+def test_back_prop_is_what_small_changes_of_the_pixels_do() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Softplus(), nn.Flatten(), nn.Linear(6 * 6 * 8, 4)).double()
+    inputs = torch.randn(1, 3, 8, 10, dtype=torch.float64)
+    gradient = raw(SaliencyMap(model), "0", inputs, target_class=2).flatten()
+    steps = torch.eye(inputs.numel(), dtype=torch.float64).reshape(-1, 3, 8, 10) * 1e-4
+    measured = (model(inputs + steps)[:, 2] - model(inputs - steps)[:, 2]) / 2e-4
+    assert torch.cosine_similarity(gradient, measured.detach(), 0) >= 0.999
+    assert difference(gradient, measured) <= 1e-6
+
+
+def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() -> None:
+    model = resnet18()
+    images, info = Kernels(model)(PICTURES, "conv1")
+    assert torch.equal(info["raw"], model.get_parameter("conv1.weight"))
+    assert images.shape == (64, 3, 7, 7)
+    images, info = Kernels(model)(PICTURES, "layer1", filter=5)
+    assert torch.equal(info["raw"][:, 0], model.get_parameter("layer1.0.conv1.weight")[5])
+    assert images.shape == (64, 3, 3, 3)
+    assert "the first convolution, `layer1.0.conv1`" in info["detail"]
+    depthwise = nn.Sequential(nn.Conv2d(8, 8, 3, groups=8))
+    assert Kernels(depthwise)(PICTURES, "0")[0].shape == (8, 3, 3, 3)
+    with pytest.raises(MirrorError, match=r"filter cannot be 64: the layer 'layer1.0.conv1' has filters 0 to 63"):
+        Kernels(model)(PICTURES, "layer1", filter=64)
+    with pytest.raises(MirrorError, match=r"none in 'fc' \(Linear\): try 'layer4.1.conv2'"):
+        Kernels(model)(PICTURES, "fc")
 
 
 @pytest.mark.parametrize(("build", "layer"), [(bundled, None), (resnet18, "layer3"), (squeezenet, "features.12")])
@@ -133,40 +172,42 @@ def test_activations_are_what_the_layer_gives_in_one_picture_a_map() -> None:
     assert torch.equal(info["raw"], expected)
     assert images.shape == (2 * 64, 3, 24, 32)
     assert grid(images[:64], 8).shape == (3, 8 * 24, 8 * 32)
-    assert Weights(model)(PICTURES, "fc")[0].shape == (2 * 10, 3, 1, 1)
+    vector, info = Weights(model)(PICTURES, "fc")
+    assert info["raw"].shape == (2, 10)
+    assert vector.shape == (2 * 10, 3, 1, 1)
+    assert vector.std() > 0
+    assert Weights(model)(PICTURES, "avgpool")[1]["raw"].shape == (2, 512)
 
 
-@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 @pytest.mark.parametrize("build", [resnet18, squeezenet, densenet, Tricky])
 def test_the_model_is_untouched_after_success_and_after_an_exception(entry: registry.Entry, build: Build) -> None:
     model = build().train()
     before = state(model)
     visualisation = entry.kind(model)
-    images, info = visualisation(PICTURES.float(), None, **short(entry))
+    images, info = visualisation(SMALL, None, **quick(entry))
     assert state(model) == before
     assert images.min() >= 0
     assert images.max() <= 1
     assert images.shape[1] == 3
     assert info["raw"].isfinite().all()
+    if entry.kind is Kernels:  # which runs nothing that could raise
+        return
     last = visualisation.view.layer(None)
     visualisation.view.modules[last].register_forward_hook(fail)
     with pytest.raises(ZeroDivisionError):
-        visualisation(PICTURES.float(), None, **short(entry))
+        visualisation(SMALL, None, **quick(entry))
     assert state(model) == before
     assert [len(m._forward_hooks) for m in visualisation.view.modules.values() if m._forward_hooks] == [1]  # ours: fail
-
-
-def short(entry: registry.Entry) -> dict[str, int]:
-    return {"steps": 2} if "steps" in entry.params else {}
 
 
 def fail(*_: object) -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_same_request_gives_the_same_bits(entry: registry.Entry) -> None:
-    first, second = (entry.kind(resnet18())(PICTURES.float(), None, **short(entry))[1]["raw"] for _ in range(2))
+    first, second = (entry.kind(resnet18())(SMALL, None, **quick(entry))[1]["raw"] for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -214,4 +255,4 @@ def test_the_last_frame_is_the_result() -> None:
             for step in range(3):
                 yield Attribution(inputs * step, {"step": step})
 
-    assert Counting(Linear())(PICTURES, None)[1]["step"] == 2
+    assert Counting(Linear())(PICTURES.float(), None)[1]["step"] == 2

@@ -23,7 +23,7 @@ from mirror_app.images import FORMATS, MAX_BYTES, MAX_PIXELS, Picture, Preproces
 RGB = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
 WHITE = "transparent parts are shown over white"
 ANIMATED = "animated: the first frame is shown"
-PRESET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+PRESET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 # Pillow warns of broken Exif data and goes on; so does Mirror.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

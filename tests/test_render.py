@@ -107,3 +107,37 @@ def test_a_png_has_the_very_pixels() -> None:
     with Image.open(io.BytesIO(render.png(pixels))) as file:
         assert np.array_equal(np.asarray(file), pixels)
     assert np.abs(pixels / 255 - image.permute(1, 2, 0).numpy()).max() <= 0.5 / 255 + 1e-6
+
+
+def test_a_gradient_has_mid_grey_for_zero_and_one_scale_for_its_channels() -> None:
+    raw = torch.tensor([[1.0, 0.0], [-2.0, 0.0], [0.5, 0.0]]).reshape(1, 3, 1, 2)
+    picture = torch.zeros(1, 3, 1, 2)
+    shown = {
+        name: render.gradient(raw, picture, show=name, contrast=0.0)[0, :, 0, 0].tolist()
+        for name in ("colour", "grey", "positive", "negative")
+    }
+    assert shown["colour"] == [0.75, 0.0, 0.625]
+    assert shown["grey"] == [1.0, 1.0, 1.0]
+    assert shown["positive"] == [1.0, 0.0, 0.5]
+    assert shown["negative"] == [0.0, 1.0, 0.0]
+    assert (render.gradient(raw, picture, show="colour")[..., 1] == 0.5).all()
+
+
+def test_of_a_gradient_the_strongest_pixels_may_saturate_and_a_flat_one_stays_grey() -> None:
+    raw = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    raw[0, 0, 0, 0] = 100
+    picture = torch.zeros(1, 3, 20, 20)
+    assert render.gradient(raw, picture, show="grey", contrast=0.0).mean() < 0.05
+    assert render.gradient(raw, picture, show="grey", contrast=1.0).mean() > 0.5
+    assert (render.gradient(torch.zeros(1, 3, 4, 4), picture[..., :4, :4]) == 0.5).all()
+
+
+def test_filters_keep_their_sign_and_share_a_scale_when_asked() -> None:
+    raw = torch.tensor([[1.0, -1.0], [0.1, 0.0]]).reshape(2, 1, 1, 2)
+    own, shared = (render.weights(raw, raw, scale=scale) for scale in ("each filter", "all filters"))
+    grey = render.colourise(torch.tensor([[[0.5]]]), "blue-red")[0, :, 0, 0]
+    assert torch.equal(own[1, :, 0, 1], grey)
+    assert torch.equal(own[0, :, 0, 0], own[1, :, 0, 0])
+    assert not torch.equal(shared[0, :, 0, 0], shared[1, :, 0, 0])
+    colour = render.weights(torch.tensor([2.0, -2.0, 0.0]).reshape(1, 3, 1, 1), raw)
+    assert colour.flatten().tolist() == [1.0, 0.0, 0.5]

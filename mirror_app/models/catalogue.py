@@ -1,6 +1,6 @@
-"""The models that can be picked, by name."""
+"""The models that can be picked, by name: the bundled one, the owner's, torchvision's."""
 
-from collections.abc import Callable
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -8,37 +8,77 @@ from safetensors.torch import load_file
 
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.images import Preprocessing
-from mirror_app.models import network, shapes
+from mirror_app.models import hub, network, own, settings, shapes, zoo
 from mirror_app.models.model import Model
 
 WEIGHTS = Path(__file__).parent / "weights"
+BUNDLED = "shapes"
+UNTRAINED = zoo.UNTRAINED  # the end of a name whose weights are random
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all models, the default first."""
-    return tuple(_BUILDERS)
+    """Return the names of all models, the default first; raise MirrorError where the owner's settings are wrong."""
+    owned = settings.owned()
+    for name in owned:
+        if name == BUNDLED or name.removesuffix(UNTRAINED) in zoo.names():
+            raise MirrorError(
+                f"The settings file names a model '{name}', which there is already: another name is needed."
+            )
+    return (BUNDLED, *owned, *zoo.names())
+
+
+def can_be_untrained(name: str) -> bool:
+    """Tell whether there is the model of that name with random weights too, as `name-untrained`."""
+    return name in zoo.names()
+
+
+def to_fetch() -> dict[str, int]:
+    """Return how many bytes must be fetched before a model can be used, by its name, for those that are not here."""
+    return zoo.to_fetch()
 
 
 def check(name: str) -> str:
     """Return `name`; raise MirrorError with the nearest where there is no such model."""
-    if name not in _BUILDERS:
-        known = ", ".join(_BUILDERS)
-        raise MirrorError(f"There is no model '{name[:80]}': there is {known}.{nearest(name, _BUILDERS)}")
+    known = names()
+    plain = name.removesuffix(UNTRAINED)
+    if name not in known and not (plain != name and can_be_untrained(plain)):
+        raise MirrorError(f"There is no model '{name[:80]}' among {len(known)}.{nearest(name, known)}")
     return name
 
 
 def load(name: str, device: torch.device | str = "cpu") -> Model:
     """Return the model of that name with its weights on `device`; raise MirrorError."""
-    model = _BUILDERS[check(name)](name)
-    model.module.eval().to(device)
+    *_, model = loading(name, device)
+    assert isinstance(model, Model)
     return model
 
 
-def _shapes(name: str) -> Model:
+def loading(name: str, device: torch.device | str = "cpu") -> Generator[hub.Fetched | Model, None, None]:
+    """Yield how far the download of the weights is, where one is needed, and at last the model; raise MirrorError."""
+    try:
+        for found in _found(check(name)):
+            if isinstance(found, Model):
+                found.module.eval().to(device)
+            yield found
+    except MirrorError as error:
+        if name not in zoo.names():
+            raise
+        here = sorted(set(zoo.names()) - set(zoo.to_fetch()))
+        others = f", {', '.join(here[:5])}" if here else ""
+        raise MirrorError(f"{error} Without it work: {BUNDLED}{others}, and all models untrained.") from error
+
+
+def _found(name: str) -> Generator[hub.Fetched | Model, None, None]:
+    if name == BUNDLED:
+        yield _shapes()
+    elif name in settings.owned():
+        yield own.load(name)
+    else:
+        yield from zoo.loading(name)
+
+
+def _shapes() -> Model:
     module = network.ShapesNet()
     module.load_state_dict(load_file(WEIGHTS / "shapes.safetensors"))
     preprocessing = Preprocessing(size=shapes.SIZE, resize=shapes.SIZE, mean=network.MEAN, std=network.STD)
-    return Model(name, module, preprocessing, shapes.CLASSES)
-
-
-_BUILDERS: dict[str, Callable[[str], Model]] = {"shapes": _shapes}
+    return Model(BUNDLED, module, preprocessing, shapes.CLASSES)

@@ -11,12 +11,16 @@ from mirror_app.probe import Pool
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names."""
+    """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names.
+
+    `untrained`: its weights are random numbers.
+    """
 
     name: str
     module: nn.Module
     preprocessing: Preprocessing
     classes: tuple[str, ...]
+    untrained: bool = False
 
     @cached_property
     def views(self) -> Pool:

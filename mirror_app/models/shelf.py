@@ -23,12 +23,19 @@ class Shelf:
             own = self._loading.setdefault(name, threading.Lock())
         with own:
             model = self._models.get(name) or self._load(name)
-            with self._guard:
-                self._models[name] = model
-                self._models.move_to_end(name)
-                while len(self._models) > 1 and self.bytes > self._limit:
-                    self._models.popitem(last=False)
+            self.put(model)
         return model
+
+    def put(self, model: Model) -> None:
+        """Hold a model that was loaded elsewhere, and let go of others where there are too many."""
+        with self._guard:
+            self._models[model.name] = model
+            self._models.move_to_end(model.name)
+            while len(self._models) > 1 and self.bytes > self._limit:
+                self._models.popitem(last=False)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._models
 
     @property
     def bytes(self) -> int:

@@ -1,7 +1,9 @@
 """Everything that is kept between reruns and shared between visitors."""
 
-import threading
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,13 +15,19 @@ from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
+from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
 from mirror_app.request import Request
+from mirror_app.ui.jobs import Frames, Job, Jobs
+
+Meanwhile = Callable[[str], None]
 
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
+LOADS = 4
 TILE = 128
 COLUMNS = 8
+_GLANCE = 0.15  # seconds between two looks at a computation
 
 
 @dataclass(frozen=True)
@@ -37,20 +45,36 @@ def model(name: str) -> Model:
     return _shelf().get(name)
 
 
-def result(request: Request, picture: Picture) -> Result:
-    """Return the raw numbers of `request`, computed only where no one has asked for them lately."""
+def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
+    """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
+    if name not in _shelf():
+        with _loads().join(name, partial(_loading, name)) as job:
+            while not job.done.wait(_GLANCE):
+                meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
+            job.result()
+
+
+def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
+    """Return the raw numbers of `request`, computed only where no one has asked for them lately; raise MirrorError.
+
+    While they are computed, `meanwhile` is called again and again with what there is to say.
+    """
     wanted = engine.computed(request)
-    return _result(wanted.digest(), wanted, picture)
+    frames = partial(_frames, wanted, picture)
+    found: Result = _computed(_result, wanted.digest(), frames, meanwhile)
+    return found
 
 
-def sheet(request: Request, picture: Picture, first: int, count: int) -> Sheet:
+def sheet(request: Request, raw: np.ndarray, picture: Picture, first: int, count: int) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is."""
-    return _sheet(request.digest(), first, count, request, picture)
+    return _sheet(request.digest(), first, count, request, raw, picture)
 
 
 def prediction(model_name: str, picture: Picture) -> np.ndarray:
-    """Return the probability of each class for `picture`."""
-    return _prediction(model_name, picture.id, picture)
+    """Return the probability of each class for `picture`; raise MirrorError."""
+    frames = partial(_predictions, model_name, picture)
+    found: np.ndarray = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
+    return found
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -66,9 +90,20 @@ def seen(model_name: str, picture_id: str, _picture: Picture) -> np.ndarray:
     return shown
 
 
+@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
+def input_png(model_name: str, picture_id: str, _picture: Picture) -> bytes:
+    """Return the picture as the model of that name sees it, or where no model is named as it is, as a PNG file."""
+    return render.png(seen(model_name, picture_id, _picture) if model_name else _picture.pixels)
+
+
 @st.cache_data(max_entries=256, show_spinner=False)
-def thumbnail(picture_id: str, side: int, _picture: Picture) -> np.ndarray:
-    """Return the middle of a picture, bytes (side, side, 3)."""
+def strip(picture_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> bytes:
+    """Return the middles of the pictures, side by side, as one PNG file."""
+    return render.png(np.concatenate([_thumbnail(picture.id, side, picture) for picture in _pictures], axis=1))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _thumbnail(picture_id: str, side: int, _picture: Picture) -> np.ndarray:
     return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
 
 
@@ -78,26 +113,71 @@ def _shelf() -> Shelf:
 
 
 @st.cache_resource(show_spinner=False)
-def _places() -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(COMPUTATIONS)
+def _loads() -> Jobs[Fetched | Model]:
+    return Jobs(LOADS)
+
+
+def _loading(name: str) -> Generator[Fetched | Model, None, None]:
+    for found in catalogue.loading(name, device()):
+        if isinstance(found, Model):
+            _shelf().put(found)
+        yield found
+
+
+@st.cache_resource(show_spinner=False)
+def _jobs() -> Jobs[Any]:
+    return Jobs(COMPUTATIONS)
+
+
+class _Missing(Exception):  # noqa: N818 - a signal, not an error
+    """What was asked for is not in the cache."""
 
 
 @st.cache_data(max_entries=256, max_size="256mb", show_spinner=False)
-def _result(digest: str, _request: Request, _picture: Picture) -> Result:
-    with _places():
-        return engine.run(_request, model(_request.model), _picture)
+def _result(digest: str, _found: Result | None) -> Result:
+    if _found is None:
+        raise _Missing
+    return _found
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _prediction(model_name: str, picture_id: str, _picture: Picture) -> np.ndarray:
-    with _places():
-        return engine.predict(model(model_name), _picture)
+def _prediction(digest: str, _found: np.ndarray | None) -> np.ndarray:
+    if _found is None:
+        raise _Missing
+    return _found
+
+
+def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], meanwhile: Meanwhile) -> Any:
+    """Return what `kept`, a cached function, holds under `digest`; else compute it and let it be kept."""
+    try:
+        return kept(digest, None)
+    except _Missing:
+        with _jobs().join(digest, frames) as job:
+            while not job.done.wait(_GLANCE):
+                meanwhile(_state(job))
+            return kept(digest, job.result())
+
+
+def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]:
+    return engine.frames(request, model(request.model), picture)
+
+
+def _predictions(model_name: str, picture: Picture) -> Generator[np.ndarray, None, None]:
+    yield engine.predict(model(model_name), picture)
+
+
+def _state(job: Job[Any]) -> str:
+    if not job.begun:
+        ahead = _jobs().ahead(job)
+        return f"Waiting: {ahead} before you" if ahead else "Waiting: you are next"
+    progress = getattr(job.newest, "info", {}).get("progress")
+    return "Computing" if progress is None else f"Computing: {progress:.0%}"
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def _sheet(digest: str, first: int, count: int, _request: Request, _picture: Picture) -> Sheet:
+def _sheet(digest: str, first: int, count: int, _request: Request, _raw: np.ndarray, _picture: Picture) -> Sheet:
     background = seen(_request.model, _picture.id, _picture)
-    images = engine.paint(_request, result(_request, _picture).raw, background)
+    images = engine.paint(_request, _raw, background)
     shown = images[first : first + count]
     if len(images) > 1:
         shown = render.shrink(shown, TILE)

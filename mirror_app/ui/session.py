@@ -6,15 +6,15 @@ from functools import partial
 
 import streamlit as st
 
-from mirror_app import layers, registry
+from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
-from mirror_app.ui import cache
 
 FIRST = "grad-cam"  # the visualisation that a newcomer sees
+MOST = 24  # pictures that one visitor may have at a time
 LONGEST = 100_000_000  # pixels that one visitor's own pictures may have together
 
 
@@ -28,6 +28,7 @@ class Session:
     pictures: dict[str, Picture] = field(default_factory=lambda: {picture.id: picture for picture in examples()})
     picture: str = field(default_factory=lambda: examples()[0].id)
     layer: str | None = None
+    linked_layer: str | None = None  # from the address, until the model is there to ask
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -41,7 +42,7 @@ class Session:
     def add(self, picture: Picture) -> None:
         """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
         pixels = sum(own.pixels.size // 3 for own in self.own) + picture.pixels.size // 3
-        if picture.id not in self.pictures and pixels > LONGEST:
+        if picture.id not in self.pictures and (pixels > LONGEST or len(self.own) == MOST):
             raise MirrorError(f"There is no room for '{picture.name}': remove some of your pictures first.")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
@@ -77,13 +78,14 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
                 session.problems.append(f"In the link: {error}")
 
     def choose_model(text: str) -> None:
-        st.session_state.model = catalogue.check(text)
+        plain = catalogue.check(text).removesuffix(catalogue.UNTRAINED)
+        st.session_state.model, st.session_state.untrained = plain, plain != text
 
     def choose_visualisation(text: str) -> None:
         st.session_state.visualisation = registry.get(text).key
 
     def choose_layer(text: str) -> None:
-        session.layer = layers.find(cache.model(st.session_state.get("model", catalogue.names()[0])).module, text)
+        session.linked_layer = text
 
     def choose_picture(text: str) -> None:
         if text not in session.pictures:

@@ -1,21 +1,31 @@
 """The sidebar, in which the request is put together: a model, a layer, a visualisation, its parameters."""
 
+from functools import partial
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import layers, registry
+from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
+from mirror_app.models.hub import Fetched
 from mirror_app.request import Request
 from mirror_app.ui import cache, widgets
 from mirror_app.ui.layer_tree import layer_tree
-from mirror_app.ui.session import current
+from mirror_app.ui.session import Session, current
 
 
-def draw() -> None:
-    """Draw the sidebar and leave the request that it makes in the session and in the address."""
+def draw(place: DeltaGenerator) -> None:
+    """Draw the sidebar and leave the request that it makes in the session and in the address; raise MirrorError.
+
+    `place`, on the page, is where the model's coming is shown.
+    """
     session = current()
     with st.sidebar:
-        model_name = st.selectbox("Model", catalogue.names(), key="model", persist_state="session")
-        session.layer = _layer(model_name, session.layer)
+        model_name = _model()
+        cache.fetch(model_name, partial(_show_coming, place, model_name))
+        place.empty()
+        session.layer = _layer(model_name, session)
         entry = registry.get(
             st.selectbox(
                 "Visualisation",
@@ -34,10 +44,45 @@ def draw() -> None:
         st.query_params.from_dict(session.request.to_query())
 
 
-def _layer(model_name: str, chosen: str | None) -> str:
+def _model() -> str:
+    sizes = catalogue.to_fetch()
+    name = st.selectbox(
+        "Model",
+        catalogue.names(),
+        format_func=lambda name: f"{name} · {sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else name,
+        key="model",
+        persist_state="session",
+    )
+    if catalogue.can_be_untrained(name) and st.toggle(
+        "Untrained",
+        key="untrained",
+        help="Random weights: what the architecture sees before it has learned anything. Nothing is fetched.",
+        persist_state="session",
+    ):
+        name += catalogue.UNTRAINED
+    return name
+
+
+def _show_coming(place: DeltaGenerator, name: str, fetched: Fetched | None) -> None:
+    if fetched is None:
+        place.progress(0.0, f"Building **{name}** …")
+    else:
+        there, total = (size / 2**20 for size in (fetched.bytes, fetched.total))
+        place.progress(fetched.share, f"Fetching **{name}**, once: {there:,.0f} of {total:,.0f} MB …")
+
+
+def _layer(model_name: str, session: Session) -> str:
     listed = cache.tree(model_name)
+    module = cache.model(model_name).module
+    chosen = session.layer
+    if session.linked_layer is not None:
+        try:
+            chosen = layers.find(module, session.linked_layer)
+        except MirrorError as error:
+            session.problems.append(f"In the link: {error}")
+        session.linked_layer = None
     if chosen not in {layer.name for layer in listed}:
-        chosen = layers.whole(listed, layers.last_convolution(cache.model(model_name).module))
+        chosen = layers.first_look(listed)
     return layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
 
 

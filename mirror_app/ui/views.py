@@ -1,13 +1,17 @@
 """The parts of a page: the picture or the sheet of maps, the prediction, the strip of inputs."""
 
 import io
+import logging
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mirror_app import registry, render
+from mirror_app import layers, registry
 from mirror_app.engine import Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
@@ -18,6 +22,8 @@ from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
 
 PAGE = 64
+BARS = 40
+TOLD = 3  # refusals of files that are told one by one
 THUMBNAIL = 88
 
 
@@ -28,39 +34,83 @@ def literal(text: str) -> str:
 
 def show_problems(session: Session) -> None:
     """Show the sentences that wait, once."""
-    for problem in session.problems:
-        st.error(literal(problem), icon=":material/error:")
+    with st.container():  # empty or not, so that what stands below keeps its place
+        for problem in session.problems:
+            st.error(literal(problem), icon=":material/error:")
     session.problems.clear()
 
 
+def heading(entry: registry.Entry) -> Callable[[str], None]:
+    """Show what a visualisation is; return a function that says beside it, without a jump, how the work goes."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(entry.name, width="content")
+        place = st.empty()
+    st.caption(entry.summary)
+
+    def say(state: str) -> None:
+        if state:
+            place.badge(f"{state} …", icon=":material/progress_activity:", color="violet")
+        else:
+            place.empty()
+
+    return say
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Show what goes wrong here where the picture would stand; a defect of Mirror's own goes to the log whole."""
+    try:
+        yield
+    except MirrorError as error:
+        st.warning(literal(str(error)), icon=":material/info:")
+    except Exception:
+        logging.getLogger("mirror_app").exception("A picture failed.")
+        st.error("Mirror made a mistake here: whoever runs it finds the details in the log.", icon=":material/error:")
+
+
 def show_images(request: Request, picture: Picture, result: Result) -> None:
-    """Show what a request gives: one image large, many as a contact sheet in pages of 64."""
-    count = cache.sheet(request, picture, 0, PAGE).count
-    if count == 1:
-        st.image(cache.sheet(request, picture, 0, 1).png, width="stretch", alt="The visualisation")
+    """Show what a request gives: one image large, many as a contact sheet in pages of 64, numbers as bars."""
+    if result.raw.ndim == 2:
+        _show_bars(request, result.raw[0])
         return
-    _show_sheet(request, picture, result)
+    first = cache.sheet(request, result.raw, picture, 0, PAGE)
+    if first.count == 1:
+        st.image(cache.sheet(request, result.raw, picture, 0, 1).png, width="stretch", alt="The visualisation")
+    else:
+        _show_sheet(request, picture, result, first.count)
+
+
+def _show_bars(request: Request, values: np.ndarray) -> None:
+    """Show the numbers that a layer gives, the largest first: with the names of the classes where it is the last."""
+    classes = cache.model(request.model).classes
+    last = layers.whole(cache.tree(request.model), request.layer) == ""
+    named = last and len(values) == len(classes)
+    order = values.argsort()[::-1][:BARS]
+    rows = [{"name": classes[n] if named else f"unit {n}", "value": float(values[n])} for n in order]
+    height = 24 * len(rows) + 60
+    st.bar_chart(rows, x="name", y="value", x_label="value", y_label="", horizontal=True, sort=False, height=height)
+    if len(values) > BARS:
+        st.caption(f"The {BARS} largest of {len(values):,}.")
 
 
 @st.fragment
-def _show_sheet(request: Request, picture: Picture, result: Result) -> None:
-    count = cache.sheet(request, picture, 0, PAGE).count
+def _show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
     pages = -(-count // PAGE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         width = st.slider("Size of the maps", 32, 160, 72, 8, key="tile", persist_state="session", width=170)
         page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
     first = (page - 1) * PAGE
-    sheet = cache.sheet(request, picture, first, PAGE)
+    sheet = cache.sheet(request, result.raw, picture, first, PAGE)
     names = [str(number) for number in range(first, first + sheet.shown)]
     picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps")
     if picked is not None:
-        _enlarge(request, picture, result, first + picked)
+        _enlarge(request, picture, result, first + picked, count)
 
 
 @st.dialog("One map", width="medium")
-def _enlarge(request: Request, picture: Picture, result: Result, number: int) -> None:
+def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
     """Show one map large, with its figures."""
-    one = Image.open(io.BytesIO(cache.sheet(request, picture, number, 1).png))
+    one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     cell = max(1, 512 // max(one.size))
     st.markdown(f"**Map {number}** of `{request.layer or request.model}`: {one.height} × {one.width}")
     st.image(
@@ -69,7 +119,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int) ->
         output_format="PNG",
         alt="The map",
     )
-    values = result.raw.reshape(-1, *result.raw.shape[2:])[number]
+    values = result.raw.reshape(count, -1)[number]
     figures = {
         "Minimum": values.min(),
         "Maximum": values.max(),
@@ -83,9 +133,13 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int) ->
 def show_honesty(request: Request, model: Model, result: Result, cached: bool) -> None:
     """Say in one line what the picture is: of what, its range, and what it cost."""
     entry = registry.get(request.visualisation)
-    parts = [f"**{entry.name}** at `{request.layer or request.model}`"]
+    parts = [f"**{entry.name}**" + (f" at `{request.layer or request.model}`" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
+    if model.untrained:
+        parts.append("**untrained**: random weights")
+    if "detail" in result.info:
+        parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
     st.caption(" · ".join(parts))
@@ -105,9 +159,9 @@ def show_input(model: Model, picture: Picture) -> None:
         persist_state="session",
     )
     original = view == "Original"
-    pixels = picture.pixels if original else cache.seen(model.name, picture.id, picture)
-    st.image(render.png(pixels), width="stretch", alt=picture.name)
-    height, width = pixels.shape[:2]
+    seen_by = "" if original else model.name
+    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", alt=picture.name)
+    height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels")
     for note in picture.notes:
         st.caption(literal(note))
@@ -125,9 +179,8 @@ def show_prediction(model: Model, picture: Picture) -> None:
 def show_strip(session: Session) -> None:
     """Show all inputs as a strip in which a click selects, and where more are added."""
     pictures = list(session.pictures.values())
-    sheet = np.concatenate([cache.thumbnail(picture.id, THUMBNAIL, picture) for picture in pictures], axis=1)
     tiles(
-        render.png(sheet),
+        cache.strip(list(session.pictures), THUMBNAIL, pictures),
         [picture.name for picture in pictures],
         len(pictures),
         THUMBNAIL,
@@ -138,14 +191,21 @@ def show_strip(session: Session) -> None:
         pixelated=False,
         on_pick=_take_input,
     )
-    st.file_uploader(
-        "Add pictures of your own",
-        [kind.lower() for kind in FORMATS] + ["jpg"],
-        accept_multiple_files=True,
-        key=f"uploads.{session.uploads}",
-        on_change=_take_uploads,
-        help="PNG, JPEG, WebP, BMP or GIF, up to 10 MB and 25 million pixels each. They are kept until you leave.",
-    )
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.file_uploader(
+            "Add pictures of your own",
+            [kind.lower() for kind in FORMATS] + ["jpg"],
+            accept_multiple_files=True,
+            key=f"uploads.{session.uploads}",
+            on_change=_take_uploads,
+            help="PNG, JPEG, WebP, BMP or GIF, up to 10 MB and 25 million pixels each. They are kept until you leave.",
+        )
+        camera = st.popover("Use the camera", icon=":material/photo_camera:", key="camera", on_change="rerun")
+    if camera.open:  # the browser asks for leave only then
+        with camera:
+            st.camera_input(
+                "A photograph", key=f"photo.{session.uploads}", on_change=_take_photograph, label_visibility="collapsed"
+            )
     if session.picture in {own.id for own in session.own}:
         st.button("Remove this picture", icon=":material/delete:", on_click=session.remove, args=(session.picture,))
 
@@ -156,10 +216,23 @@ def _take_input() -> None:
 
 
 def _take_uploads() -> None:
+    _take(st.session_state[f"uploads.{current().uploads}"])
+
+
+def _take_photograph() -> None:
+    photograph = st.session_state[f"photo.{current().uploads}"]
+    _take([photograph] if photograph else [])
+
+
+def _take(files: Sequence[UploadedFile]) -> None:
     session = current()
-    for file in st.session_state[f"uploads.{session.uploads}"]:
+    refused = []
+    for file in files:
         try:
             session.add(decode(file.getvalue(), file.name))
         except MirrorError as error:
-            session.problems.append(str(error))
+            refused.append(str(error))
+    session.problems += refused[:TOLD]
+    if len(refused) > TOLD:
+        session.problems.append(f"So it was with {len(refused) - TOLD} other files.")
     session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken

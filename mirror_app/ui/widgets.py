@@ -39,9 +39,10 @@ def _(parameter: Slider, key: str, classes: Sequence[str]) -> Value:
 
 @draw.register
 def _(parameter: Number, key: str, classes: Sequence[str]) -> Value:
-    low, high = (None if abs(end) == float("inf") else end for end in (parameter.min, parameter.max))
+    number = int if parameter.whole else float
+    low, high = (None if abs(end) == float("inf") else number(end) for end in (parameter.min, parameter.max))
     chosen: float = st.number_input(
-        parameter.label, low, high, step=parameter.step, key=key, help=parameter.help, persist_state="session"
+        parameter.label, low, high, step=number(parameter.step), key=key, help=parameter.help, persist_state="session"
     )
     return chosen
 

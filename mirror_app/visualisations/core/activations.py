@@ -5,25 +5,24 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from mirror_app import render
-from mirror_app.errors import MirrorError
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.maps import layout
 
 
 @visualisation("Activations")
 class Weights(Visualisation):
     """Every feature map of a layer: bright where the layer found what that map looks for.
 
-    The raw array is (N, C, h, w); a vector, as a linear layer gives, is shown as maps of one pixel. It is called
-    Weights as in the tool that users know; the weights themselves are another picture.
+    The raw array is (N, C, h, w), the tokens of a transformer laid out on their grid, without those that have no place;
+    of a vector, as a linear layer gives, it is (N, C). It is called Weights as in the tool that users know; the weights
+    themselves are Kernels.
     """
 
     look = staticmethod(render.tiles)
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
-        maps = self.view.capture(inputs, layer)
-        if maps.ndim == 2:
-            maps = maps[..., None, None]
-        if maps.ndim != 4:
-            raise MirrorError(f"The layer '{layer}' gives {tuple(maps.shape)}, which is not a set of feature maps.")
-        yield Attribution(maps)
+        output = self.view.capture(inputs, layer)
+        if output.ndim == 4 and output[0, 0].numel() == 1:
+            output = output.flatten(1)
+        yield Attribution(output if output.ndim == 2 else layout(self.view, inputs, layer, output).maps(output))

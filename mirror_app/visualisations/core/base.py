@@ -3,24 +3,28 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mirror_app import render
 from mirror_app.errors import MirrorError
-from mirror_app.params import checked, declared
+from mirror_app.params import ClassPicker, checked, declared
 from mirror_app.probe import View
 
 Info = dict[str, Any]
+TargetClass = Annotated[
+    int | None, ClassPicker("The class whose evidence is shown: any class, not only the most likely.", "Class")
+]
 
 
 @dataclass(frozen=True)
 class Attribution:
     """One frame: the raw, signed numbers before any colour, and what there is to say about them.
 
-    `raw` is (N, h, w), or (N, C, h, w). A `note` in `info` is a sentence for the person who looks at the picture.
+    `raw` is (N, h, w), or (N, C, h, w). In `info` a `note` is a sentence that the person who looks at the picture
+    must know, a `detail` some words more about what is shown, and `progress`, in [0, 1], how far the work is.
     """
 
     raw: Tensor
@@ -35,6 +39,7 @@ class Visualisation(ABC):
     """
 
     look: ClassVar[render.Look]
+    of_layer: ClassVar[bool] = True  # whether the layer makes a difference
 
     def __init__(
         self,
@@ -60,7 +65,12 @@ class Visualisation(ABC):
         computed, coloured = declared(kind.attribute), declared(kind.look)
         values = checked(computed | coloured, params)
         inputs = self.prepared(inputs)
-        for frame in self.attribute(inputs, self.view.layer(layer), **{name: values[name] for name in computed}):
+        name = self.view.layer(layer)
+        if layer is None and not self.view.calls:
+            with torch.no_grad():
+                self.view.trace(inputs[:1])  # the last convolution to run may not be the last that is defined
+            name = self.view.layer(None)
+        for frame in self.attribute(inputs, name, **{name: values[name] for name in computed}):
             last = frame
         picture = _as_picture(inputs).to(last.raw)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})

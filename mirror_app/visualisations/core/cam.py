@@ -1,5 +1,10 @@
-"""Where in a layer's feature maps the evidence for a class lies."""
+"""Where in a layer's maps the evidence for a class lies, by the gradient of the class's logit: a line for each paper.
 
+All of them trade in `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), and give a signed map (N, h, w), before the
+paper's ReLU, which the look applies.
+"""
+
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -8,21 +13,58 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.errors import MirrorError
-from mirror_app.params import ClassPicker, Toggle
+from mirror_app.params import Toggle
+from mirror_app.probe import View
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
-from mirror_app.visualisations.core.gradients import guided_gradient
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.gradients import class_gradient
+from mirror_app.visualisations.core.maps import Layout, layout
+
+
+class GradientCam(Visualisation):
+    """What the gradient CAMs share: the maps, the gradient, the class; a paper adds how to combine them.
+
+    Raises MirrorError where the layer has no spatial map, or where its maps do not reach the output.
+    """
+
+    look = staticmethod(render.heat)
+
+    @abstractmethod
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        """Return the evidence (N, h, w) in `maps` (N, C, h, w), by which `gradient` (N, C, h, w) is the logit's."""
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        """Return what a person must know about this method on these maps; nothing where all is well."""
+        return ""
+
+    def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
+        output, logits = self.view.split(inputs, layer)
+        found = layout(self.view, inputs, layer, output)
+        target = chosen_classes(logits, target_class)
+        gradient = _gradient(output, logits, target)
+        if gradient is None:
+            raise MirrorError(f"The model's output does not depend on the layer '{layer}': choose another.")
+        if gradient.any() and not found.maps(gradient).any():
+            raise MirrorError(
+                f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
+                f"picture: try '{_last_with_gradient(self.view, inputs[:1], found, target[:1])}'."
+            )
+        maps, slope = found.maps(output.detach()), found.maps(gradient)
+        evidence = self.combine(maps, slope)
+        note = _note(evidence, gradient) or self.caution(maps, slope)
+        yield Attribution(evidence, {"target_class": target.tolist(), "note": note})
 
 
 @visualisation("Grad-CAM", paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391")
-class GradCam(Visualisation):
+class GradCam(GradientCam):
     """Where the model sees the class: the layer's maps, each weighted by how much the class's logit grows with it.
 
     The raw array is the signed sum (N, h, w), before the paper's ReLU, which the look applies. Guided, it is that ReLU
     enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W).
     """
 
-    look = staticmethod(render.heat)
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        return (gradient.mean((2, 3), keepdim=True) * maps).sum(1)
 
     def attribute(
         self,
@@ -35,30 +77,100 @@ class GradCam(Visualisation):
                 "Times the guided gradient: fine detail, which shows edges even where they do not matter.", "Guided"
             ),
         ] = False,
-        target_class: Annotated[
-            int | None, ClassPicker("The class whose evidence is shown: any class, not only the most likely.", "Class")
-        ] = None,
+        target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        maps, output = self.view.split(inputs, layer)
-        if maps.ndim != 4 or maps[0, 0].numel() == 1:
-            shape = " × ".join(str(side) for side in maps.shape[1:])
-            raise MirrorError(
-                f"Grad-CAM needs a layer with a spatial map, and '{layer}' gives {shape}: "
-                f"try '{self.view.layer(None)}', the last convolution."
-            )
-        target = chosen_classes(output, target_class)
-        logit = output.gather(1, target[:, None]).sum()
-        (gradient,) = torch.autograd.grad(logit, maps, allow_unused=True)
-        if gradient is None:
-            raise MirrorError(f"The model's output does not depend on the layer '{layer}': choose another.")
-        weights = gradient.mean((2, 3), keepdim=True)
-        evidence = (weights * maps).sum(1).detach()
-        info = {"target_class": target.tolist(), "note": _note(evidence, gradient)}
-        if guide:
-            size = (inputs.shape[2], inputs.shape[3])
-            fine = guided_gradient(self.view, inputs, target_class)
-            evidence = render.resize(evidence.relu(), size)[:, None] * fine
-        yield Attribution(evidence, info)
+        for plain in super().attribute(inputs, layer, target_class=target_class):
+            if not guide:
+                yield plain
+                continue
+            fine, _ = class_gradient(self.view, inputs, target_class, guide=True)
+            coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
+            yield Attribution(coarse[:, None] * fine, plain.info)
+
+
+@visualisation("Grad-CAM++", paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063")
+class GradCamPlusPlus(GradientCam):
+    """Grad-CAM for a class that is seen several times: each place counts on its own, so that small ones are not lost.
+
+    Each map's weight is the sum of α · ReLU(g) with α = g² / (2 g² + g³ · ΣA), the paper's equation 19. The paper's
+    factor exp(y), one number for the whole picture, is left out. Made for maps that are not negative: elsewhere the
+    denominator may vanish, and a note warns.
+    """
+
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        # g² is cancelled, so that small gradients are as exact as large ones; where g ≤ 0 the ReLU leaves nothing.
+        share = gradient.relu() / (2 + gradient * maps.sum((2, 3), keepdim=True))
+        return (share.sum((2, 3), keepdim=True) * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        return _on_negative(maps)
+
+
+@visualisation("XGrad-CAM", paper="Fu et al. 2020, «Axiom-based Grad-CAM», https://arxiv.org/abs/2008.02312")
+class XGradCam(GradientCam):
+    """Grad-CAM with weights that obey two axioms: each place counts by its share of the map, not equally.
+
+    Each map's weight is Σ g · A / ΣA; a map whose sum is zero has none. The whole picture's evidence is then Σ g · A.
+    For maps with negative numbers, too, the sum may vanish, and a note warns.
+    """
+
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        total = maps.sum((2, 3), keepdim=True)
+        share = maps / torch.where(total == 0, torch.inf, total)
+        return ((gradient * share).sum((2, 3), keepdim=True) * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        return _on_negative(maps)
+
+
+@visualisation("HiRes-CAM", paper="Draelos and Carin 2020, «HiResCAM», https://arxiv.org/abs/2011.08891")
+class HiResCam(GradientCam):
+    """Only places that the model really used: maps times gradient, place by place, without Grad-CAM's averaging.
+
+    Zero where a layer norm over the maps is all that reads a place, as between the blocks of a vision transformer: to
+    it the size of a place's maps is nothing, so that the products cancel. A note says so.
+    """
+
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        return (gradient * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        products = gradient * maps
+        if products.sum(1).abs().max() < 1e-3 * products.abs().sum(1).max():
+            return "Maps and gradient cancel at each place, as in front of a layer norm: choose the layer norm itself."
+        return ""
+
+
+@visualisation("Layer-CAM", paper="Jiang et al. 2021, «LayerCAM», https://doi.org/10.1109/TIP.2021.3089943")
+class LayerCam(GradientCam):
+    """Fine maps from early layers too: at each place only what would raise the class's logit counts."""
+
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        return (gradient.relu() * maps).sum(1)
+
+
+def _gradient(output: Tensor, logits: Tensor, target: Tensor) -> Tensor | None:
+    return torch.autograd.grad(logits.gather(1, target[:, None]).sum(), output, allow_unused=True)[0]
+
+
+def _last_with_gradient(view: View, inputs: Tensor, found: Layout, target: Tensor) -> str:
+    """Return the last layer to begin, of those with the same tokens, whose places reach the output."""
+    with torch.no_grad():
+        view.trace(inputs)
+    length = found.prefix + found.grid[0] * found.grid[1]
+    for name, call in sorted(view.calls.items(), key=lambda item: -item[1].order):
+        if call.shape and len(call.shape) == 2 and call.shape[0] == length:
+            output, logits = view.split(inputs, name)
+            gradient = _gradient(output, logits, target)
+            if gradient is not None and found.maps(gradient).any():
+                return name
+    return view.layer(None)
+
+
+def _on_negative(maps: Tensor) -> str:
+    if (maps < 0).any():
+        return "This method is made for maps that are not negative, as behind a ReLU: here some are, so mind it."
+    return ""
 
 
 def _note(evidence: Tensor, gradient: Tensor) -> str:

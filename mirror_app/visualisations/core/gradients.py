@@ -1,19 +1,61 @@
 """How the logit of a class changes with each pixel."""
 
+from collections.abc import Iterator
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from mirror_app import probe
-from mirror_app.visualisations.core.base import chosen_classes
+from mirror_app import probe, render
+from mirror_app.params import ClassPicker, Toggle
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
 
 
-def guided_gradient(view: probe.View, inputs: Tensor, target_class: int | None) -> Tensor:
-    """Return the gradient of the class's logit by the inputs, (N, C, H, W), with only positive ones let past each ReLU.
+@visualisation("Back Prop", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034")
+class SaliencyMap(Visualisation):
+    """How much the class's logit grows with each pixel: the gradient, in the colours of the picture.
 
-    Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net». Raises MirrorError where the model
-    has no ReLU, or other activations.
+    The raw array is the signed gradient (N, C, H, W) by the normalised input; times that input it is a first guess of
+    how much each pixel adds (Shrikumar et al. 2016). It does not depend on the layer.
+    """
+
+    look = staticmethod(render.gradient)
+    of_layer = False
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        guide: Annotated[
+            bool,
+            Toggle(
+                "Guided: only positive gradients pass each ReLU. Cleaner, but it shows edges whatever the class is.",
+                "Guided",
+            ),
+        ] = False,
+        times_input: Annotated[
+            bool, Toggle("The gradient times the input: what each pixel adds to the logit, roughly.", "Times the input")
+        ] = False,
+        target_class: Annotated[
+            int | None, ClassPicker("The class whose logit is followed: any class, not only the most likely.", "Class")
+        ] = None,
+    ) -> Iterator[Attribution]:
+        gradient, target = class_gradient(self.view, inputs, target_class, guide)
+        yield Attribution(gradient * inputs if times_input else gradient, {"target_class": target.tolist()})
+
+
+def class_gradient(
+    view: probe.View, inputs: Tensor, target_class: int | None, guide: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of each item's class logit by the inputs (N, C, H, W), and the classes (N,).
+
+    Guided, only positive gradients pass each ReLU (Springenberg et al. 2015, «Striving for Simplicity: The All
+    Convolutional Net»): raises MirrorError where the model has no ReLU, or other activations.
     """
     pixels, output = view.output(inputs)
-    probe.guide(output)
-    logit = output.gather(1, chosen_classes(output, target_class)[:, None])
-    return torch.autograd.grad(logit.sum(), pixels)[0]
+    target = chosen_classes(output, target_class)
+    if guide:
+        probe.guide(output)
+    return torch.autograd.grad(output.gather(1, target[:, None]).sum(), pixels)[0], target

@@ -1,24 +1,21 @@
-"""The only room that touches hooks: a private view of a model, on which one computation may do what it likes.
+"""A private view of one model: run it, stop it at a layer, cut it there, put something else in its place."""
 
-A view is a structural copy that shares its weights with the model handed in: its modules, flags and hooks are its own,
-so that nothing done to it is seen by the model or by another computation.
-"""
-
-import copy
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TypeVar
+from itertools import count
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
+from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.twin import structural_copy
 
 T = TypeVar("T")
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 
 
@@ -30,7 +27,7 @@ class View:
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
         self.source = model
-        self.module = _structural_copy(model, device)
+        self.module = structural_copy(model, device)
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
@@ -38,7 +35,7 @@ class View:
 
     def layer(self, layer: str | nn.Module | None) -> str:
         """Return the dotted name of `layer`, given as a name, as a submodule of the model, or as None."""
-        return layers.find(self.source, layer)
+        return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
 
     def trace(self, inputs: Tensor) -> Tensor:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""
@@ -120,9 +117,75 @@ class View:
         with torch.enable_grad():
             return leaf, _one_tensor(self.module(leaf.clone()), "The model")
 
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the model's output for `inputs` (N, C, H, W), without a graph."""
+        with torch.no_grad():
+            return _one_tensor(self.module(inputs.to(self.device)), "The model")
+
+    def arguments(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Arguments]:
+        """Return what each of the layers is called with for `inputs`, in its last call: (positional, by name)."""
+        taken: dict[str, Arguments] = {}
+
+        def keep(name: str, _module: nn.Module, *arguments: Any) -> None:
+            taken[name] = arguments
+
+        with torch.no_grad(), ExitStack() as hooks:
+            for name in wanted:
+                hook = self.modules[name].register_forward_pre_hook(partial(keep, name), with_kwargs=True)
+                hooks.callback(hook.remove)
+            self.module(inputs.to(self.device))
+        return taken
+
+    def above(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
+        """Return the function from outputs of `layer` (B, …), in place of its last one, to the model's outputs.
+
+        All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here.
+        """
+        if not self.calls:
+            self.trace(picture)
+        times = self.calls[layer].times
+        ended = self._ended(picture, layer, times)
+
+        def run(outputs: Tensor) -> Tensor:
+            calls = count(1)
+
+            def replace(_module: nn.Module, _inputs: object, _output: object) -> Tensor | None:
+                return outputs.clone() if next(calls) == times else None
+
+            with ExitStack() as stack:
+                for name, output in ended.items():
+                    batch = output.expand(len(outputs), *output.shape[1:])
+                    stack.enter_context(_answering(self.modules[name], batch))
+                stack.enter_context(self._hooked(layer, replace))
+                return self.predict(picture.repeat(len(outputs), 1, 1, 1))
+
+        return run
+
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
         return fingerprint(self.module) == self._print
+
+    def _ended(self, picture: Tensor, layer: str, times: int) -> dict[str, Tensor]:
+        """Return the outputs of the outermost layers that have ended when `layer` ends for the last time."""
+        ended: dict[str, Tensor] = {}
+        calls = count(1)
+
+        def keep(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
+            # A layer that is called again, or whose output is no batch, is not kept: it runs each time.
+            if isinstance(output, Tensor) and output.shape[:1] == (1,) and self.calls[name].times == 1:
+                for inner in [other for other in ended if other.startswith(f"{name}.")]:
+                    del ended[inner]
+                ended[name] = output.clone()
+            if name == layer and next(calls) == times:
+                raise _Reached
+
+        with torch.no_grad(), ExitStack() as hooks, suppress(_Reached):
+            for name in self.calls:
+                # In front of the model's own hooks, for they run again on what is kept.
+                hook = self.modules[name].register_forward_hook(partial(keep, name), prepend=True)
+                hooks.callback(hook.remove)
+            self.module(picture.to(self.device))
+        return ended
 
     @contextmanager
     def _hooked(self, layer: str, hook: Hook) -> Iterator[None]:
@@ -133,125 +196,20 @@ class View:
             handle.remove()
 
 
-class Pool:
-    """Views of one model, each leased to one computation at a time, so that a copy is paid for once."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self._idle: deque[View] = deque(maxlen=4)
-
-    @contextmanager
-    def lease(self) -> Iterator[View]:
-        """Lend a view; one whose computation raised, or that came back changed, is thrown away."""
-        before = fingerprint(self.model)
-        try:
-            view = self._idle.pop()
-        except IndexError:
-            view = View(self.model)
-        yield view
-        if fingerprint(self.model) != before:
-            raise MirrorError("The model was changed while it was looked at: its picture is not shown.")
-        if view.unchanged():
-            self._idle.append(view)
-
-
-def fingerprint(model: nn.Module) -> tuple[object, ...]:
-    """Return what must stay the same in a model that is only looked at; cheap: no weight is read."""
-    modules = tuple(
-        (name, id(m), m.training, len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks))
-        for name, m in model.named_modules()
-    )
-    tensors = tuple(
-        (name, id(t), t.requires_grad, t.grad is None, None if t.is_inference() else t._version)
-        for named in (model.named_parameters(), model.named_buffers())
-        for name, t in named
-    )
-    return modules, tensors
-
-
-def guide(output: Tensor) -> None:
-    """Let only positive gradients pass each ReLU on the way from `output` down (guided backpropagation).
-
-    Works on the graph of this one computation, so that functional and in-place ReLUs are guided as well. Raises
-    MirrorError where there is no ReLU, or another activation for which the rule is not defined.
-
-    Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net».
-    """
-    nodes = list(_graph(output))
-    strangers = sorted({n.name().removesuffix("Backward0") for n in nodes if n.name() in _UNGUIDABLE})
-    if strangers:
-        raise MirrorError(
-            f"Guided backpropagation is defined for ReLU only, and this model uses {', '.join(strangers)}: "
-            "switch «guide» off for the plain gradient."
-        )
-    relus = [node for node in nodes if node.name() == "ReluBackward0"]
-    if not relus:
-        raise MirrorError("Guided backpropagation needs a ReLU, and this model has none: switch «guide» off.")
-    for node in relus:
-        node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
-
-
-_UNGUIDABLE = {
-    f"{name}Backward0"
-    for name in (
-        "Celu Elu Gelu Hardsigmoid Hardswish Hardtanh LeakyRelu Mish PreluKernel Sigmoid Silu Softplus Tanh Threshold"
-    ).split()
-}
-
-
-def revive(output: Tensor) -> None:
-    """Let each ReLU on the way from `output` down that would stop the whole gradient of an item pass it instead.
-
-    A unit that is silent everywhere has no gradient at all; with this one it can be woken.
-    """
-    for node in _graph(output):
-        if node.name() in ("ReluBackward0", "HardtanhBackward0"):
-            node.register_hook(_pass_where_all_is_stopped)
-
-
-def _pass_where_all_is_stopped(below: tuple[Tensor, ...], above: tuple[Tensor, ...]) -> tuple[Tensor]:
-    passed = below[0].flatten(1).any(1).view(-1, *[1] * (below[0].ndim - 1))
-    return (torch.where(passed, below[0], above[0]),)
+@contextmanager
+def _answering(module: nn.Module, output: Tensor) -> Iterator[None]:
+    """Let `module` compute nothing and give `output`: a copy each time, since what comes next may work in place."""
+    own = {key: value for key, value in vars(module).items() if key == "forward"}
+    vars(module)["forward"] = lambda *_, **__: output.clone()
+    try:
+        yield
+    finally:
+        del vars(module)["forward"]
+        vars(module).update(own)
 
 
 class _Reached(Exception):  # noqa: N818 - a signal, not an error
     """The layer that was wanted has run: the rest of the forward pass is not needed."""
-
-
-def _structural_copy(model: nn.Module, device: torch.device | str | None) -> nn.Module:
-    shared: dict[int, object] = {}
-    for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, Tensor):
-                shared[id(value)] = value
-    for buffer in model.buffers():
-        shared[id(buffer)] = buffer.to(device) if device else buffer
-    for parameter in model.parameters():
-        shared[id(parameter)] = _frozen(parameter, device)
-    twin = copy.deepcopy(model, shared).eval()
-    for module in twin.modules():
-        if getattr(module, "inplace", False) is True:
-            module.inplace = False  # type: ignore[assignment]
-    return twin
-
-
-def _frozen(parameter: nn.Parameter, device: torch.device | str | None) -> nn.Parameter:
-    weights = parameter.detach()
-    if weights.is_inference():
-        with torch.inference_mode(False):
-            weights = weights.clone()
-    return nn.Parameter(weights.to(device) if device else weights, requires_grad=False)
-
-
-def _graph(output: Tensor) -> Iterator[Node]:
-    seen: set[Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting.extend(parent for parent, _ in node.next_functions)
-            yield node
 
 
 def _last(taken: list[T], layer: str) -> T:

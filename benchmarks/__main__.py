@@ -1,0 +1,162 @@
+"""Measure the dashboard as its visitors meet it and print a table: `make bench`."""
+
+import itertools
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import streamlit
+import torch
+
+from benchmarks.visitor import Run, Visitor
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
+from mirror_app.visualisations.core import GradCam
+from tests.browser import ROOT, serve
+
+RUNS = 9
+CROWD = 20
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+MANY = "model=resnet50-untrained&visualisation=activations&layer=layer4"  # 2,048 maps
+FEW = "model=resnet50-untrained&visualisation=activations&layer=layer1.0.conv1"  # 64 maps
+DEEP = "model=densenet201-untrained"  # 712 modules
+
+
+def redraws(url: str, *queries: str) -> list[list[Run]]:
+    """Redraw each of the views, which were seen before, in turn: a list of runs for each."""
+    visitors = [Visitor(url) for _ in queries]
+    for visitor, query in zip(visitors, queries, strict=True):
+        visitor.run(query)
+        visitor.run(query)
+    rounds = [[visitor.run(q) for visitor, q in zip(visitors, queries, strict=True)] for _ in range(RUNS)]
+    for visitor in visitors:
+        visitor.__exit__()
+    return [list(column) for column in zip(*rounds, strict=True)]
+
+
+def seconds(runs: list[Run]) -> float:
+    return median(run.seconds for run in runs)
+
+
+def bare() -> float:
+    """Return the seconds that one Grad-CAM of the bundled network takes by itself, its view made before."""
+    model = catalogue.load("shapes")
+    inputs = model.preprocessing.prepare(examples()[0])
+    grad_cam = GradCam(model.module)
+    return timed(lambda: grad_cam(inputs, "features"))
+
+
+def timed(call: Callable[[], object]) -> float:
+    call()
+    spans = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        call()
+        spans.append(time.perf_counter() - began)
+    return median(spans)
+
+
+def first_visit(url: str, query: str) -> float:
+    with Visitor(url) as visitor:
+        return visitor.run(query).seconds
+
+
+def crowd(url: str) -> tuple[float, float]:
+    """Return the seconds of one first visit, and the longest of CROWD at once, each to a view of its own."""
+    targets = itertools.count()
+    views = [f"target_class={next(targets)}&layer=features.8" for _ in range(RUNS + CROWD)]
+    alone = median(first_visit(url, view) for view in views[:RUNS])
+    with ThreadPoolExecutor(CROWD) as together:
+        return alone, max(together.map(lambda view: first_visit(url, view), views[RUNS:]))
+
+
+def row(what: str, measured: str, ratio: float, bound: float) -> str:
+    return f"| {what} | {measured} | {ratio:.2f} | {bound:g} | {'yes' if ratio <= bound else '**no**'} |"
+
+
+def ms(span: float) -> str:
+    return f"{span * 1000:.0f} ms"
+
+
+def table(main: str, empty: str) -> list[str]:
+    shown, deep, few, many = redraws(main, "", DEEP, FEW, MANY)
+    (frame,) = redraws(empty, "")
+    rows = [
+        row(
+            "a cached view redrawn, to an empty page with the same frame",
+            f"{ms(seconds(shown))}, {ms(seconds(frame))}",
+            seconds(shown) / seconds(frame),
+            3,
+        )
+    ]
+    floor = bare()
+    first = median(first_visit(main, f"target_class={number}") for number in range(RUNS))
+    rows.append(
+        row(
+            "a first Grad-CAM on a warm server, a new visit, to 1.3 bare computations and 150 ms",
+            f"{ms(first)}, bare {ms(floor)}",
+            first / (1.3 * floor + 0.15),
+            1,
+        )
+    )
+    rows.append(
+        row(
+            "DenseNet-201's tree (712 layers) redrawn, to the bundled network's",
+            f"{ms(seconds(deep))}, {ms(seconds(shown))}",
+            seconds(deep) / seconds(shown),
+            2,
+        )
+    )
+    rows.append(
+        row(
+            "2,048 maps redrawn, to 64",
+            f"{ms(seconds(many))}, {ms(seconds(few))}",
+            seconds(many) / seconds(few),
+            2,
+        )
+    )
+    alone, together = crowd(main)
+    rows.append(
+        row(
+            f"the slowest of {CROWD} first visits at once, to a single one",
+            f"{ms(together)}, {ms(alone)}",
+            together / alone,
+            5,
+        )
+    )
+    sent = max(run.bytes for runs in (shown, deep, few, many) for run in runs)
+    rows.append(row("bytes sent again by a redraw, to 50 kB", f"{sent / 1000:.1f} kB at most", sent / 50_000, 1))
+    return rows
+
+
+def main() -> None:
+    with (
+        serve(ROOT / "mirror_app" / "main.py") as dashboard,
+        serve(ROOT / "benchmarks" / "empty.py") as empty,
+    ):
+        rows = table(dashboard, empty)
+    head = [
+        "# Benchmarks",
+        "",
+        "`make bench` wrote this. Each line is a ratio of two medians of the same run, on this machine; another",
+        "machine gives other times, and much the same ratios.",
+        "",
+        f"{datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores ({platform.machine()}), Python "
+        f"{platform.python_version()}, PyTorch {torch.__version__}, Streamlit {streamlit.__version__}.",
+        "",
+        "| what | measured | ratio | at most | kept |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    text = "\n".join([*head, *rows, ""])
+    print(text)
+    Path(sys.argv[1] if len(sys.argv) > 1 else DOCUMENT).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

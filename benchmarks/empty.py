@@ -1,0 +1,10 @@
+"""The frame of the dashboard, its sidebar included, around a page that draws nothing: what a redraw is measured by."""
+
+import streamlit as st
+
+from mirror_app.ui import sidebar
+
+st.set_page_config(layout="wide")
+page = st.navigation([st.Page(lambda: None, title="Empty", url_path="empty", default=True)], position="hidden")
+sidebar.draw(st.empty())
+page.run()

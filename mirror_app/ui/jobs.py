@@ -1,0 +1,93 @@
+"""Computations under way: a few workers, a queue, and the newest frame of each.
+
+Whoever asks for what is under way already joins it. What nobody waits for any longer is given up between two frames.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from threading import Event, Lock
+from typing import Generic, TypeVar
+
+from mirror_app.errors import MirrorError
+
+T = TypeVar("T")
+Frames = Callable[[], Generator[T, None, None]]
+
+PATIENCE = 1.0  # seconds: a rerun of the page leaves what it waits for, and asks for it again at once
+
+
+class Job(Generic[T]):
+    """A computation: its newest frame, which is the result once it is done."""
+
+    def __init__(self) -> None:
+        self.newest: T | None = None
+        self.done = Event()
+        self.begun = False
+        self.given_up = False
+        self.watchers = 0
+        self.left = 0.0
+        self.error: BaseException | None = None
+
+    def result(self) -> T:
+        """Return the last frame of a job that is done; raise what its computation raised."""
+        if isinstance(self.error, Exception):
+            raise self.error
+        if self.error is not None:
+            raise MirrorError(f"The computation tried to end the program: {type(self.error).__name__}.") from self.error
+        assert self.newest is not None
+        return self.newest
+
+
+class Jobs(Generic[T]):
+    """At most so many computations at once, first come, first served."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = ThreadPoolExecutor(workers, "computation")
+        self._guard = Lock()
+        self._open: dict[str, Job[T]] = {}  # in the order in which they came
+
+    @contextmanager
+    def join(self, key: str, frames: Frames[T]) -> Iterator[Job[T]]:
+        """Lend the job of that key, begun where there is none; it lives while somebody holds it."""
+        with self._guard:
+            job = self._open.get(key)
+            if job is None or job.given_up:
+                self._open.pop(key, None)
+                job = self._open[key] = Job()
+                self._workers.submit(self._work, key, job, frames)
+            job.watchers += 1
+        try:
+            yield job
+        finally:
+            with self._guard:
+                job.watchers -= 1
+                job.left = time.monotonic()
+
+    def ahead(self, job: Job[T]) -> int:
+        """Return how many others must begin before `job` does."""
+        with self._guard:
+            waiting = [other for other in self._open.values() if not other.begun]
+        return waiting.index(job) if job in waiting else 0
+
+    def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
+        job.begun = True
+        try:
+            if not self._unwanted(job):
+                with closing(frames()) as running:
+                    for job.newest in running:
+                        if self._unwanted(job):
+                            break
+        except BaseException as error:  # whoever waits gets it; not even an exit may end the worker
+            job.error = error
+        finally:
+            with self._guard:
+                if self._open.get(key) is job:
+                    del self._open[key]
+            job.done.set()
+
+    def _unwanted(self, job: Job[T]) -> bool:
+        with self._guard:
+            job.given_up = not job.watchers and time.monotonic() - job.left > PATIENCE
+        return job.given_up

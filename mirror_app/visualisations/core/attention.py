@@ -1,0 +1,101 @@
+"""Where the tokens of a vision transformer look: the weights of its attention layers, read as they were computed."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mirror_app import layers, render
+from mirror_app.errors import MirrorError
+from mirror_app.probe import View
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.maps import token_grid
+
+
+@visualisation("Attention", paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762")
+class Attention(Visualisation):
+    """Where each head of an attention layer looks, when it gathers what the class token will know.
+
+    The raw array (N, heads, h, w) is the class token's row of the attention weights, at the places of the picture: what
+    is missing from a sum of 1 goes to the tokens without a place. A model without a class token is shown by the average
+    of all rows. The layer is the last attention in the layer that is chosen, or else in the nearest one around it.
+    Raises MirrorError for models without `nn.MultiheadAttention`.
+    """
+
+    look = staticmethod(render.tiles)
+
+    def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
+        name = _attentions(self.view, inputs, layer)[-1]
+        (weights,) = attention_weights(self.view, inputs, [name])
+        yield Attribution(_from_class_token(weights, inputs, name), {"note": f"The heads of '{name}'."})
+
+
+@visualisation(
+    "Attention rollout", paper="Abnar and Zuidema 2020, «Quantifying Attention Flow», https://arxiv.org/abs/2005.00928"
+)
+class AttentionRollout(Visualisation):
+    """Where the class token's knowledge comes from, through all attention layers up to the one that is chosen.
+
+    The raw array (N, h, w) is the class token's row of the product of all layers' (W + I) / 2, where W is the average
+    of the heads and I stands for the residual connection: shares of 1. Neither the values nor the class enter it.
+    """
+
+    look = staticmethod(render.heat)
+    of_layer = False
+
+    def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
+        names = _attentions(self.view, inputs, layer)
+        flow: Tensor | None = None
+        for weights in attention_weights(self.view, inputs, names):
+            mixed = (weights.mean(1) + torch.eye(weights.shape[-1]).to(weights)) / 2
+            flow = mixed if flow is None else mixed @ flow
+        assert flow is not None
+        note = f"From the picture up to '{names[-1]}'; it is the same for every class."
+        yield Attribution(_from_class_token(flow[:, None], inputs, names[-1])[:, 0], {"note": note})
+
+
+def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[Tensor]:
+    """Return the weights (N, heads, tokens, tokens) of the attention layers of those names; each row sums to 1.
+
+    A model need not compute them: each layer is asked again for the weights, with what it was called with.
+    """
+    found = []
+    for name, (positional, named) in view.arguments(inputs, names).items():
+        module = view.modules[name]
+        called = inspect.signature(module.forward).bind(*positional, **named).arguments
+        with torch.no_grad():
+            _, weights = module(**{**called, "need_weights": True, "average_attn_weights": False})
+        if weights.ndim != 4 or weights.shape[-1] != weights.shape[-2]:
+            raise MirrorError(f"The layer '{name}' does not let the tokens of one picture look at each other.")
+        found.append(weights)
+    return found
+
+
+def _attentions(view: View, inputs: Tensor, layer: str) -> list[str]:
+    """Return the attention layers that run up to the one meant by `layer`, in the order in which they run."""
+    with torch.no_grad():
+        view.trace(inputs[:1])
+    running = sorted(view.calls, key=lambda name: view.calls[name].order)
+    known = [name for name in running if isinstance(view.modules[name], nn.MultiheadAttention)]
+    if not known:
+        raise MirrorError(
+            "The model has no nn.MultiheadAttention, whose weights could be shown (the windows of Swin and MaxViT have "
+            "no class token and do not see the whole picture): Grad-CAM shows where it sees a class."
+        )
+    around = layer
+    while not (within := [name for name in known if f"{name}.".startswith(f"{around}." if around else "")]):
+        around = layers.parent_of(around)
+    return known[: known.index(within[-1]) + 1]
+
+
+def _from_class_token(weights: Tensor, inputs: Tensor, name: str) -> Tensor:
+    grids = token_grid(weights.shape[-1], (inputs.shape[2], inputs.shape[3]))
+    if len(grids) != 1:
+        raise MirrorError(
+            f"The layer '{name}' has {weights.shape[-1]} tokens, which can be laid over the picture in {len(grids)} "
+            "ways: exactly one is needed."
+        )
+    row = weights[..., 0, :] if grids[0].prefix else weights.mean(-2)
+    return row[..., grids[0].prefix :].unflatten(-1, grids[0].grid)

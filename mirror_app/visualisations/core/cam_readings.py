@@ -1,0 +1,88 @@
+"""Class activation maps that need no gradient: read off the last linear layer's weights, or off the maps alone."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from mirror_app import layers, render
+from mirror_app.errors import MirrorError
+from mirror_app.probe import View
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.maps import layout
+
+
+@visualisation("CAM", paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»")
+class ClassActivationMapping(Visualisation):
+    """The first class activation map: the layer's maps, weighted by the classifier's own weights for the class.
+
+    The raw array (N, h, w) is Σ W A: its average over the places, plus the classifier's bias, is the logit. That holds
+    only where nothing but a global average and a linear layer follow, which is tried on the inputs; MirrorError
+    elsewhere. https://arxiv.org/abs/1512.04150
+    """
+
+    look = staticmethod(render.heat)
+
+    def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
+        output = self.view.capture(inputs, layer)
+        maps = layout(self.view, inputs, layer, output).maps(output)
+        logits = self.view.predict(inputs)
+        target = chosen_classes(logits, target_class)
+        weights = _averaged_by(self.view, maps, logits)
+        if weights is None:
+            raise MirrorError(
+                "CAM needs a layer that only a global average and one linear layer follow, and more follows "
+                f"'{layer}': {_instead(self.view, inputs, logits)}."
+            )
+        evidence = torch.einsum("nk,nkhw->nhw", weights[target], maps)
+        yield Attribution(evidence, {"target_class": target.tolist(), "note": ""})
+
+
+@visualisation("Eigen-CAM", paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299")
+class EigenCam(Visualisation):
+    """What most of a layer's maps have in common, whatever the class: their first principal component.
+
+    The raw array (N, h, w) is A v, the maps (h · w, C) on their first right singular vector, not centred, as in the
+    paper. The sign of a singular vector is free: it is the one that makes the number of largest magnitude positive.
+    """
+
+    look = staticmethod(render.heat)
+
+    def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
+        output = self.view.capture(inputs, layer)
+        maps = layout(self.view, inputs, layer, output).maps(output)
+        places = maps.flatten(2).mT
+        _, _, directions = torch.linalg.svd(places, full_matrices=False)
+        shared = (places @ directions[:, 0, :, None])[..., 0]
+        largest = shared.gather(1, shared.abs().argmax(1, keepdim=True))
+        signed = shared * torch.where(largest < 0, -1, 1)
+        note = "This is what the layer's maps have in common: it is the same for every class."
+        yield Attribution(signed.unflatten(1, maps.shape[2:]), {"note": note})
+
+
+def _averaged_by(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
+    """Return the weights (classes, C) with which `logits` are the maps' averages, plus a bias; None where they are not.
+
+    A 1 x 1 convolution before the average is the same as a linear layer behind it.
+    """
+    averages = maps.mean((2, 3))
+    tolerance = torch.finfo(maps.dtype).eps ** 0.5 * logits.abs().max()
+    for module in view.modules.values():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            weights = module.weight.flatten(1)
+            if weights.shape == (logits.shape[1], maps.shape[1]):
+                expected = nn.functional.linear(averages, weights, module.bias)
+                if (expected - logits).abs().max() <= tolerance:
+                    return weights
+    return None
+
+
+def _instead(view: View, inputs: Tensor, logits: Tensor) -> str:
+    with torch.no_grad():
+        view.trace(inputs[:1])
+    last = layers.whole(layers.tree(view.module, view.calls), view.layer(None))
+    output = view.capture(inputs, last)
+    if output.ndim == 4 and _averaged_by(view, output, logits) is not None:
+        return f"try '{last}'"
+    return "Grad-CAM is the same where CAM is defined, and defined here too"

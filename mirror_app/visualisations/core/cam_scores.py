@@ -1,0 +1,109 @@
+"""Class activation maps that try each map of a layer out: what does the class's logit do with it alone, or without it?
+
+The gradient is not asked, so that saturation does not deceive them; the price is a forward pass for each map.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.probe import View
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.batches import in_batches
+from mirror_app.visualisations.core.maps import Layout, layout
+
+
+@visualisation("Score-CAM", paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279")
+class ScoreCam(Visualisation):
+    """Each map is laid over the picture as a mask, and weighs as much as the class's logit that is left.
+
+    A map, enlarged to the picture (bilinear) and then stretched to [0, 1], is the mask M; its weight is the softmax,
+    over all maps, of the logits of picture · M. The raw array is Σ weight · A (N, h, w), before the ReLU. A flat map's
+    mask is zero: all such maps share one forward pass. What is masked becomes 0, the mean colour of normalised inputs.
+
+    One frame after each micro-batch, in which the maps not tried yet count as flat.
+    """
+
+    look = staticmethod(render.heat)
+
+    def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
+        output = self.view.capture(inputs, layer)
+        maps = layout(self.view, inputs, layer, output).maps(output)
+        target = chosen_classes(self.view.predict(inputs), target_class)
+        nothing = self.view.predict(torch.zeros_like(inputs[:1]))[0]
+        scores = nothing[target][:, None].repeat(1, maps.shape[1])
+        live = (maps.amax((2, 3)) > maps.amin((2, 3))).nonzero()
+
+        def tried(span: slice) -> Tensor:
+            items, channels = live[span].T
+            masks = _stretched(render.resize(maps[items, channels], (inputs.shape[2], inputs.shape[3])))
+            return self.view.predict(inputs[items] * masks[:, None]).gather(1, target[items, None])[:, 0]
+
+        info = {"target_class": target.tolist(), "note": "" if len(live) else "All maps of this layer are flat here."}
+        for progress, span, found in in_batches(tried, len(live), self.view.device):
+            scores[tuple(live[span].T)] = found
+            yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": progress})
+        if not len(live):
+            yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": 1.0})
+
+
+@visualisation(
+    "Ablation-CAM", paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360"
+)
+class AblationCam(Visualisation):
+    """Each map is set to zero, and weighs as much as the class's logit loses without it.
+
+    The raw array is Σ (y - y without A) · A (N, h, w), before the ReLU, in units of logits. The paper divides by y, one
+    number for the whole picture, which would turn the map around where y is negative: here it does not. Of a
+    transformer the tokens of the grid are ablated, those before them stay.
+
+    What lies below the layer is computed once. One frame after each micro-batch, with the maps tried so far.
+    """
+
+    look = staticmethod(render.heat)
+
+    def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
+        output = self.view.capture(inputs, layer)
+        held = layout(self.view, inputs, layer, output)
+        maps = held.maps(output)
+        logits = self.view.predict(inputs)
+        target = chosen_classes(logits, target_class)
+        drops = maps.new_zeros(maps.shape[:2])
+        info = {"target_class": target.tolist(), "note": ""}
+        for item, top in enumerate(target):
+            one = slice(item, item + 1)
+            live = maps[item].flatten(1).any(1).nonzero()[:, 0]
+            tried = _logits_without(self.view, inputs[one], layer, output[one], held, live)
+            for progress, span, found in tried:
+                drops[item, live[span]] = logits[item, top] - found[:, top]
+                yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
+        if not drops.any():
+            info["note"] = "Without any one map of this layer the class's logit stays what it is."
+        yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
+
+
+def _logits_without(
+    view: View, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
+) -> Iterator[tuple[float, slice, Tensor]]:
+    """Yield `(progress, span, logits)` for one picture, without each of the layer's `channels` in turn."""
+    above = view.above(picture, layer)
+
+    def without(span: slice) -> Tensor:
+        absent = channels[span]
+        maps = held.maps(output).repeat(len(absent), 1, 1, 1)
+        maps[torch.arange(len(absent)), absent] = 0
+        return above(held.output(maps, output))
+
+    return in_batches(without, len(channels), view.device)
+
+
+def _weighted(weights: Tensor, maps: Tensor) -> Tensor:
+    return torch.einsum("nk,nkhw->nhw", weights, maps)
+
+
+def _stretched(masks: Tensor) -> Tensor:
+    low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
+    return (masks - low) / (high - low)

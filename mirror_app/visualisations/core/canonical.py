@@ -1,0 +1,180 @@
+"""A computation in its canonical form, in which relevance flows by rules where a gradient would flow.
+
+What flows down the graph is the slope c = R / x, relevance over activation: then each sum, concatenation, pooling and
+ReLU hands on, by its ordinary gradient, shares in proportion to what its inputs gave, and none of them needs a rule
+(Montavon et al. 2019, «Layer-Wise Relevance Propagation: An Overview»). Only the linear layers get another backward
+pass. A batch norm is one with the linear layer before it, and where there is none it is a linear layer of its own.
+
+Functions are caught as they are called, in this computation alone: it does not matter whether a module calls them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from mirror_app import probe
+from mirror_app.errors import MirrorError
+from mirror_app.visualisations.core.rules import Linear, Rule, nonzero, z_plus
+
+Function = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Composite:
+    """Whose rule is which: of convolutions, of dense layers, of those that see the picture, and of lone batch norms.
+
+    An output of a batch norm has one product and a bias: α-β would double its relevance wherever the two disagree.
+    """
+
+    convolution: Rule
+    dense: Rule
+    first: Rule | None = None
+    lone_norm: Rule = z_plus
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A linear layer in the graph: the tensor that it takes there, its rule, and where the relevance ends, if it does.
+
+    What arrives at a layer that sees the picture goes to `ends`, as its source and the relevance of that.
+    """
+
+    source: Tensor
+    layer: Linear
+    rule: Rule
+    ends: list[tuple[Tensor, Tensor]] | None
+
+
+class Canonical(TorchFunctionMode):
+    """In `with Canonical(composite, picture):` a model runs as ever, and builds a graph down which slopes flow.
+
+    Where the graph begins at the `picture`, slopes end at the layers that see it, and their relevance is in `ends`.
+    """
+
+    def __init__(self, composite: Composite, picture: bool) -> None:
+        super().__init__()
+        self.composite = composite
+        self.picture = picture
+        self.ends: list[tuple[Tensor, Tensor]] = []
+
+    def __torch_function__(self, func: Function, types: object, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is F.conv2d:
+            return self._linear(func, self.composite.convolution, *args, **kwargs)
+        if func is F.linear:
+            return self._linear(func, self.composite.dense, *args, **kwargs)
+        if func is F.batch_norm:
+            return self._batch_norm(*args, **kwargs)
+        if func in (F.relu6, F.hardtanh):
+            return _bounded(func, *args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _linear(
+        self,
+        func: Function,
+        rule: Rule,
+        input: Tensor,  # noqa: A002 - its name for those who call it by name
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *rest: object,
+        **options: object,
+    ) -> Tensor:
+        def call(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return func(inputs, weight, bias, *rest, **options)
+
+        if weight.requires_grad or not input.requires_grad:  # a product of two answers, or nothing to share
+            return call(input, weight, bias)
+        leaf = input.detach().requires_grad_()
+        return self._ruled(input, Linear(leaf, call(leaf, weight, bias), call, weight, bias), rule)
+
+    def _batch_norm(
+        self,
+        input: Tensor,  # noqa: A002
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if training or running_mean is None or running_var is None:
+            raise MirrorError(
+                "LRP needs batch norms with statistics of their own, and one of this model takes the batch's: "
+                "try Grad-CAM, or a batch norm with track_running_stats."
+            )
+
+        def normalised(values: Tensor) -> Tensor:
+            return F.batch_norm(values, running_mean, running_var, weight, bias, eps=eps)
+
+        if not input.requires_grad:
+            return normalised(input)
+        scale = (running_var + eps).rsqrt() if weight is None else (running_var + eps).rsqrt() * weight
+        shift = -running_mean * scale if bias is None else bias - running_mean * scale
+        below = _flow(input.grad_fn)
+        if below and (input.ndim == 2 or below.layer.weight.ndim > 2):
+            merged = _merged(below.layer, scale, shift, normalised(below.layer.outputs))
+            return _apply(replace(below, layer=merged))
+        leaf = input.detach().requires_grad_()
+        places = (-1, *[1] * (input.ndim - 2))
+        layer = Linear(leaf, normalised(leaf), _scaled, scale.reshape(places), shift.reshape(places))
+        return self._ruled(input, layer, self.composite.lone_norm)
+
+    def _ruled(self, source: Tensor, layer: Linear, rule: Rule) -> Tensor:
+        if self.picture and not any(_flow(node) for node in probe.graph(source)):
+            return _apply(Flow(source, layer, self.composite.first or rule, self.ends))
+        return _apply(Flow(source, layer, rule, None))
+
+
+class _Ruled(torch.autograd.Function):
+    """A linear layer: forward as it is, backward the slope that its rule gives."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, flow: Flow) -> Tensor:
+        ctx.flow = flow
+        # A clone, since what comes next may work in place, and the rule needs the outputs as they were.
+        return flow.layer.outputs.detach().clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, None]:
+        flow: Flow = ctx.flow
+        relevance = flow.rule(flow.layer, flow.layer.outputs.detach() * slope)
+        if flow.ends is not None:
+            flow.ends.append((flow.source, relevance))
+            return None, None
+        return relevance / nonzero(flow.layer.inputs.detach()), None
+
+
+def _apply(flow: Flow) -> Tensor:
+    output: Tensor = _Ruled.apply(flow.source, flow)
+    return output
+
+
+def _flow(node: Node | None) -> Flow | None:
+    """Return the linear layer that a node of the graph is, if it is one."""
+    return getattr(node, "flow", None)
+
+
+def _merged(layer: Linear, scale: Tensor, shift: Tensor, outputs: Tensor) -> Linear:
+    """Return `layer` and the batch norm after it as one, in which the batch norm's `outputs` were computed from it."""
+    weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    if layer.bias is None:
+        return replace(layer, outputs=outputs, weight=weight, bias=shift)
+    bias = layer.bias * scale.reshape(layer.bias.shape) + shift.reshape(layer.bias.shape)
+    return replace(layer, outputs=outputs, weight=weight, bias=bias)
+
+
+def _scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return inputs * weight if bias is None else inputs * weight + bias
+
+
+def _bounded(func: Function, input: Tensor, *rest: object, **options: object) -> Tensor:  # noqa: A002
+    """Let the relevance of a bounded ReLU pass whole: above the bound its gradient is zero, and its answer is not."""
+    output = func(input.clone(), *rest, **options)  # a clone, since it may work in place
+    return input * (output / nonzero(input)).detach()

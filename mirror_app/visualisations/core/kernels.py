@@ -1,0 +1,52 @@
+"""What a layer has learned to look for, before any picture: its weights."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from torch import Tensor, nn
+
+from mirror_app import render
+from mirror_app.errors import MirrorError
+from mirror_app.params import Number
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, Visualisation
+
+
+@visualisation("Kernels")
+class Kernels(Visualisation):
+    """The weights of a convolution as small pictures: what each filter is multiplied with, place by place.
+
+    Filters that look at 3 channels, as those of a first layer do, are shown in colour, (filters, 3, h, w), and those
+    that look at one channel in grey, (filters, 1, h, w). Of the others one filter is shown, channel by channel:
+    (channels, 1, h, w). A layer that holds others stands for the first convolution in it. No picture is needed.
+    """
+
+    look = staticmethod(render.weights)
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        filter: Annotated[  # noqa: A002 - the field's own word
+            int, Number("Which filter is shown, where there is no room for all: deep filters see many channels.", min=0)
+        ] = 0,
+    ) -> Iterator[Attribution]:
+        name, weights = self._weights(layer)
+        filters, channels = weights.shape[:2]
+        detail = f"{filters:,} filters" if layer == name else f"the first convolution, `{name}`, {filters:,} filters"
+        if channels not in (1, 3):
+            if filter >= filters:
+                raise MirrorError(f"filter cannot be {filter}: the layer '{name}' has filters 0 to {filters - 1}.")
+            detail += f", of which filter {filter}, for each of its {channels:,} channels"
+            weights = weights[filter][:, None]
+        yield Attribution(weights, {"detail": detail})
+
+    def _weights(self, layer: str) -> tuple[str, Tensor]:
+        for name, module in self.view.modules[layer].named_modules(prefix=layer):
+            if isinstance(module, nn.Conv2d):
+                return name, module.weight.detach()
+        raise MirrorError(
+            f"Kernels needs a convolution, and there is none in '{layer}' ({type(self.view.modules[layer]).__name__}): "
+            f"try '{self.view.layer(None)}'."
+        )

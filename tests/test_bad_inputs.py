@@ -1,0 +1,286 @@
+"""Bad input of every kind at the door of the page: each has the outcome that it should, and costs nothing.
+
+The cases have the numbers of the list that we work from: F files, I images, P parameters, Q addresses and HTTP. What
+happens to a file before the page sees it is in `test_images.py`, to weights in `test_own_models.py`.
+"""
+
+import http.client
+import io
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, expect
+from streamlit.testing.v1 import AppTest
+
+from mirror_app import engine, registry
+from mirror_app.errors import MirrorError
+from mirror_app.images import from_array
+from mirror_app.models import catalogue
+from mirror_app.probe import fingerprint
+from mirror_app.request import Request
+from mirror_app.ui import cache
+from mirror_app.ui.session import MOST
+from tests.browser import ROOT
+from tests.networks import ANYWHERE, Tricky, quick
+from tests.test_page import cheaply, lives, page, png, said, upload
+
+
+@pytest.fixture(autouse=True)
+def _untouched() -> Iterator[None]:
+    """Whatever comes in: the model that all visitors share stays as it was."""
+    before = fingerprint(cache.model("shapes").module)
+    yield
+    assert fingerprint(cache.model("shapes").module) == before
+
+
+def uploads(test: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    for name, content in files:
+        test.file_uploader[0].upload(name, content, "image/png")
+    return test.run()
+
+
+HOSTILE_NAMES = (
+    "../../x.png",
+    "x" * 300 + ".png",
+    "\u202egnp.exe😀.png",
+    "<img src=x onerror=alert(1)>.png",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=["path", "long", "direction", "markup"])
+def test_f12_a_hostile_file_name_is_shown_as_text(name: str) -> None:
+    test = upload(page(), name, png())
+    assert lives(test)
+    (own,) = test.session_state.mirror.own
+    assert own.name.isprintable()
+    assert len(own.name) <= 60
+    captions = [caption.value for caption in test.caption]
+    assert not any(re.search(r"(?<!\\)<img", caption) for caption in captions)
+
+
+def test_f13_of_a_hundred_files_at_once_some_are_taken_and_the_rest_refused_in_a_few_sentences() -> None:
+    files = [(f"{number}.png", png((number, 0, 0))) for number in range(100)]
+    test = uploads(page(), *files)
+    assert lives(test)
+    assert len(test.session_state.mirror.own) == MOST
+    sentences = said(test)
+    assert len(sentences) == 4
+    assert "no room for '24.png'" in sentences[0]
+    assert "73 other files" in sentences[3]
+
+
+def test_f16_of_two_files_with_one_name_each_is_itself() -> None:
+    test = uploads(page(), ("same.png", png((250, 0, 0))), ("same.png", png((0, 0, 250))))
+    first, second = test.session_state.mirror.own
+    assert [first.name, second.name] == ["same.png"] * 2
+    assert first.id != second.id
+    assert test.session_state.mirror.picture == second.id
+    assert tuple(second.pixels[0, 0]) == (0, 0, 250)
+
+
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
+@pytest.mark.parametrize("value", [0, 255])
+def test_i24_a_constant_picture_gives_finite_numbers_and_colours(entry: registry.Entry, value: int) -> None:
+    picture = from_array(np.full((40, 50, 3), value, np.uint8), "constant")
+    model = cache.model("shapes")
+    request = Request("shapes", picture.id, "features", entry.key, entry.canonical(quick(entry)))
+    result = engine.run(request, model, picture)
+    images = engine.paint(request, result.raw, model.preprocessing.as_seen(picture))
+    assert images.isfinite().all()
+    assert 0 <= images.min() <= images.max() <= 1
+
+
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
+@pytest.mark.parametrize("sides", [(1, 1), (2, 2), (97, 311), (1, 6000)])
+def test_i6_to_i9_a_picture_of_any_shape_is_shown(entry: registry.Entry, sides: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*sides, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    test = upload(page(visualisation=entry.key, **cheaply(entry)), "odd.png", file.getvalue())
+    assert lives(test)
+    assert not test.error
+
+
+TARGETED = [entry for entry in ANYWHERE if "target_class" in entry.params]
+
+
+@pytest.mark.parametrize("entry", TARGETED, ids=lambda entry: entry.key)
+@pytest.mark.parametrize("target", ["-1", "32", "1000", "nan", "1e999", "９", "None"])
+def test_p1_to_p3_a_class_that_there_is_not(entry: registry.Entry, target: str) -> None:
+    test = page(visualisation=entry.key, target_class=target, **cheaply(entry))
+    assert lives(test)
+    assert "cannot be" in said(test)[0]
+
+
+@pytest.mark.parametrize("entry", [entry for entry in ANYWHERE if entry.kind.of_layer], ids=lambda entry: entry.key)
+@pytest.mark.parametrize("layer", ["spare", "late.nothing", "list"])
+def test_p4_p5_a_layer_that_there_is_not_or_that_never_runs(entry: registry.Entry, layer: str) -> None:
+    visualisation = entry.kind(Tricky())
+    if entry.key == "kernels" and layer != "late.nothing":  # weights are there whether they run or not
+        visualisation(torch.rand(1, 3, 32, 32), layer)
+        return
+    with pytest.raises(MirrorError, match=r"no layer|never reaches") as caught:
+        visualisation(torch.rand(1, 3, 32, 32), layer)
+    assert layer in str(caught.value)
+
+
+@pytest.mark.parametrize("layer", ["pool", "classifier"])
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_p6_p7_a_layer_without_a_map_is_shown_or_refused_with_another(entry: registry.Entry, layer: str) -> None:
+    test = page(visualisation=entry.key, layer=layer, **cheaply(entry))
+    assert not test.exception
+    assert not test.error
+    assert lives(test) or "try '" in said(test)[0] or entry not in ANYWHERE
+
+
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_p8_to_p10_numbers_out_of_bounds_are_refused(entry: registry.Entry) -> None:
+    for name, parameter in entry.params.items():
+        if not hasattr(parameter, "min"):
+            continue
+        for text in ("inf", "nan", "1e999", "-1e9", "text", ""):
+            with pytest.raises(MirrorError, match=f"{name} cannot be"):
+                entry.parse(name, text)
+
+
+def test_p12_of_many_changes_in_a_row_the_last_one_counts() -> None:
+    test = page()
+    for number in range(20):
+        test.toggle(key="grad-cam.guide").set_value(number % 2 == 0)
+    test.run()
+    assert lives(test)
+    assert test.session_state.mirror.request.params == ()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"model": "../../etc/passwd"},
+        {"model": "torchvision.models:resnet18"},
+        {"model": "/etc/passwd"},
+        {"layer": "<script>alert(1)</script>"},
+        {"input": "x" * 10_000},
+        {"visualisation": "\0\ufffd\udcff".encode("utf-8", "replace").decode()},
+        {"filter": "9" * 400},
+    ],
+)
+def test_q1_to_q5_an_address_that_is_wrong(query: dict[str, str]) -> None:
+    test = page(**query)
+    assert lives(test)
+    (sentence,) = said(test)
+    assert len(sentence) < 300
+
+
+def test_q4_of_a_key_that_is_repeated_one_counts() -> None:
+    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+    test.query_params["visualisation"] = ["activations", "grad-cam"]
+    assert lives(test.run())
+
+
+@pytest.fixture(scope="module")
+def server(
+    serve: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The dashboard as `make run` starts it; its folder for temporary files is one of ours."""
+    options = ("--server.allowedHosts", "localhost", "--server.allowedHosts", "127.0.0.1")
+    with serve(ROOT / "mirror_app" / "main.py", *options, env={"TMPDIR": str(tmp_path_factory.mktemp("spool"))}) as url:
+        yield url
+
+
+def connected(url: str) -> AbstractContextManager[http.client.HTTPConnection]:
+    return closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20))
+
+
+def answer(url: str, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> int:
+    with connected(url) as connection:
+        connection.putrequest(method, path, skip_host="Host" in (headers or {}))
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        with connection.getresponse() as response:
+            return response.status
+
+
+def knock(url: str, **headers: str) -> int:
+    """The answer to a WebSocket's greeting."""
+    greeting = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    return answer(url, "GET", "/_stcore/stream", greeting | headers)
+
+
+def test_q6_a_websocket_from_elsewhere_is_refused(server: str) -> None:
+    assert knock(server, Origin=server) == 101
+    assert knock(server, Origin="https://evil.example") == 403
+    # A name of the attacker's own that leads to this machine: host and origin agree.
+    assert 400 <= knock(server, Origin="http://evil.example", Host="evil.example") < 500
+
+
+def test_q7_an_upload_without_the_token_is_refused(server: str) -> None:
+    assert answer(server, "PUT", "/_stcore/upload_file/session/file", body=png()) in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "path", ["/media/../../../etc/passwd", "/component/../../etc/passwd", "/media/%2e%2e/etc/passwd"]
+)
+def test_q8_no_path_leads_out_of_the_server(server: str, path: str) -> None:
+    with connected(server) as connection:
+        connection.request("GET", path)
+        with connection.getresponse() as response:
+            assert b"root:" not in response.read()
+
+
+def test_q5_bytes_that_are_no_text_in_an_address(server: str, browser: Browser) -> None:
+    view = browser.new_page()
+    view.goto(f"{server}/?model=%00%ff&layer=%ff%fe&visualisation=%c3%28")
+    expect(view.get_by_text("raw values").first).to_be_visible(timeout=60_000)
+    assert view.get_by_role("alert").count() == 3
+    view.close()
+
+
+def test_f10_a_file_beyond_the_limit_is_refused_and_the_page_lives_on(
+    server: str, browser: Browser, tmp_path: Path
+) -> None:
+    view = browser.new_page()
+    view.goto(server)
+    expect(view.get_by_text("raw values").first).to_be_visible(timeout=60_000)
+    large = tmp_path / "large.png"
+    large.write_bytes(png() + secrets.token_bytes(10 * 2**20 + 1))
+    view.locator("input[type=file]").set_input_files(large)
+    expect(view.get_by_text("10.0MB or smaller")).to_be_visible(timeout=30_000)
+    small = tmp_path / "small.png"
+    small.write_bytes(png())
+    view.locator("input[type=file]").set_input_files(small)
+    expect(view.get_by_text("small.png ·")).to_be_visible(timeout=30_000)
+    view.close()
+
+
+def test_f15_of_an_upload_that_breaks_off_nothing_stays(server: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    part = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="x.png"\r\n\r\n'
+    with connected(server) as connection:
+        connection.putrequest("PUT", "/_stcore/upload_file/session/file")
+        connection.putheader("Content-Type", "multipart/form-data; boundary=edge")
+        connection.putheader("Content-Length", str(8 * 2**20))
+        connection.endheaders(part + bytes(4 * 2**20))
+    time.sleep(1)
+    assert answer(server, "GET", "/_stcore/health") == 200
+    spool = next(tmp_path_factory.getbasetemp().glob("spool*"))
+    assert not [file for file in spool.rglob("*") if file.is_file()]
+
+
+def test_no_model_is_loaded_by_a_path_in_an_address() -> None:
+    with pytest.raises(MirrorError, match="no model"):
+        catalogue.check(str(ROOT / "mirror_app" / "models" / "weights" / "shapes.safetensors"))

@@ -1,0 +1,271 @@
+"""Weights from the hub, over real HTTP: fetched with progress, refused when damaged, and kept."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+import torchvision
+from streamlit.testing.v1 import AppTest
+from torch import nn
+from torchvision.models import Weights, WeightsEnum
+from torchvision.models._api import BUILTIN_MODELS
+from torchvision.transforms._presets import ImageClassification
+
+from mirror_app.errors import MirrorError
+from mirror_app.models import Model, catalogue, hub
+from mirror_app.models.shelf import Shelf
+from tests.browser import ROOT
+
+NAME = "tinynet"
+CLASSES = ["cat", "dog", "owl"]
+
+
+def tiny() -> nn.Module:
+    torch.manual_seed(0)
+    return torchvision.models.squeezenet1_1(num_classes=len(CLASSES))
+
+
+def saved() -> bytes:
+    file = io.BytesIO()
+    torch.save(tiny().state_dict(), file)
+    return file.getvalue()
+
+
+FILE = saved()
+FILE_NAME = f"tinynet-{hashlib.sha256(FILE).hexdigest()[:8]}.pth"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves FILE whole, cut in the middle, altered or not at all, as its `mood` says, and counts who asks."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.mood = "whole"
+        self.asked = 0
+        self.slowly = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/models/{FILE_NAME}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        if self.server.mood == "missing":
+            self.send_error(404)
+            return
+        content = FILE[:-4] + b"spam" if self.server.mood == "altered" else FILE
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        half = len(content) // 2
+        self.wfile.write(content[:half])
+        self.wfile.flush()
+        time.sleep(self.server.slowly)
+        if self.server.mood != "cut":
+            self.wfile.write(content[half:])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on loopback from which torchvision takes the weights of «tinynet», and an empty cache of torch's."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        register(running.url, monkeypatch)
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def register(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    preset = partial(ImageClassification, crop_size=64)
+    meta = {"categories": CLASSES, "_file_size": len(FILE) / 2**20}
+    kind = WeightsEnum("TinyWeights", {"DEFAULT": Weights(url, preset, meta)})
+
+    def build(*, weights: WeightsEnum | None = None, progress: bool = True) -> nn.Module:
+        net = tiny()
+        if weights is not None:
+            net.load_state_dict(weights.get_state_dict(progress=progress, check_hash=True))
+        return net
+
+    build.__annotations__["weights"] = kind
+    build.__module__ = "torchvision.models.tinynet"
+    monkeypatch.setitem(BUILTIN_MODELS, NAME, build)
+
+
+def left(tmp_path: Path) -> list[str]:
+    return [file.name for file in tmp_path.rglob("*") if file.is_file()]
+
+
+def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_cache(
+    server: Server, tmp_path: Path
+) -> None:
+    server.slowly = 1.0
+    assert catalogue.to_fetch()[NAME] == len(FILE)
+    *steps, model = catalogue.loading(NAME)
+    assert isinstance(model, Model)
+    shares = [step.share for step in steps if isinstance(step, hub.Fetched)]
+    assert shares == sorted(shares)
+    assert any(0.2 < share < 0.8 for share in shares)
+    assert shares[-1] == 1
+    assert model.classes == tuple(CLASSES)
+    assert model.preprocessing.size == 64
+    assert not model.untrained
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(model.module.parameters(), tiny().parameters()))  # noqa: B905
+    assert left(tmp_path) == [FILE_NAME]
+    assert NAME not in catalogue.to_fetch()
+    assert [type(step) for step in catalogue.loading(NAME)] == [Model]
+    assert server.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        ("cut", "damaged or cut short"),
+        ("altered", "its checksum is not the one in its name"),
+        ("missing", "127.0.0.1 answered 404"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_that_says_what_still_works_and_leaves_nothing(
+    server: Server, tmp_path: Path, mood: str, words: str
+) -> None:
+    server.mood = mood
+    shelf = Shelf(catalogue.load, 10**9)
+    with pytest.raises(MirrorError, match=words) as caught:
+        shelf.get(NAME)
+    assert NAME not in shelf
+    assert "Without it work: shapes, and all models untrained." in str(caught.value)
+    assert left(tmp_path) == []
+    assert catalogue.load(f"{NAME}-untrained").untrained
+    server.mood = "whole"
+    assert not shelf.get(NAME).untrained  # and it can be tried again
+
+
+def test_nobody_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server() as gone:
+        url = gone.url
+    register(url, monkeypatch)
+    with pytest.raises(MirrorError, match=r"127\.0\.0\.1 cannot be reached from here"):
+        catalogue.load(NAME)
+
+
+def test_a_server_that_falls_silent_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "PATIENCE", 0.5)
+    server.slowly = 3.0
+    with pytest.raises(MirrorError, match="stopped coming from"):
+        catalogue.load(NAME)
+    server.slowly = 0.0
+    assert not catalogue.load(NAME).untrained  # a new download, not the one that hangs
+    assert server.asked == 2
+
+
+def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
+    server.mood, server.slowly = "cut", 0.5
+    asked = catalogue.loading(NAME)
+    next(asked)
+    asked.close()
+    time.sleep(1.5)
+    server.mood = "whole"
+    assert not catalogue.load(NAME).untrained
+
+
+def test_no_room_on_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(MirrorError, match="the disk with torch's cache, TORCH_HOME, is full"):
+        list(hub.fetching(server.url, 10**18))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
+    with pytest.raises(MirrorError, match="could not be kept in torch's cache, TORCH_HOME: Not a directory"):
+        list(hub.fetching(server.url, 1))
+    assert server.asked == 0
+
+
+def test_a_program_that_ends_does_not_wait_for_a_download_and_leaves_no_part_of_it(
+    server: Server, tmp_path: Path
+) -> None:
+    server.slowly = 60.0
+    program = f"""
+import time
+from mirror_app.models import hub
+
+for fetched in hub.fetching({server.url!r}, {len(FILE)}):
+    if fetched.bytes:
+        break
+"""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=ROOT)
+    assert time.monotonic() - began < 40
+    assert server.asked == 1
+    assert left(tmp_path) == []
+
+
+def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:
+    file = hub.file_of(server.url)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(FILE[: len(FILE) // 2])
+    with pytest.raises(MirrorError, match="delete that file"):
+        catalogue.load(NAME)
+
+
+def test_many_who_ask_at_once_fetch_once(server: Server) -> None:
+    server.slowly = 0.5
+    shelf = Shelf(catalogue.load, 10**9)
+    found: list[Model] = []
+    threads = [threading.Thread(target=lambda: found.append(shelf.get(NAME))) for _ in range(8)]
+    threads += [threading.Thread(target=lambda: found.append(catalogue.load(NAME))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert server.asked == 1
+
+
+def errors(test: AppTest) -> list[str]:
+    return [box.value for box in test.error]
+
+
+def opened(**query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+    for name, value in query.items():
+        test.query_params[name] = value
+    return test.run()
+
+
+def test_the_page_fetches_a_model_and_shows_it(server: Server) -> None:
+    server.slowly = 0.5
+    test = opened(model=NAME)
+    assert not test.exception
+    assert not test.error
+    assert any("raw values" in caption.value for caption in test.caption)
+
+
+@pytest.mark.parametrize("wrong", ["cut", "missing"])
+def test_a_page_without_the_network_says_so_and_lives_on(server: Server, wrong: str) -> None:
+    server.mood = wrong
+    test = opened(model=NAME)
+    assert not test.exception
+    (sentence,) = errors(test)
+    assert "all models untrained" in sentence.replace("\\", "")
+    test.selectbox(key="model").select("shapes").run()
+    assert errors(test) == []
+    assert any("raw values" in caption.value for caption in test.caption)

@@ -1,0 +1,104 @@
+"""Computations under way: joined, queued, given up, and never a worker lost."""
+
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+
+from mirror_app.errors import MirrorError
+from mirror_app.ui import jobs
+from mirror_app.ui.jobs import Job, Jobs
+
+
+def counted(steps: int, seen: list[int], gate: threading.Event | None = None) -> Generator[int, None, None]:
+    for step in range(steps):
+        seen.append(step)
+        yield step
+        if gate:
+            gate.wait(10)
+
+
+def finished(job: Job[int]) -> int:
+    assert job.done.wait(10)
+    return job.result()
+
+
+def test_the_last_frame_is_the_result_and_the_newest_can_be_seen_before() -> None:
+    gate, seen = threading.Event(), list[int]()
+    with Jobs[int](1).join("a", lambda: counted(3, seen, gate)) as job:
+        while job.newest is None:
+            time.sleep(0.01)
+        assert job.newest == 0
+        assert not job.done.is_set()
+        gate.set()
+        assert finished(job) == 2
+
+
+def test_whoever_asks_for_the_same_joins_and_it_is_computed_once() -> None:
+    gate, seen, work = threading.Event(), list[int](), Jobs[int](2)
+    with work.join("a", lambda: counted(2, seen, gate)) as first, work.join("a", lambda: counted(2, seen)) as second:
+        assert first is second
+        gate.set()
+        assert finished(second) == 1
+    assert seen == [0, 1]
+
+
+def test_the_others_wait_in_the_order_in_which_they_came() -> None:
+    gate, work = threading.Event(), Jobs[int](1)
+    with (
+        work.join("a", lambda: counted(2, [], gate)) as first,
+        work.join("b", lambda: counted(1, [])) as second,
+        work.join("c", lambda: counted(1, [])) as third,
+    ):
+        while not first.begun:
+            time.sleep(0.01)
+        assert [work.ahead(job) for job in (first, second, third)] == [0, 0, 1]
+        gate.set()
+        assert [finished(job) for job in (first, second, third)] == [1, 0, 0]
+
+
+def test_what_nobody_waits_for_is_given_up_between_two_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE", 0.2)
+    closed = threading.Event()
+
+    def endless() -> Generator[int, None, None]:
+        try:
+            while True:
+                yield 1
+                time.sleep(0.01)
+        finally:
+            closed.set()
+
+    work = Jobs[int](1)
+    with work.join("a", endless) as job:
+        pass
+    assert job.done.wait(10)
+    assert closed.is_set()
+    with work.join("a", lambda: counted(1, [])) as again:  # and the worker is free for others
+        assert again is not job
+        assert finished(again) == 0
+
+
+def test_a_rerun_that_asks_again_at_once_finds_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, seen, work = threading.Event(), list[int](), Jobs[int](1)
+    with work.join("a", lambda: counted(2, seen, gate)):
+        pass
+    with work.join("a", lambda: counted(2, seen, gate)) as job:
+        gate.set()
+        assert finished(job) == 1
+    assert seen == [0, 1]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt, MemoryError])
+def test_whatever_a_computation_raises_reaches_who_waits_and_ends_no_worker(error: type[BaseException]) -> None:
+    def fails() -> Generator[int, None, None]:
+        yield 0
+        raise error
+
+    work = Jobs[int](1)
+    expected = error if issubclass(error, Exception) else MirrorError
+    with work.join("a", fails) as job, pytest.raises(expected):
+        finished(job)
+    with work.join("a", lambda: counted(1, [])) as again:
+        assert finished(again) == 0
