@@ -108,6 +108,7 @@ class ClassPicture(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_layer = False
 
     def attribute(
         self,
