@@ -44,7 +44,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     values = checked(entry.computed, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease() as view:
-        visualisation = entry.kind(view)
+        visualisation = entry.kind(view, mean=model.preprocessing.mean, std=model.preprocessing.std)
         inputs = visualisation.prepared(model.preprocessing.prepare(picture))
         for frame in visualisation.attribute(inputs, layer, **values):
             now = time.perf_counter()

@@ -93,6 +93,11 @@ def heat(
     return torch.lerp(picture.expand_as(coloured), coloured, strength)
 
 
+def picture(raw: Tensor, picture: Tensor) -> Tensor:
+    """Pixels (N, C, H, W) in [0, 1] as they are, whatever the input was: (N, 3, H, W)."""
+    return raw if raw.shape[1] == 3 else raw.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+
+
 def weights(
     raw: Tensor,
     picture: Tensor,

@@ -97,9 +97,9 @@ ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
 
 
 def quick(entry: registry.Entry) -> dict[str, Value]:
-    """Parameters with which a visualisation that draws many samples draws as few as it may."""
-    number = entry.computed.get("n")
-    return {"n": int(number.min)} if isinstance(number, Number) else {}
+    """Parameters with which a visualisation that takes many samples or steps takes as few as it may."""
+    numbers = {name: entry.computed.get(name) for name in ("n", "steps")}
+    return {name: max(2, int(number.min)) for name, number in numbers.items() if isinstance(number, Number)}
 
 
 def bundled() -> nn.Module:

@@ -34,7 +34,8 @@ def request(layer: str, visualisation: str = "grad-cam", **params: object) -> Re
 def test_the_engine_gives_the_bits_that_python_gives(entry: registry.Entry) -> None:
     net = resnet18()
     result = engine.run(request("layer3", entry.key, **quick(entry)), model(net), PICTURE)
-    _, info = entry.kind(net)(PREPROCESSING.prepare(PICTURE), "layer3", **quick(entry))
+    visualisation = entry.kind(net, mean=PREPROCESSING.mean, std=PREPROCESSING.std)
+    _, info = visualisation(PREPROCESSING.prepare(PICTURE), "layer3", **quick(entry))
     assert np.array_equal(result.raw, info["raw"].detach().numpy())
     assert result.seconds > 0
     images = engine.paint(request("layer3", entry.key), result.raw, PREPROCESSING.as_seen(PICTURE))

@@ -7,10 +7,13 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.cam import GradCam, GradCamPlusPlus, HiResCam, LayerCam, XGradCam
 from mirror_app.visualisations.core.cam_readings import ClassActivationMapping, EigenCam
 from mirror_app.visualisations.core.cam_scores import AblationCam, ScoreCam
+from mirror_app.visualisations.core.dream import DeepDream
 from mirror_app.visualisations.core.gradients import SaliencyMap
+from mirror_app.visualisations.core.inversion import InvertedRepresentation
 from mirror_app.visualisations.core.kernels import Kernels
 from mirror_app.visualisations.core.perturbation import Occlusion, Rise
 from mirror_app.visualisations.core.relevance import Relevance
+from mirror_app.visualisations.core.synthesis import ClassPicture, FilterVisualisation
 
 __all__ = [
     "AblationCam",
@@ -18,10 +21,14 @@ __all__ = [
     "AttentionRollout",
     "Attribution",
     "ClassActivationMapping",
+    "ClassPicture",
+    "DeepDream",
     "EigenCam",
+    "FilterVisualisation",
     "GradCam",
     "GradCamPlusPlus",
     "HiResCam",
+    "InvertedRepresentation",
     "Kernels",
     "LayerCam",
     "Occlusion",

@@ -1,7 +1,7 @@
 """What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -35,13 +35,21 @@ class Visualisation(ABC):
     """A way to look at a layer of `model`: `images, info = visualisation(inputs, layer, **params)`.
 
     The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
+    `mean` and `std`, one number a channel, are what the inputs were normalised with; what makes pictures needs them.
     """
 
     look: ClassVar[render.Look]
     of_layer: ClassVar[bool] = True  # whether the layer makes a difference
 
-    def __init__(self, model: nn.Module | View, device: torch.device | str | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module | View,
+        device: torch.device | str | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
         self.view = model if isinstance(model, View) else View(model, device)
+        self.mean, self.std = mean, std
 
     @abstractmethod
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:

@@ -1,10 +1,5 @@
-"""The only room that touches hooks: a private view of a model, on which one computation may do what it likes.
+"""A private view of one model: run it, stop it at a layer, cut it there, put something else in its place."""
 
-A view is a structural copy that shares its weights with the model handed in: its modules, flags and hooks are its own,
-so that nothing done to it is seen by the model or by another computation.
-"""
-
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -13,11 +8,11 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
-from mirror_app.twin import structural_copy
+from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.twin import structural_copy
 
 T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -70,18 +65,35 @@ class View:
 
         Once the view knows how often the layer is called, the forward pass goes no further than that.
         """
-        taken: list[object] = []
+        with torch.no_grad():
+            return self.reach(inputs, [layer])[layer]
 
-        def keep(_module: nn.Module, _inputs: object, output: object) -> object:
-            taken.append(output)
-            if layer in self.calls and len(taken) == self.calls[layer].times:
+    def reach(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
+        """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` to them."""
+        taken: dict[str, list[object]] = {layer: [] for layer in wanted}
+
+        def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
+            taken[layer].append(output)
+            if all(name in self.calls and len(taken[name]) == self.calls[name].times for name in taken):
                 raise _Reached
             # What comes next may work in place, and must not write into what was taken.
             return output.clone() if isinstance(output, Tensor) else output
 
-        with self._hooked(layer, keep), torch.no_grad(), suppress(_Reached):
+        with ExitStack() as hooks, suppress(_Reached):
+            for layer in taken:
+                hooks.enter_context(self._hooked(layer, partial(keep, layer)))
             self.module(inputs.to(self.device)) if self.calls else self.trace(inputs)
-        return _one_tensor(_last(taken, layer), f"The layer '{layer}'")
+        return {layer: _one_tensor(_last(outputs, layer), f"The layer '{layer}'") for layer, outputs in taken.items()}
+
+    def takes(self, inputs: Tensor, layer: str) -> bool:
+        """Tell whether `layer` can be reached with pictures of the size of `inputs`, once the view knows its calls."""
+        try:
+            self.capture(inputs, layer)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, AssertionError):  # how PyTorch's operations refuse a size
+            return False
+        return True
 
     def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Return the output of `layer` as a leaf of the graph, and the model's output that was computed from it.
@@ -182,84 +194,6 @@ class View:
             yield
         finally:
             handle.remove()
-
-
-class Pool:
-    """Views of one model, each leased to one computation at a time, so that a copy is paid for once."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self._idle: deque[View] = deque(maxlen=4)
-
-    @contextmanager
-    def lease(self) -> Iterator[View]:
-        """Lend a view; one whose computation raised, or that came back changed, is thrown away."""
-        before = fingerprint(self.model)
-        try:
-            view = self._idle.pop()
-        except IndexError:
-            view = View(self.model)
-        yield view
-        if fingerprint(self.model) != before:
-            raise MirrorError("The model was changed while it was looked at: its picture is not shown.")
-        if view.unchanged():
-            self._idle.append(view)
-
-
-def fingerprint(model: nn.Module) -> tuple[object, ...]:
-    """Return what must stay the same in a model that is only looked at; cheap: no weight is read."""
-    modules = tuple(
-        (name, id(m), m.training, len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks))
-        for name, m in model.named_modules()
-    )
-    tensors = tuple(
-        (name, id(t), t.requires_grad, t.grad is None, None if t.is_inference() else t._version)
-        for named in (model.named_parameters(), model.named_buffers())
-        for name, t in named
-    )
-    return modules, tensors
-
-
-def guide(output: Tensor) -> None:
-    """Let only positive gradients pass each ReLU on the way from `output` down (guided backpropagation).
-
-    Works on the graph of this one computation, so that functional and in-place ReLUs are guided as well. Raises
-    MirrorError where there is no ReLU, or another activation for which the rule is not defined.
-
-    Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net».
-    """
-    nodes = list(graph(output))
-    strangers = sorted({n.name().removesuffix("Backward0") for n in nodes if n.name() in _UNGUIDABLE})
-    if strangers:
-        raise MirrorError(
-            f"Guided backpropagation is defined for ReLU only, and this model uses {', '.join(strangers)}: "
-            "switch «guide» off for the plain gradient."
-        )
-    relus = [node for node in nodes if node.name() == "ReluBackward0"]
-    if not relus:
-        raise MirrorError("Guided backpropagation needs a ReLU, and this model has none: switch «guide» off.")
-    for node in relus:
-        node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
-
-
-def graph(output: Tensor) -> Iterator[Node]:
-    """Yield each node of the graph of the computation that gave `output`, once; it is walked as far as one asks."""
-    seen: set[Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting.extend(parent for parent, _ in node.next_functions)
-            yield node
-
-
-_UNGUIDABLE = {
-    f"{name}Backward0"
-    for name in (
-        "Celu Elu Gelu Hardsigmoid Hardswish Hardtanh LeakyRelu Mish PreluKernel Sigmoid Silu Softplus Tanh Threshold"
-    ).split()
-}
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""The loop: look, take the gradient of the objective down to the picture, step, and show the frame."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from mirror_app.optim.objectives import Objective, Seen
+from mirror_app.optim.operators import Operator
+from mirror_app.optim.parametrisations import Parametrisation, Pixels
+from mirror_app.optim.rules import Rule
+from mirror_app.optim.space import PixelSpace
+from mirror_app.optim.transforms import Transform
+from mirror_app.probe import View, revive
+
+_PIXELS = Pixels()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A picture under way, (N, C, H, W) in [0, 1], and the objective (N,) of the one before it."""
+
+    pixels: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """How to climb: what is raised, by which way, and what is done to the picture before and after each look."""
+
+    view: View
+    space: PixelSpace
+    objective: Objective
+    rule: Rule
+    picture: Parametrisation = _PIXELS
+    transforms: Sequence[Transform] = ()
+    operators: Sequence[Operator] = ()
+
+    def climb(self, pixels: Tensor, steps: int, generator: Generator) -> Iterator[Step]:
+        """Yield a frame after each of the steps from `pixels` (N, C, H, W) in [0, 1]; raise MirrorError."""
+        size = (pixels.shape[2], pixels.shape[3])
+        numbers = self.picture.encode(pixels)
+        for _ in range(steps):
+            value, gradient = self._look(numbers, size, generator)
+            pixels = self.picture.decode(numbers + self.rule(gradient), size)
+            for operator in self.operators:
+                pixels = operator(pixels)
+            numbers = self.picture.encode(pixels)
+            yield Step(self.picture.decode(numbers, size), value)
+
+    def _look(self, numbers: Tensor, size: tuple[int, int], generator: Generator) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            leaf = numbers.detach().requires_grad_()
+            pixels = self.picture.decode(leaf, size)
+            changed = pixels
+            for transform in self.transforms:
+                changed = transform(changed, generator)
+            outputs = self.view.reach(self.space.inputs(changed), self.objective.layers)
+            value = self.objective(Seen(pixels, outputs))
+            (gradient,) = torch.autograd.grad(value.sum(), leaf, retain_graph=True)
+            if not (moved := gradient.flatten(1).any(1)).all():
+                revive(value)
+                (revived,) = torch.autograd.grad(value.sum(), leaf)
+                gradient[~moved] = revived[~moved]
+        return value.detach(), gradient

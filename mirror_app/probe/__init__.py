@@ -1,0 +1,12 @@
+"""The only room that touches hooks: a private view of a model, on which one computation may do what it likes.
+
+A view is a structural copy that shares its weights with the model handed in: its modules, flags and hooks are its own,
+so that nothing done to it is seen by the model or by another computation.
+"""
+
+from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.graph import graph, guide, revive
+from mirror_app.probe.pool import Pool
+from mirror_app.probe.view import View
+
+__all__ = ["Pool", "View", "fingerprint", "graph", "guide", "revive"]

@@ -1,0 +1,96 @@
+"""More of what a layer sees in a picture, painted into the picture."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import Generator, Tensor
+
+from mirror_app import render
+from mirror_app.optim import Ascent, PixelSpace, Step, objectives, rules, transforms
+from mirror_app.params import Number, Slider
+from mirror_app.probe import View
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.film import Size, frames, resize, size_of, size_taken
+
+
+@visualisation("Deep Dream", paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»")
+class DeepDream(Visualisation):
+    """The picture, changed to show more of whatever a layer finds in it, from coarse forms to fine ones.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1]. Of each octave only the detail that it added is carried on, so
+    that the picture stays sharp. An octave too small for the network is left out; a picture too small for it is dreamed
+    larger, and what was added is shrunk back.
+    """
+
+    look = staticmethod(render.picture)
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        lr: Annotated[
+            float,
+            Slider(
+                "How far each step moves a pixel, root mean square, where 1 is from black to white.",
+                "Strength of a step",
+                max=0.3,
+                step=0.005,
+            ),
+        ] = 0.015,
+        octaves: Annotated[
+            int,
+            Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=8, step=1),
+        ] = 5,
+        scale: Annotated[
+            float, Slider("The side of each octave as a share of the next one's.", min=0.2, max=0.95, step=0.05)
+        ] = 0.7,
+        steps: Annotated[
+            int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)
+        ] = 12,
+        jitter: Annotated[
+            int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
+        ] = 16,
+        channel: Annotated[
+            int, Number("One feature map of the layer to dream of; -1 is all that the layer sees.", min=-1)
+        ] = -1,
+        seed: Annotated[int, Number("The seed of the random shifts.", min=0, max=10**6)] = 0,
+    ) -> Iterator[Attribution]:
+        space = PixelSpace.of(inputs, self.mean, self.std)
+        picture = space.pixels(inputs)
+        sizes, note = _sizes(self.view, inputs, layer, octaves, scale)
+        objective = objectives.energy(layer) if channel < 0 else objectives.channel(layer, channel)
+        ascent = Ascent(self.view, space, objective, rules.steepest(lr), transforms=[transforms.jitter(jitter)])
+        dreamed = _dream(ascent, picture, sizes, steps, torch.Generator().manual_seed(seed))
+        yield from frames(dreamed, steps * len(sizes), note=note)
+
+
+def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
+    """Return the (height, width) of each octave, the smallest first: each side `scale` of the next one's."""
+    height, width = size
+    shares = [scale**number for number in reversed(range(octaves))]
+    return list(dict.fromkeys((max(1, round(height * share)), max(1, round(width * share))) for share in shares))
+
+
+def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
+    """Return the octaves that the network takes, and a note where the picture itself is too small for it."""
+    own = size_of(inputs)
+    largest = size_taken(view, inputs, layer)
+    smaller = octave_sizes(largest, octaves, scale)[:-1]
+    note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
+    sizes = [size for size in smaller if view.takes(resize(inputs[:1], size), layer)]
+    return [*sizes, largest], "" if largest == own else note
+
+
+def _dream(ascent: Ascent, picture: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:
+    """Yield each step at each octave, at the size of the picture."""
+    own = size_of(picture)
+    detail = torch.zeros_like(picture)
+    for size in sizes:
+        ground, detail = resize(picture, size), resize(detail, size)
+        for step in ascent.climb(ground + detail, steps, generator):
+            detail = step.pixels - ground
+            shown = step.pixels if size == own else (picture + resize(detail, own)).clamp(0, 1)
+            yield Step(shown, step.value)

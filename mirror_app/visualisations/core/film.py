@@ -1,0 +1,84 @@
+"""From the steps of an ascent to the frames that are shown, and the parameters that ascents share."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mirror_app.errors import MirrorError
+from mirror_app.optim import Ascent, Step, transforms
+from mirror_app.params import Number, Slider, Toggle
+from mirror_app.probe import View
+from mirror_app.visualisations.core.base import Attribution
+
+Size = tuple[int, int]
+
+ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
+
+Steps = Annotated[int, Slider("More steps, a clearer picture.", min=1, max=500, step=1)]
+Seed = Annotated[int, Number("The seed of the noise to start from, and of the random transforms.", min=0, max=10**6)]
+Robust = Annotated[
+    bool, Toggle("Shift, turn and stretch the picture a little before each look: less noise, more form.", "Transforms")
+]
+Smooth = Annotated[
+    float, Slider("How much neighbouring pixels must agree: the weight of total variation.", max=0.5, step=0.005)
+]
+Faint = Annotated[float, Slider("How much pixels are held near grey: the weight of L2.", "L2", max=0.5, step=0.005)]
+Blur = Annotated[float, Slider("Blur after each step, as a standard deviation in pixels.", max=2, step=0.05)]
+
+
+def frames(steps: Iterator[Step], total: int, **info: Any) -> Iterator[Attribution]:
+    """Yield the pixels of each of `total` steps, with `info` and how it goes.
+
+    `objective` is, for each picture, that of the picture which the step began from; `curve` is that of all the steps so
+    far, as a mean over the pictures; `progress` goes up to 1.
+    """
+    curve: list[float] = []
+    for step in steps:
+        curve.append(float(step.value.mean()))
+        found = {"objective": step.value.tolist(), "curve": list(curve), "progress": len(curve) / total}
+        yield Attribution(step.pixels, {**found, **info})
+
+
+def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any) -> Iterator[Attribution]:
+    """Yield the frames of an ascent from noise to pictures of the shape of `like`; all begin from the same noise."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = ascent.picture.noise(like[:1], generator).expand_as(like)
+    return frames(ascent.climb(noise, steps, generator), steps, **info)
+
+
+def size_of(pictures: Tensor) -> Size:
+    """Return the (height, width) of pictures (N, C, H, W)."""
+    return pictures.shape[2], pictures.shape[3]
+
+
+def resize(pixels: Tensor, size: Size) -> Tensor:
+    """Return pixels (N, C, h, w) at another size (height, width): averaged where they become fewer, else bilinear."""
+    if size_of(pixels) == size:
+        return pixels
+    return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
+    """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network raises."""
+    height, width = size_of(inputs)
+    for times in (1, 2, 4, 8, 16):
+        size = (height * times, width * times)
+        if view.takes(resize(inputs[:1], size), layer):
+            return size
+    view.capture(inputs, layer)  # not the size but something else is wrong, and this raises it
+    return height, width
+
+
+def require_size(view: View, inputs: Tensor, layer: str) -> None:
+    """Raise MirrorError where `inputs` are too small for `layer` to be reached."""
+    height, width = size_of(inputs)
+    taken = size_taken(view, inputs, layer)
+    culprit = f"the layer '{layer}'" if layer else "the model"
+    if taken != (height, width):
+        raise MirrorError(
+            f"An input of {width} × {height} pixels is too small for {culprit}: "
+            f"one of {taken[1]} × {taken[0]} is taken."
+        )

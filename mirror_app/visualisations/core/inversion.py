@@ -1,0 +1,51 @@
+"""What a layer remembers of a picture."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, penalties, rules
+from mirror_app.params import Slider
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise, require_size
+
+
+@visualisation(
+    "Inverted representation",
+    paper="Mahendran and Vedaldi 2015, «Understanding Deep Image Representations by Inverting Them», "
+    "https://arxiv.org/abs/1412.0035",
+)
+class InvertedRepresentation(Visualisation):
+    """A picture made from noise until the layer says of it what it says of the input: what is missing, it forgot.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in the last info is |Φ(x) - Φ₀|² / |Φ₀|², one for
+    each picture: 1 is no better than silence. Not as in the paper, waves are climbed by Adam.
+    """
+
+    look = staticmethod(render.picture)
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        total_variation: Smooth = 0.0,
+        lr: Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)] = 0.05,
+        steps: Steps = 200,
+        seed: Seed = 0,
+    ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, layer)
+        space = PixelSpace.of(inputs, self.mean, self.std)
+        distance = objectives.distance(layer, self.view.capture(inputs, layer))
+        objective = -distance - total_variation * penalties.total_variation()
+        ascent = Ascent(self.view, space, objective, rules.adam(lr), Fourier())
+        for frame in from_noise(ascent, inputs, steps, seed):
+            yield frame
+        with torch.no_grad():
+            outputs = self.view.reach(space.inputs(frame.raw), [layer])
+        loss = distance(Seen(frame.raw, outputs))
+        yield Attribution(frame.raw, {**frame.info, "loss": loss.tolist()})

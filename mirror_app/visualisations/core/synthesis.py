@@ -1,0 +1,155 @@
+"""Pictures made from noise: what a filter looks for, and what a class looks like."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.optim import (
+    Ascent,
+    Fourier,
+    Pixels,
+    PixelSpace,
+    objectives,
+    operators,
+    penalties,
+    rules,
+)
+from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
+from mirror_app.visualisations.core.film import (
+    ROBUST,
+    Blur,
+    Faint,
+    Robust,
+    Seed,
+    Smooth,
+    Steps,
+    from_noise,
+    require_size,
+)
+
+
+@visualisation(
+    "Filter visualisation",
+    paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
+)
+class FilterVisualisation(Visualisation):
+    """The picture that a filter of a layer answers to most: what it looks for.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only the size counts. Pixels are
+    climbed by steps of one length (Erhan et al. 2009), waves by Adam.
+    """
+
+    look = staticmethod(render.picture)
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        channel: Annotated[int, Number("The feature map that is looked into, from 0.", min=0)] = 0,
+        aim: Annotated[
+            str,
+            Radio(
+                "The whole map gives a texture; its middle alone gives the one thing that a single unit looks for.",
+                options=("whole map", "middle unit"),
+            ),
+        ] = "whole map",
+        picture: Annotated[
+            str,
+            Radio(
+                "Waves of all lengths grow alike and give calm pictures; pixels give fine, noisy ones.",
+                "Made of",
+                options=("waves", "pixels"),
+            ),
+        ] = "waves",
+        decorrelate: Annotated[
+            bool,
+            Toggle(
+                "Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")
+            ),
+        ] = True,
+        robust: Robust = True,
+        total_variation: Smooth = 0.0,
+        l2: Faint = 0.0,
+        blur: Blur = 0.0,
+        lr: Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)] = 0.05,
+        steps: Steps = 100,
+        seed: Seed = 0,
+    ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, layer)
+        aims = {"whole map": objectives.channel, "middle unit": objectives.unit}
+        objective = aims[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
+        waves = picture == "waves"
+        ascent = Ascent(
+            self.view,
+            PixelSpace.of(inputs, self.mean, self.std),
+            objective,
+            rules.adam(lr) if waves else rules.steepest(lr),
+            Fourier(decorrelate) if waves else Pixels(),
+            ROBUST if robust else (),
+            [operators.blur(blur)],
+        )
+        yield from from_noise(ascent, inputs, steps, seed)
+
+
+@visualisation(
+    "Class picture", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034"
+)
+class ClassPicture(Visualisation):
+    """What the model imagines a class to look like: the picture that raises the class's logit most.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only its size counts, and its most
+    likely class where none is chosen. The layer does not matter.
+    """
+
+    look = staticmethod(render.picture)
+    of_layer = False
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        total_variation: Smooth = 0.01,
+        l1: Annotated[
+            float, Slider("How much pixels are held at grey exactly: the weight of L1.", "L1", max=0.5, step=0.005)
+        ] = 0.0,
+        l2: Faint = 0.0,
+        blur: Blur = 0.0,
+        clip: Annotated[
+            float, Slider("Set this share of the pixels to grey after each step: those nearest to it.", "Clipping")
+        ] = 0.0,
+        robust: Robust = True,
+        lr: Annotated[
+            float,
+            Slider(
+                "How far each step moves a pixel, root mean square, where 1 is from black to white.",
+                max=0.3,
+                step=0.005,
+            ),
+        ] = 0.02,
+        steps: Steps = 60,
+        seed: Seed = 0,
+        target_class: Annotated[
+            int | None,
+            ClassPicker("The class that is pictured; none: the one that the model finds in the input.", "Class"),
+        ] = None,
+    ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, "")
+        with torch.no_grad():
+            classes = chosen_classes(self.view.trace(inputs), target_class)
+        objective = objectives.logit(classes) - total_variation * penalties.total_variation()
+        ascent = Ascent(
+            self.view,
+            PixelSpace.of(inputs, self.mean, self.std),
+            objective - l1 * penalties.l1() - l2 * penalties.l2(),
+            rules.steepest(lr),
+            transforms=ROBUST if robust else (),
+            operators=[operators.blur(blur), operators.clip(clip)],
+        )
+        yield from from_noise(ascent, inputs, steps, seed, target_class=classes.tolist())
