@@ -80,5 +80,6 @@ def get(key: str) -> Entry:
     for entry in _entries.values():
         if key in (entry.key, entry.name):
             return entry
-    names = ", ".join(_entries)
-    raise MirrorError(f"There is no visualisation '{key[:80]}': there are {names}.{nearest(key, _entries)}")
+    some = ", ".join(entry.name for entry in entries()[:5])
+    hint = nearest(key, _entries) or f" There are {len(_entries)}: {some} …"
+    raise MirrorError(f"There is no visualisation '{key[:80]}'.{hint}")

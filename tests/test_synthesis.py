@@ -282,7 +282,7 @@ def recognised(classes: Tensor, **params: object) -> float:
     inputs = data.normalised(torch.from_numpy(np.stack(scenes)))
     _, info = ClassPicture(bundled(), None, *NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
-    seen_from_afar = operators.blur(1.5)(info["raw"])
+    seen_from_afar = operators.blur(2)(info["raw"])
     with torch.no_grad():
         named = judge((seen_from_afar - 0.5) / 0.25).argmax(1)
     return float((named == classes).double().mean())
@@ -291,9 +291,9 @@ def recognised(classes: Tensor, **params: object) -> float:
 def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    classes = torch.arange(10, 32, 4)  # all 32, in two minutes: 78 % and 28 %; sharp, 100 % and 97 %
+    classes = torch.arange(1, 32, 4)  # all 32, in a minute: 84 % and 31 %; sharp, 91 % and 81 %
     regularised = recognised(classes)
-    plain = recognised(classes, total_variation=0.0, robust=False)
+    plain = recognised(classes, total_variation=0.0, blur=0.0, robust=False)
     with capsys.disabled():
         print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
     assert regularised >= plain + 0.3

@@ -23,7 +23,7 @@ Robust = Annotated[
     bool, Toggle("Shift, turn and stretch the picture a little before each look: less noise, more form.", "Transforms")
 ]
 Smooth = Annotated[
-    float, Slider("How much neighbouring pixels must agree: the weight of total variation.", max=0.5, step=0.005)
+    float, Slider("How much neighbouring pixels must agree: the weight of total variation.", max=0.1, step=0.001)
 ]
 Faint = Annotated[float, Slider("How much pixels are held near grey: the weight of L2.", "L2", max=0.5, step=0.005)]
 Blur = Annotated[float, Slider("Blur after each step, as a standard deviation in pixels.", max=2, step=0.05)]

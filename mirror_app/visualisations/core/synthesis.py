@@ -115,12 +115,12 @@ class ClassPicture(Visualisation):
         inputs: Tensor,
         layer: str,
         *,
-        total_variation: Smooth = 0.01,
+        total_variation: Smooth = 0.003,
         l1: Annotated[
             float, Slider("How much pixels are held at grey exactly: the weight of L1.", "L1", max=0.5, step=0.005)
         ] = 0.0,
         l2: Faint = 0.0,
-        blur: Blur = 0.0,
+        blur: Blur = 0.5,
         clip: Annotated[
             float, Slider("Set this share of the pixels to grey after each step: those nearest to it.", "Clipping")
         ] = 0.0,
@@ -132,8 +132,8 @@ class ClassPicture(Visualisation):
                 max=0.3,
                 step=0.005,
             ),
-        ] = 0.02,
-        steps: Steps = 60,
+        ] = 0.04,
+        steps: Steps = 80,
         seed: Seed = 0,
         target_class: Annotated[
             int | None,
