@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests import browser as real
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +20,7 @@ def browser() -> Iterator[Browser]:
     found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     path = os.environ.get("MIRROR_CHROMIUM") or next(filter(None, found), None)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        launched = playwright.chromium.launch(executable_path=path, args=[*FLAGS.split(), *CAMERA.split()])
         yield launched
         launched.close()
 

@@ -102,6 +102,21 @@ def photograph() -> bytes:
     return file.getvalue()
 
 
+def test_a_photograph_from_the_camera_is_looked_at_and_removed(visit: Callable[..., Page]) -> None:
+    page = visit()
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("document.querySelector('video')?.readyState === 4")  # the camera gives pictures
+    page.get_by_role("button", name="Take Photo").click()
+    own = page.get_by_role("button", name="Remove this picture")
+    expect(own).to_be_visible(timeout=30_000)
+    settled(page)
+    assert "input=checked-heart" not in page.url
+    page.keyboard.press("Escape")
+    own.click()
+    expect(own).to_be_hidden(timeout=30_000)
+    settled(page)
+
+
 def test_a_first_visit_from_picture_to_enlarged_map(visit: Callable[..., Page], tmp_path: Path) -> None:
     page = visit()
     expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()

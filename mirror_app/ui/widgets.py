@@ -31,8 +31,9 @@ def draw(parameter: Parameter, key: str, classes: Sequence[str]) -> Value:
 def _(parameter: Slider, key: str, classes: Sequence[str]) -> Value:
     number = int if parameter.whole else float
     low, high, step = number(parameter.min), number(parameter.max), number(parameter.step)
+    shown = "%d" if parameter.whole else "%g"
     chosen: float = st.slider(
-        parameter.label, low, high, step=step, key=key, help=parameter.help, persist_state="session"
+        parameter.label, low, high, step=step, format=shown, key=key, help=parameter.help, persist_state="session"
     )
     return chosen
 
