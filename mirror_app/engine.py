@@ -1,7 +1,7 @@
 """From a request to its picture: picks the visualisation, lends it a view of the model, counts what it cost."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import layers, registry
+from mirror_app import layers, probe, registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
@@ -81,6 +81,18 @@ def tree(model: Model) -> list[layers.Layer]:
     with model.views.lease() as view, torch.no_grad():
         view.trace(model.preprocessing.blank())
         return layers.tree(model.module, view.calls)
+
+
+def costs(model: Model) -> dict[str, probe.Cost]:
+    """Return what each layer of `model` costs for a grey picture of the size that it expects."""
+    with model.views.lease() as view:
+        return probe.costs(view, model.preprocessing.blank())
+
+
+def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return between which of the layers `names`, none of which lies in another, data flows: (from, to)."""
+    with model.views.lease() as view:
+        return probe.flow(view, model.preprocessing.blank(), names)
 
 
 def _finite(raw: Tensor, layer: str) -> Tensor:

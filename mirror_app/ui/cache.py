@@ -17,6 +17,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
 from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
+from mirror_app.probe import Cost
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
@@ -81,6 +82,18 @@ def prediction(model_name: str, picture: Picture) -> np.ndarray:
 def tree(model_name: str) -> list[Layer]:
     """Return the layers of the model of that name, in the order in which they run."""
     return engine.tree(model(model_name))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def costs(model_name: str) -> dict[str, Cost]:
+    """Return what each layer of the model of that name costs."""
+    return engine.costs(model(model_name))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def flow(model_name: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return between which of the layers `names` data flows."""
+    return engine.flow(model(model_name), names)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -102,7 +102,7 @@ def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:
 
 def short(count: int) -> str:
     """Return a count as a person would say it: 9.2 k, 1.3 M."""
-    for unit, size in (("M", 10**6), ("k", 10**3)):
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return str(count)
