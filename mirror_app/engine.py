@@ -40,13 +40,13 @@ def computed(request: Request) -> Request:
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
     entry = registry.get(request.visualisation)
-    layer = layers.find(model.module, request.layer)
+    layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
     values = checked(entry.computed, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease() as view:
         visualisation = entry.kind(view, mean=model.preprocessing.mean, std=model.preprocessing.std)
         inputs = visualisation.prepared(model.preprocessing.prepare(picture))
-        for frame in visualisation.attribute(inputs, layer, **values):
+        for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
             yield Result(_finite(frame.raw, layer).cpu().numpy(), frame.info, now - began, now)
 
@@ -67,13 +67,28 @@ def paint(request: Request, raw: np.ndarray, seen: np.ndarray) -> Tensor:
     return images
 
 
-def predict(model: Model, picture: Picture) -> np.ndarray:
-    """Return the probability of each class (C,) for `picture`: the softmax of the model's logits."""
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
+
+    `deviation` is the largest difference between the logits of the model and of the private copy that visualisations
+    work on, as a share of the largest logit: 0 where the copy is true.
+    """
+
+    probabilities: np.ndarray
+    deviation: float
+
+
+def predict(model: Model, picture: Picture) -> Prediction:
+    """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
+    inputs = model.preprocessing.prepare(picture)
     with model.views.lease() as view, torch.no_grad():
-        logits = view.trace(model.preprocessing.prepare(picture))
+        logits = view.trace(inputs)
+        own = model.module(inputs.to(view.device))
     if logits.ndim != 2:
         raise MirrorError(f"The model '{model.name}' gives {tuple(logits.shape)}, where one logit a class is needed.")
-    return logits[0].softmax(0).cpu().numpy()
+    deviation = (logits - own).abs().max() / own.abs().max().clamp(min=torch.finfo(own.dtype).tiny)
+    return Prediction(logits[0].softmax(0).cpu().numpy(), float(deviation))
 
 
 def tree(model: Model) -> list[layers.Layer]:

@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image, ImageOps
 
 from mirror_app import engine, render
-from mirror_app.engine import Result
+from mirror_app.engine import Prediction, Result
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
@@ -71,10 +71,10 @@ def sheet(request: Request, raw: np.ndarray, picture: Picture, first: int, count
     return _sheet(request.digest(), first, count, request, raw, picture)
 
 
-def prediction(model_name: str, picture: Picture) -> np.ndarray:
-    """Return the probability of each class for `picture`; raise MirrorError."""
+def prediction(model_name: str, picture: Picture) -> Prediction:
+    """Return what the model of that name says of `picture`; raise MirrorError."""
     frames = partial(_predictions, model_name, picture)
-    found: np.ndarray = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
+    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
     return found
 
 
@@ -154,7 +154,7 @@ def _result(digest: str, _found: Result | None) -> Result:
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _prediction(digest: str, _found: np.ndarray | None) -> np.ndarray:
+def _prediction(digest: str, _found: Prediction | None) -> Prediction:
     if _found is None:
         raise _Missing
     return _found
@@ -175,7 +175,7 @@ def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]
     return engine.frames(request, model(request.model), picture)
 
 
-def _predictions(model_name: str, picture: Picture) -> Generator[np.ndarray, None, None]:
+def _predictions(model_name: str, picture: Picture) -> Generator[Prediction, None, None]:
     yield engine.predict(model(model_name), picture)
 
 

@@ -35,11 +35,18 @@ def draw(place: DeltaGenerator) -> None:
                 persist_state="session",
             )
         )
+        everywhere = entry.kind.of_stages and st.toggle(
+            "At every stage",
+            key="everywhere",
+            help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
+            persist_state="session",
+        )
         classes = cache.model(model_name).classes
         values = widgets.draw_all(entry, entry.computed, classes)
         with st.expander("Colours"):
             values |= widgets.draw_all(entry, entry.coloured, classes)
-    session.request = Request(model_name, session.picture, session.layer, entry.key, entry.canonical(values))
+    layer = layers.EVERY if everywhere else session.layer
+    session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
     if st.query_params.to_dict() != session.request.to_query():
         st.query_params.from_dict(session.request.to_query())
 
