@@ -173,7 +173,7 @@ def test_integrated_gradients_add_up(
     few, many = (abs(ours(scene, "", steps=steps)[1]["completeness"][0]) for steps in (50, 200))
     with capsys.disabled():
         print(
-            f"\nIntegrated gradients, {build.__name__}: {few:.1e} of the change is missing at 50 steps, {many:.1e} at 200"
+            f"\nIntegrated gradients, {build.__name__}: missing {few:.1e} of the change at 50 steps, {many:.1e} at 200"
         )
     assert few <= bound
     assert many < max(few, 1e-12)
