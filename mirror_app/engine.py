@@ -10,12 +10,26 @@ import torch
 from torch import Tensor
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import layers, registry
+from mirror_app import layers, registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
 from mirror_app.request import Request
+
+PAGE = 64  # images on a sheet
+TILE = 128  # pixels: the longest side of an image on a sheet
+COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Images as one PNG, `columns` to a row: how many are shown, and how many there are in all."""
+
+    png: bytes
+    columns: int
+    shown: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,21 @@ def paint(request: Request, raw: np.ndarray, seen: np.ndarray) -> Tensor:
     picture = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
     images: Tensor = entry.kind.look(torch.from_numpy(raw), picture, **{name: values[name] for name in entry.coloured})
     return images
+
+
+def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE) -> Sheet:
+    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
+
+    Raises MirrorError where there are fewer.
+    """
+    images = paint(request, raw, seen)
+    if not 0 <= first < len(images):
+        raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
+    shown = images[first : first + count]
+    if len(images) > 1:
+        shown = render.shrink(shown, TILE)
+    columns = min(len(shown), COLUMNS)
+    return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))
 
 
 def predict(model: Model, picture: Picture) -> np.ndarray:

@@ -19,6 +19,9 @@ FLOORS = [
     ["mirror_app.registry"],
     ["mirror_app.visualisations.core"],
     ["mirror_app.engine"],
+    ["mirror_app.files"],
+    ["mirror_app.cli"],
+    ["mirror_app.__main__"],
     ["mirror_app.ui"],
     ["pages", "mirror_app.main"],
 ]

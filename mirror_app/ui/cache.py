@@ -1,7 +1,6 @@
 """Everything that is kept between reruns and shared between visitors."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ import streamlit as st
 from PIL import Image, ImageOps
 
 from mirror_app import engine, render
-from mirror_app.engine import Result
+from mirror_app.engine import Result, Sheet
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
@@ -25,19 +24,7 @@ Meanwhile = Callable[[str], None]
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
 LOADS = 4
-TILE = 128
-COLUMNS = 8
 _GLANCE = 0.15  # seconds between two looks at a computation
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Images as one PNG, `columns` to a row: how many are shown, and how many there are in all."""
-
-    png: bytes
-    columns: int
-    shown: int
-    count: int
 
 
 def model(name: str) -> Model:
@@ -176,10 +163,4 @@ def _state(job: Job[Any]) -> str:
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
 def _sheet(digest: str, first: int, count: int, _request: Request, _raw: np.ndarray, _picture: Picture) -> Sheet:
-    background = seen(_request.model, _picture.id, _picture)
-    images = engine.paint(_request, _raw, background)
-    shown = images[first : first + count]
-    if len(images) > 1:
-        shown = render.shrink(shown, TILE)
-    columns = min(len(shown), COLUMNS)
-    return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))
+    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count)

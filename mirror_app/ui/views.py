@@ -12,7 +12,7 @@ from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mirror_app import layers, registry
-from mirror_app.engine import Result
+from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
 from mirror_app.models import Model
@@ -21,7 +21,6 @@ from mirror_app.ui import cache
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
 
-PAGE = 64
 BARS = 40
 TOLD = 3  # refusals of files that are told one by one
 THUMBNAIL = 88
