@@ -146,11 +146,9 @@ def test_what_there_is_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
     words = ["render", "--visualisation", "deep-dream", "--param", "steps=100", "--param", "octaves=8"]
+    output = ["--output", str(tmp_path / "a.gif")]
     running = subprocess.Popen(
-        [sys.executable, "-m", "mirror_app", *words, "--layer", "features.2"],
-        env=LIVE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-m", "mirror_app", *words, *output], env=LIVE, stderr=subprocess.PIPE, text=True
     )
     time.sleep(6)  # past the imports, and long before the end
     running.send_signal(signal.SIGINT)
