@@ -1,6 +1,6 @@
 """The command line, `python -m mirror_app`: the requests of the page, without a browser.
 
-Exit codes: 0; 1 for what cannot be done, and one sentence says why; 2 for a command that cannot be read; 130 for Ctrl+C.
+Exit codes: 0; 1 where it cannot be done, and one sentence says why; 2 for what cannot be read; 130 for Ctrl+C.
 """
 
 import argparse
