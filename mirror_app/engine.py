@@ -58,8 +58,9 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     values = checked(entry.computed, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease() as view:
-        visualisation = entry.kind(view, mean=model.preprocessing.mean, std=model.preprocessing.std)
-        inputs = visualisation.prepared(model.preprocessing.prepare(picture))
+        mean, std = model.preprocessing.scale(picture)
+        visualisation = entry.kind(view, mean=mean, std=std)
+        inputs = visualisation.prepared(model.inputs(picture))
         for frame in visualisation.attribute(inputs, layer, **values):
             now = time.perf_counter()
             yield Result(_finite(frame.raw, layer).cpu().numpy(), frame.info, now - began, now)
@@ -99,7 +100,7 @@ def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, c
 def predict(model: Model, picture: Picture) -> np.ndarray:
     """Return the probability of each class (C,) for `picture`: the softmax of the model's logits."""
     with model.views.lease() as view, torch.no_grad():
-        logits = view.trace(model.preprocessing.prepare(picture))
+        logits = view.trace(model.inputs(picture))
     if logits.ndim != 2:
         raise MirrorError(f"The model '{model.name}' gives {tuple(logits.shape)}, where one logit a class is needed.")
     return logits[0].softmax(0).cpu().numpy()
@@ -108,7 +109,7 @@ def predict(model: Model, picture: Picture) -> np.ndarray:
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
     with model.views.lease() as view, torch.no_grad():
-        view.trace(model.preprocessing.blank())
+        view.trace(model.preprocessing.blank().to(model.dtype))
         return layers.tree(model.module, view.calls)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from mirror_app import engine, render
+from mirror_app import engine, live, render
 from mirror_app.engine import Result, Sheet
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
@@ -28,13 +28,13 @@ _GLANCE = 0.15  # seconds between two looks at a computation
 
 
 def model(name: str) -> Model:
-    """Return the model of that name, on the device that is chosen, from the shelf that all visitors share."""
-    return _shelf().get(name)
+    """Return the model of that name: a live one, or from the shelf that all visitors share, on the device chosen."""
+    return live.model(name) or _shelf().get(name)
 
 
 def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
     """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
-    if name not in _shelf():
+    if live.model(name) is None and name not in _shelf():
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
                 meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
@@ -62,6 +62,14 @@ def prediction(model_name: str, picture: Picture) -> np.ndarray:
     frames = partial(_predictions, model_name, picture)
     found: np.ndarray = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
     return found
+
+
+def close() -> None:
+    """Let go of everything, and end the threads that compute."""
+    for jobs in (_jobs(), _loads()):
+        jobs.close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mirror_app import layers, registry
+from mirror_app import layers, live, registry
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
@@ -111,7 +111,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     """Show one map large, with its figures."""
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     cell = max(1, 512 // max(one.size))
-    st.markdown(f"**Map {number}** of `{request.layer or request.model}`: {one.height} × {one.width}")
+    st.markdown(f"**Map {number}** of `{request.layer or live.shown(request.model)}`: {one.height} × {one.width}")
     st.image(
         one.resize((one.width * cell, one.height * cell), Image.Resampling.NEAREST),
         width="stretch",
@@ -132,7 +132,9 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
 def show_honesty(request: Request, model: Model, result: Result, cached: bool) -> None:
     """Say in one line what the picture is: of what, its range, and what it cost."""
     entry = registry.get(request.visualisation)
-    parts = [f"**{entry.name}**" + (f" at `{request.layer or request.model}`" if entry.kind.of_layer else "")]
+    parts = [
+        f"**{entry.name}**" + (f" at `{request.layer or live.shown(request.model)}`" if entry.kind.of_layer else "")
+    ]
     if "target_class" in result.info:
         parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
     if model.untrained:

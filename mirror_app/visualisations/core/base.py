@@ -1,6 +1,5 @@
 """What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
@@ -31,7 +30,7 @@ class Attribution:
     info: Info = field(default_factory=dict)
 
 
-class Visualisation(ABC):
+class Visualisation:
     """A way to look at a layer of `model`: `images, info = visualisation(inputs, layer, **params)`.
 
     The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
@@ -51,9 +50,11 @@ class Visualisation(ABC):
         self.view = model if isinstance(model, View) else View(model, device)
         self.mean, self.std = mean, std
 
-    @abstractmethod
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
         """Yield frames for `inputs` (N, C, H, W) at the layer of that dotted name; the last frame is the result."""
+        raise MirrorError(
+            f"{type(self).__name__} shows nothing yet: it needs an `attribute`, or a `__call__` of its own."
+        )
 
     def __call__(self, inputs: Tensor, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
