@@ -38,14 +38,9 @@ class Handle:
                 self._server.stop()
 
     def wait(self) -> None:
-        """Return once it was stopped; Ctrl+C stops it."""
-        try:
-            while not self._stopped.wait(0.5):  # a wait without an end cannot be interrupted everywhere
-                pass
-        except KeyboardInterrupt:
-            print("Stopped.")
-        finally:
-            self.stop()
+        """Return once it was stopped."""
+        while not self._stopped.wait(0.5):  # a wait without an end cannot be interrupted everywhere
+            pass
 
     def _repr_html_(self) -> str:
         return f'<iframe src="{self.url}" title="Mirror" width="100%" height="820" style="border: 0"></iframe>'
@@ -75,13 +70,15 @@ def mirror(
     further call joins the server at an address of its own.
     """
     handle = start(inputs, model, visualisations, port, Said(mean, std, size, classes))
-    print(handle)
-    if open_browser:
-        webbrowser.open_new_tab(handle.url)
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        handle.wait()
+        print(handle, flush=True)
+        if open_browser:
+            webbrowser.open_new_tab(handle.url)
+        if not _loop_runs():
+            handle.wait()
+    except KeyboardInterrupt:
+        print("Stopped.")
+        handle.stop()
     return handle
 
 
@@ -95,3 +92,11 @@ def start(
     """Do as `mirror` does, but open no tab, print nothing, and return at once."""
     shown = stage(secrets.token_hex(3), inputs, model, visualisations, said or Said())
     return Handle(_open[0]._server if _open else Server(port), shown)
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
