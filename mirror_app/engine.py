@@ -1,7 +1,7 @@
 """From a request to its picture: picks the visualisation, lends it a view of the model, counts what it cost."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import layers, registry, render
+from mirror_app import layers, probe, registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
@@ -54,14 +54,14 @@ def computed(request: Request) -> Request:
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
     entry = registry.get(request.visualisation)
-    layer = layers.find(model.module, request.layer)
+    layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
     values = checked(entry.computed, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease() as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std)
         inputs = visualisation.prepared(model.inputs(picture))
-        for frame in visualisation.attribute(inputs, layer, **values):
+        for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
             yield Result(_finite(frame.raw, layer).cpu().numpy(), frame.info, now - began, now)
 
@@ -97,20 +97,49 @@ def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, c
     return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))
 
 
-def predict(model: Model, picture: Picture) -> np.ndarray:
-    """Return the probability of each class (C,) for `picture`: the softmax of the model's logits."""
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
+
+    `deviation` is the largest difference between the logits of the model and of the private copy that visualisations
+    work on, as a share of the largest logit: 0 where the copy is true.
+    """
+
+    probabilities: np.ndarray
+    deviation: float
+
+
+def predict(model: Model, picture: Picture) -> Prediction:
+    """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
+    inputs = model.inputs(picture)
     with model.views.lease() as view, torch.no_grad():
-        logits = view.trace(model.inputs(picture))
+        logits = view.trace(inputs)
+        # A live model that is being trained must not run: that would move the averages of its batch norms.
+        trained = any(module.training for module in model.module.modules())
+        own = logits if trained else model.module(inputs.to(view.device))
     if logits.ndim != 2:
         raise MirrorError(f"The model '{model.name}' gives {tuple(logits.shape)}, where one logit a class is needed.")
-    return logits[0].softmax(0).cpu().numpy()
+    deviation = (logits - own).abs().max() / own.abs().max().clamp(min=torch.finfo(own.dtype).tiny)
+    return Prediction(logits[0].softmax(0).cpu().numpy(), float(deviation))
 
 
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
     with model.views.lease() as view, torch.no_grad():
-        view.trace(model.preprocessing.blank().to(model.dtype))
+        view.trace(model.blank())
         return layers.tree(model.module, view.calls)
+
+
+def costs(model: Model) -> dict[str, probe.Cost]:
+    """Return what each layer of `model` costs for a grey picture of the size that it expects."""
+    with model.views.lease() as view:
+        return probe.costs(view, model.blank())
+
+
+def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return between which of the layers `names`, none of which lies in another, data flows: (from, to)."""
+    with model.views.lease() as view:
+        return probe.flow(view, model.blank(), names)
 
 
 def _finite(raw: Tensor, layer: str) -> Tensor:

@@ -1,6 +1,6 @@
 """The layers of a model: their tree, in the order in which they run, and how to find one by its dotted name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,6 +9,8 @@ from torch import nn
 from mirror_app.errors import MirrorError, nearest
 
 Shape = tuple[int, ...]
+
+EVERY = "*"  # in place of a layer's name: every stage of the network
 
 
 @dataclass(frozen=True)
@@ -103,18 +105,58 @@ def first_look(listed: Sequence[Layer]) -> str:
     run = [layer for layer in listed if layer.type == "Conv2d" and layer.call]
     if not run:
         return ""
-    name = max(run, key=lambda layer: layer.call.order if layer.call else 0).name
-    while (parent := found[name].parent) is not None and _sides(found[parent]) == _sides(found[name]):
-        name = parent
-    return name
+    last = max(run, key=lambda layer: layer.call.order if layer.call else 0)
+    return _around(found, last.name, _sides)
+
+
+def stages(listed: Sequence[Layer]) -> list[str]:
+    """Return one layer for each stage of the network, in the order in which they run.
+
+    A stage ends where the maps change their size: it is the outermost layer around the last block with maps of that
+    size. Where the size never changes, as that of a vision transformer's tokens, its repeated blocks are the stages.
+    """
+    found = {layer.name: layer for layer in listed}
+    blocks = [block for block in _blocks(found, listed[0]) if _places(block)]
+    last = [block for block, then in zip(blocks, [*blocks[1:], None], strict=True) if not _alike(block, then)]
+    names = [_around(found, block.name, _places) for block in last]
+    siblings: dict[str | None, list[str]] = {}
+    for layer in listed:
+        if blocks and _alike(layer, blocks[-1]):
+            siblings.setdefault(layer.parent, []).append(layer.name)
+    repeated = max(siblings.values(), key=len, default=[])
+    return repeated if len(names) < 3 and len(repeated) > len(names) else names
+
+
+def _blocks(found: Mapping[str, Layer], layer: Layer) -> list[Layer]:
+    """Return what runs one after the other inside `layer`: sequences are taken apart, all else is one block."""
+    children = [child for child in found.values() if child.parent == layer.name]
+    if children and (layer.name == "" or layer.call is None or layer.type == "Sequential"):
+        return [block for child in children for block in _blocks(found, child)]
+    return [layer] if layer.call else []
+
+
+def _alike(layer: Layer, other: Layer | None) -> bool:
+    return other is not None and _places(layer) == _places(other)
 
 
 def whole(listed: Sequence[Layer], name: str) -> str:
     """Return the outermost layer around `name` that gives something of the same shape; «» is the model."""
-    found = {layer.name: layer for layer in listed}
-    while (parent := found[name].parent) is not None and _shape(found[parent]) == _shape(found[name]):
+    return _around({layer.name: layer for layer in listed}, name, _shape)
+
+
+def _around(found: Mapping[str, Layer], name: str, alike: Callable[[Layer], Shape | None]) -> str:
+    """Return the outermost layer around `name` that is like it."""
+    while (parent := found[name].parent) is not None and alike(found[parent]) == alike(found[name]):
         name = parent
     return name
+
+
+def _places(layer: Layer) -> Shape | None:
+    """Return what tells the places of a layer's maps: their height and width, or how many tokens there are."""
+    shape = _shape(layer)
+    if not shape or len(shape) == 1 or max(shape[1:]) == 1:
+        return None
+    return shape[:1] if len(shape) == 2 else shape[1:]
 
 
 def _sides(layer: Layer) -> Shape | None:

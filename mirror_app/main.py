@@ -19,9 +19,14 @@ STYLE = """<style>
     .st-key-picture { min-height: 24rem; }
 </style>"""
 
-st.set_page_config(page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
-explore = st.Page(PAGES / "explore.py", title="Mirror", url_path="explore", default=True)
-page = st.navigation([explore], position="hidden")
+st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
+page = st.navigation(
+    [
+        st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True),
+        st.Page(PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
+    ],
+    position="top",
+)
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--settings", help="the file in which the owner names models")

@@ -22,7 +22,7 @@ with shown:
         asked = time.perf_counter()
         result = cache.result(request, picture, say)
         views.show_images(request, picture, result)
-        views.show_honesty(request, model, result, cached=result.finished < asked)
+        views.show_honesty(request, model, picture, result, cached=result.finished < asked)
     say("")
 with beside:
     views.show_input(model, picture)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mirror_app import registry
+from mirror_app import registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
 from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
@@ -256,3 +256,35 @@ def test_the_last_frame_is_the_result() -> None:
                 yield Attribution(inputs * step, {"step": step})
 
     assert Counting(Linear())(PICTURES.float(), None)[1]["step"] == 2
+
+
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_a_sweep_is_every_stage_as_if_alone(entry: registry.Entry) -> None:
+    model = bundled()
+    if not entry.kind.of_stages:
+        with pytest.raises(MirrorError, match="one layer at a time"):
+            entry.kind(model)(SMALL, "*", **quick(entry))
+        return
+    inputs = torch.cat([SMALL, SMALL.flip(3)])[:, :, :48]
+    images, info = entry.kind(model)(inputs, "*", **quick(entry))
+    stages = ["features.1", "features.4", "features"]
+    assert info["layers"] == stages
+    assert len(images) == len(info["raw"]) == 2 * len(stages)
+    for number, stage in enumerate(stages):
+        alone, own = entry.kind(model)(inputs, stage, **quick(entry))
+        assert torch.equal(info["raw"][number :: len(stages)], render.resize(own["raw"], (48, 64)))
+        assert torch.allclose(images[number :: len(stages)], alone, atol=1e-6)
+
+
+def test_a_result_says_what_it_is_and_that_the_model_is_untouched() -> None:
+    model = resnet18()
+    info = GradCam(model)(SMALL, "layer3", target_class=2)[1]
+    assert (info["method"], info["layer"], info["untouched"]) == ("GradCam", "layer3", True)
+    assert info["params"] == {"guide": False, "target_class": 2}
+
+    class Rude(Weights):
+        def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
+            self.view.source.conv1.weight.requires_grad_(False)  # type: ignore[union-attr]
+            yield Attribution(inputs)
+
+    assert not Rude(model)(SMALL, "layer3")[1]["untouched"]

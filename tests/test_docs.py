@@ -11,6 +11,7 @@ from mirror_app import registry, render
 from mirror_app.params import Slider
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core import Attribution, Visualisation
+from tests import gallery
 from tests.browser import ROOT
 from tests.networks import resnet18
 
@@ -55,3 +56,8 @@ def test_every_file_that_a_document_points_to_is_there() -> None:
         text = (ROOT / document).read_text(encoding="utf-8")
         for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
             assert (ROOT / path).exists(), path
+
+
+def test_the_readme_shows_every_visualisation_with_its_picture() -> None:
+    assert gallery.table() in gallery.README.read_text(encoding="utf-8")
+    assert {gallery.path(entry) for entry in registry.entries()} == set(gallery.PICTURES.iterdir())

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mirror_app import engine, registry
 from mirror_app.errors import MirrorError
@@ -53,9 +53,19 @@ def test_the_look_is_no_part_of_what_is_computed() -> None:
 def test_predictions_are_the_softmax_of_the_logits() -> None:
     net = resnet18()
     expected = net(PREPROCESSING.prepare(PICTURE)).softmax(1)[0]
-    assert np.allclose(engine.predict(model(net), PICTURE), expected.detach(), atol=1e-7)
+    assert np.allclose(engine.predict(model(net), PICTURE).probabilities, expected.detach(), atol=1e-7)
     with pytest.raises(MirrorError, match="one logit a class"):
         engine.predict(model(nn.Conv2d(3, 3, 1)), PICTURE)
+
+
+def test_an_answer_says_whether_the_private_copy_gives_it_too() -> None:
+    assert engine.predict(model(resnet18()), PICTURE).deviation == 0
+
+    class Random(Linear):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return super().forward(inputs + torch.rand_like(inputs))
+
+    assert engine.predict(model(Random()), PICTURE).deviation > 1e-4
 
 
 def test_numbers_that_are_not_finite_are_refused_and_the_layer_is_named() -> None:

@@ -57,3 +57,20 @@ def test_a_layer_is_found_by_name_by_module_or_as_the_last_convolution() -> None
     assert layers.whole(tree_of(Tricky()), "late") == "late"
     with pytest.raises(MirrorError, match=r"no layer 'layer1\.0\.conv9'. Did you mean 'layer1\.0\.conv"):
         layers.find(model, "layer1.0.conv9")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("resnet18", ["relu", "layer1", "layer2", "layer3", "layer4"]),
+        ("vgg11", ["features.1", "features.4", "features.9", "features.14", "features.19", "avgpool"]),
+        ("mobilenet_v2", ["features.1", "features.3", "features.6", "features.13", "features"]),
+        ("vit_b_32", [f"encoder.layers.encoder_layer_{number}" for number in range(12)]),
+    ],
+)
+def test_a_stage_ends_where_the_maps_change_their_size(name: str, expected: list[str]) -> None:
+    model = torchvision.models.get_model(name, weights=None).eval()
+    view = View(model)
+    with torch.no_grad():
+        view.trace(torch.zeros(1, 3, 224, 224))
+    assert layers.stages(layers.tree(model, view.calls)) == expected

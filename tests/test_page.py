@@ -254,3 +254,12 @@ def test_the_picture_on_the_page_is_the_one_from_python() -> None:
 
 def test_every_example_has_a_name_of_its_own() -> None:
     assert len({picture.id for picture in examples()}) == len(examples()) >= 6
+
+
+def test_a_link_to_every_stage_shows_a_picture_of_each() -> None:
+    test = page(model="resnet18-untrained", visualisation="layer-cam", layer="*")
+    assert lives(test)
+    assert test.query_params["layer"] == ["*"] or test.query_params["layer"] == "*"
+    assert any("at every stage" in caption.value and "model intact" in caption.value for caption in test.caption)
+    test.toggle(key="everywhere").set_value(False).run()
+    assert any("at `layer4`" in caption.value for caption in test.caption)

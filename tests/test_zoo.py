@@ -133,7 +133,7 @@ def evidence(model: Model, picture: Picture, target: int) -> np.ndarray:
 def test_real_weights_name_the_photograph_and_grad_cam_points_at_it(squeezenet: Model, row: dict[str, str]) -> None:
     picture = boxed(row["file"])
     target, x0, y0, x1, y1 = (int(row[key]) for key in ("class_id", "x0", "y0", "x1", "y1"))
-    assert engine.predict(squeezenet, picture).argmax() == target
+    assert engine.predict(squeezenet, picture).probabilities.argmax() == target
     found = evidence(squeezenet, picture, target)
     y, x = np.unravel_index(found.argmax(), found.shape)
     assert x0 <= x < x1

@@ -34,6 +34,10 @@ class Model:
         inputs = self.preprocessing.prepare(picture)
         return inputs if picture.exact is not None else inputs.to(self.dtype)
 
+    def blank(self) -> Tensor:
+        """Return an input (1, C, h, w) of zeros, of the size that it expects."""
+        return self.preprocessing.blank().to(self.dtype)
+
     @cached_property
     def views(self) -> Pool:
         return Pool(self.module)

@@ -4,9 +4,11 @@ A view is a structural copy that shares its weights with the model handed in: it
 so that nothing done to it is seen by the model or by another computation.
 """
 
+from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import graph, guide, revive
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.view import View
 
-__all__ = ["Pool", "View", "fingerprint", "graph", "guide", "revive"]
+__all__ = ["PICTURE", "Cost", "Pool", "View", "costs", "fingerprint", "flow", "graph", "guide", "revive"]

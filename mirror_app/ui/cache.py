@@ -9,13 +9,14 @@ import streamlit as st
 from PIL import Image, ImageOps
 
 from mirror_app import engine, live, render
-from mirror_app.engine import Result, Sheet
+from mirror_app.engine import Prediction, Result, Sheet
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
 from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
+from mirror_app.probe import Cost
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
@@ -57,10 +58,10 @@ def sheet(request: Request, raw: np.ndarray, picture: Picture, first: int, count
     return _sheet(request.digest(), first, count, request, raw, picture)
 
 
-def prediction(model_name: str, picture: Picture) -> np.ndarray:
-    """Return the probability of each class for `picture`; raise MirrorError."""
+def prediction(model_name: str, picture: Picture) -> Prediction:
+    """Return what the model of that name says of `picture`; raise MirrorError."""
     frames = partial(_predictions, model_name, picture)
-    found: np.ndarray = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
+    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
     return found
 
 
@@ -76,6 +77,18 @@ def close() -> None:
 def tree(model_name: str) -> list[Layer]:
     """Return the layers of the model of that name, in the order in which they run."""
     return engine.tree(model(model_name))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def costs(model_name: str) -> dict[str, Cost]:
+    """Return what each layer of the model of that name costs."""
+    return engine.costs(model(model_name))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def flow(model_name: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return between which of the layers `names` data flows."""
+    return engine.flow(model(model_name), names)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -136,7 +149,7 @@ def _result(digest: str, _found: Result | None) -> Result:
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _prediction(digest: str, _found: np.ndarray | None) -> np.ndarray:
+def _prediction(digest: str, _found: Prediction | None) -> Prediction:
     if _found is None:
         raise _Missing
     return _found
@@ -157,7 +170,7 @@ def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]
     return engine.frames(request, model(request.model), picture)
 
 
-def _predictions(model_name: str, picture: Picture) -> Generator[np.ndarray, None, None]:
+def _predictions(model_name: str, picture: Picture) -> Generator[Prediction, None, None]:
     yield engine.predict(model(model_name), picture)
 
 

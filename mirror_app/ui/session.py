@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mirror_app import live, registry
+from mirror_app import layers, live, registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import catalogue
@@ -118,7 +118,8 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
         st.session_state.visualisation = entry.key
 
     def choose_layer(text: str) -> None:
-        session.linked_layer = text
+        st.session_state.everywhere = text == layers.EVERY
+        session.linked_layer = None if text == layers.EVERY else text
 
     def choose_picture(text: str) -> None:
         if text not in session.pictures:

@@ -35,12 +35,19 @@ def draw(place: DeltaGenerator) -> None:
                 persist_state="session",
             )
         )
+        everywhere = entry.kind.of_stages and st.toggle(
+            "At every stage",
+            key="everywhere",
+            help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
+            persist_state="session",
+        )
         classes = cache.model(model_name).classes
         values = widgets.draw_all(entry, entry.computed, classes)
         if entry.coloured:
             with st.expander("Colours"):
                 values |= widgets.draw_all(entry, entry.coloured, classes)
-    session.request = Request(model_name, session.picture, session.layer, entry.key, entry.canonical(values))
+    layer = layers.EVERY if everywhere else session.layer
+    session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
     if st.query_params.to_dict() != session.request.to_query():
         st.query_params.from_dict(session.request.to_query())
 
@@ -105,7 +112,7 @@ def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:
 
 def short(count: int) -> str:
     """Return a count as a person would say it: 9.2 k, 1.3 M."""
-    for unit, size in (("M", 10**6), ("k", 10**3)):
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return str(count)

@@ -24,6 +24,10 @@ from mirror_app.ui.tiles import tiles
 BARS = 40
 TOLD = 3  # refusals of files that are told one by one
 THUMBNAIL = 88
+INTACT = (
+    "Mirror works on a private copy that shares the model's weights. Intact: for this input the copy answers exactly "
+    "as the model does, and the model's weights, flags and hooks are what they were before."
+)
 
 
 def literal(text: str) -> str:
@@ -95,15 +99,23 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
 @st.fragment
 def _show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
     pages = -(-count // PAGE)
+    film = "layers" in result.info
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        width = st.slider("Size of the maps", 32, 160, 72, 8, key="tile", persist_state="session", width=170)
+        key, size = ("frame", 152) if film else ("tile", 72)
+        width = st.slider("Size of the maps", 32, 240, size, 8, key=key, persist_state="session", width=170)
         page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
     first = (page - 1) * PAGE
     sheet = cache.sheet(request, result.raw, picture, first, PAGE)
-    names = [str(number) for number in range(first, first + sheet.shown)]
-    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps")
+    names = _names(result, count)[first : first + sheet.shown]
+    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps", pixelated=not film)
     if picked is not None:
         _enlarge(request, picture, result, first + picked, count)
+
+
+def _names(result: Result, count: int) -> list[str]:
+    """Return what the images of a result are called: by their layers, or by their numbers."""
+    names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
+    return names
 
 
 @st.dialog("One map", width="medium")
@@ -111,7 +123,8 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     """Show one map large, with its figures."""
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     cell = max(1, 512 // max(one.size))
-    st.markdown(f"**Map {number}** of `{request.layer or live.shown(request.model)}`: {one.height} × {one.width}")
+    where = request.layer or live.shown(request.model)
+    st.markdown(f"**{_names(result, count)[number]}** of `{where}`: {one.height} × {one.width}")
     st.image(
         one.resize((one.width * cell, one.height * cell), Image.Resampling.NEAREST),
         width="stretch",
@@ -129,12 +142,11 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
         column.metric(name, f"{figure:.0%}" if name == "Zeros" else f"{figure:.3g}")
 
 
-def show_honesty(request: Request, model: Model, result: Result, cached: bool) -> None:
-    """Say in one line what the picture is: of what, its range, and what it cost."""
+def show_honesty(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
+    """Say in one line what the picture is: of what, its range, what it cost, and whether the model is intact."""
     entry = registry.get(request.visualisation)
-    parts = [
-        f"**{entry.name}**" + (f" at `{request.layer or live.shown(request.model)}`" if entry.kind.of_layer else "")
-    ]
+    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
+    parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
     if model.untrained:
@@ -143,7 +155,18 @@ def show_honesty(request: Request, model: Model, result: Result, cached: bool) -
         parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
-    st.caption(" · ".join(parts))
+    deviation = 0.0
+    if model.classes:  # a live model may give something else than logits
+        deviation = cache.prediction(model.name, picture).deviation
+        intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
+        parts.append(broken if deviation else intact)
+    st.caption(" · ".join(parts), help=INTACT)
+    if deviation:
+        st.warning(
+            f"The copy that was looked at answers otherwise than the model itself, by {deviation:.1e} of its largest "
+            "logit: the model is random, or holds something that cannot be copied.",
+            icon=":material/warning:",
+        )
     if result.info.get("note"):
         st.info(literal(result.info["note"]), icon=":material/info:")
 
@@ -170,7 +193,7 @@ def show_input(model: Model, picture: Picture) -> None:
 
 def show_prediction(model: Model, picture: Picture) -> None:
     """Show the five most likely classes as bars."""
-    probabilities = cache.prediction(model.name, picture)
+    probabilities = cache.prediction(model.name, picture).probabilities
     st.markdown("**The model's answer**")
     for number in probabilities.argsort()[::-1][:5]:
         share = float(probabilities[number])

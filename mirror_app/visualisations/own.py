@@ -65,7 +65,9 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
                         raise MirrorError(f"{culprit.at()} yields a {type(frame).__name__}: an Attribution is needed.")
                     yield frame
 
-        return _kind(name, kind, culprit, attribute, declared(kind.attribute), kind.look)
+        made = _kind(name, kind, culprit, attribute, declared(kind.attribute), kind.look)
+        made.of_stages = kind.of_stages
+        return made
 
     def call(visualisation: Visualisation, inputs: Tensor, layer: str, given: Mapping[str, Any]) -> Any:
         own = _on_view(kind, visualisation)

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mirror_app import render
+from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, checked, declared
-from mirror_app.probe import View
+from mirror_app.probe import View, fingerprint
 
 Info = dict[str, Any]
 TargetClass = Annotated[
@@ -39,6 +39,7 @@ class Visualisation:
 
     look: ClassVar[render.Look]
     of_layer: ClassVar[bool] = True  # whether the layer makes a difference
+    of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
 
     def __init__(
         self,
@@ -56,26 +57,60 @@ class Visualisation:
             f"{type(self).__name__} shows nothing yet: it needs an `attribute`, or a `__call__` of its own."
         )
 
+    def frames(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
+        """Yield the frames of `attribute`, with the method, the layer and the parameters in their info.
+
+        At the layer `*` it is done at each stage of the network, and the maps (N · S, H, W), stage by stage for each
+        item, have the size of the inputs; `layers` in info names the S stages. Raises MirrorError.
+        """
+        shown = self._sweep(inputs, **params) if layer == layers.EVERY else self.attribute(inputs, layer, **params)
+        for frame in shown:
+            about = {"method": type(self).__name__, "layer": layer, "params": params}
+            yield Attribution(frame.raw, {**about, **frame.info})
+
+    def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
+        if not self.of_stages:
+            raise MirrorError(f"{type(self).__name__} looks at one layer at a time: name one in place of '*'.")
+        with torch.no_grad():
+            self.view.trace(inputs[:1])
+        stages = layers.stages(layers.tree(self.view.source, self.view.calls))
+        maps: dict[str, Tensor] = {}
+        refused = MirrorError("The model has no layer with a spatial map.")
+        for number, stage in enumerate(stages):
+            try:
+                for last in self.attribute(inputs, stage, **params):
+                    found = last
+            except MirrorError as error:
+                refused = error
+                continue
+            evidence = found.raw if found.raw.ndim == 3 else found.raw.sum(1)
+            maps[stage] = render.resize(evidence, (inputs.shape[2], inputs.shape[3]))
+            info = {**found.info, "layers": list(maps), "progress": (number + 1) / len(stages)}
+            yield Attribution(torch.stack(list(maps.values()), 1).flatten(0, 1), info)
+        if not maps:
+            raise refused
+
     def __call__(self, inputs: Tensor, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
-        `layer` is a submodule, its dotted name, or None for the last convolution. The picture that heat is laid over is
-        `inputs` stretched to [0, 1].
+        `layer` is a submodule, its dotted name, None for the last convolution, or `*` for every stage. The picture that
+        heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was.
         """
         kind = type(self)
         computed, coloured = declared(kind.attribute), declared(kind.look)
         values = checked(computed | coloured, params)
         inputs = self.prepared(inputs)
-        name = self.view.layer(layer)
+        name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
             with torch.no_grad():
                 self.view.trace(inputs[:1])  # the last convolution to run may not be the last that is defined
             name = self.view.layer(None)
-        for frame in self.attribute(inputs, name, **{name: values[name] for name in computed}):
+        before = fingerprint(self.view.source)
+        for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
             last = frame
-        picture = _as_picture(inputs).to(last.raw)
+        picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
-        return images, {**last.info, "raw": last.raw}
+        return images, {**last.info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""

@@ -28,6 +28,7 @@ class GradientCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_stages = True
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:

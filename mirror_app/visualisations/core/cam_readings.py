@@ -48,6 +48,7 @@ class EigenCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_stages = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)

@@ -28,6 +28,7 @@ class ScoreCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
@@ -64,6 +65,7 @@ class AblationCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
+    of_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)

@@ -1,0 +1,83 @@
+"""The parts of the architecture page: the totals, the graph, the table of layers."""
+
+from typing import Any
+
+import streamlit as st
+
+from mirror_app import diagram, live
+from mirror_app.layers import Layer
+from mirror_app.models import Model
+from mirror_app.probe import Cost
+from mirror_app.ui import cache
+from mirror_app.ui.session import Session
+from mirror_app.ui.sidebar import short
+
+HEIGHT = 620
+
+
+def show_totals(model: Model) -> None:
+    """Say in one line how large the model is and what one picture costs."""
+    whole = cache.costs(model.name)[""]
+    height, width = model.blank().shape[2:]
+    weights = sum(parameter.numel() for parameter in model.module.parameters())
+    st.caption(
+        f"**{live.shown(model.name)}**: {len(cache.tree(model.name))} layers, {short(weights)} weights, and "
+        f"{short(whole.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
+    )
+
+
+def show_graph(model: Model, chosen: str) -> None:
+    """Show the layers around the chosen one as a graph; the others stay folded."""
+    listed = cache.tree(model.name)
+    boxes = diagram.unfolded(listed, chosen)
+    edges = cache.flow(model.name, tuple(boxes))
+    with st.container(height=HEIGHT, border=True):
+        st.graphviz_chart(diagram.dot(listed, boxes, edges, chosen), width="content")
+    st.caption("The layer that is chosen, and those around it, are unfolded; the others are boxes.")
+
+
+def show_table(model: Model, session: Session) -> None:
+    """Show every layer that runs with what it costs; a click on a row chooses the layer, everywhere."""
+    costs = cache.costs(model.name)
+    listed = [layer for layer in cache.tree(model.name) if layer.name in costs]
+    key = f"architecture.{model.name}"
+
+    def choose() -> None:
+        if rows := st.session_state[key].selection.rows:
+            session.layer = listed[rows[0]].name
+
+    total = costs[""].seconds
+    st.dataframe(
+        [_row(layer, costs[layer.name], total, live.shown(model.name)) for layer in listed],
+        height=HEIGHT,
+        hide_index=True,
+        key=key,
+        on_select=choose,
+        selection_mode="single-row",
+        column_config={
+            "weights": st.column_config.NumberColumn(format="compact"),
+            "multiply-adds": st.column_config.NumberColumn(format="compact"),
+            "receptive field": st.column_config.NumberColumn(
+                format="%d px", help="The side of what one place of the output sees; empty: the whole picture."
+            ),
+            "memory": st.column_config.NumberColumn(format="bytes", help="Of the layer's output, for one picture."),
+            "time": st.column_config.ProgressColumn(
+                format="percent", max_value=1.0, help="Its share of the whole, with all that is in it; measured once."
+            ),
+        },
+    )
+    st.caption("Click on a row to choose the layer; on a heading to sort.")
+
+
+def _row(layer: Layer, cost: Cost, total: float, model: str) -> dict[str, Any]:
+    shape = layer.call.shape if layer.call else None
+    return {
+        "layer": layer.name or model,
+        "type": layer.type,
+        "output": " × ".join(map(str, shape)) if shape else "",
+        "weights": layer.weights,
+        "multiply-adds": cost.multiply_adds,
+        "receptive field": max(cost.receptive_field) if cost.receptive_field else None,
+        "memory": cost.bytes,
+        "time": cost.seconds / total,
+    }

@@ -1,0 +1,73 @@
+"""One picture of each visualisation: `make pictures` writes docs/pictures/ and the table of README.md.
+
+All show the first bundled scene at the layer where the page begins. What asks for a transformer shows an untrained one.
+"""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mirror_app import engine, layers, registry, render
+from mirror_app.errors import MirrorError
+from mirror_app.models import Model, catalogue
+from mirror_app.models.examples import examples
+from mirror_app.request import Request
+from tests.browser import ROOT
+
+PICTURES = ROOT / "docs" / "pictures"
+README = ROOT / "README.md"
+TABLE = re.compile(r"(?<=<!-- pictures -->\n).*?(?=<!-- /pictures -->)", re.DOTALL)
+MODELS = ("shapes", "vit_b_32-untrained")
+SIDE = 176
+TILES = 16
+
+
+def images(entry: registry.Entry, model: Model) -> Tensor:
+    """Return the images (M, 3, H, W) of a visualisation where the page would begin; raise MirrorError."""
+    picture = examples()[0]
+    request = Request(model.name, picture.id, layers.first_look(engine.tree(model)), entry.key)
+    result = engine.run(request, model, picture)
+    return engine.paint(request, result.raw, model.preprocessing.as_seen(picture))
+
+
+def drawn(entry: registry.Entry) -> bytes:
+    """Return one square PNG: the image, or the first of many as a sheet."""
+    for name in MODELS:
+        try:
+            found = images(entry, catalogue.load(name))[:TILES]
+        except MirrorError as refusal:
+            last = refusal
+            continue
+        columns = round(len(found) ** 0.5)
+        side = SIDE // columns
+        fitted = torch.nn.functional.interpolate(found, (side, side), mode="bilinear", antialias=True)
+        return render.png(render.pixels(render.grid(fitted, columns)))
+    raise last
+
+
+def table() -> str:
+    """Return the table of all visualisations, from the registry."""
+    rows = ["| | visualisation | what you see | from Python |", "| --- | --- | --- | --- |"]
+    for entry in registry.entries():
+        picture = f'<img src="{path(entry).relative_to(ROOT)}" width="88" alt="{entry.name}">'
+        rows.append(f"| {picture} | **{entry.name}** | {entry.summary} | `{entry.kind.__name__}` |")
+    return "\n".join([*rows, ""])
+
+
+def path(entry: registry.Entry) -> Path:
+    """Return where the picture of a visualisation lies."""
+    return PICTURES / f"{entry.key}.png"
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    for entry in registry.entries():
+        path(entry).write_bytes(drawn(entry))
+        print(path(entry).relative_to(ROOT), flush=True)
+    README.write_text(TABLE.sub(lambda _: table(), README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
