@@ -32,7 +32,7 @@ from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
 from mirror_app.staging import IMAGENET, Net, Said, stage
-from mirror_app.visualisations.web import DeepDream, GradCam
+from mirror_app.visualisations.web import DeepDream, GradCam, offer
 from tests.browser import ROOT, settle
 from tests.networks import Linear, resnet18, state
 
@@ -82,8 +82,13 @@ def answers(url: str) -> bool:
 
 def test_ten_calls_in_one_process_one_after_another(free: int) -> None:
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    @offer("Same")
+    def same(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Tensor:
+        return inputs
+
     for _ in range(10):
-        handle = start(INPUT, Linear(), port=free)
+        handle = start(INPUT, Linear(), [same, GradCam], free)
         assert answers(handle.url)
         handle.stop()
         handle.stop()
