@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mirror_app import registry, render
 from mirror_app.errors import MirrorError
-from mirror_app.probe import View
+from mirror_app.probe import View, guide
 from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
 from mirror_app.visualisations.core.gradients import class_gradient
 from tests.networks import ANYWHERE, Functional, Linear, Tricky, bundled, densenet, quick, resnet18, squeezenet, state
@@ -55,7 +55,7 @@ def test_grad_cam_is_captums(build: Build, layer: str | None) -> None:
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
 def test_guided_gradients_are_captums(build: Build) -> None:
     expected = captum.attr.GuidedBackprop(build().double()).attribute(PICTURES.clone().requires_grad_(), target=3)
-    assert difference(class_gradient(View(build().double()), PICTURES, 3, guide=True)[0], expected) <= BOUND
+    assert difference(class_gradient(View(build().double()), PICTURES, 3, guide)[0], expected) <= BOUND
 
 
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])

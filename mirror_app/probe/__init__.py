@@ -7,8 +7,8 @@ so that nothing done to it is seen by the model or by another computation.
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
-from mirror_app.probe.graph import graph, guide, revive
+from mirror_app.probe.graph import deconvolve, graph, guide, revive
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.view import View
 
-__all__ = ["PICTURE", "Cost", "Pool", "View", "costs", "fingerprint", "flow", "graph", "guide", "revive"]
+__all__ = ["PICTURE", "Cost", "Pool", "View", "costs", "deconvolve", "fingerprint", "flow", "graph", "guide", "revive"]

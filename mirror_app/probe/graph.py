@@ -17,18 +17,32 @@ def guide(output: Tensor) -> None:
 
     Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net».
     """
+    for node in _relus(output, "Guided backpropagation"):
+        node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
+
+
+def deconvolve(output: Tensor) -> None:
+    """Let each ReLU on the way from `output` down pass the positive part of the gradient, whatever it saw itself.
+
+    As `guide`, and the same MirrorErrors. Zeiler and Fergus 2014, «Visualizing and Understanding Convolutional
+    Networks».
+    """
+    for node in _relus(output, "The deconvolutional network"):
+        node.register_hook(lambda _, gradients: tuple(g.clamp(min=0) for g in gradients))
+
+
+def _relus(output: Tensor, method: str) -> list[Node]:
+    """Return the ReLUs on the way from `output` down; raise MirrorError where `method` is not defined there."""
     nodes = list(graph(output))
     strangers = sorted({n.name().removesuffix("Backward0") for n in nodes if n.name() in _UNGUIDABLE})
     if strangers:
         raise MirrorError(
-            f"Guided backpropagation is defined for ReLU only, and this model uses {', '.join(strangers)}: "
-            "switch «guide» off for the plain gradient."
+            f"{method} is defined for ReLU only, and this model uses {', '.join(strangers)}: take the plain gradient."
         )
     relus = [node for node in nodes if node.name() == "ReluBackward0"]
     if not relus:
-        raise MirrorError("Guided backpropagation needs a ReLU, and this model has none: switch «guide» off.")
-    for node in relus:
-        node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
+        raise MirrorError(f"{method} needs a ReLU, and this model has none: take the plain gradient.")
+    return relus
 
 
 def revive(output: Tensor) -> None:

@@ -120,13 +120,15 @@ class Visualisation:
         return inputs.detach().to(self.view.device)
 
 
-def chosen_classes(output: Tensor, target_class: int | None) -> Tensor:
-    """Return the class of each item (N,): `target_class`, or where it is None the one with the highest logit.
+def chosen_classes(output: Tensor, target_class: int | Tensor | None) -> Tensor:
+    """Return the class of each item (N,): `target_class`, one for all or each its own, or None: the most likely one.
 
     Raises MirrorError where `output` is not (N, classes) or has no such class.
     """
     if output.ndim != 2:
         raise MirrorError(f"The model gives {tuple(output.shape)}, where one logit a class, (N, classes), is needed.")
+    if isinstance(target_class, Tensor):
+        return target_class
     classes = output.shape[1]
     if target_class is None:
         return output.argmax(1)

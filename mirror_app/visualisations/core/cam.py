@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from mirror_app import render
+from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
 from mirror_app.probe import View
@@ -84,7 +84,7 @@ class GradCam(GradientCam):
             if not guide:
                 yield plain
                 continue
-            fine, _ = class_gradient(self.view, inputs, target_class, guide=True)
+            fine, _ = class_gradient(self.view, inputs, target_class, probe.guide)
             coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
             yield Attribution(coarse[:, None] * fine, plain.info)
 

@@ -1,15 +1,17 @@
 """How the logit of a class changes with each pixel."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from mirror_app import probe, render
-from mirror_app.params import ClassPicker, Toggle
+from mirror_app.params import Toggle
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+
+Rewrite = Callable[[Tensor], None]
 
 
 @visualisation("Back Prop", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034")
@@ -38,24 +40,22 @@ class SaliencyMap(Visualisation):
         times_input: Annotated[
             bool, Toggle("The gradient times the input: what each pixel adds to the logit, roughly.", "Times the input")
         ] = False,
-        target_class: Annotated[
-            int | None, ClassPicker("The class whose logit is followed: any class, not only the most likely.", "Class")
-        ] = None,
+        target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        gradient, target = class_gradient(self.view, inputs, target_class, guide)
+        gradient, target = class_gradient(self.view, inputs, target_class, probe.guide if guide else None)
         yield Attribution(gradient * inputs if times_input else gradient, {"target_class": target.tolist()})
 
 
 def class_gradient(
-    view: probe.View, inputs: Tensor, target_class: int | None, guide: bool = False
+    view: probe.View, inputs: Tensor, target_class: int | Tensor | None, rewrite: Rewrite | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the gradient of each item's class logit by the inputs (N, C, H, W), and the classes (N,).
 
-    Guided, only positive gradients pass each ReLU (Springenberg et al. 2015, «Striving for Simplicity: The All
-    Convolutional Net»): raises MirrorError where the model has no ReLU, or other activations.
+    `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes the ReLUs: raises MirrorError where the model
+    has none, or other activations.
     """
     pixels, output = view.output(inputs)
     target = chosen_classes(output, target_class)
-    if guide:
-        probe.guide(output)
+    if rewrite is not None:
+        rewrite(output)
     return torch.autograd.grad(output.gather(1, target[:, None]).sum(), pixels)[0], target

@@ -1,0 +1,29 @@
+"""The way back through a network as Zeiler and Fergus drew it."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from mirror_app import probe, render
+from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.gradients import class_gradient
+
+
+@visualisation(
+    "Deconvnet", paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901"
+)
+class Deconvnet(Visualisation):
+    """The gradient as if each ReLU stood on the way back: only what speaks for the class is handed down.
+
+    The raw array is that signal (N, C, H, W). What a ReLU saw on the way up plays no part, so that the picture follows
+    the edges of the input whatever the class is; a note says so. It does not depend on the layer.
+    """
+
+    look = staticmethod(render.gradient)
+    of_layer = False
+
+    def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
+        signal, target = class_gradient(self.view, inputs, target_class, probe.deconvolve)
+        note = "This shows edges more than reasons: it changes little with the class, or when weights are shuffled."
+        yield Attribution(signal, {"target_class": target.tolist(), "note": note})

@@ -1,0 +1,188 @@
+"""Gradients, and what is made of them: against captum, central differences, closed forms and axioms."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import captum.attr
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mirror_app.errors import MirrorError
+from mirror_app.models import network
+from mirror_app.visualisations.core import Deconvnet, IntegratedGradients, SaliencyMap, SmoothGrad, Visualisation
+from mirror_app.visualisations.core.batches import SIZES
+from mirror_app.visualisations.core.integrated import BASELINES
+from tests.families import convnext
+from tests.networks import Functional, Tricky, bundled, densenet, resnet18, squeezenet
+
+BOUND = 1e-10
+TARGET = 3
+PICTURES = torch.randn(2, 3, 64, 80, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+KINDS: list[tuple[type[Visualisation], dict[str, Any]]] = [
+    (SaliencyMap, {}),
+    (SaliencyMap, {"guide": True}),
+    (Deconvnet, {}),
+    (SmoothGrad, {"n": 3}),
+    (SmoothGrad, {"n": 3, "guide": True}),
+    (IntegratedGradients, {"steps": 4}),
+]
+
+
+def raw(kind: type[Visualisation], model: nn.Module, inputs: Tensor = PICTURES, **params: Any) -> Tensor:
+    found: Tensor = kind(model, None, network.MEAN, network.STD)(inputs, "", target_class=TARGET, **params)[1]["raw"]
+    return found
+
+
+def difference(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference, as a share of the largest number of theirs."""
+    assert theirs.any()
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+@pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
+def test_deconvnet_is_captums(build: Callable[[], nn.Module]) -> None:
+    model = copy.deepcopy(build()).double()
+    theirs = copy.deepcopy(model)
+    for module in theirs.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False  # captum's hooks cannot bear it
+    expected = captum.attr.Deconvolution(theirs).attribute(PICTURES.clone().requires_grad_(), TARGET)
+    assert difference(raw(Deconvnet, model), expected) <= BOUND
+
+
+@pytest.mark.parametrize(("kind", "params"), KINDS)
+def test_a_module_its_functional_form_and_a_fused_batch_norm_give_the_same(
+    kind: type[Visualisation], params: dict[str, Any]
+) -> None:
+    tricky = Tricky().double()
+    assert difference(raw(kind, Functional(tricky), **params), raw(kind, tricky, **params)) <= BOUND
+    model = copy.deepcopy(bundled()).double()
+    fused = copy.deepcopy(model)
+    for block in [module for module in fused.modules() if isinstance(module, nn.Sequential)]:
+        if len(block) == 3 and isinstance(block[1], nn.BatchNorm2d):
+            assert isinstance(block[0], nn.Conv2d)
+            block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    assert difference(raw(kind, fused, **params), raw(kind, model, **params)) <= 1e-7  # the fused weights are rounded
+
+
+@pytest.mark.parametrize("kind", [SaliencyMap, SmoothGrad])
+def test_the_gradient_is_that_of_central_differences(kind: type[Visualisation]) -> None:
+    model = copy.deepcopy(bundled()).double()
+    inputs = PICTURES[:1, :, :24, :24]
+    params = {} if kind is SaliencyMap else {"n": 1, "sigma": 0.0}
+    step = 1e-5
+    found = raw(kind, model, inputs, **params).flatten()
+    places = torch.randperm(found.numel(), generator=torch.Generator().manual_seed(1))[:300]
+    moves = torch.zeros(len(places), inputs.numel(), dtype=inputs.dtype)
+    moves[torch.arange(len(places)), places] = step
+    with torch.no_grad():
+        up, down = (model(inputs + sign * moves.view(-1, *inputs.shape[1:]))[:, TARGET] for sign in (1, -1))
+    expected = (up - down) / (2 * step)
+    assert torch.nn.functional.cosine_similarity(found[places], expected, dim=0) >= 0.999
+
+
+@pytest.mark.parametrize(("kind", "params"), KINDS)
+@pytest.mark.parametrize("build", [resnet18, densenet])
+def test_each_item_is_as_if_alone_however_many_go_together(
+    build: Callable[[], nn.Module], kind: type[Visualisation], params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build().double()
+    together = raw(kind, model, **params)
+    monkeypatch.setitem(SIZES, "cpu", 1)
+    for number in range(2):
+        assert difference(raw(kind, model, PICTURES[number : number + 1], **params)[0], together[number]) <= BOUND
+
+
+# SmoothGrad
+
+
+def test_smooth_grad_without_noise_is_the_gradient_and_with_it_the_mean_over_copies() -> None:
+    model = resnet18().double()
+    plain = raw(SaliencyMap, model)
+    assert difference(raw(SmoothGrad, model, n=3, sigma=0.0), plain) <= BOUND
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 80, 5)).double()
+    assert difference(raw(SmoothGrad, linear, n=3), raw(SaliencyMap, linear)) <= BOUND
+    assert torch.equal(raw(SmoothGrad, model, n=2, seed=4), raw(SmoothGrad, model, n=2, seed=4))
+    assert not torch.equal(raw(SmoothGrad, model, n=2, seed=4), raw(SmoothGrad, model, n=2, seed=5))
+
+
+def test_smooth_grad_of_a_cube_is_the_mean_of_three_times_its_square() -> None:
+    class Cube(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return inputs.pow(3).sum((1, 2, 3))[:, None].expand(-1, 5)
+
+    inputs = PICTURES[:1, :, :4, :4]
+    deviation = 0.1 * (inputs.max() - inputs.min())
+    expected = 3 * (inputs**2 + deviation**2)  # the mean of (x + n)², with n normal
+    found = raw(SmoothGrad, Cube(), inputs, n=200, sigma=0.1)
+    error = 3 * deviation * (4 * inputs**2 + 2 * deviation**2).sqrt() / 200**0.5  # of the mean of 200
+    assert ((found - expected).abs() < 4 * error).all()
+
+
+# Integrated gradients
+
+
+def summed_up(model: nn.Module, inputs: Tensor, start: Tensor) -> Tensor:
+    """Integrated gradients, one place on the way after the other."""
+    total = torch.zeros_like(inputs)
+    for node, weight in zip(*np.polynomial.legendre.leggauss(50), strict=True):
+        between = (start + (node + 1) / 2 * (inputs - start)).requires_grad_()
+        total += weight / 2 * torch.autograd.grad(model(between)[0, TARGET], between)[0]
+    return total * (inputs - start)
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
+def test_integrated_gradients_are_captums_and_complete(build: Callable[[], nn.Module], baseline: str) -> None:
+    model = copy.deepcopy(build()).double()
+    ours = IntegratedGradients(model, None, network.MEAN, network.STD)
+    inputs = PICTURES[:1]
+    info = ours(inputs, "", baseline=baseline, steps=50, target_class=TARGET)[1]
+    start = ours._start(inputs, baseline, 0)
+    expected = captum.attr.IntegratedGradients(model).attribute(
+        inputs, start, TARGET, n_steps=50, method="gausslegendre", internal_batch_size=10
+    )
+    assert difference(info["raw"], expected) <= 1e-7  # captum keeps places and weights in single precision
+    assert difference(info["raw"], summed_up(model, inputs, start)) <= BOUND
+    with torch.no_grad():
+        gained = (model(inputs) - model(start))[0, TARGET]
+    assert float(info["raw"].sum() - gained) / float(gained.abs()) == pytest.approx(info["completeness"][0], abs=1e-9)
+    if baseline != "noise":  # so little is gained from there that a share of it says nothing
+        assert abs(info["completeness"][0]) <= 1e-3
+
+
+def test_integrated_gradients_of_a_square_are_exact_and_of_a_line_with_one_look() -> None:
+    class Square(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return inputs.pow(2).sum((1, 2, 3))[:, None].expand(-1, 5)
+
+    found = raw(IntegratedGradients, Square(), baseline="mean colour", steps=2)
+    assert difference(found, PICTURES**2) <= BOUND
+    line = nn.Linear(3 * 64 * 80, 5)
+    linear = nn.Sequential(nn.Flatten(), line).double()
+    black = (0 - torch.tensor(network.MEAN).double()) / torch.tensor(network.STD).double()
+    weight = line.weight[TARGET].detach().view(3, 64, 80)
+    expected = (PICTURES - black[:, None, None]) * weight
+    assert difference(raw(IntegratedGradients, linear, baseline="black", steps=2), expected) <= BOUND
+
+
+def test_black_and_white_are_those_of_pixels_and_too_few_steps_are_told() -> None:
+    ours = IntegratedGradients(bundled(), None, network.MEAN, network.STD)
+    inputs = PICTURES.float()
+    assert torch.allclose(ours._start(inputs, "black", 0) * 0.25 + 0.5, torch.zeros(()), atol=1e-6)
+    assert torch.allclose(ours._start(inputs, "white", 0) * 0.25 + 0.5, torch.ones(()), atol=1e-6)
+    assert ours._start(inputs, "blur", 0).std() < 0.2 * inputs.std()
+    assert "take more steps" in ours(inputs, "", steps=2)[1]["note"]
+    assert ours(inputs, "", steps=100)[1]["note"] == ""
+
+
+@pytest.mark.parametrize(("kind", "params"), [(Deconvnet, {}), (SmoothGrad, {"guide": True})])
+def test_what_a_rule_for_relus_is_not_defined_for_is_refused(kind: type[Visualisation], params: dict[str, Any]) -> None:
+    for model in (convnext().double(), nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 80, 5)).double()):
+        with pytest.raises(MirrorError, match=r"ReLU.*plain gradient"):
+            raw(kind, model, **params)
