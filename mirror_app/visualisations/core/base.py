@@ -94,7 +94,8 @@ class Visualisation:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
         `layer` is a submodule, its dotted name, None for the last convolution, or `*` for every stage. The picture that
-        heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was.
+        heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was;
+        `prediction`, where a class is shown, holds the most likely class of each item.
         """
         kind = type(self)
         computed, coloured = declared(kind.attribute), declared(kind.look)
@@ -110,7 +111,14 @@ class Visualisation:
             last = frame
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
-        return images, {**last.info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
+        info = {**last.info, **self._prediction(inputs, last.info, params.get("target_class"))}
+        return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
+
+    def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:
+        if "target_class" not in info:
+            return {}
+        likely = info["target_class"] if target_class is None else self.view.predict(inputs).argmax(1).tolist()
+        return {"prediction": likely}
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""
