@@ -144,13 +144,26 @@ def test_what_there_is_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None
     assert "features.9.0  Conv2d               144 × 16 × 16" in capsys.readouterr().out
 
 
+def test_the_owners_models_are_found_by_their_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIRROR_SETTINGS", "")  # so that what is set here does not stay
+    settings = tmp_path / "mine.toml"
+    settings.write_text('[mine]\nfactory = "torchvision.models:squeezenet1_1"\narguments = { num_classes = 5 }\n')
+    assert main(["layers", "mine", "--settings", str(settings)]) == 0
+    assert "classifier.1 Conv2d 5 × 13 × 13" in " ".join(capsys.readouterr().out.split())
+    assert main(["render", "--model", "mine", "--settings", str(settings), "--output", str(tmp_path / "a.png")]) == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (224, 224)
+
+
 def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
     words = ["render", "--visualisation", "deep-dream", "--param", "steps=100", "--param", "octaves=8"]
     output = ["--output", str(tmp_path / "a.gif")]
     running = subprocess.Popen(
         [sys.executable, "-m", "mirror_app", *words, *output], env=LIVE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(6)  # past the imports, and long before the end
+    time.sleep(4)  # past the imports, and long before the end
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=20)
     assert running.returncode == 130

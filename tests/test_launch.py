@@ -2,9 +2,11 @@
 
 import asyncio
 import copy
+import io
 import os
 import pickle
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -314,6 +316,33 @@ def test_a_person_meets_both_models_and_inputs_and_a_second_session(free: int, b
     ready(beside)
     page.close()
     beside.close()
+    assert errors == []
+
+
+def test_a_notebooks_frame_shows_a_whole_page_that_takes_uploads(free: int, browser: Browser) -> None:
+    example = runpy.run_path(str(ROOT / "examples" / "own.py"))
+    image = Image.fromarray(examples()[0].pixels)
+    program = sys.modules["__main__"]
+    handle = start(image, catalogue.load("shapes"), [example["noise"], example["repeated"]], free)
+    errors: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.set_content(handle._repr_html_())  # another site than the page's own, as a notebook is
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_text("raw values")).to_be_visible(timeout=30_000)
+    expect(frame.get_by_text("Classes, with more and more noise")).to_be_visible()
+    frame.get_by_role("slider", name="Size of the maps").press("ArrowRight")  # runs a fragment of the page
+    expect(frame.get_by_text("80", exact=True)).to_be_visible()
+    page.wait_for_timeout(300)
+    assert sys.modules["__main__"] is program
+    file = io.BytesIO()
+    image.transpose(Image.Transpose.ROTATE_90).save(file, "PNG")
+    upload = {"name": "turned.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    frame.locator("input[type=file]").set_input_files(upload)  # type: ignore[arg-type]
+    expect(frame.get_by_text("turned.png · 128 × 128 pixels")).to_be_visible(timeout=10_000)
+    frame.get_by_role("link", name="Architecture").click()
+    expect(frame.get_by_text("multiply-adds for a picture")).to_contain_text("shapes:", timeout=30_000)
+    page.close()
     assert errors == []
 
 

@@ -98,6 +98,7 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
 
 @st.fragment
 def _show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
+    live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
     pages = -(-count // PAGE)
     film = "layers" in result.info
     with st.container(horizontal=True, vertical_alignment="bottom"):
