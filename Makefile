@@ -1,11 +1,11 @@
 # make run: the dashboard. make test: lint, types, tests. Both make .venv on the first call and are quick afterwards.
-# make bench, make zoo, make pictures: what takes longer; CONTRIBUTING.md says what runs where.
+# make bench, make zoo, make pictures, make truth: what takes longer; CONTRIBUTING.md says what runs where.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint browser clean bench zoo pictures
+.PHONY: run test lint browser clean bench zoo pictures truth
 
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
@@ -41,3 +41,6 @@ zoo: $(VENV)/test.stamp
 
 pictures: $(VENV)/test.stamp
 	$(BIN)/python -m tests.gallery
+
+truth: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.truth

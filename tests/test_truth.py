@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks import truth
 from mirror_app import render
 from mirror_app.models import catalogue, data, shapes
 from mirror_app.visualisations.core import GradCam
@@ -45,3 +46,15 @@ def test_of_two_objects_the_peak_lies_on_the_one_that_is_asked_for(
     with capsys.disabled():
         print(f"\nGrad-CAM: peak on object {place + 1} of two in {share:.1%} of {len(UNSEEN)} scenes")
     assert share >= 0.95
+
+
+@pytest.mark.parametrize("name", ["grad-cam", "lrp"])
+def test_by_every_measure_a_good_method_beats_random_numbers_and_edges(name: str) -> None:
+    methods = truth.attributions()
+    assert set(truth.BEATS_BOTH) < set(methods)
+    table = {key: truth.averages(truth.measured(methods[key], truth.SEEDS[:6])) for key in ("random", "sobel", name)}
+    for figure in ("peak", "mass", "grid", "insertion"):
+        assert table[name][figure] > max(table["random"][figure], table["sobel"][figure]), figure
+    assert table[name]["deletion"] < min(table["random"]["deletion"], 0.6)
+    assert abs(table[name]["shuffled"]) < 0.95
+    assert table["sobel"]["shuffled"] == pytest.approx(1)

@@ -1,0 +1,43 @@
+"""What happens to the answer when the pixels that are said to matter go, or come.
+
+Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mirror_app.optim import operators
+
+BATCH = 16
+
+
+def deletion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
+    """Return the probability of `target` while pixels become 0, the mean colour, those of most evidence first.
+
+    inputs: one picture (1, C, H, W), and its evidence (H, W). The curve (steps + 1,) begins with the whole picture; its
+    mean is the area below it. Low is good.
+    """
+    return _probabilities(model, _mixed(torch.zeros_like(inputs), inputs, evidence, steps), target)
+
+
+def insertion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
+    """Return the probability of `target` while pixels come back into the blurred picture; else as `deletion`."""
+    blurred = operators.blur(max(inputs.shape[2:]) / 16)(inputs)
+    return _probabilities(model, _mixed(inputs, blurred, evidence, steps), target)
+
+
+def _mixed(first: Tensor, then: Tensor, evidence: Tensor, steps: int) -> Tensor:
+    """Return pictures (steps + 1, C, H, W) in which more and more pixels, by evidence, are those of `first`."""
+    order = evidence.flatten().argsort(descending=True, stable=True)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order), device=order.device)
+    taken = torch.linspace(0, len(order), steps + 1, device=order.device).round()
+    chosen = rank.view(1, 1, *evidence.shape) < taken[:, None, None, None]
+    return torch.where(chosen, first, then)
+
+
+def _probabilities(model: Callable[[Tensor], Tensor], pictures: Tensor, target: int) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([model(part).softmax(1)[:, target] for part in pictures.split(BATCH)])

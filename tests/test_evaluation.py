@@ -1,0 +1,80 @@
+"""What the measures of trust measure: closed forms, and SciPy's rank correlation."""
+
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor, nn
+
+from mirror_app.errors import MirrorError
+from mirror_app.evaluation import (
+    deletion,
+    insertion,
+    mass_inside,
+    peak_inside,
+    rank_correlation,
+    with_last_layer_shuffled,
+)
+from tests.networks import resnet18, state
+
+MASK = torch.zeros(1, 4, 6).index_fill(2, torch.tensor([4, 5]), 1)
+
+
+class Bright(nn.Module):
+    """The logit of class 1 is the sum of the left half of the picture, that of class 0 is zero."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        bright = inputs[:, :, :, : inputs.shape[3] // 2].sum((1, 2, 3))
+        return torch.stack([torch.zeros_like(bright), bright], 1)
+
+
+def test_peak_and_mass_are_counted_inside_the_mask() -> None:
+    maps = torch.full((1, 4, 6), -1.0)
+    maps[0, 1, 5], maps[0, 2, 1] = 3, 1
+    assert peak_inside(maps, MASK).tolist() == [1]
+    assert mass_inside(maps, MASK).tolist() == [0.75]
+    assert peak_inside(-maps, MASK).tolist() == [0]
+    assert mass_inside(torch.zeros(1, 4, 6), MASK).tolist() == [0]
+
+
+def test_a_curve_falls_when_what_matters_goes_first_and_not_before_when_it_goes_last() -> None:
+    inputs = torch.ones(1, 1, 4, 8) / 4
+    left = torch.zeros(4, 8).index_fill(1, torch.arange(4), 1)
+    whole = torch.tensor([0.0, 4.0]).softmax(0)[1]
+    first, last = (deletion(Bright(), inputs, evidence, 1, 8) for evidence in (left, -left))
+    assert torch.allclose(first, torch.tensor([4, 3, 2, 1, 0, 0, 0, 0, 0]).float().sigmoid())
+    assert torch.allclose(last, torch.tensor([4, 4, 4, 4, 4, 3, 2, 1, 0]).float().sigmoid())
+    assert float(first[0]) == pytest.approx(float(whole))
+
+
+def test_insertion_ends_with_the_picture_and_rises_soonest_where_the_evidence_is_right() -> None:
+    inputs = torch.zeros(1, 1, 32, 32)
+    inputs[:, :, ::2, 3], inputs[:, :, ::2, 28] = 4, 4
+    evidence = inputs[0, 0] * torch.linspace(2, 1, 32)
+    right, wrong = (insertion(Bright(), inputs, map_, 1, 16) for map_ in (evidence, -evidence))
+    assert right[-1] == wrong[-1] == Bright()(inputs).softmax(1)[0, 1]
+    assert right.mean() >= wrong.mean()
+
+
+def test_rank_correlation_is_scipys_with_ties_too() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one = torch.randint(0, 9, (20, 30), generator=generator).float()
+    other = one + torch.randint(0, 9, (20, 30), generator=generator)
+    expected = scipy.stats.spearmanr(one.flatten(), other.flatten()).statistic
+    assert rank_correlation(one, other) == pytest.approx(expected, abs=1e-12)
+    assert rank_correlation(one, one.exp()) == pytest.approx(1)
+    assert rank_correlation(one, torch.ones(20, 30)) == 0
+
+
+def test_only_the_last_layer_of_a_copy_is_shuffled() -> None:
+    model = resnet18()
+    before = state(model)
+    shuffled = with_last_layer_shuffled(model)
+    assert state(model) == before
+    changed = [
+        name for name, weight in shuffled.state_dict().items() if not torch.equal(weight, model.state_dict()[name])
+    ]
+    assert changed == ["fc.weight", "fc.bias"]
+    both = [net.state_dict()["fc.weight"].flatten().sort().values for net in (shuffled, model)]
+    assert torch.equal(*both)
+    with pytest.raises(MirrorError, match="no linear layer"):
+        with_last_layer_shuffled(nn.ReLU())
