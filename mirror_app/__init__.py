@@ -1,6 +1,21 @@
 """Mirror: look inside PyTorch image models."""
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirror_app.launch import mirror
+
+__all__ = ["mirror"]
 
 # Without it, Intel's matrix products round by where in memory the numbers lie, and the same request gives other bits.
 os.environ.setdefault("MKL_CBWR", "AUTO")
+
+
+def __getattr__(name: str) -> object:
+    """Fetch `mirror` when it is first asked for: PyTorch and the page take seconds to import."""
+    if name != "mirror":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mirror_app.launch import mirror
+
+    return mirror

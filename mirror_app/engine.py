@@ -10,12 +10,26 @@ import torch
 from torch import Tensor
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import layers, probe, registry
+from mirror_app import layers, probe, registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
 from mirror_app.request import Request
+
+PAGE = 64  # images on a sheet
+TILE = 128  # pixels: the longest side of an image on a sheet
+COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Images as one PNG, `columns` to a row: how many are shown, and how many there are in all."""
+
+    png: bytes
+    columns: int
+    shown: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -44,8 +58,9 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     values = checked(entry.computed, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease() as view:
-        visualisation = entry.kind(view, mean=model.preprocessing.mean, std=model.preprocessing.std)
-        inputs = visualisation.prepared(model.preprocessing.prepare(picture))
+        mean, std = model.preprocessing.scale(picture)
+        visualisation = entry.kind(view, mean=mean, std=std)
+        inputs = visualisation.prepared(model.inputs(picture))
         for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
             yield Result(_finite(frame.raw, layer).cpu().numpy(), frame.info, now - began, now)
@@ -67,6 +82,21 @@ def paint(request: Request, raw: np.ndarray, seen: np.ndarray) -> Tensor:
     return images
 
 
+def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE) -> Sheet:
+    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
+
+    Raises MirrorError where there are fewer.
+    """
+    images = paint(request, raw, seen)
+    if not 0 <= first < len(images):
+        raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
+    shown = images[first : first + count]
+    if len(images) > 1:
+        shown = render.shrink(shown, TILE)
+    columns = min(len(shown), COLUMNS)
+    return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
@@ -81,10 +111,12 @@ class Prediction:
 
 def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
-    inputs = model.preprocessing.prepare(picture)
+    inputs = model.inputs(picture)
     with model.views.lease() as view, torch.no_grad():
         logits = view.trace(inputs)
-        own = model.module(inputs.to(view.device))
+        # A live model that is being trained must not run: that would move the averages of its batch norms.
+        trained = any(module.training for module in model.module.modules())
+        own = logits if trained else model.module(inputs.to(view.device))
     if logits.ndim != 2:
         raise MirrorError(f"The model '{model.name}' gives {tuple(logits.shape)}, where one logit a class is needed.")
     deviation = (logits - own).abs().max() / own.abs().max().clamp(min=torch.finfo(own.dtype).tiny)
@@ -94,20 +126,20 @@ def predict(model: Model, picture: Picture) -> Prediction:
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
     with model.views.lease() as view, torch.no_grad():
-        view.trace(model.preprocessing.blank())
+        view.trace(model.blank())
         return layers.tree(model.module, view.calls)
 
 
 def costs(model: Model) -> dict[str, probe.Cost]:
     """Return what each layer of `model` costs for a grey picture of the size that it expects."""
     with model.views.lease() as view:
-        return probe.costs(view, model.preprocessing.blank())
+        return probe.costs(view, model.blank())
 
 
 def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return between which of the layers `names`, none of which lies in another, data flows: (from, to)."""
     with model.views.lease() as view:
-        return probe.flow(view, model.preprocessing.blank(), names)
+        return probe.flow(view, model.blank(), names)
 
 
 def _finite(raw: Tensor, layer: str) -> Tensor:

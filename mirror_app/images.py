@@ -4,7 +4,7 @@ import hashlib
 import io
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ _BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.erro
 _MOST_MARKERS = 100
 # Of a longer picture only the middle is resized: 60,000 x 1 would grow to 7.7 million x 128.
 _LONGEST = 20
+_SLACK = 0.01  # how far from [0, 1] rounding may leave a picture
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,12 +44,21 @@ _TURNS = {
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks."""
+    """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks.
+
+    `exact`, a float tensor (C, H, W), is an input that goes to the model as it is; the pixels are made from it.
+    """
 
     name: str
     pixels: np.ndarray
     id: str
     notes: tuple[str, ...] = ()
+    exact: Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is an exact input that looks as if it had not been normalised: all of it lies in [0, 1]."""
+        return self.exact is not None and bool((self.exact >= 0).all() and (self.exact <= 1).all())
 
 
 def decode(data: bytes, name: str) -> Picture:
@@ -88,6 +98,33 @@ def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:
     return _picture(name, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2), id)
 
 
+def from_image(image: Image.Image, name: str) -> Picture:
+    """Return the picture in a Pillow image, as `decode` does for a file; raises MirrorError."""
+    name = _shown(name)
+    if image.width * image.height > MAX_PIXELS:
+        raise _refusal(name, f"has {image.width} x {image.height} pixels")
+    try:
+        pixels, notes = _read(image.copy())
+    except _BROKEN as error:
+        raise _refusal(name, "is damaged or cut short") from error
+    return _picture(name, pixels, None, notes)
+
+
+def from_tensor(inputs: Tensor, name: str, preprocessing: "Preprocessing", notes: tuple[str, ...] = ()) -> Picture:
+    """Return a picture that goes to the model as it is: a float tensor (C, H, W); raises MirrorError for any other."""
+    if inputs.ndim != 3 or not inputs.is_floating_point() or not inputs.numel():
+        raise MirrorError(
+            f"{name} is a {inputs.dtype} of {tuple(inputs.shape)}: a float tensor (channels, height, width) is needed."
+        )
+    if not inputs.isfinite().all():
+        raise MirrorError(f"{name} has numbers that are not finite: NaN or infinity.")
+    inputs = inputs.detach().clone()
+    digest = hashlib.sha1(inputs.cpu().contiguous().view(torch.uint8).numpy().data, usedforsecurity=False)
+    digest.update(f"{inputs.dtype} {tuple(inputs.shape)}".encode())
+    found = Picture(name, np.empty(0), digest.hexdigest(), notes, inputs)
+    return replace(found, pixels=preprocessing.as_seen(found))
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """What a model expects: the shorter side resized to `resize`, the centre cut out, then normalised.
@@ -110,14 +147,24 @@ class Preprocessing:
 
     def as_seen(self, picture: Picture) -> np.ndarray:
         """Return the part that the model sees, uint8 (h, w, 3): what overlays lie on."""
+        if picture.exact is not None:
+            return _bytes(picture.exact, *self.scale(picture))
         return np.array(self._cut(picture))
 
     def prepare(self, picture: Picture) -> Tensor:
-        """Return the input (1, C, h, w), float32, normalised."""
+        """Return the input (1, C, h, w): float32, normalised; an exact one as it is."""
+        if picture.exact is not None:
+            return picture.exact[None]
         values = F.pil_to_tensor(self._cut(picture).convert(_MODES[len(self.mean)]))
         values = F.convert_image_dtype(values, torch.float32)
         inputs: Tensor = F.normalize(values, list(self.mean), list(self.std))
         return inputs[None]
+
+    def scale(self, picture: Picture) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the mean and the deviation that the input of `picture` was normalised with, one number a channel."""
+        if picture.plain:
+            return (0.0,) * len(self.mean), (1.0,) * len(self.mean)
+        return self.mean, self.std
 
     def blank(self) -> Tensor:
         """Return an input (1, C, h, w) of zeros: what the mean of all pictures becomes."""
@@ -145,6 +192,18 @@ def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, 
     digest = hashlib.sha1(str(pixels.shape).encode(), usedforsecurity=False)
     digest.update(pixels.data)
     return Picture(name, pixels, slug or digest.hexdigest(), notes)
+
+
+def _bytes(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
+    """Return an exact input (C, H, W) as pixels: un-normalised where that leads to [0, 1], else stretched to it."""
+    values = inputs.float().cpu()
+    if len(values) == len(mean):
+        values = values * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
+    low, high = values.min(), values.max()
+    if low < -_SLACK or high > 1 + _SLACK:
+        values = (values - low) / (high - low)
+    colours = values[:3] if len(values) >= 3 else values.mean(0).expand(3, -1, -1)
+    return colours.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
 def _shown(name: str) -> str:

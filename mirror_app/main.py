@@ -42,9 +42,11 @@ if "torch" not in sys.modules:
             import torch  # noqa: F401
     place.empty()
 
+from mirror_app import live
 from mirror_app.errors import MirrorError
 from mirror_app.ui import sidebar, views
 
+live.restore_program()
 st.html(STYLE)
 try:
     sidebar.draw(place)

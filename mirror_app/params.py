@@ -36,9 +36,13 @@ class Parameter(ABC):
         """Read a value from the text of a link or of a command line; raise MirrorError when it cannot be accepted."""
         return self.check(text)
 
-    def refuse(self, value: object, wanted: str = "", hint: str = "") -> MirrorError:
+    def accepts(self) -> str:
+        """Return what is accepted, in a few words."""
+        return self.wanted
+
+    def refuse(self, value: object, hint: str = "") -> MirrorError:
         """Return the error that names this parameter, the value and what would be accepted."""
-        return MirrorError(f"{self.name} cannot be {_shown(value)}: {wanted or self.wanted} is needed.{hint}")
+        return MirrorError(f"{self.name} cannot be {_shown(value)}: {self.accepts()} is needed.{hint}")
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,18 @@ class Number(Parameter):
 
     def check(self, value: Value) -> Value:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self.refuse(value, self._wanted())
+            raise self.refuse(value)
         if not self.min <= value <= self.max or (self.whole and value != int(value)):
-            raise self.refuse(value, self._wanted())
+            raise self.refuse(value)
         return int(value) if self.whole else float(value)
 
     def parse(self, text: str) -> Value:
         try:
             return self.check(int(text) if self.whole else float(text))
         except ValueError:
-            raise self.refuse(text, self._wanted()) from None
+            raise self.refuse(text) from None
 
-    def _wanted(self) -> str:
+    def accepts(self) -> str:
         kind = "a whole number" if self.whole else "a number"
         if math.isinf(self.min) and math.isinf(self.max):
             return kind
@@ -90,8 +94,11 @@ class Text(Parameter):
 
     def check(self, value: Value) -> Value:
         if not isinstance(value, str) or len(value) > self.longest:
-            raise self.refuse(value, f"a text of at most {self.longest} characters")
+            raise self.refuse(value)
         return value
+
+    def accepts(self) -> str:
+        return f"a text of at most {self.longest} characters"
 
 
 @dataclass(frozen=True)
@@ -102,8 +109,11 @@ class Dropdown(Parameter):
 
     def check(self, value: Value) -> Value:
         if value not in self.options:
-            raise self.refuse(value, f"one of {', '.join(self.options)}", nearest(str(value), self.options))
+            raise self.refuse(value, nearest(str(value), self.options))
         return value
+
+    def accepts(self) -> str:
+        return f"one of {', '.join(self.options)}"
 
 
 @dataclass(frozen=True)

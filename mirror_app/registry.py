@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ class Entry:
 
 
 _entries: dict[str, Entry] = {}
+_lent: dict[str, Entry] = {}  # found by their key, and not among `entries`
 
 
 def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
@@ -57,7 +58,7 @@ def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
     """
 
     def register(kind: Kind) -> Kind:
-        key = re.sub(r"[^a-z0-9]+", "-", name.lower().replace("+", "-plus")).strip("-")
+        key = key_of(name)
         if key in _entries:
             old = _entries[key].kind
             raise MirrorError(
@@ -70,6 +71,22 @@ def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
     return register
 
 
+def key_of(name: str) -> str:
+    """Return the key in a link of what is called `name`."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower().replace("+", "-plus")).strip("-")
+
+
+def lend(entries: Iterable[Entry]) -> None:
+    """Let `get` find the visualisations of one Python session, which are not offered to others."""
+    _lent.update({entry.key: entry for entry in entries})
+
+
+def take_back(entries: Iterable[Entry]) -> None:
+    """End what `lend` began."""
+    for entry in entries:
+        _lent.pop(entry.key, None)
+
+
 def entries() -> list[Entry]:
     """Return all visualisations in the order in which they were registered."""
     return list(_entries.values())
@@ -77,7 +94,7 @@ def entries() -> list[Entry]:
 
 def get(key: str) -> Entry:
     """Return the visualisation of that key or name; raise MirrorError with the nearest."""
-    for entry in _entries.values():
+    for entry in (*_entries.values(), *_lent.values()):
         if key in (entry.key, entry.name):
             return entry
     some = ", ".join(entry.name for entry in entries()[:5])

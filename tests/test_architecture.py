@@ -17,10 +17,16 @@ FLOORS = [
     ["mirror_app.probe", "mirror_app.diagram"],
     ["mirror_app.models", "mirror_app.optim"],
     ["mirror_app.registry", "mirror_app.evaluation"],
-    ["mirror_app.visualisations.core"],
+    ["mirror_app.live", "mirror_app.visualisations.core"],
+    ["mirror_app.visualisations.elements", "mirror_app.visualisations.own"],
+    ["mirror_app.visualisations.web"],
     ["mirror_app.engine"],
+    ["mirror_app.files", "mirror_app.staging"],
+    ["mirror_app.cli"],
+    ["mirror_app.__main__"],
     ["mirror_app.ui"],
     ["pages", "mirror_app.main"],
+    ["mirror_app.launch"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -53,7 +59,7 @@ def imports_of(module: str) -> set[str]:
 @pytest.mark.parametrize("module", sorted(FILES))
 def test_every_module_has_its_room_and_imports_only_downwards(module: str) -> None:
     if module in PACKAGES:
-        assert not imports_of(module)
+        assert imports_of(module) <= {"mirror_app.launch"}, f"{module} imports more than the door"
         return
     room = room_of(module)
     assert room, f"{module} is in no room"
@@ -72,7 +78,7 @@ def test_no_module_imports_itself_by_a_detour() -> None:
                 visit(other, (*path, module))
             done.add(module)
 
-    for module in FILES:
+    for module in FILES.keys() - PACKAGES:  # whose doors are opened only when one is asked for
         visit(module, ())
 
 

@@ -155,6 +155,15 @@ def test_no_target_is_the_top_class_of_each_item() -> None:
         assert torch.equal(raw(GradCam(model), None)[number], raw(GradCam(model), None, target_class=target)[number])
 
 
+def test_the_prediction_is_told_whatever_class_is_shown() -> None:
+    model = resnet18().double()
+    top = model(PICTURES).argmax(1).tolist()
+    assert GradCam(model)(PICTURES, None)[1]["prediction"] == top
+    shown = SaliencyMap(model)(PICTURES, None, target_class=top[0] + 1 if top[0] < 9 else 0)[1]
+    assert shown["prediction"] == top != shown["target_class"]
+    assert "prediction" not in Weights(model)(PICTURES, "layer1")[1]
+
+
 def test_functional_and_in_place_relus_give_what_modules_give() -> None:
     tricky = Tricky().double()
     other = Functional(tricky)

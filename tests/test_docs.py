@@ -1,13 +1,14 @@
 """What the documents show works."""
 
 import re
+import shlex
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from mirror_app import registry, render
+from mirror_app import cli, registry, render
 from mirror_app.params import Slider
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core import Attribution, Visualisation
@@ -19,7 +20,7 @@ PICTURES = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0)
 
 
 def code(document: str) -> str:
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    block, *_ = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
     return str(block)
 
 
@@ -61,3 +62,22 @@ def test_every_file_that_a_document_points_to_is_there() -> None:
 def test_the_readme_shows_every_visualisation_with_its_picture() -> None:
     assert gallery.table() in gallery.README.read_text(encoding="utf-8")
     assert {gallery.path(entry) for entry in registry.entries()} == set(gallery.PICTURES.iterdir())
+
+
+def test_the_readmes_own_visualisation_works() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = [found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "@offer" in found]
+    names: dict[str, Any] = {"Annotated": Annotated, "Slider": Slider, "__name__": __name__}
+    exec(block, names)
+    images, _ = names["repeat"].kind(resnet18())(PICTURES, None, times=3)
+    assert torch.equal(images, PICTURES.repeat(3, 1, 1, 1))
+
+
+def test_the_readmes_commands_are_understood() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
+    said = [
+        shlex.split(line, comments=True)[3:] for line in text.splitlines() if line.startswith("python -m mirror_app")
+    ]
+    assert len(said) == 3
+    for words in said:
+        assert cli._parser().parse_args(words).command

@@ -102,3 +102,18 @@ def test_whatever_a_computation_raises_reaches_who_waits_and_ends_no_worker(erro
         finished(job)
     with work.join("a", lambda: counted(1, [])) as again:
         assert finished(again) == 0
+
+
+def test_closing_ends_what_is_under_way_what_waits_and_the_workers() -> None:
+    gate, seen, before = threading.Event(), list[int](), threading.active_count()
+    work = Jobs[int](1)
+    with work.join("a", lambda: counted(9, seen, gate)) as running, work.join("b", lambda: counted(1, [])) as waiting:
+        while not seen:
+            time.sleep(0.01)
+        threading.Timer(0.1, gate.set).start()
+        work.close()
+        for job in (running, waiting):
+            with pytest.raises(MirrorError, match="Mirror was stopped"):
+                finished(job)
+    assert len(seen) < 9
+    assert threading.active_count() <= before

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from mirror_app.images import Preprocessing
+from mirror_app.images import Picture, Preprocessing
 from mirror_app.probe import Pool
 
 
@@ -21,6 +22,21 @@ class Model:
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     untrained: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its weights."""
+        kinds = (weight.dtype for weight in self.module.parameters() if weight.is_floating_point())
+        return next(kinds, torch.float32)
+
+    def inputs(self, picture: Picture) -> Tensor:
+        """Return what the model is given for `picture`, (1, C, h, w)."""
+        inputs = self.preprocessing.prepare(picture)
+        return inputs if picture.exact is not None else inputs.to(self.dtype)
+
+    def blank(self) -> Tensor:
+        """Return an input (1, C, h, w) of zeros, of the size that it expects."""
+        return self.preprocessing.blank().to(self.dtype)
 
     @cached_property
     def views(self) -> Pool:

@@ -34,7 +34,10 @@ class View:
         self._print = fingerprint(self.module)
 
     def layer(self, layer: str | nn.Module | None) -> str:
-        """Return the dotted name of `layer`, given as a name, as a submodule of the model, or as None."""
+        """Return the dotted name of `layer`: a name, a submodule of the model or of the view, or None."""
+        own = next((name for name, module in self.modules.items() if module is layer), None)
+        if own is not None:
+            return own
         return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
 
     def trace(self, inputs: Tensor) -> Tensor:

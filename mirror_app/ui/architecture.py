@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from mirror_app import diagram
+from mirror_app import diagram, live
 from mirror_app.layers import Layer
 from mirror_app.models import Model
 from mirror_app.probe import Cost
@@ -18,10 +18,10 @@ HEIGHT = 620
 def show_totals(model: Model) -> None:
     """Say in one line how large the model is and what one picture costs."""
     whole = cache.costs(model.name)[""]
-    height, width = model.preprocessing.blank().shape[2:]
+    height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     st.caption(
-        f"**{model.name}**: {len(cache.tree(model.name))} layers, {short(weights)} weights, and "
+        f"**{live.shown(model.name)}**: {len(cache.tree(model.name))} layers, {short(weights)} weights, and "
         f"{short(whole.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
     )
 
@@ -48,7 +48,7 @@ def show_table(model: Model, session: Session) -> None:
 
     total = costs[""].seconds
     st.dataframe(
-        [_row(layer, costs[layer.name], total, model.name) for layer in listed],
+        [_row(layer, costs[layer.name], total, live.shown(model.name)) for layer in listed],
         height=HEIGHT,
         hide_index=True,
         key=key,

@@ -1,7 +1,6 @@
 """Everything that is kept between reruns and shared between visitors."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,8 +8,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from mirror_app import engine, render
-from mirror_app.engine import Prediction, Result
+from mirror_app import engine, live, render
+from mirror_app.engine import Prediction, Result, Sheet
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
@@ -26,29 +25,17 @@ Meanwhile = Callable[[str], None]
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
 LOADS = 4
-TILE = 128
-COLUMNS = 8
 _GLANCE = 0.15  # seconds between two looks at a computation
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """Images as one PNG, `columns` to a row: how many are shown, and how many there are in all."""
-
-    png: bytes
-    columns: int
-    shown: int
-    count: int
-
-
 def model(name: str) -> Model:
-    """Return the model of that name, on the device that is chosen, from the shelf that all visitors share."""
-    return _shelf().get(name)
+    """Return the model of that name: a live one, or from the shelf that all visitors share, on the device chosen."""
+    return live.model(name) or _shelf().get(name)
 
 
 def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
     """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
-    if name not in _shelf():
+    if live.model(name) is None and name not in _shelf():
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
                 meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
@@ -76,6 +63,14 @@ def prediction(model_name: str, picture: Picture) -> Prediction:
     frames = partial(_predictions, model_name, picture)
     found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
     return found
+
+
+def close() -> None:
+    """Let go of everything, and end the threads that compute."""
+    for jobs in (_jobs(), _loads()):
+        jobs.close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -189,10 +184,4 @@ def _state(job: Job[Any]) -> str:
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
 def _sheet(digest: str, first: int, count: int, _request: Request, _raw: np.ndarray, _picture: Picture) -> Sheet:
-    background = seen(_request.model, _picture.id, _picture)
-    images = engine.paint(_request, _raw, background)
-    shown = images[first : first + count]
-    if len(images) > 1:
-        shown = render.shrink(shown, TILE)
-    columns = min(len(shown), COLUMNS)
-    return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))
+    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count)

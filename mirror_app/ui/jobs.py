@@ -46,6 +46,7 @@ class Jobs(Generic[T]):
     def __init__(self, workers: int) -> None:
         self._workers = ThreadPoolExecutor(workers, "computation")
         self._guard = Lock()
+        self._closed = False
         self._open: dict[str, Job[T]] = {}  # in the order in which they came
 
     @contextmanager
@@ -71,6 +72,15 @@ class Jobs(Generic[T]):
             waiting = [other for other in self._open.values() if not other.begun]
         return waiting.index(job) if job in waiting else 0
 
+    def close(self) -> None:
+        """Give up everything and end the workers; what is under way ends with its next frame."""
+        with self._guard:
+            self._closed = True
+            for job in self._open.values():
+                job.error = MirrorError("Mirror was stopped.")
+                job.done.set()
+        self._workers.shutdown(cancel_futures=True)
+
     def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
         job.begun = True
         try:
@@ -89,5 +99,6 @@ class Jobs(Generic[T]):
 
     def _unwanted(self, job: Job[T]) -> bool:
         with self._guard:
-            job.given_up = not job.watchers and time.monotonic() - job.left > PATIENCE
+            forgotten = not job.watchers and time.monotonic() - job.left > PATIENCE
+            job.given_up = self._closed or forgotten
         return job.given_up

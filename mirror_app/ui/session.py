@@ -1,12 +1,12 @@
 """What one visitor has chosen, and how a link becomes a choice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import streamlit as st
 
-from mirror_app import layers, registry
+from mirror_app import layers, live, registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import catalogue
@@ -22,22 +22,48 @@ LONGEST = 100_000_000  # pixels that one visitor's own pictures may have togethe
 class Session:
     """One visitor's state: the pictures, the choice as a Request, and sentences that wait to be shown once.
 
-    What a widget holds (model, visualisation, parameters) lives in Streamlit's session state under the widget's key.
+    `stage` is what a Python session shows, where its address led here. What a widget holds (model, visualisation,
+    parameters) lives in Streamlit's session state under the widget's key.
     """
 
-    pictures: dict[str, Picture] = field(default_factory=lambda: {picture.id: picture for picture in examples()})
-    picture: str = field(default_factory=lambda: examples()[0].id)
+    stage: live.Stage | None = None
+    pictures: dict[str, Picture] = field(init=False)
+    picture: str = field(init=False)
     layer: str | None = None
     linked_layer: str | None = None  # from the address, until the model is there to ask
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.pictures = {picture.id: picture for picture in self.given}
+        self.picture = next(iter(self.pictures))
+
+    @property
+    def given(self) -> Sequence[Picture]:
+        """The pictures that were there before the visitor brought any."""
+        return self.stage.pictures if self.stage else examples()
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The names of the models that can be picked."""
+        return list(self.stage.models) if self.stage else catalogue.names()
+
+    @property
+    def entries(self) -> Sequence[registry.Entry]:
+        """The visualisations that can be picked."""
+        return self.stage.entries if self.stage else registry.entries()
+
+    @property
+    def first(self) -> str:
+        """The key of the visualisation that is shown first: where some were named, the first of them."""
+        return FIRST if list(self.entries) == registry.entries() else self.entries[0].key
+
     @property
     def own(self) -> list[Picture]:
         """The pictures that the visitor brought."""
-        bundled = {picture.id for picture in examples()}
-        return [picture for picture in self.pictures.values() if picture.id not in bundled]
+        given = {picture.id for picture in self.given}
+        return [picture for picture in self.pictures.values() if picture.id not in given]
 
     def add(self, picture: Picture) -> None:
         """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
@@ -56,8 +82,9 @@ class Session:
 def current() -> Session:
     """Return the visitor's session; at its start, what the address asks for is chosen."""
     if "mirror" not in st.session_state:
-        st.session_state.mirror = session = Session()
-        _follow(st.query_params.to_dict(), session)
+        query = st.query_params.to_dict()
+        st.session_state.mirror = session = Session(live.stage_of(query.get("model", "")))
+        _follow(query, session)
     found: Session = st.session_state.mirror
     return found
 
@@ -78,11 +105,17 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
                 session.problems.append(f"In the link: {error}")
 
     def choose_model(text: str) -> None:
+        if session.stage:
+            st.session_state.model = text
+            return
         plain = catalogue.check(text).removesuffix(catalogue.UNTRAINED)
         st.session_state.model, st.session_state.untrained = plain, plain != text
 
     def choose_visualisation(text: str) -> None:
-        st.session_state.visualisation = registry.get(text).key
+        entry = registry.get(text)
+        if entry not in session.entries:
+            raise MirrorError(f"{entry.name} is not among what is offered here.")
+        st.session_state.visualisation = entry.key
 
     def choose_layer(text: str) -> None:
         st.session_state.everywhere = text == layers.EVERY
@@ -100,7 +133,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     attempt("visualisation", choose_visualisation)
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
-    entry = registry.get(st.session_state.setdefault("visualisation", FIRST))
+    entry = registry.get(st.session_state.setdefault("visualisation", session.first))
     for name in query:
         if name not in ("model", "visualisation", "layer", "input"):
             attempt(name, partial(choose_parameter, name))

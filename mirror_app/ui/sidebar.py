@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mirror_app import layers, registry
+from mirror_app import layers, live, registry
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.models.hub import Fetched
@@ -22,14 +22,14 @@ def draw(place: DeltaGenerator) -> None:
     """
     session = current()
     with st.sidebar:
-        model_name = _model()
+        model_name = _model(session)
         cache.fetch(model_name, partial(_show_coming, place, model_name))
         place.empty()
         session.layer = _layer(model_name, session)
         entry = registry.get(
             st.selectbox(
                 "Visualisation",
-                [entry.key for entry in registry.entries()],
+                [entry.key for entry in session.entries],
                 format_func=lambda key: registry.get(key).name,
                 key="visualisation",
                 persist_state="session",
@@ -43,20 +43,23 @@ def draw(place: DeltaGenerator) -> None:
         )
         classes = cache.model(model_name).classes
         values = widgets.draw_all(entry, entry.computed, classes)
-        with st.expander("Colours"):
-            values |= widgets.draw_all(entry, entry.coloured, classes)
+        if entry.coloured:
+            with st.expander("Colours"):
+                values |= widgets.draw_all(entry, entry.coloured, classes)
     layer = layers.EVERY if everywhere else session.layer
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
     if st.query_params.to_dict() != session.request.to_query():
         st.query_params.from_dict(session.request.to_query())
 
 
-def _model() -> str:
+def _model(session: Session) -> str:
     sizes = catalogue.to_fetch()
     name = st.selectbox(
         "Model",
-        catalogue.names(),
-        format_func=lambda name: f"{name} · {sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else name,
+        session.models,
+        format_func=lambda name: (
+            f"{name} · {sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else live.shown(name)
+        ),
         key="model",
         persist_state="session",
     )
@@ -97,13 +100,13 @@ def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:
     shape = layer.call.shape if layer.call else None
     return {
         "name": layer.name,
-        "label": layer.label or model_name,
+        "label": layer.label or live.shown(model_name),
         "type": layer.type,
         "shape": " × ".join(map(str, shape)) if shape else "",
         "weights": short(layer.weights) if layer.weights else "",
         "reached": layer.call is not None,
         "parent": layer.parent,
-        "note": f"{layer.name or model_name}: {layer.type}, {layer.weights:,} weights",
+        "note": f"{layer.name or live.shown(model_name)}: {layer.type}, {layer.weights:,} weights",
     }
 
 

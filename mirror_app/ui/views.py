@@ -11,8 +11,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mirror_app import layers, registry
-from mirror_app.engine import Result
+from mirror_app import layers, live, registry
+from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
 from mirror_app.models import Model
@@ -21,7 +21,6 @@ from mirror_app.ui import cache
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
 
-PAGE = 64
 BARS = 40
 TOLD = 3  # refusals of files that are told one by one
 THUMBNAIL = 88
@@ -99,6 +98,7 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
 
 @st.fragment
 def _show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
+    live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
     pages = -(-count // PAGE)
     film = "layers" in result.info
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -124,9 +124,8 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     """Show one map large, with its figures."""
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     cell = max(1, 512 // max(one.size))
-    st.markdown(
-        f"**{_names(result, count)[number]}** of `{request.layer or request.model}`: {one.height} × {one.width}"
-    )
+    where = request.layer or live.shown(request.model)
+    st.markdown(f"**{_names(result, count)[number]}** of `{where}`: {one.height} × {one.width}")
     st.image(
         one.resize((one.width * cell, one.height * cell), Image.Resampling.NEAREST),
         width="stretch",
@@ -147,7 +146,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
 def show_honesty(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
     """Say in one line what the picture is: of what, its range, what it cost, and whether the model is intact."""
     entry = registry.get(request.visualisation)
-    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or request.model}`"
+    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
@@ -157,8 +156,11 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
         parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
-    deviation = cache.prediction(model.name, picture).deviation
-    parts.append(":green[:material/verified:] model intact" if deviation == 0 else ":red[:material/warning:] see below")
+    deviation = 0.0
+    if model.classes:  # a live model may give something else than logits
+        deviation = cache.prediction(model.name, picture).deviation
+        intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
+        parts.append(broken if deviation else intact)
     st.caption(" · ".join(parts), help=INTACT)
     if deviation:
         st.warning(

@@ -1,6 +1,5 @@
 """What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
@@ -31,7 +30,7 @@ class Attribution:
     info: Info = field(default_factory=dict)
 
 
-class Visualisation(ABC):
+class Visualisation:
     """A way to look at a layer of `model`: `images, info = visualisation(inputs, layer, **params)`.
 
     The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
@@ -52,9 +51,11 @@ class Visualisation(ABC):
         self.view = model if isinstance(model, View) else View(model, device)
         self.mean, self.std = mean, std
 
-    @abstractmethod
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
         """Yield frames for `inputs` (N, C, H, W) at the layer of that dotted name; the last frame is the result."""
+        raise MirrorError(
+            f"{type(self).__name__} shows nothing yet: it needs an `attribute`, or a `__call__` of its own."
+        )
 
     def frames(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of `attribute`, with the method, the layer and the parameters in their info.
@@ -93,7 +94,8 @@ class Visualisation(ABC):
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
         `layer` is a submodule, its dotted name, None for the last convolution, or `*` for every stage. The picture that
-        heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was.
+        heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was;
+        `prediction`, where a class is shown, holds the most likely class of each item.
         """
         kind = type(self)
         computed, coloured = declared(kind.attribute), declared(kind.look)
@@ -109,7 +111,14 @@ class Visualisation(ABC):
             last = frame
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
-        return images, {**last.info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
+        info = {**last.info, **self._prediction(inputs, last.info, params.get("target_class"))}
+        return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
+
+    def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:
+        if "target_class" not in info:
+            return {}
+        likely = info["target_class"] if target_class is None else self.view.predict(inputs).argmax(1).tolist()
+        return {"prediction": likely}
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""

@@ -1,0 +1,129 @@
+"""What a person hands to `mirror` becomes a stage: each thing is looked at, and tried once, first."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights
+
+from mirror_app import images, live, registry
+from mirror_app.errors import MirrorError
+from mirror_app.images import Picture, Preprocessing
+from mirror_app.live import Stage
+from mirror_app.models import Model
+from mirror_app.probe import View
+from mirror_app.registry import Entry
+from mirror_app.visualisations.core import Weights
+from mirror_app.visualisations.web import entries_of
+
+Input = Tensor | Image.Image
+Net = nn.Module | Model
+
+IMAGENET = Preprocessing(size=224, resize=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+_PLAIN = "All its numbers lie in [0, 1], as if it were not normalised: the model gets it exactly so."
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the caller says about the preprocessing of pictures and the names of the classes."""
+
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    size: int | tuple[int, int] | None = None
+    classes: Sequence[str] | None = None
+
+
+def stage(
+    token: str,
+    inputs: Input | Sequence[Input],
+    model: Net | Mapping[str, Net],
+    visualisations: Sequence[object] | None,
+    said: Said,
+) -> Stage:
+    """Return the stage of that token; raise MirrorError for what cannot be shown."""
+    given = list(_each(inputs))
+    nets = dict(model) if isinstance(model, Mapping) else {_name(model): model}
+    if not given or not nets:
+        raise MirrorError("There is nothing to show: at least one input and one model are needed.")
+    scales = {name: _preprocessing(name, net, given[0], said) for name, net in nets.items()}
+    pictures = [_picture(item, number, next(iter(scales.values()))) for number, item in enumerate(given, 1)]
+    models = [_model(name, token, net, scales[name], pictures[0], said) for name, net in nets.items()]
+    return Stage(token, {model.name: model for model in models}, pictures, _entries(visualisations, token))
+
+
+def _each(inputs: object) -> Iterator[Input]:
+    """Yield the inputs one by one; a batch becomes its items."""
+    for item in inputs if isinstance(inputs, list | tuple) else [inputs]:
+        if isinstance(item, Tensor) and item.ndim == 4:
+            yield from item
+        elif isinstance(item, Tensor | Image.Image):
+            yield item
+        else:
+            raise MirrorError(f"An input is a {type(item).__name__}: tensors and Pillow pictures are accepted.")
+
+
+def _name(net: object) -> str:
+    return net.name if isinstance(net, Model) else type(net).__name__
+
+
+def _preprocessing(name: str, net: object, first: Input, said: Said) -> Preprocessing:
+    """Return what pictures go through: as it is said, else as the catalogue has it, else ImageNet's."""
+    if not isinstance(net, nn.Module | Model):
+        raise MirrorError(f"The model '{name}' is a {type(net).__name__}: an nn.Module is needed.")
+    found = net.preprocessing if isinstance(net, Model) else IMAGENET
+    if isinstance(first, Tensor) and first.ndim == 3:
+        channels, height, width = first.shape
+        found = replace(found, size=(height, width), resize=max(height, width))
+        if channels != len(found.mean):
+            found = replace(found, mean=(0.0,) * channels, std=(1.0,) * channels)
+    if said.size is not None:
+        found = replace(found, size=said.size, resize=said.size if isinstance(said.size, int) else max(said.size))
+    mean, std = (found.mean if said.mean is None else said.mean), (found.std if said.std is None else said.std)
+    return replace(found, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+
+
+def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
+    name = f"input {number}"
+    if isinstance(item, Image.Image):
+        return images.from_image(item, Path(str(getattr(item, "filename", "") or name)).name)
+    picture = images.from_tensor(item, name, preprocessing)
+    return replace(picture, notes=(_PLAIN,)) if picture.plain and set(preprocessing.std) != {1.0} else picture
+
+
+def _model(name: str, token: str, net: Net, preprocessing: Preprocessing, first: Picture, said: Said) -> Model:
+    module = net.module if isinstance(net, Model) else net
+    model = Model(live.named(name, token), module, preprocessing, ())
+    try:
+        with torch.no_grad():
+            output = View(module).trace(model.inputs(first))
+    except MirrorError:
+        raise
+    except Exception as error:  # a person's own code
+        line = str(error).strip().partition("\n")[0][:200].removesuffix(".")
+        raise MirrorError(f"The model '{name}' does not take {first.name}: {type(error).__name__}: {line}.") from error
+    count = output.shape[1] if output.ndim == 2 else 0
+    names = tuple(said.classes or (net.classes if isinstance(net, Model) else _names(module, count)))
+    if len(names) != count:
+        raise MirrorError(f"There are {len(names)} names of classes, and the model '{name}' has {count}.")
+    return replace(model, classes=names)
+
+
+def _names(module: nn.Module, count: int) -> Sequence[str]:
+    if count == 1000 and type(module).__module__.startswith("torchvision."):
+        known: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
+        return known
+    return [f"class {number}" for number in range(count)]
+
+
+def _entries(visualisations: Sequence[object] | None, token: str) -> list[Entry]:
+    """Return what is offered: all, or what is said and Weights; one's own has the token at the end of its key."""
+    known = registry.entries()
+    if visualisations is None:
+        return known
+    weights = next(entry for entry in known if entry.kind is Weights)
+    found = entries_of(visualisations)
+    found = [entry if entry in known else replace(entry, key=live.named(entry.key, token)) for entry in found]
+    return found if weights in found else [*found, weights]

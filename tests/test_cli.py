@@ -1,0 +1,177 @@
+"""The command line: the pixels of the page and the numbers of Python, one sentence for what goes wrong, a clean end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from mirror_app import registry
+from mirror_app.cli import main
+from mirror_app.engine import PAGE, Result
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
+from mirror_app.params import as_text
+from mirror_app.request import Request
+from mirror_app.ui import cache
+from tests.browser import ROOT
+from tests.networks import ANYWHERE, quick
+
+LAYER = "features.9.0"
+LIVE = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def spoken(entry: registry.Entry) -> list[str]:
+    return [word for name, value in quick(entry).items() for word in ("--param", f"{name}={as_text(value)}")]
+
+
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
+def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.Entry, tmp_path: Path) -> None:
+    said = ["render", "--layer", LAYER, "--visualisation", entry.key, *spoken(entry)]
+    assert main([*said, "--output", str(tmp_path / "a.png")]) == 0
+    assert main([*said, "--output", str(tmp_path / "a.npy")]) == 0
+
+    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+    link = {"layer": LAYER, "visualisation": entry.key, **{name: as_text(v) for name, v in quick(entry).items()}}
+    for name, value in link.items():
+        test.query_params[name] = value
+    request: Request = test.run().session_state.mirror.request
+    assert request == Request("shapes", examples()[0].id, LAYER, entry.key, entry.canonical(quick(entry)))
+    result: Result = cache.result(request, examples()[0], lambda _: None)  # what the page has just shown
+    assert (tmp_path / "a.png").read_bytes() == cache.sheet(request, result.raw, examples()[0], 0, PAGE).png
+
+    model = catalogue.load("shapes")
+    space = model.preprocessing
+    visualisation = entry.kind(model.module, mean=space.mean, std=space.std)
+    _, info = visualisation(space.prepare(examples()[0]), LAYER, **quick(entry))
+    assert np.array_equal(np.load(tmp_path / "a.npy"), info["raw"].numpy())
+
+
+def test_a_file_a_class_and_a_look_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(examples()[2].pixels).save(tmp_path / "ring.png")
+    monkeypatch.chdir(tmp_path)
+    words = ["--param", "show=map", "--target"]
+    for name, target in (("named", "striped star"), ("numbered", "20"), ("likely", "")):
+        given = [*words, target] if target else words[:2]
+        assert main(["render", "--image", "ring.png", *given, "--output", f"{name}.png"]) == 0
+    named, numbered, likely = (Path(f"{name}.png").read_bytes() for name in ("named", "numbered", "likely"))
+    number = catalogue.load("shapes").classes.index("striped star")
+    assert (named == numbered) == (number == 20)
+    assert named != likely
+    assert main(["render", "--image", examples()[2].name, *words[:2], "--output", "bundled.png"]) == 0
+    assert Path("bundled.png").read_bytes() == likely
+
+
+def test_frames_become_a_film_that_ends_with_the_picture(tmp_path: Path) -> None:
+    words = ["render", "--visualisation", "deep-dream", "--param", "steps=2", "--param", "octaves=2"]
+    assert main([*words, "--output", str(tmp_path / "a.gif")]) == 0
+    assert main([*words, "--output", str(tmp_path / "a.png")]) == 0
+    with Image.open(tmp_path / "a.gif") as film, Image.open(tmp_path / "a.png") as picture:
+        assert film.n_frames == 4  # type: ignore[attr-defined]
+        film.seek(3)
+        last = np.asarray(film.convert("RGB")).astype(int)
+        assert np.abs(last - np.asarray(picture)).mean() < 8  # a GIF has 256 colours
+
+
+def test_a_sheet_has_pages(tmp_path: Path) -> None:
+    for page in ("1", "3"):
+        words = ["render", "--visualisation", "activations", "--layer", LAYER, "--page", page]
+        assert main([*words, "--output", str(tmp_path / f"{page}.png")]) == 0
+    with Image.open(tmp_path / "3.png") as last, Image.open(tmp_path / "1.png") as first:
+        assert (first.size, last.size) == ((8 * 16, 8 * 16), (8 * 16, 2 * 16))  # of 144 maps
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--model", "shaeps"], "Did you mean 'shapes'"),
+        (["--visualisation", "grad-kam"], "Did you mean 'grad-cam'"),
+        (["--layer", "features.99"], "no layer 'features.99'. Did you mean 'features.9"),
+        (["--image", "missing.jpg"], "The picture 'missing.jpg' cannot be read (No such file or directory)"),
+        (["--image", "checked-hart"], "Did you mean 'checked-heart'"),
+        (["--image", __file__], "'test_cli.py' is not a picture that can be read here"),
+        (["--param", "strength=loud"], "strength cannot be 'loud': a number from 0 to 1"),
+        (["--param", "strenght=1"], "no parameter 'strenght'. Did you mean 'strength'"),
+        (["--target", "99"], "the model has classes 0 to 31"),
+        (["--page", "2"], "There is no image 64: there are 1"),
+        (["--visualisation", "activations", "--layer", "pool"], "gives 144 numbers and no picture: write an .npy file"),
+        (["--output", "no/such/folder/a.png"], "There is no folder 'no/such/folder'"),
+        (["--output", "a.gif"], "Grad-CAM is computed in one step and has no frames"),
+        (["--settings", "missing.toml"], "missing.toml' cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIRROR_SETTINGS", "")
+    assert main(["render", "--output", "a.png", *words]) == 1
+    out, err = capsys.readouterr()
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+    assert out == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["paint"], ["render"], ["render", "--output", "a.jpg"], ["render", "--output", "a.png", "--param", "x"]],
+)
+def test_a_command_that_cannot_be_read_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_what_there_is_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(entry.key in listed and entry.summary in listed for entry in registry.entries())
+    for entry in registry.entries():
+        assert main(["list", entry.key]) == 0
+        told = capsys.readouterr().out
+        assert all(f"\n{name}=" in told and known.help in told for name, known in entry.params.items())
+    assert main(["models"]) == 0
+    assert set(catalogue.names()) <= {line.split()[0] for line in capsys.readouterr().out.splitlines() if line}
+    assert main(["layers", "shapes"]) == 0
+    assert "features.9.0  Conv2d               144 × 16 × 16" in capsys.readouterr().out
+
+
+def test_the_owners_models_are_found_by_their_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIRROR_SETTINGS", "")  # so that what is set here does not stay
+    settings = tmp_path / "mine.toml"
+    settings.write_text('[mine]\nfactory = "torchvision.models:squeezenet1_1"\narguments = { num_classes = 5 }\n')
+    assert main(["layers", "mine", "--settings", str(settings)]) == 0
+    assert "classifier.1 Conv2d 5 × 13 × 13" in " ".join(capsys.readouterr().out.split())
+    assert main(["render", "--model", "mine", "--settings", str(settings), "--output", str(tmp_path / "a.png")]) == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (224, 224)
+
+
+def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
+    words = ["render", "--visualisation", "deep-dream", "--param", "steps=100", "--param", "octaves=8"]
+    output = ["--output", str(tmp_path / "a.gif")]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mirror_app", *words, *output], env=LIVE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4)  # past the imports, and long before the end
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert err == "Stopped.\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_who_leaves_early_is_no_failure() -> None:
+    shell = f"set -o pipefail; {sys.executable} -m mirror_app models | head -1"
+    ended = subprocess.run(["bash", "-c", shell], env=LIVE, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "shapes              here\n", "")

@@ -1,0 +1,351 @@
+"""mirror(): live objects on the page, from a script and from a running loop, and nothing is left behind."""
+
+import asyncio
+import copy
+import io
+import os
+import pickle
+import re
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from torch import Tensor, nn
+
+import mirror_app
+from mirror_app import engine, launch, live, registry
+from mirror_app.errors import MirrorError
+from mirror_app.images import Preprocessing, from_array
+from mirror_app.launch import Handle, start
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
+from mirror_app.request import Request
+from mirror_app.staging import IMAGENET, Net, Said, stage
+from mirror_app.visualisations.web import DeepDream, GradCam, offer
+from tests.browser import ROOT, settle
+from tests.networks import Linear, resnet18, state
+
+INPUT = torch.rand(3, 40, 30, generator=torch.Generator().manual_seed(0))
+LIVE = {**os.environ, "PYTHONPATH": str(ROOT), "BROWSER": "true"}
+
+
+class Program:
+    """What a program pickles is looked for in its own `__main__`."""
+
+
+@pytest.fixture
+def free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """After each test neither a thread nor a file nor a model is held that was not held before."""
+    threads, files = held()
+    yield
+    for handle in list(launch._open):
+        handle.stop()
+    end = time.monotonic() + 5
+    while not (held()[0] <= threads and held()[1] <= files) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert held()[0] <= threads
+    assert held()[1] <= files
+    assert not live._stages
+    assert not registry._lent
+
+
+def held() -> tuple[set[str], int]:
+    threads = {thread.name for thread in threading.enumerate() if not thread.name.startswith(("asyncio", "download"))}
+    return threads, len(list(Path("/proc/self/fd").iterdir())) if Path("/proc").exists() else 0
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url.partition('/?')[0]}/_stcore/health", timeout=2) as answer:
+            return bool(answer.read() == b"ok")
+    except OSError:
+        return False
+
+
+def test_ten_calls_in_one_process_one_after_another(free: int) -> None:
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    @offer("Same")
+    def same(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Tensor:
+        return inputs
+
+    for _ in range(10):
+        handle = start(INPUT, Linear(), [same, GradCam], free)
+        assert answers(handle.url)
+        handle.stop()
+        handle.stop()
+        assert not answers(handle.url)
+        assert repr(handle) == "Mirror, stopped"
+    assert {number: signal.getsignal(number) for number in signals} == signals
+
+
+def test_a_second_call_joins_the_server_and_the_first_stays(free: int) -> None:
+    first, second = (start(INPUT, Linear(), port=free) for _ in range(2))
+    assert first.url.partition("?")[0] == second.url.partition("?")[0]
+    assert first.url != second.url
+    first.stop()
+    assert answers(second.url)
+    second.stop()
+    assert not answers(second.url)
+
+
+def test_where_a_loop_runs_it_returns_at_once_and_shows_itself(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open_new_tab", opened.append)
+
+    async def cell() -> Handle:
+        return mirror_app.mirror(INPUT, Linear(), port=free)
+
+    handle = asyncio.run(cell())
+    assert opened == [handle.url]
+    assert f'<iframe src="{handle.url}"' in handle._repr_html_()
+    assert answers(handle.url)
+
+
+def test_a_port_that_is_taken_is_left_for_the_next(free: int) -> None:
+    with socket.create_server(("127.0.0.1", free)):
+        handle = start(INPUT, Linear(), port=free)
+        assert f":{free}/" not in handle.url
+        assert answers(handle.url)
+        handle.stop()
+        with pytest.raises(MirrorError, match="No port from 70000 on is free"):
+            start(INPUT, Linear(), port=70_000)
+
+
+def test_a_script_waits_for_ctrl_c_and_goes_on_after_it(free: int, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        textwrap.dedent(f"""
+            import signal
+            before = signal.getsignal(signal.SIGINT)
+            from torch import nn, rand
+            from mirror_app import mirror
+            mirror([rand(3, 20, 20)], nn.Sequential(nn.Conv2d(3, 4, 1)), port={free})
+            assert signal.getsignal(signal.SIGINT) is before
+            print("went on")
+        """)
+    )
+    script = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")],
+        env={**LIVE, "PYTHONUNBUFFERED": "1"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert script.stdout
+    line = script.stdout.readline()
+    url = re.fullmatch(r"Mirror at (http://127\.0\.0\.1:\d+/\?model=Sequential%40\w{6})\n", line)
+    assert url, line
+    assert answers(url[1])
+    script.send_signal(signal.SIGINT)
+    out, err = script.communicate(timeout=20)
+    assert (script.returncode, out.split("\n")[-2], err) == (0, "went on", "")
+
+
+def test_the_import_is_cheap() -> None:
+    program = "import mirror_app, sys; print({'torch', 'streamlit', 'numpy'} & set(sys.modules)); mirror_app.mirror"
+    ended = subprocess.run([sys.executable, "-c", program], env=LIVE, capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
+    with pytest.raises(AttributeError, match="no attribute 'mirorr'"):
+        mirror_app.mirorr  # noqa: B018
+
+
+class Keeping(nn.Module):
+    """Gives what it is given."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs * 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
+    given = (torch.randn(3, 17, 23, generator=torch.Generator().manual_seed(1)) * 3).to(dtype)
+    made = stage(
+        "abc",
+        [given, given[None].repeat(2, 1, 1, 1)],
+        nn.Sequential(Keeping(), nn.Conv2d(3, 2, 1)).to(dtype),
+        None,
+        Said(),
+    )
+    (model,) = made.models.values()
+    assert len(made.pictures) == 3
+    request = Request(model.name, made.pictures[0].id, "0", "activations")
+    assert torch.equal(torch.from_numpy(engine.run(request, model, made.pictures[0]).raw)[0], given)
+    assert engine.tree(model)[1].call
+    assert model.preprocessing.as_seen(made.pictures[0]).shape == (17, 23, 3)
+    assert made.pictures[0].notes == ()
+
+
+def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it_is() -> None:
+    made = stage("abc", INPUT, Linear(), [DeepDream], Said())
+    (picture,) = made.pictures
+    assert "as if it were not normalised" in picture.notes[0]
+    (model,) = made.models.values()
+    assert np.array_equal(model.preprocessing.as_seen(picture), (INPUT * 255).round().byte().permute(1, 2, 0).numpy())
+    values = made.entries[0].canonical({"steps": 1, "lr": 0.0})
+    dreamed = engine.run(Request(model.name, picture.id, "maps", "deep-dream", values), model, picture).raw
+    assert np.allclose(dreamed[0], INPUT, atol=1e-6)
+    assert stage("abc", INPUT, Linear(), None, Said(mean=[0] * 3, std=[1] * 3)).pictures[0].notes == ()
+
+
+def test_a_normalised_tensor_is_shown_as_the_picture_that_it_was() -> None:
+    given = IMAGENET.prepare(examples()[0])[0]
+    made = stage("abc", given, Linear(), None, Said())
+    shown = next(iter(made.models.values())).preprocessing.as_seen(made.pictures[0])
+    assert np.abs(shown.astype(int) - IMAGENET.as_seen(examples()[0])).max() <= 1
+
+
+def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    image = Image.open(tmp_path / "noise.png")
+    shapes = catalogue.load("shapes")
+    cases: list[tuple[Net, Said, Preprocessing]] = [
+        (shapes, Said(), shapes.preprocessing),
+        (Linear(), Said(), IMAGENET),
+        (Linear(), Said(mean=[0.5] * 3, std=[0.25] * 3, size=48), Preprocessing(48, 48, (0.5,) * 3, (0.25,) * 3)),
+        (Linear(), Said(size=(32, 48)), Preprocessing((32, 48), 48, IMAGENET.mean, IMAGENET.std)),
+    ]
+    for net, said, expected in cases:
+        made = stage("abc", image, net, None, said)
+        (model,) = made.models.values()
+        assert made.pictures[0].name == "noise.png"
+        assert torch.equal(model.inputs(made.pictures[0]), expected.prepare(from_array(pixels, "noise")))
+    image.close()
+    (model,) = stage("abc", Image.fromarray(pixels), shapes, None, Said()).models.values()
+    assert model.classes == shapes.classes
+    assert model.module is shapes.module
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (([], Linear()), "nothing to show"),
+        ((INPUT, {}), "nothing to show"),
+        (("cat.jpg", Linear()), "An input is a str: tensors and Pillow pictures are accepted"),
+        ((INPUT[0], Linear()), r"input 1 is a torch.float32 of \(40, 30\): a float tensor"),
+        (((INPUT * 255).byte(), Linear()), "input 1 is a torch.uint8"),
+        ((INPUT / 0, Linear()), "input 1 has numbers that are not finite"),
+        ((INPUT.repeat(4, 1, 1), nn.Conv2d(12, 1, 1)), "must each have 1, 3 or 4 values"),
+        ((INPUT[:1], Linear()), "The model 'Linear' does not take input 1: RuntimeError: Given groups=1"),
+        ((INPUT.double(), Linear()), "The model 'Linear' does not take input 1: RuntimeError"),
+        ((INPUT, "vgg16"), "The model 'str' is a str: an nn.Module is needed"),
+        ((INPUT, {"a": Linear(), "b": None}), "The model 'b' is a NoneType"),
+        ((INPUT, Linear(), None, Said(classes=["cat"])), "There are 1 names of classes, and the model 'Linear' has 2"),
+        ((INPUT, Linear(), None, Said(mean=[0.5], std=[0.5] * 3)), "must each have 1, 3 or 4 values"),
+        ((INPUT, Linear(), ["grad-kam"]), "Did you mean 'grad-cam'"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
+    inputs, model, visualisations, said = (*arguments, None, None)[:4] if len(arguments) < 4 else arguments
+    with pytest.raises(MirrorError, match=sentence) as caught:
+        stage("abc", inputs, model, visualisations, said or Said())  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_gives_no_logits_and_grey_inputs_are_shown_too() -> None:
+    made = stage("abc", INPUT[:1], nn.Sequential(nn.Conv2d(1, 2, 3)), [GradCam], Said())
+    (model,) = made.models.values()
+    assert model.classes == ()
+    assert [entry.name for entry in made.entries] == ["Grad-CAM", "Activations"]
+    assert engine.run(Request(model.name, "", "0", "activations"), model, made.pictures[0]).raw.shape == (1, 2, 38, 28)
+
+
+def test_a_model_that_is_being_trained_is_looked_at_as_it_answers_and_not_touched() -> None:
+    net = resnet18().train()
+    before = state(net)
+    made = stage("abc", INPUT, net, None, Said())
+    (model,) = made.models.values()
+    assert np.array_equal(engine.predict(model, made.pictures[0]).probabilities, answer(net))
+    for key in ("grad-cam", "back-prop", "activations"):
+        engine.run(Request(model.name, made.pictures[0].id, "layer2", key), model, made.pictures[0])
+    assert state(net) == before
+
+
+def answer(net: nn.Module) -> np.ndarray:
+    with torch.no_grad():
+        return np.asarray(copy.deepcopy(net).eval()(INPUT[None]).softmax(1)[0])
+
+
+def test_a_person_meets_both_models_and_inputs_and_a_second_session(free: int, browser: Browser) -> None:
+    sys.modules["__main__"].Program = Program  # type: ignore[attr-defined]
+    program = sys.modules["__main__"]
+    nets = {"small": Linear(), "large": Linear(maps=7)}
+    handle = start([INPUT, INPUT - 0.5], nets, [GradCam], free)
+    other = start(INPUT, Linear(classes=5), ["back-prop"], free, Said(classes=list("abcde")))
+    errors: list[str] = []
+    page, beside = browser.new_page(), browser.new_page()
+    for opened, url in ((page, handle.url), (beside, other.url)):
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.goto(url)
+        ready(opened)
+    expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
+    expect(page.get_by_role("treeitem").first).to_contain_text("small")
+    expect(page.get_by_text("4 × 40 × 30").first).to_be_visible()
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="large").click()
+    settle(page)
+    expect(page.get_by_text("7 × 40 × 30").first).to_be_visible()
+    expect(page.get_by_text("input 1 · 30 × 40 pixels")).to_be_visible()
+    expect(beside.get_by_role("heading", name="Back Prop")).to_be_visible()
+    assert sys.modules["__main__"] is program
+    assert pickle.loads(pickle.dumps(nets["large"].state_dict())).keys() == nets["large"].state_dict().keys()
+    assert all(weight.grad is None and weight.requires_grad for weight in nets["large"].parameters())
+    handle.stop()
+    beside.reload()
+    ready(beside)
+    page.close()
+    beside.close()
+    assert errors == []
+
+
+def test_a_notebooks_frame_shows_a_whole_page_that_takes_uploads(free: int, browser: Browser) -> None:
+    example = runpy.run_path(str(ROOT / "examples" / "own.py"))
+    image = Image.fromarray(examples()[0].pixels)
+    program = sys.modules["__main__"]
+    handle = start(image, catalogue.load("shapes"), [example["noise"], example["repeated"]], free)
+    errors: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.set_content(handle._repr_html_())  # another site than the page's own, as a notebook is
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_text("raw values")).to_be_visible(timeout=30_000)
+    expect(frame.get_by_text("Classes, with more and more noise")).to_be_visible()
+    frame.get_by_role("slider", name="Size of the maps").press("ArrowRight")  # runs a fragment of the page
+    expect(frame.get_by_text("80", exact=True)).to_be_visible()
+    page.wait_for_timeout(300)
+    assert sys.modules["__main__"] is program
+    file = io.BytesIO()
+    image.transpose(Image.Transpose.ROTATE_90).save(file, "PNG")
+    upload = {"name": "turned.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    frame.locator("input[type=file]").set_input_files(upload)  # type: ignore[arg-type]
+    expect(frame.get_by_text("turned.png · 128 × 128 pixels")).to_be_visible(timeout=10_000)
+    frame.get_by_role("link", name="Architecture").click()
+    expect(frame.get_by_text("multiply-adds for a picture")).to_contain_text("shapes:", timeout=30_000)
+    page.close()
+    assert errors == []
+
+
+def ready(page: Page) -> None:
+    expect(page.get_by_text("raw values")).to_be_visible(timeout=30_000)
+    settle(page)

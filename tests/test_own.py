@@ -1,0 +1,324 @@
+"""Visualisations brought from Python: on the page as the built-in ones, and a mistake is a sentence with its line."""
+
+import inspect
+import secrets
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Annotated, Any
+
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+from torch import Tensor, nn
+
+from mirror_app import engine, live, registry, render
+from mirror_app.errors import MirrorError
+from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
+from mirror_app.request import Request
+from mirror_app.staging import Said, stage
+from mirror_app.ui import cache
+from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights
+from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
+from tests.browser import ROOT
+from tests.networks import Linear
+
+INPUT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
+PARAMS = {"repeat": {"type": "slider", "min": 1, "max": 100, "value": 2, "step": 1, "params": {}}}
+Info = dict[str, Any] | None
+
+
+class RepeatInput(Visualisation):
+    def __call__(self, inputs, layer, repeat=1):  # type: ignore[no-untyped-def,override] # noqa: ANN001, ANN204
+        return inputs.repeat(repeat, 1, 1, 1), None
+
+
+repeated = partial(WebInterface.from_visualisation, RepeatInput, params=PARAMS, name="Repeat")
+
+
+@offer("Fading")
+def fading(
+    model: nn.Module,
+    inputs: Tensor,
+    layer: nn.Module,
+    *,
+    steps: Annotated[int, Slider("How many.", min=1, max=9, step=1)] = 3,
+    target_class: Annotated[int | None, ClassPicker("Whose share dims it.")] = None,
+) -> Iterator[tuple[Tensor, Info]]:
+    """The picture, darker with each step."""
+    with torch.no_grad():
+        logits = model(inputs)
+    share = logits.softmax(1)[0, target_class or 0]
+    for step in range(1, steps + 1):
+        yield inputs * share**step, {"progress": step / steps, "note": "It fades.", "model": model}
+
+
+class Brighter(GradCam):
+    """Grad-CAM, half as dark."""
+
+    def __call__(self, inputs: Tensor, layer: Any = None, **params: Any) -> tuple[Tensor, dict[str, Any]]:
+        images, info = super().__call__(inputs, layer, show="map", **params)
+        return images / 2 + 0.5, info
+
+
+class Energy(Visualisation):
+    """How strongly a layer answers."""
+
+    look = staticmethod(render.heat)
+
+    def attribute(
+        self, inputs: Tensor, layer: str, *, power: Annotated[float, Slider("Peaks.", min=1, max=4)] = 2.0
+    ) -> Iterator[Attribution]:
+        yield Attribution(self.view.capture(inputs, layer).abs().pow(power).mean(1))
+
+
+@pytest.fixture
+def page() -> Iterator[Callable[..., AppTest]]:
+    """`page(visualisations, **query)`: the page on what a Python session shows."""
+    stages: list[live.Stage] = []
+
+    def opened(visualisations: list[object], **query: str) -> AppTest:
+        stages.append(stage(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, Said()))
+        live.put(stages[-1])
+        test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+        for name, value in {"model": next(iter(stages[-1].models)), "layer": "maps", **query}.items():
+            test.query_params[name] = value
+        return test.run()
+
+    yield opened
+    for shown in stages:
+        live.remove(shown)
+    st.cache_data.clear()
+
+
+def lives(test: AppTest) -> bool:
+    return not test.exception and any("raw values" in caption.value for caption in test.caption)
+
+
+def said(test: AppTest) -> list[str]:
+    return [box.value.replace("\\", "") for box in (*test.error, *test.warning, *test.info)]
+
+
+def shown(test: AppTest) -> tuple[Request, engine.Result]:
+    """What the page shows, out of its cache."""
+    session = test.session_state.mirror
+    request = session.request
+    return request, cache.result(request, session.pictures[request.input], lambda _: None)
+
+
+def test_the_example_of_the_tool_before_works_to_the_letter(page: Callable[..., AppTest]) -> None:
+    assert repeated().call_params == {"repeat": 2}
+    test = page([repeated, GradCam, BackProp])
+    assert lives(test)
+    assert said(test) == []
+    offered = test.selectbox(key="visualisation").options
+    assert offered == ["Repeat", "Grad-CAM", "Back Prop", "Activations"]
+    request, result = shown(test)
+    assert torch.equal(torch.from_numpy(result.raw), torch.stack([INPUT] * 2))
+    slider = test.slider(key=f"{request.visualisation}.repeat")
+    assert (slider.min, slider.max, slider.value, slider.step) == (1, 100, 2, 1)
+    slider.set_value(5).run()
+    assert len(shown(test)[1].raw) == 5
+    assert test.query_params["repeat"] == "5" or test.query_params["repeat"] == ["5"]
+    slider.set_value(2).run()
+    assert any("from the cache" in caption.value for caption in test.caption)
+    again = page([repeated], repeat="7")
+    assert len(shown(again)[1].raw) == 7
+
+
+def test_the_interface_on_a_model_gives_images_and_info() -> None:
+    images, info = repeated(Linear())(INPUT[None], None, repeat=3)
+    assert torch.equal(images, torch.stack([INPUT] * 3))
+    assert torch.equal(info["raw"], images)
+    assert torch.equal(RepeatInput(Linear())(INPUT[None], None, repeat=3)[0], images)
+    with pytest.raises(MirrorError, match="Repeat has no model"):
+        repeated()(INPUT[None])
+    with pytest.raises(MirrorError, match="repeat cannot be 101: a whole number from 1 to 100"):
+        repeated(Linear())(INPUT[None], None, repeat=101)
+
+
+def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(page: Callable[..., AppTest]) -> None:
+    test = page([fading])
+    assert lives(test)
+    assert said(test) == ["It fades."]
+    assert test.caption[0].value == "The picture, darker with each step."
+    request, result = shown(test)
+    assert result.info["progress"] == 1
+    model = Linear()
+    share = model(INPUT[None]).softmax(1)[0]
+    assert torch.allclose(torch.from_numpy(result.raw)[0], INPUT * share[0].detach() ** 3)
+    test.selectbox(key=f"{request.visualisation}.target_class").select(1).run()
+    assert torch.allclose(torch.from_numpy(shown(test)[1].raw)[0], INPUT * share[1].detach() ** 3)
+    (stage_,) = [found for found in [live.stage_of(request.model)] if found]
+    frames = list(engine.frames(request, stage_.models[request.model], stage_.pictures[0]))
+    assert [frame.info["progress"] for frame in frames] == [1 / 3, 2 / 3, 1]
+
+
+@pytest.mark.parametrize("kind", [Brighter, Energy])
+def test_the_numbers_on_the_page_are_those_of_python(kind: type[Visualisation], page: Callable[..., AppTest]) -> None:
+    test = page([kind])
+    assert lives(test)
+    assert test.caption[0].value == (kind.__doc__ or "")
+    images, info = kind(Linear())(INPUT[None], "maps")
+    expected = info["raw"] if kind is Energy else images
+    assert torch.equal(torch.from_numpy(shown(test)[1].raw), expected)
+
+
+def test_what_is_like_a_normalised_input_is_shown_un_normalised(page: Callable[..., AppTest]) -> None:
+    mean, std = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    made = stage("abc", (INPUT - mean) / std, Linear(), [repeated], Said())
+    request = Request("Linear@abc", made.pictures[0].id, "maps", "repeat@abc")
+    registry.lend(made.entries)
+    try:
+        result = engine.run(request, made.models["Linear@abc"], made.pictures[0])
+    finally:
+        registry.take_back(made.entries)
+    assert torch.allclose(torch.from_numpy(result.raw)[0], INPUT, atol=1e-6)
+
+
+def gives(result: object) -> WebInterface:
+    def wrong(model: nn.Module, inputs: Tensor, layer: nn.Module) -> object:
+        return result
+
+    return offer("Wrong")(wrong)
+
+
+def raises(error: BaseException) -> WebInterface:
+    def wrong(model: nn.Module, inputs: Tensor, layer: nn.Module) -> object:
+        raise error
+
+    return offer("Wrong")(wrong)
+
+
+@offer("Wrong")
+def late(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Generator[Tensor, None, None]:
+    yield inputs
+    raise ValueError
+
+
+def line_of(word: str) -> int:
+    """The number of the line of this file in which `word` first stands."""
+    lines = inspect.getsource(inspect.getmodule(line_of)).splitlines()  # type: ignore[arg-type]
+    return next(number for number, line in enumerate(lines, 1) if word in line)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (gives(None), "gives a NoneType, where images (N, 1 or 3, height, width) in [0, 1] are needed"),
+        (gives((torch.rand(1, 2, 5, 5), {})), "gives (1, 2, 5, 5), where images"),
+        (gives(torch.rand(3, 5, 5)), "gives (3, 5, 5), where images"),
+        (gives(torch.rand(0, 3, 5, 5)), "gives (0, 3, 5, 5), where images"),
+        (gives(torch.full((1, 3, 5, 5), float("nan"))), "gives numbers that are not finite"),
+        (gives(torch.full((1, 3, 5, 5), 255)), "gives numbers from 255 to 255"),
+        (gives((torch.rand(1, 3, 5, 5), ["note"])), "gives a list as info, where a dictionary or None is needed"),
+        (raises(ZeroDivisionError("by zero")), "fails with ZeroDivisionError: by zero."),
+        (raises(SystemExit(3)), "tried to end the program: SystemExit"),
+        (late, "fails with ValueError."),
+    ],
+)
+def test_a_mistake_is_a_sentence_that_names_the_line_and_the_page_lives_on(
+    wrong: WebInterface, sentence: str, page: Callable[..., AppTest]
+) -> None:
+    test = page([wrong, repeated])
+    (told,) = said(test)
+    assert sentence in told
+    assert not test.exception
+    if "SystemExit" not in sentence:
+        function = "late" if wrong is late else "wrong"
+        assert told.startswith(f"{function} (test_own.py, line ")
+        first = {"late": line_of('@offer("Wrong")\n'[:-1]), "wrong": line_of("def wrong(")}[function]
+        number = int(told.split("line ")[1].split(")")[0])
+        assert first <= number <= line_of("def line_of")
+    if "fails" in sentence:
+        word = "raise ValueError" if wrong is late else "raise error"
+        assert f"line {line_of(word)})" in told
+    test.selectbox(key="visualisation").select_index(1).run()
+    assert lives(test)
+    assert said(test) == []
+
+
+def slider(**said: object) -> dict[str, dict[str, object]]:
+    return {"repeat": {"type": "slider", "min": 1, "max": 9, "value": 2, "step": 1} | said}
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        (slider(type="slidr"), "the type of 'repeat' cannot be 'slidr': .*dropdown is needed. Did you mean 'slider'"),
+        (slider(type=None), "the type of 'repeat' cannot be None"),
+        (slider(value=10), "the value of repeat cannot be 10: a whole number from 1 to 9"),
+        (slider(value="two"), "the value of repeat cannot be 'two'"),
+        ({"repeat": {"type": "slider", "value": 2}}, "the slider of 'repeat' needs 'min'"),
+        ({"repeat": {"type": "radio", "value": "a"}}, "the radio of 'repeat' needs 'options'"),
+        ({"repeat": {"type": "dropdown", "value": "c", "options": ["a", "b"]}}, "cannot be 'c': one of a, b"),
+        ({"repeat": 2}, "the element of 'repeat' is a int, where a dictionary is needed"),
+        (
+            {"repaet": PARAMS["repeat"]},
+            r"RepeatInput \(test_own.py, line \d+\) takes no argument 'repaet'. Did you mean",
+        ),
+    ],
+)
+def test_a_wrong_widget_is_a_sentence_in_python(params: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(MirrorError, match=sentence) as caught:
+        partial(WebInterface.from_visualisation, RepeatInput, params=params, name="Repeat")()
+    assert "Repeat" in str(caught.value)
+
+
+def test_every_element_of_the_tool_before_becomes_its_widget() -> None:
+    def all_of_them(*_: object, **__: object) -> None: ...
+
+    made = WebInterface(
+        all_of_them,
+        {
+            "slider": {"type": "slider", "min": 0.5, "max": 2, "value": 1.0, "step": 0.5},
+            "number": {"type": "textfield", "value": 3, "params": {"type": "number"}},
+            "text": {"type": "textfield", "value": "hello"},
+            "guide": {"type": "radio", "value": False, "params": {}},
+            "way": {"type": "radio", "value": None, "options": ["up", "down"]},
+            "size": {"type": "dropdown", "value": "big", "options": ["small", "big"], "label": "How big"},
+            "target_class": {"type": "textfield", "value": None, "params": {"type": "number"}},
+        },
+    )
+    kinds = [type(known) for known in made.entry.computed.values()]
+    assert kinds == [Slider, Number, Text, Toggle, Radio, Dropdown, ClassPicker]
+    assert made.call_params == {
+        "slider": 1.0, "number": 3, "text": "hello", "guide": False, "way": "up", "size": "big", "target_class": None,
+    }  # fmt: skip
+    assert made.entry.computed["size"].label == "How big"
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ([repeated, repeated], "The name 'Repeat' is taken twice: by RepeatInput and RepeatInput"),
+        ([GradCam, "Grad-CAM"], "The name 'Grad-CAM' is taken twice"),
+        ([RepeatInput, object()], "<object object at .* is no visualisation"),
+        ([lambda inputs, layer: inputs], "is a plain function: write @offer"),
+        ([nn.ReLU], "ReLU is no visualisation"),
+        (["grad-kam"], "Did you mean 'grad-cam'"),
+    ],
+)
+def test_what_cannot_be_offered_is_a_sentence(said: list[object], sentence: str) -> None:
+    with pytest.raises(MirrorError, match=sentence):
+        entries_of(said)
+
+
+def test_a_class_with_nothing_to_show_says_so() -> None:
+    class Empty(Visualisation):
+        look = staticmethod(render.heat)
+
+    with pytest.raises(MirrorError, match="Empty shows nothing yet: it needs an `attribute`, or a `__call__`"):
+        Empty(Linear())(INPUT[None], None)
+
+
+def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..., AppTest]) -> None:
+    test = page([repeated])
+    key = test.session_state.mirror.request.visualisation
+    other = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
+    other.query_params["visualisation"] = key
+    other.run()
+    assert lives(other)
+    assert "Repeat is not among what is offered here" in said(other)[0]
+    assert registry.get("activations").kind is Weights
+    assert "Repeat" not in [entry.name for entry in registry.entries()]
