@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import mirror_app.visualisations.core  # noqa: F401 - fills the registry
 from mirror_app import registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
