@@ -206,7 +206,7 @@ class Unsure(Visualisation):
 
     look = staticmethod(render.heat)
 
-    def attribute(self, inputs: Tensor, layer: str) -> Iterator[Any]:  # type: ignore[override]
+    def attribute(self, inputs: Tensor, layer: str) -> Iterator[Any]:
         yield inputs
 
 
