@@ -31,10 +31,10 @@ from mirror_app.models import catalogue, data, network, shapes
 from tests.browser import ROOT
 
 DOCUMENT = ROOT / "docs" / "truth.md"
-SEEDS = shapes.HELD_OUT[60_000:60_100]
-FEW = 12  # scenes for what takes longer than LONG seconds a picture
+SEEDS = shapes.HELD_OUT[60_000:60_040]
+FEW = 8  # scenes for what takes longer than LONG seconds a picture
 LONG = 0.3
-STEPS = 32
+STEPS = 16
 LAYER = "features"
 BEATS_BOTH = ("grad-cam", "grad-cam-plus-plus", "hires-cam", "layer-cam", "score-cam", "ablation-cam", "cam", "lrp",
               "occlusion", "rise")  # fmt: skip

@@ -141,3 +141,11 @@ def test_filters_keep_their_sign_and_share_a_scale_when_asked() -> None:
     assert not torch.equal(shared[0, :, 0, 0], shared[1, :, 0, 0])
     colour = render.weights(torch.tensor([2.0, -2.0, 0.0]).reshape(1, 3, 1, 1), raw)
     assert colour.flatten().tolist() == [1.0, 0.0, 0.5]
+
+
+def test_the_channels_of_an_attribution_share_one_scale() -> None:
+    raw = torch.zeros(2, 3, 4, 4)
+    raw[0, 0, 0, 0], raw[0, 1, 1, 1], raw[0, 2, 2, 2] = 2, 1, -2
+    shown = render.signed_picture(raw)
+    assert [float(shown[0, channel, channel, channel]) for channel in range(3)] == [1, 0.75, 0]
+    assert (shown[1] == 0.5).all()

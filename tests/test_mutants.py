@@ -1,0 +1,26 @@
+"""The mutants still fit the code, and one of them is really found; `make mutants` tries them all."""
+
+import subprocess
+
+import pytest
+
+from tests.mutants.__main__ import ROOT, Mutant, mutants, survives
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.patch.stem)
+def test_a_mutant_still_fits_the_code(mutant: Mutant) -> None:
+    done = subprocess.run(
+        ["git", "apply", "--check", "--recount", str(mutant.patch)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all((ROOT / test).exists() for test in mutant.tests)
+
+
+def test_there_are_eighteen_and_one_of_them_is_found() -> None:
+    found = mutants()
+    assert len(found) == 18
+    assert not survives(next(mutant for mutant in found if "rescaled" in mutant.wrong))
