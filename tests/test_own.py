@@ -196,6 +196,34 @@ def late(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Generator[Tensor
     raise ValueError
 
 
+@offer("Wrong")
+def empty(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Iterator[Tensor]:
+    yield from ()
+
+
+class Unsure(Visualisation):
+    """Gives numbers where an Attribution is needed."""
+
+    look = staticmethod(render.heat)
+
+    def attribute(self, inputs: Tensor, layer: str) -> Iterator[Any]:
+        yield inputs
+
+
+class Broken(Unsure):
+    """Cannot be made."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+
+
+class Silent(Unsure):
+    """Gives nothing back at all."""
+
+    def attribute(self, inputs: Tensor, layer: str) -> Any:
+        return None
+
+
 def line_of(word: str) -> int:
     """The number of the line of this file in which `word` first stands."""
     lines = inspect.getsource(inspect.getmodule(line_of)).splitlines()  # type: ignore[arg-type]
@@ -236,6 +264,29 @@ def test_a_mistake_is_a_sentence_that_names_the_line_and_the_page_lives_on(
     test.selectbox(key="visualisation").select_index(1).run()
     assert lives(test)
     assert said(test) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (empty, "empty (test_own.py, line {empty}) yields nothing: the last of its frames is the picture."),
+        (Unsure, "Unsure (test_own.py, line {unsure}) yields a Tensor: an Attribution is needed."),
+        (Broken, "Broken (test_own.py, line {unsure}) fails with TypeError: Broken.__init__() takes 2 positional"),
+        (Silent, "Silent (test_own.py, line {silent}) fails with TypeError: 'NoneType' object is not iterable."),
+    ],
+)
+def test_what_yields_nothing_or_something_else_is_told_as_well(
+    wrong: object, sentence: str, page: Callable[..., AppTest]
+) -> None:
+    lines = {
+        "empty": line_of("def empty(") - 1,
+        "unsure": line_of("class Unsure") + 5,
+        "silent": line_of("class Silent") + 3,
+    }
+    test = page([wrong])
+    (told,) = said(test)
+    assert told.startswith(sentence.format(**lines))
+    assert not test.exception
 
 
 def slider(**said: object) -> dict[str, dict[str, object]]:

@@ -2,7 +2,7 @@
 
 import inspect
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Signature
@@ -60,7 +60,7 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
 
         def attribute(self: Visualisation, inputs: Tensor, layer: str, **given: Any) -> Iterator[Attribution]:
             with culprit.told():
-                for frame in _on_view(kind, self).attribute(inputs, layer, **given):
+                for frame in _some(_on_view(kind, self).attribute(inputs, layer, **given), culprit):
                     if not isinstance(frame, Attribution) or not isinstance(frame.raw, Tensor):
                         raise MirrorError(f"{culprit.at()} yields a {type(frame).__name__}: an Attribution is needed.")
                     yield frame
@@ -101,11 +101,21 @@ def _calling(culprit: Culprit, call: Callable[..., Any]) -> Callable[..., Iterat
     def attribute(self: Visualisation, inputs: Tensor, layer: str, **given: Any) -> Iterator[Attribution]:
         with culprit.told():
             result = call(self, inputs, layer, given)
-            for frame in result if inspect.isgenerator(result) else [result]:
+            for frame in _some(result, culprit) if inspect.isgenerator(result) else [result]:
                 images, info = frame if isinstance(frame, tuple) and len(frame) == 2 else (frame, None)
                 yield Attribution(_images(images, inputs, self, culprit), _info(info, culprit))
 
     return attribute
+
+
+def _some(frames: Iterable[Any], culprit: Culprit) -> Iterator[Any]:
+    """Yield the frames; raise MirrorError where there are none."""
+    there = False
+    for frame in frames:
+        there = True
+        yield frame
+    if not there:
+        raise MirrorError(f"{culprit.at()} yields nothing: the last of its frames is the picture.")
 
 
 def _kind(
