@@ -125,7 +125,8 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     cell = max(1, 512 // max(one.size))
     where = request.layer or live.shown(request.model)
-    st.markdown(f"**{_names(result, count)[number]}** of `{where}`: {one.height} × {one.width}")
+    name = _names(result, count)[number]
+    st.markdown(f"**{f'Map {name}' if name.isdigit() else name}** of `{where}`: {one.height} × {one.width}")
     st.image(
         one.resize((one.width * cell, one.height * cell), Image.Resampling.NEAREST),
         width="stretch",
