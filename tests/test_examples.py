@@ -64,7 +64,7 @@ def test_a_notebook_runs_in_a_real_kernel(name: str, tmp_path: Path, monkeypatch
     from nbclient import NotebookClient
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    notebook = nbformat.read(EXAMPLES / name, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(EXAMPLES / name, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # kept clean
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
     given = [output for cell in notebook.cells for output in cell.get("outputs", [])]
