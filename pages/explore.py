@@ -23,6 +23,7 @@ with shown:
         result = cache.result(request, picture, say)
         views.show_images(request, picture, result)
         views.show_honesty(request, model, picture, result, cached=result.finished < asked)
+        views.show_code(session, picture)
     say("")
 with beside:
     views.show_input(model, picture)

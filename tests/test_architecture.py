@@ -16,7 +16,7 @@ FLOORS = [
     ["mirror_app.render", "mirror_app.layers"],
     ["mirror_app.probe", "mirror_app.diagram"],
     ["mirror_app.models", "mirror_app.optim"],
-    ["mirror_app.registry", "mirror_app.evaluation"],
+    ["mirror_app.registry", "mirror_app.snippet", "mirror_app.evaluation"],
     ["mirror_app.live", "mirror_app.visualisations.core"],
     ["mirror_app.visualisations.elements", "mirror_app.visualisations.own"],
     ["mirror_app.visualisations.web"],

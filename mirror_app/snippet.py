@@ -1,0 +1,36 @@
+"""The few lines of Python that make the picture of a request: «Show the code» on the page."""
+
+from mirror_app.images import Picture
+from mirror_app.request import Request
+
+_LINES = """\
+from pathlib import Path
+
+from mirror_app import engine
+from mirror_app.files import still
+{source}
+from mirror_app.models import catalogue
+from mirror_app.request import Request
+
+model = catalogue.load({model!r})
+picture = {picture}
+request = Request(model.name, picture.id, {layer!r}, {visualisation!r}, {params!r})
+
+result = engine.run(request, model, picture)  # result.raw: the numbers before any colour
+Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.as_seen(picture)))
+"""
+
+
+def snippet(request: Request, picture: Picture, bundled: bool) -> str:
+    """Return Python that writes the picture of `request` to a PNG file; one's own picture is read from its file."""
+    return _LINES.format(
+        source="from mirror_app.models.examples import examples" if bundled else "from mirror_app.images import decode",
+        picture=f"next(picture for picture in examples() if picture.id == {picture.id!r})"
+        if bundled
+        else f"decode(Path({picture.name!r}).read_bytes(), {picture.name!r})",
+        model=request.model,
+        layer=request.layer,
+        visualisation=request.visualisation,
+        params=request.params,
+        file=f"{request.visualisation}.png",
+    )

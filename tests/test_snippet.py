@@ -1,0 +1,45 @@
+"""The code that the page shows makes the picture that the page shows."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from mirror_app import engine, files, registry
+from mirror_app.images import decode
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
+from mirror_app.request import Request
+from mirror_app.snippet import snippet
+from tests.networks import ANYWHERE, quick
+from tests.test_page import page, png, upload
+
+
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
+def test_the_code_of_every_visualisation_makes_its_picture(
+    entry: registry.Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, picture = catalogue.load("shapes"), examples()[1]
+    request = Request("shapes", picture.id, "features.3", entry.key, entry.canonical(quick(entry)))
+    exec(snippet(request, picture, bundled=True), {})
+    expected = files.still(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
+    assert Path(f"{entry.key}.png").read_bytes() == expected
+
+
+def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = 'it\'s \\ "mine".png' if os.name == "posix" else "it's mine.png"
+    Path(name).write_bytes(png())
+    picture = decode(png(), name)
+    request = Request("shapes", picture.id, "features", "grad-cam", (("colours", "jet"),))
+    exec(snippet(request, dataclasses.replace(picture), bundled=False), {})
+    assert Path("grad-cam.png").stat().st_size > 1000
+
+
+def test_the_page_shows_the_code() -> None:
+    test = page(layer="features.3", visualisation="layer-cam")
+    assert "'features.3', 'layer-cam', ()" in test.code[0].value
+    upload(test, "own.png", png())
+    assert "decode(Path('own.png')" in test.code[0].value
