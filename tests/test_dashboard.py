@@ -211,3 +211,37 @@ def test_nothing_overflows_overlaps_or_fails(
         page.wait_for_timeout(500)
         page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}-sidebar.png")
         assert page.evaluate(MISPLACED) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_the_architecture_is_drawn_and_a_row_chooses_the_layer(
+    visit: Callable[..., Page], width: int, height: int, scheme: str
+) -> None:
+    page = visit("", width, height, scheme)
+    if width < 768:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Architecture").click()
+    expect(page.get_by_text("multiply-adds for a picture")).to_be_visible(timeout=30_000)
+    graph = page.get_by_test_id("stGraphVizChart")
+    expect(graph.get_by_text("6: Sequential")).to_be_visible(timeout=30_000)
+    if width < 768:
+        page.get_by_test_id("stSidebarCollapseButton").click()
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible()
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
+    assert page.evaluate(MISPLACED) == []
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": 35 * 3 + 18})  # the box in front of the third row: features.0
+    expect(graph.get_by_text("0: Conv2d")).to_be_visible(timeout=30_000)
+    assert "layer=features.0" in page.url
+
+
+def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(visit: Callable[..., Page]) -> None:
+    page = visit()
+    page.get_by_text("At every stage").click()
+    shown(page, "at every stage")
+    expect(page.get_by_role("button", name="features.4")).to_be_visible(timeout=30_000)
+    page.get_by_text("Show the code").click()
+    expect(page.get_by_text("request = Request(model.name, picture.id, '*', 'grad-cam', ())")).to_be_visible()
