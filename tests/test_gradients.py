@@ -68,7 +68,7 @@ def test_a_module_its_functional_form_and_a_fused_batch_norm_give_the_same(
             assert isinstance(block[0], nn.Conv2d)
             block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()
     assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
-    assert difference(raw(kind, fused, **params), raw(kind, model, **params)) <= 1e-7  # the fused weights are rounded
+    assert difference(raw(kind, fused, **params), raw(kind, model, **params)) <= BOUND
 
 
 @pytest.mark.parametrize("kind", [SaliencyMap, SmoothGrad])
@@ -123,6 +123,25 @@ def test_smooth_grad_of_a_cube_is_the_mean_of_three_times_its_square() -> None:
     found = raw(SmoothGrad, Cube(), inputs, n=200, sigma=0.1)
     error = 3 * deviation * (4 * inputs**2 + 2 * deviation**2).sqrt() / 200**0.5  # of the mean of 200
     assert ((found - expected).abs() < 4 * error).all()
+
+
+@pytest.mark.parametrize("guide", [False, True])
+def test_smooth_grad_is_the_mean_of_captums_gradients_of_the_same_copies(guide: bool) -> None:
+    model = copy.deepcopy(bundled()).double()
+    theirs, options = (captum.attr.GuidedBackprop, {}) if guide else (captum.attr.Saliency, {"abs": False})
+    inputs = PICTURES * torch.tensor([1, 3])[:, None, None, None]  # each of a range of its own
+    found = SmoothGrad(model)(inputs, "", n=4, sigma=0.5, seed=7, guide=guide)[1]
+    seeds = torch.randint(2**62, (4,), generator=torch.Generator().manual_seed(7)).tolist()
+    for number, picture in enumerate(inputs):
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        noise = torch.stack([torch.randn(picture.shape, generator=own, dtype=picture.dtype) for own in generators])
+        copies = picture + 0.5 * (picture.max() - picture.min()) * noise
+        with torch.no_grad():
+            top = int(model(picture[None]).argmax())
+            assert (model(copies).argmax(1) != top).any()  # the class is the picture's, not each copy's
+        expected = theirs(copy.deepcopy(model)).attribute(copies.requires_grad_(), top, **options).mean(0)
+        assert found["target_class"][number] == top
+        assert difference(found["raw"][number], expected) <= BOUND
 
 
 # Integrated gradients
@@ -200,6 +219,11 @@ def test_black_and_white_are_those_of_pixels_and_too_few_steps_are_told() -> Non
     assert torch.allclose(ours._start(inputs, "black", 0) * 0.25 + 0.5, torch.zeros(()), atol=1e-6)
     assert torch.allclose(ours._start(inputs, "white", 0) * 0.25 + 0.5, torch.ones(()), atol=1e-6)
     assert ours._start(inputs, "blur", 0).std() < 0.2 * inputs.std()
+    first, again, other = (
+        raw(IntegratedGradients, bundled(), inputs, baseline="noise", seed=seed, steps=2) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
     assert "take more steps" in ours(inputs, "", steps=2)[1]["note"]
     assert ours(inputs, "", steps=100)[1]["note"] == ""
 
