@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,8 @@ def test_where_a_loop_runs_it_returns_at_once_and_shows_itself(free: int, monkey
     async def cell() -> Handle:
         return mirror_app.mirror(INPUT, Linear(), port=free)
 
-    handle = asyncio.run(cell())
+    with ThreadPoolExecutor(1) as thread:  # in this one a browser's loop may run, of other tests
+        handle = thread.submit(lambda: asyncio.run(cell())).result()
     assert opened == [handle.url]
     assert f'<iframe src="{handle.url}"' in handle._repr_html_()
     assert answers(handle.url)
