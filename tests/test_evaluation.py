@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
+    area,
     deletion,
     insertion,
     mass_inside,
@@ -46,13 +47,30 @@ def test_a_curve_falls_when_what_matters_goes_first_and_not_before_when_it_goes_
     assert float(first[0]) == pytest.approx(float(whole))
 
 
-def test_insertion_ends_with_the_picture_and_rises_soonest_where_the_evidence_is_right() -> None:
-    inputs = torch.zeros(1, 1, 32, 32)
-    inputs[:, :, ::2, 3], inputs[:, :, ::2, 28] = 4, 4
-    evidence = inputs[0, 0] * torch.linspace(2, 1, 32)
-    right, wrong = (insertion(Bright(), inputs, map_, 1, 16) for map_ in (evidence, -evidence))
-    assert right[-1] == wrong[-1] == Bright()(inputs).softmax(1)[0, 1]
-    assert right.mean() >= wrong.mean()
+class Checks(nn.Module):
+    """The white squares less the black ones of a chessboard, in the left half of the picture, are the logit of class 1."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        white = (inputs * board(*inputs.shape[2:]))[:, :, :, : inputs.shape[3] // 2].sum((1, 2, 3)) / 64
+        return torch.stack([torch.zeros_like(white), white], 1)
+
+
+def board(height: int, width: int) -> Tensor:
+    return 1 - 2.0 * ((torch.arange(height)[:, None] + torch.arange(width)) % 2)
+
+
+def test_a_curve_rises_when_what_matters_comes_first_and_not_before_when_it_comes_last() -> None:
+    inputs = board(32, 32)[None, None]  # of which the blur leaves grey
+    left = torch.zeros(32, 32).index_fill(1, torch.arange(16), 1)
+    first, last = (insertion(Checks(), inputs, evidence, 1, 8) for evidence in (left, -left))
+    assert torch.allclose(first, torch.tensor([0, 2, 4, 6, 8, 8, 8, 8, 8]).float().sigmoid(), atol=1e-3)
+    assert torch.allclose(last, torch.tensor([0, 0, 0, 0, 0, 2, 4, 6, 8]).float().sigmoid(), atol=1e-3)
+
+
+def test_the_area_is_that_below_the_curve() -> None:
+    assert area(torch.linspace(0, 1, 5)) == pytest.approx(0.5)
+    assert area(torch.tensor([1.0, 0, 0, 0, 0])) == pytest.approx(1 / 8)
+    assert area(torch.full((3,), 0.7)) == pytest.approx(0.7)
 
 
 def test_rank_correlation_is_scipys_with_ties_too() -> None:

@@ -16,16 +16,24 @@ BATCH = 16
 def deletion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
     """Return the probability of `target` while pixels become 0, the mean colour, those of most evidence first.
 
-    inputs: one picture (1, C, H, W), and its evidence (H, W). The curve (steps + 1,) begins with the whole picture; its
-    mean is the area below it. Low is good.
+    inputs: one picture (1, C, H, W), and its evidence (H, W). The curve (steps + 1,) begins with the whole picture and
+    ends with none of it. A small `area` below it is good.
     """
     return _probabilities(model, _mixed(torch.zeros_like(inputs), inputs, evidence, steps), target)
 
 
 def insertion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
-    """Return the probability of `target` while pixels come back into the blurred picture; else as `deletion`."""
+    """Return the probability of `target` while pixels come back into the blurred picture; else as `deletion`.
+
+    The blur is Gaussian, with a sixteenth of the longer side for its standard deviation. A large `area` is good.
+    """
     blurred = operators.blur(max(inputs.shape[2:]) / 16)(inputs)
     return _probabilities(model, _mixed(inputs, blurred, evidence, steps), target)
+
+
+def area(curve: Tensor) -> float:
+    """Return the area below a curve over the share of pixels, from 0 to 1, by the trapezoid rule."""
+    return float(torch.trapezoid(curve) / (len(curve) - 1))
 
 
 def _mixed(first: Tensor, then: Tensor, evidence: Tensor, steps: int) -> Tensor:
