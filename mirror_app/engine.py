@@ -48,14 +48,14 @@ class Result:
 def computed(request: Request) -> Request:
     """Return the part of `request` that the raw numbers depend on: without the parameters of the look."""
     entry = registry.get(request.visualisation)
-    return replace(request, params=tuple((name, value) for name, value in request.params if name in entry.computed))
+    return replace(request, params=tuple((name, value) for name, value in request.params if name not in entry.coloured))
 
 
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
     entry = registry.get(request.visualisation)
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
-    values = checked(entry.computed, dict(computed(request).params))
+    values = checked({**entry.computed, **entry.around}, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease() as view:
         mean, std = model.preprocessing.scale(picture)

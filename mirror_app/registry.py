@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
@@ -16,7 +16,8 @@ Kind = TypeVar("Kind", bound=type)
 class Entry:
     """A visualisation as it is offered: its key in a link, what it is called, and what can be turned.
 
-    `computed` are the parameters of the computation, `coloured` those of its look, which cost no computation.
+    `computed` are the parameters of the computation, `coloured` those of its look, which cost no computation, and
+    `around` those that every visualisation has.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Entry:
     paper: str
     computed: Mapping[str, Parameter]
     coloured: Mapping[str, Parameter]
+    around: Mapping[str, Parameter] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -33,7 +35,7 @@ class Entry:
 
     @property
     def params(self) -> dict[str, Parameter]:
-        return {**self.computed, **self.coloured}
+        return {**self.computed, **self.around, **self.coloured}
 
     def canonical(self, given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
         """Return the checked parameters that differ from their defaults, by name: the form that a Request holds."""
@@ -65,7 +67,8 @@ def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
                 f"The name '{name}' is taken twice: by {old.__module__}.{old.__qualname__} "
                 f"and by {kind.__module__}.{kind.__qualname__}."
             )
-        _entries[key] = Entry(key, name, kind, paper, declared(kind.attribute), declared(kind.look))  # type: ignore[attr-defined]
+        parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
+        _entries[key] = Entry(key, name, kind, paper, *parts)
         return kind
 
     return register

@@ -43,6 +43,9 @@ def draw(place: DeltaGenerator) -> None:
         )
         classes = cache.model(model_name).classes
         values = widgets.draw_all(entry, entry.computed, classes)
+        if entry.around:
+            with st.expander("More"):
+                values |= widgets.draw_all(entry, entry.around, classes)
         if entry.coloured:
             with st.expander("Colours"):
                 values |= widgets.draw_all(entry, entry.coloured, classes)

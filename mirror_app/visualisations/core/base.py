@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
-from mirror_app.params import ClassPicker, checked, declared
+from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.probe import View, fingerprint
+from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
 Info = dict[str, Any]
 TargetClass = Annotated[
@@ -57,16 +58,32 @@ class Visualisation:
             f"{type(self).__name__} shows nothing yet: it needs an `attribute`, or a `__call__` of its own."
         )
 
-    def frames(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
+    def frames(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        input_transformation: Annotated[
+            str | Transformation,
+            Dropdown("What is done to the input before the model sees it.", "Input", options=tuple(INPUTS)),
+        ] = "none",
+        output_transformation: Annotated[
+            str | Transformation,
+            Dropdown("What is done to the numbers before they are coloured.", "Numbers", options=tuple(OUTPUTS)),
+        ] = "none",
+        **params: Any,
+    ) -> Iterator[Attribution]:
         """Yield the frames of `attribute`, with the method, the layer and the parameters in their info.
 
+        The transformations are names of `transformations.INPUTS` and `OUTPUTS`, or functions that keep the shape.
         At the layer `*` it is done at each stage of the network, and the maps (N · S, H, W), stage by stage for each
         item, have the size of the inputs; `layers` in info names the S stages. Raises MirrorError.
         """
+        inputs = applied(input_transformation, INPUTS, inputs)
         shown = self._sweep(inputs, **params) if layer == layers.EVERY else self.attribute(inputs, layer, **params)
         for frame in shown:
             about = {"method": type(self).__name__, "layer": layer, "params": params}
-            yield Attribution(frame.raw, {**about, **frame.info})
+            yield Attribution(applied(output_transformation, OUTPUTS, frame.raw), {**about, **frame.info})
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.of_stages:
@@ -98,8 +115,10 @@ class Visualisation:
         `prediction`, where a class is shown, holds the most likely class of each item.
         """
         kind = type(self)
-        computed, coloured = declared(kind.attribute), declared(kind.look)
-        values = checked(computed | coloured, params)
+        computed, coloured = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
+        functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
+        named = {name: value for name, value in params.items() if name not in functions}
+        values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
