@@ -208,11 +208,12 @@ def main() -> None:
 
 - peak: how often the largest number lies on the thing; mass: the share of positive evidence on it.
 - grid: the share of positive evidence in the right quarter, of four scenes side by side; .25 is chance.
-- deletion, insertion: the area below the curve of the probability while pixels go (to the mean colour) or come back (into a blurred picture),
-  those of most evidence first; low and high are good.
+- deletion, insertion: the area below the curve of the probability while pixels go (to the mean colour) or come back
+  (into a blurred picture), those of most evidence first; low and high are good.
 - shuffled: the rank correlation with the map of the network whose last layer's weights are shuffled. Near 1, the method
   does not care what the network has learned.
-- time: as a multiple of one forward and backward pass. What takes more than {LONG} of them has the first {FEW} scenes only.
+- time: as a multiple of one forward and backward pass. What takes more than {LONG} of them
+  has the first {FEW} scenes only.
 - A gradient counts by its magnitude, summed over the colours. After ± stands the standard error of the mean.
 
 | method | peak | mass | grid | deletion | insertion | shuffled | time | scenes |

@@ -48,7 +48,7 @@ def test_a_curve_falls_when_what_matters_goes_first_and_not_before_when_it_goes_
 
 
 class Checks(nn.Module):
-    """The white squares less the black ones of a chessboard, in the left half of the picture, are the logit of class 1."""
+    """The white squares less the black ones of a chessboard's left half are the logit of class 1."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         white = (inputs * board(*inputs.shape[2:]))[:, :, :, : inputs.shape[3] // 2].sum((1, 2, 3)) / 64
