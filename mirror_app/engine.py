@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
 from mirror_app import layers, probe, registry, render
@@ -15,6 +16,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
+from mirror_app.probe.outputs import class_logits, described
 from mirror_app.request import Request
 
 PAGE = 64  # images on a sheet
@@ -57,7 +59,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
     values = checked({**entry.computed, **entry.around}, dict(computed(request).params))
     began = time.perf_counter()
-    with model.views.lease() as view:
+    with model.views.lease(model.beside_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std)
         inputs = visualisation.prepared(model.inputs(picture))
@@ -101,44 +103,57 @@ def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, c
 class Prediction:
     """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
 
-    `deviation` is the largest difference between the logits of the model and of the private copy that visualisations
-    work on, as a share of the largest logit: 0 where the copy is true.
+    Where it answers with something else there are none, and `outputs` says what it gives. `deviation` is the largest
+    difference between the answers of the model and of the private copy that visualisations work on, as a share of the
+    largest number in the same tensor: 0 where the copy is true.
     """
 
     probabilities: np.ndarray
+    outputs: str
     deviation: float
 
 
 def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
     inputs = model.inputs(picture)
-    with model.views.lease() as view, torch.no_grad():
-        logits = view.trace(inputs)
+    beside = model.beside_of(picture)
+    with model.views.lease(beside) as view, torch.no_grad():
+        output = view.trace(inputs)
         # A live model that is being trained must not run: that would move the averages of its batch norms.
         trained = any(module.training for module in model.module.modules())
-        own = logits if trained else model.module(inputs.to(view.device))
-    if logits.ndim != 2:
-        raise MirrorError(f"The model '{model.name}' gives {tuple(logits.shape)}, where one logit a class is needed.")
-    deviation = (logits - own).abs().max() / own.abs().max().clamp(min=torch.finfo(own.dtype).tiny)
-    return Prediction(logits[0].softmax(0).cpu().numpy(), float(deviation))
+        own = output if trained else model.module(*(part.to(view.device) for part in (inputs, *beside)))
+    logits = class_logits(output)
+    probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
+    pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
+    deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
+    return Prediction(probabilities, described(output), max(deviations, default=0.0))
+
+
+def _deviation(output: Tensor, own: Tensor) -> float:
+    if output.shape != own.shape:
+        return 1.0
+    if not output.numel():
+        return 0.0
+    largest = own.double().abs().max().clamp(min=torch.finfo(torch.float32).tiny)
+    return float((output.double() - own.double()).abs().max() / largest)
 
 
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
-    with model.views.lease() as view, torch.no_grad():
+    with model.views.lease(model.beside) as view, torch.no_grad():
         view.trace(model.blank())
         return layers.tree(model.module, view.calls)
 
 
 def costs(model: Model) -> dict[str, probe.Cost]:
     """Return what each layer of `model` costs for a grey picture of the size that it expects."""
-    with model.views.lease() as view:
+    with model.views.lease(model.beside) as view:
         return probe.costs(view, model.blank())
 
 
 def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return between which of the layers `names`, none of which lies in another, data flows: (from, to)."""
-    with model.views.lease() as view:
+    with model.views.lease(model.beside) as view:
         return probe.flow(view, model.blank(), names)
 
 

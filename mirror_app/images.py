@@ -4,6 +4,7 @@ import hashlib
 import io
 import struct
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +48,7 @@ class Picture:
     """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks.
 
     `exact`, a float tensor (C, H, W), is an input that goes to the model as it is; the pixels are made from it.
+    `beside`, (1, …) each, is what a model of several inputs takes beside this one.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Picture:
     id: str
     notes: tuple[str, ...] = ()
     exact: Tensor | None = None
+    beside: tuple[Tensor, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -108,6 +111,14 @@ def from_image(image: Image.Image, name: str) -> Picture:
     except _BROKEN as error:
         raise _refusal(name, "is damaged or cut short") from error
     return _picture(name, pixels, None, notes)
+
+
+def beside(picture: Picture, others: Sequence[Tensor]) -> Picture:
+    """Return `picture` with what a model of several inputs takes beside it, (1, …) each."""
+    digest = hashlib.sha1(picture.id.encode(), usedforsecurity=False)
+    for other in others:
+        digest.update(other.cpu().contiguous().view(torch.uint8).numpy().data)
+    return replace(picture, id=digest.hexdigest(), beside=tuple(others))
 
 
 def from_tensor(inputs: Tensor, name: str, preprocessing: "Preprocessing", notes: tuple[str, ...] = ()) -> Picture:

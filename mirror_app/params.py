@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, get_type_hints
 
+from mirror_app import targets
 from mirror_app.errors import MirrorError, nearest
 
 Value = bool | int | float | str | None
@@ -140,21 +141,25 @@ class Toggle(Parameter):
 
 @dataclass(frozen=True)
 class ClassPicker(Parameter):
-    """A class of the model by its number; None is the class that the model finds most likely."""
+    """What is asked of the model: None is its most likely class, a number a class, a text what `targets` reads."""
 
-    wanted: ClassVar[str] = "the number of a class, from 0"
+    wanted: ClassVar[str] = f"the number of a class, from 0, or a target such as {targets.EXAMPLES}"
 
     def check(self, value: Value) -> Value:
         if value is None:
             return None
+        if isinstance(value, str):
+            return self.parse(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise self.refuse(value)
         return value
 
     def parse(self, text: str) -> Value:
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise self.refuse(text)
-        return int(text)
+        try:
+            target = targets.parse(text)
+        except MirrorError:
+            raise self.refuse(text) from None
+        return target.channel if target.is_class else str(target)
 
 
 def declared(function: Callable[..., object]) -> dict[str, Parameter]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -15,11 +16,12 @@ from mirror_app.images import Picture, Preprocessing
 from mirror_app.live import Stage
 from mirror_app.models import Model
 from mirror_app.probe import View
+from mirror_app.probe.outputs import class_logits
 from mirror_app.registry import Entry
 from mirror_app.visualisations.core import Weights
 from mirror_app.visualisations.web import entries_of
 
-Input = Tensor | Image.Image
+Input = Tensor | Image.Image | tuple[Tensor, ...]
 Net = nn.Module | Model
 
 IMAGENET = Preprocessing(size=224, resize=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -54,15 +56,19 @@ def stage(
     return Stage(token, {model.name: model for model in models}, pictures, _entries(visualisations, token))
 
 
-def _each(inputs: object) -> Iterator[Input]:
+def _each(inputs: object) -> Iterator[Any]:
     """Yield the inputs one by one; a batch becomes its items."""
     for item in inputs if isinstance(inputs, list | tuple) else [inputs]:
+        several = isinstance(item, tuple) and bool(item) and all(isinstance(part, Tensor) for part in item)
         if isinstance(item, Tensor) and item.ndim == 4:
             yield from item
-        elif isinstance(item, Tensor | Image.Image):
+        elif several or isinstance(item, Tensor | Image.Image):
             yield item
         else:
-            raise MirrorError(f"An input is a {type(item).__name__}: tensors and Pillow pictures are accepted.")
+            raise MirrorError(
+                f"An input is a {type(item).__name__}: tensors, Pillow pictures, and of a model that takes several "
+                "tensors, tuples of them are accepted."
+            )
 
 
 def _name(net: object) -> str:
@@ -74,6 +80,8 @@ def _preprocessing(name: str, net: object, first: Input, said: Said) -> Preproce
     if not isinstance(net, nn.Module | Model):
         raise MirrorError(f"The model '{name}' is a {type(net).__name__}: an nn.Module is needed.")
     found = net.preprocessing if isinstance(net, Model) else IMAGENET
+    if isinstance(first, tuple):
+        first = first[0][0] if first[0].ndim == 4 else first[0]
     if isinstance(first, Tensor) and first.ndim == 3:
         channels, height, width = first.shape
         found = replace(found, size=(height, width), resize=max(height, width))
@@ -87,6 +95,9 @@ def _preprocessing(name: str, net: object, first: Input, said: Said) -> Preproce
 
 def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     name = f"input {number}"
+    if isinstance(item, tuple):
+        first, *beside = (part if part.ndim == 4 else part[None] for part in item)
+        return images.beside(_picture(first[0], number, preprocessing), beside)
     if isinstance(item, Image.Image):
         return images.from_image(item, Path(str(getattr(item, "filename", "") or name)).name)
     picture = images.from_tensor(item, name, preprocessing)
@@ -95,16 +106,19 @@ def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
 
 def _model(name: str, token: str, net: Net, preprocessing: Preprocessing, first: Picture, said: Said) -> Model:
     module = net.module if isinstance(net, Model) else net
-    model = Model(live.named(name, token), module, preprocessing, ())
+    model = Model(live.named(name, token), module, preprocessing, (), beside=first.beside)
+    view = View(module)
+    view.beside = first.beside
     try:
         with torch.no_grad():
-            output = View(module).trace(model.inputs(first))
+            output = view.trace(model.inputs(first))
     except MirrorError:
         raise
     except Exception as error:  # a person's own code
         line = str(error).strip().partition("\n")[0][:200].removesuffix(".")
         raise MirrorError(f"The model '{name}' does not take {first.name}: {type(error).__name__}: {line}.") from error
-    count = output.shape[1] if output.ndim == 2 else 0
+    logits = class_logits(output)
+    count = 0 if logits is None else logits.shape[1]
     names = tuple(said.classes or (net.classes if isinstance(net, Model) else _names(module, count)))
     if len(names) != count:
         raise MirrorError(f"There are {len(names)} names of classes, and the model '{name}' has {count}.")

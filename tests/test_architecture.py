@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 # From the ground up; rooms of one line are neighbours that may not know each other.
 FLOORS = [
     ["mirror_app.errors"],
+    ["mirror_app.targets"],
     ["mirror_app.params"],
     ["mirror_app.request", "mirror_app.images"],
     ["mirror_app.render", "mirror_app.layers"],

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
+from mirror_app.probe.maps import Layout, layout
 from mirror_app.visualisations.core import (
     AblationCam,
     ClassActivationMapping,
@@ -28,7 +29,6 @@ from mirror_app.visualisations.core import (
     XGradCam,
 )
 from mirror_app.visualisations.core.batches import SIZES, in_batches
-from mirror_app.visualisations.core.maps import Layout, layout
 from tests.families import CONVOLUTIONAL, FAMILIES, TRANSFORMERS, Family, Tokens, convnext, swin, vit
 from tests.networks import Linear, Tricky, bundled, densenet, resnet18, squeezenet
 

@@ -11,7 +11,8 @@ from mirror_app import registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, guide
 from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
-from mirror_app.visualisations.core.gradients import class_gradient
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.gradients import gradient
 from tests.networks import ANYWHERE, Functional, Linear, Tricky, bundled, densenet, quick, resnet18, squeezenet, state
 
 Build = Callable[[], nn.Module]
@@ -55,7 +56,7 @@ def test_grad_cam_is_captums(build: Build, layer: str | None) -> None:
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
 def test_guided_gradients_are_captums(build: Build) -> None:
     expected = captum.attr.GuidedBackprop(build().double()).attribute(PICTURES.clone().requires_grad_(), target=3)
-    assert difference(class_gradient(View(build().double()), PICTURES, 3, guide)[0], expected) <= BOUND
+    assert difference(gradient(Aim(View(build().double()), PICTURES, 3), PICTURES, rewrite=guide)[0], expected) <= BOUND
 
 
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
@@ -233,7 +234,7 @@ def test_the_same_request_gives_the_same_bits(entry: registry.Entry) -> None:
         (lambda model: GradCam(model)(PICTURES, None, guided=True), "no parameter 'guided': .* Did you mean 'guide'"),
         (lambda model: GradCam(model)(PICTURES, None, strength=2), "strength cannot be 2: a number from 0 to 1"),
         (lambda model: GradCam(model)(PICTURES[0], None), r"inputs are \(3, 96, 128\)"),
-        (lambda model: GradCam(model)("cat.jpg", None), "inputs are str"),  # type: ignore[arg-type]
+        (lambda model: GradCam(model)("cat.jpg", None), "inputs are str"),
         (lambda model: GradCam(model.layer1)(torch.randn(1, 64, 8, 8).double(), None), "one logit a class"),
         (lambda _: GradCam(nn.Linear(3, 3))(PICTURES, None), "no convolution"),
     ],

@@ -82,7 +82,7 @@ def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Ten
         (FilterVisualisation, {"channel": 5}, lambda _: objectives.channel(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "aim": "middle unit"}, lambda _: objectives.unit(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "picture": "pixels"}, lambda _: objectives.channel(LAYER, 5)),
-        (ClassPicture, {"target_class": 4}, lambda _: objectives.logit(torch.tensor([4]))),
+        (ClassPicture, {"target_class": 4}, lambda _: objectives.score("", lambda logits: logits[:, 4])),
         (InvertedRepresentation, {}, lambda view: -objectives.distance(LAYER, view.capture(INPUTS[:1], LAYER))),
     ],
     ids=["dream", "dream-of-a-channel", "filter", "unit", "filter-in-pixels", "class", "inversion"],

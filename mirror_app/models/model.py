@@ -14,7 +14,8 @@ from mirror_app.probe import Pool
 class Model:
     """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names.
 
-    `untrained`: its weights are random numbers.
+    `untrained`: its weights are random numbers. `beside` is what the module takes beside a picture, (1, …) each, where
+    the picture brings nothing of its own.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Model:
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     untrained: bool = False
+    beside: tuple[Tensor, ...] = ()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -33,6 +35,10 @@ class Model:
         """Return what the model is given for `picture`, (1, C, h, w)."""
         inputs = self.preprocessing.prepare(picture)
         return inputs if picture.exact is not None else inputs.to(self.dtype)
+
+    def beside_of(self, picture: Picture) -> tuple[Tensor, ...]:
+        """Return what the model is given beside `picture`, (1, …) each."""
+        return picture.beside or self.beside
 
     def blank(self) -> Tensor:
         """Return an input (1, C, h, w) of zeros, of the size that it expects."""

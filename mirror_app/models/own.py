@@ -12,6 +12,7 @@ from mirror_app.images import Preprocessing
 from mirror_app.models import settings, weights_file
 from mirror_app.models.model import Model
 from mirror_app.probe import View
+from mirror_app.probe.outputs import class_logits
 
 
 def load(name: str) -> Model:
@@ -28,7 +29,7 @@ def load(name: str) -> Model:
         raise MirrorError(f"{where}: {error}") from error
     outputs = _outputs(module, preprocessing, where)
     classes = _classes(said, file.parent, where) or tuple(f"class {number}" for number in range(outputs))
-    if len(classes) != outputs:
+    if outputs and len(classes) != outputs:
         raise MirrorError(f"{where} names {len(classes)} classes, and the model has {outputs}.")
     return Model(name, module, preprocessing, classes, untrained=not said.weights)
 
@@ -51,15 +52,17 @@ def _built(said: settings.Owned, folder: Path, where: str) -> nn.Module:
 
 
 def _outputs(module: nn.Module, preprocessing: Preprocessing, where: str) -> int:
-    """Return how many logits the model gives for one picture, which shows as well that it takes one."""
+    """Return how many logits the model gives for one picture, which shows as well that it takes one.
+
+    0 where it answers with something else than logits.
+    """
     try:
         with torch.no_grad():
             output = View(module).trace(preprocessing.blank())
     except Exception as error:  # the owner's own code
         raise MirrorError(f"{where} does not work: {_first_line(error)}.") from error
-    if output.ndim != 2:
-        raise MirrorError(f"{where} gives {tuple(output.shape)}, where one logit a class, (1, classes), is needed.")
-    return output.shape[1]
+    logits = class_logits(output)
+    return 0 if logits is None else logits.shape[1]
 
 
 def _classes(said: settings.Owned, folder: Path, where: str) -> tuple[str, ...]:

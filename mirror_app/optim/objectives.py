@@ -7,11 +7,15 @@ Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-vi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
+from mirror_app.probe import channels_first, one_tensor
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Seen:
     """What an objective may look at: the pixels (N, C, H, W) in [0, 1], and the layers' outputs for them, by name."""
 
     pixels: Tensor
-    outputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,47 +59,53 @@ class Objective:
 
 def channel(layer: str, number: int) -> Objective:
     """The mean of one feature map, of one feature over all tokens, or one entry of a vector; raises MirrorError."""
-    return _of(layer, lambda output: _map(output, layer, number).mean(1))
+    return _of(layer, lambda output, size: _map(output, size, layer, number).reshape(len(output), -1).mean(1))
 
 
 def unit(layer: str, number: int) -> Objective:
     """The middle place of one feature map: what a single unit looks for; raises MirrorError."""
-    return _of(layer, lambda output: _middle(output, layer, number))
+    return _of(layer, lambda output, size: _middle(_map(output, size, layer, number)))
 
 
 def energy(layer: str) -> Objective:
     """The mean square of all that the layer says: whatever it finds, more of it (Mordvintsev et al. 2015)."""
-    return _of(layer, lambda output: output.flatten(1).pow(2).mean(1))
+    return _of(layer, lambda output, _: output.flatten(1).pow(2).mean(1))
 
 
-def logit(classes: Tensor) -> Objective:
-    """The logit of each picture's class (N,) before the softmax, as Simonyan et al. 2014 ask for."""
-    return _of("", lambda output: output.gather(1, classes[:, None])[:, 0])
+def score(layer: str, read: Callable[[Any], Tensor]) -> Objective:
+    """The number (N,) that `read` finds in what the layer gives, such as a class's logit in that of the model."""
+    return Objective(lambda seen: read(seen.outputs[layer]), frozenset({layer}))
 
 
 def distance(layer: str, wanted: Tensor) -> Objective:
     """How far the layer's output is from `wanted`: |a - w|² / |w|² (Mahendran and Vedaldi 2015); 0 is reached."""
     norm = wanted.flatten(1).pow(2).sum(1)
     norm = torch.where(norm > 0, norm, 1)
-    return _of(layer, lambda output: (output - wanted).flatten(1).pow(2).sum(1) / norm)
+    return _of(layer, lambda output, _: (output - wanted).flatten(1).pow(2).sum(1) / norm)
 
 
-def _of(layer: str, value: Callable[[Tensor], Tensor]) -> Objective:
-    return Objective(lambda seen: value(seen.outputs[layer]), frozenset({layer}))
+def _of(layer: str, value: Callable[[Tensor, Size], Tensor]) -> Objective:
+    """Return the objective `value` of what the layer gives and of the (height, width) of the pictures."""
+
+    def read(seen: Seen) -> Tensor:
+        return value(one_tensor(seen.outputs[layer], layer), (seen.pixels.shape[2], seen.pixels.shape[3]))
+
+    return Objective(read, frozenset({layer}))
 
 
 def _objective(other: Objective | float) -> Objective:
     return other if isinstance(other, Objective) else Objective(lambda seen: seen.pixels.new_tensor(other))
 
 
-def _map(output: Tensor, layer: str, number: int) -> Tensor:
-    """Return one feature at all its places: (N, places)."""
-    maps = output.movedim(-1, 1) if output.ndim == 3 else output  # of tokens, the features stand last
+def _map(output: Tensor, size: Size, layer: str, number: int) -> Tensor:
+    """Return one feature at all its places: (N, …)."""
+    maps = channels_first(output, size)
     if not 0 <= number < maps.shape[1]:
         raise MirrorError(f"channel cannot be {number}: the layer '{layer}' has channels 0 to {maps.shape[1] - 1}.")
-    return maps[:, number].reshape(len(maps), -1)
+    return maps[:, number]
 
 
-def _middle(output: Tensor, layer: str, number: int) -> Tensor:
-    height, width = output.shape[2:] if output.ndim == 4 else (1, output.shape[1] if output.ndim == 3 else 1)
-    return _map(output, layer, number)[:, height // 2 * width + width // 2]
+def _middle(places: Tensor) -> Tensor:
+    """Return the middle one of the places (N, …)."""
+    middle: tuple[int | slice, ...] = (slice(None), *(side // 2 for side in places.shape[1:]))
+    return places[middle]

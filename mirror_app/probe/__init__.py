@@ -8,7 +8,25 @@ from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
+from mirror_app.probe.maps import Layout, channels_first, layout, token_grid
 from mirror_app.probe.pool import Pool
-from mirror_app.probe.view import View
+from mirror_app.probe.view import View, one_tensor
 
-__all__ = ["PICTURE", "Cost", "Pool", "View", "costs", "deconvolve", "fingerprint", "flow", "graph", "guide", "revive"]
+__all__ = [
+    "PICTURE",
+    "Cost",
+    "Layout",
+    "Pool",
+    "View",
+    "channels_first",
+    "costs",
+    "deconvolve",
+    "fingerprint",
+    "flow",
+    "graph",
+    "guide",
+    "layout",
+    "one_tensor",
+    "revive",
+    "token_grid",
+]

@@ -48,7 +48,7 @@ def costs(view: View, inputs: Tensor) -> dict[str, Cost]:
     after = [m.register_forward_hook(partial(end, name)) for name, m in view.modules.items()]
     try:
         with torch.enable_grad(), meter:
-            view.module(leaf.clone())
+            view.run(leaf.clone())
     finally:
         for handle in before + after:
             handle.remove()

@@ -40,7 +40,7 @@ def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, st
             hooks.callback(module.register_forward_hook(partial(give, name)).remove)
         started = leaf.clone()
         givers[started.grad_fn] = PICTURE  # type: ignore[index]
-        view.module(started)
+        view.run(started)
     return list(dict.fromkeys((giver, name) for name, nodes in takers for giver in _behind(nodes, givers)))
 
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe.fingerprint import fingerprint
@@ -19,13 +19,17 @@ class Pool:
         self._idle: deque[View] = deque(maxlen=4)
 
     @contextmanager
-    def lease(self) -> Iterator[View]:
-        """Lend a view; one whose computation raised, or that came back changed, is thrown away."""
+    def lease(self, beside: tuple[Tensor, ...] = ()) -> Iterator[View]:
+        """Lend a view that runs with what is `beside` the pictures.
+
+        One whose computation raised, or that came back changed, is thrown away.
+        """
         before = fingerprint(self.model)
         try:
             view = self._idle.pop()
         except IndexError:
             view = View(self.model)
+        view.beside = beside
         yield view
         if fingerprint(self.model) != before:
             raise MirrorError("The model was changed while it was looked at: its picture is not shown.")

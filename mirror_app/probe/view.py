@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
@@ -22,7 +23,8 @@ Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 class View:
     """A private copy of `model` in evaluation mode that shares its weights, frozen.
 
-    On another `device` than the model's the weights are copied, for they cannot be shared.
+    On another `device` than the model's the weights are copied, for they cannot be shared. `beside` is what the model
+    takes beside the pictures, (1, …) each: the same for all.
     """
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
@@ -31,6 +33,7 @@ class View:
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
+        self.beside: tuple[Tensor, ...] = ()
         self._print = fingerprint(self.module)
 
     def layer(self, layer: str | nn.Module | None) -> str:
@@ -40,7 +43,12 @@ class View:
             return own
         return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
 
-    def trace(self, inputs: Tensor) -> Tensor:
+    def run(self, inputs: Tensor) -> Any:
+        """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them."""
+        beside = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.beside)
+        return self.module(inputs.to(self.device), *beside)
+
+    def trace(self, inputs: Tensor) -> Any:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""
         began: dict[str, int] = {}
         calls: dict[str, layers.Call] = {}
@@ -56,12 +64,12 @@ class View:
         before = [m.register_forward_pre_hook(partial(begin, name)) for name, m in self.modules.items()]
         after = [m.register_forward_hook(partial(end, name)) for name, m in self.modules.items()]
         try:
-            output = self.module(inputs.to(self.device))
+            output = self.run(inputs)
         finally:
             for handle in before + after:
                 handle.remove()
         self.calls = calls
-        return _one_tensor(output, "The model")
+        return output
 
     def capture(self, inputs: Tensor, layer: str) -> Tensor:
         """Return the output of `layer` for `inputs`: of its last call, where it is called more than once.
@@ -69,9 +77,9 @@ class View:
         Once the view knows how often the layer is called, the forward pass goes no further than that.
         """
         with torch.no_grad():
-            return self.reach(inputs, [layer])[layer]
+            return one_tensor(self.reach(inputs, [layer])[layer], layer)
 
-    def reach(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
+    def reach(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Any]:
         """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` to them."""
         taken: dict[str, list[object]] = {layer: [] for layer in wanted}
 
@@ -80,50 +88,54 @@ class View:
             if all(name in self.calls and len(taken[name]) == self.calls[name].times for name in taken):
                 raise _Reached
             # What comes next may work in place, and must not write into what was taken.
-            return output.clone() if isinstance(output, Tensor) else output
+            return tree_map(lambda part: part.clone() if isinstance(part, Tensor) else part, output)
 
         with ExitStack() as hooks, suppress(_Reached):
             for layer in taken:
                 hooks.enter_context(self._hooked(layer, partial(keep, layer)))
-            self.module(inputs.to(self.device)) if self.calls else self.trace(inputs)
-        return {layer: _one_tensor(_last(outputs, layer), f"The layer '{layer}'") for layer, outputs in taken.items()}
+            self.run(inputs) if self.calls else self.trace(inputs)
+        return {layer: _last(outputs, layer) for layer, outputs in taken.items()}
 
     def takes(self, inputs: Tensor, layer: str) -> bool:
         """Tell whether `layer` can be reached with pictures of the size of `inputs`, once the view knows its calls."""
         try:
-            self.capture(inputs, layer)
+            with torch.no_grad():
+                self.reach(inputs, [layer])
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, AssertionError):  # how PyTorch's operations refuse a size
             return False
         return True
 
-    def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Return the output of `layer` as a leaf of the graph, and the model's output that was computed from it.
+    def split(self, inputs: Tensor, layer: str, at: str = "") -> tuple[Tensor, Any]:
+        """Return the output of `layer` as a leaf of the graph, and what the layer `at` gives, computed from it.
 
-        The graph begins at the leaf: nothing is recorded below it, and a gradient goes no further down.
+        The graph begins at the leaf: nothing is recorded below it, and a gradient goes no further down. «» is the
+        model.
         """
         taken: list[Tensor] = []
 
         def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor:
-            taken.append(_one_tensor(output, f"The layer '{layer}'").detach().requires_grad_())
+            taken.append(one_tensor(output, layer).detach().requires_grad_())
             # A clone, since what comes next may work in place, which a leaf does not allow.
             return taken[-1].clone()
 
         with self._hooked(layer, cut), torch.enable_grad():
-            output = self.module(inputs.to(self.device))
-        return _last(taken, layer), _one_tensor(output, "The model")
+            output = self._until(inputs, at)
+        if at and not taken:
+            raise MirrorError(f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one.")
+        return _last(taken, layer), output
 
-    def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the inputs as a leaf of the graph, and the model's output that was computed from it."""
+    def output(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:
+        """Return the inputs as a leaf of the graph, and what the layer `at` gives, computed from it."""
         leaf = inputs.to(self.device).detach().requires_grad_()
         with torch.enable_grad():
-            return leaf, _one_tensor(self.module(leaf.clone()), "The model")
+            return leaf, self._until(leaf.clone(), at)
 
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Return the model's output for `inputs` (N, C, H, W), without a graph."""
+    def predict(self, inputs: Tensor, at: str = "") -> Any:
+        """Return what the layer `at` gives for `inputs` (N, C, H, W), without a graph."""
         with torch.no_grad():
-            return _one_tensor(self.module(inputs.to(self.device)), "The model")
+            return self._until(inputs, at)
 
     def arguments(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Arguments]:
         """Return what each of the layers is called with for `inputs`, in its last call: (positional, by name)."""
@@ -136,11 +148,11 @@ class View:
             for name in wanted:
                 hook = self.modules[name].register_forward_pre_hook(partial(keep, name), with_kwargs=True)
                 hooks.callback(hook.remove)
-            self.module(inputs.to(self.device))
+            self.run(inputs)
         return taken
 
-    def above(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
-        """Return the function from outputs of `layer` (B, …), in place of its last one, to the model's outputs.
+    def above(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
+        """Return the function from outputs of `layer` (B, …), in place of its last one, to what the layer `at` gives.
 
         All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here.
         """
@@ -149,7 +161,7 @@ class View:
         times = self.calls[layer].times
         ended = self._ended(picture, layer, times)
 
-        def run(outputs: Tensor) -> Tensor:
+        def run(outputs: Tensor) -> Any:
             calls = count(1)
 
             def replace(_module: nn.Module, _inputs: object, _output: object) -> Tensor | None:
@@ -160,9 +172,12 @@ class View:
                     batch = output.expand(len(outputs), *output.shape[1:])
                     stack.enter_context(_answering(self.modules[name], batch))
                 stack.enter_context(self._hooked(layer, replace))
-                return self.predict(picture.repeat(len(outputs), 1, 1, 1))
+                return self.predict(picture.repeat(len(outputs), 1, 1, 1), at)
 
         return run
+
+    def _until(self, inputs: Tensor, at: str) -> Any:
+        return self.reach(inputs, [at])[at] if at else self.run(inputs)
 
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
@@ -187,7 +202,7 @@ class View:
                 # In front of the model's own hooks, for they run again on what is kept.
                 hook = self.modules[name].register_forward_hook(partial(keep, name), prepend=True)
                 hooks.callback(hook.remove)
-            self.module(picture.to(self.device))
+            self.run(picture)
         return ended
 
     @contextmanager
@@ -221,7 +236,9 @@ def _last(taken: list[T], layer: str) -> T:
     return taken[-1]
 
 
-def _one_tensor(output: object, culprit: str) -> Tensor:
+def one_tensor(output: object, layer: str) -> Tensor:
+    """Return `output`, which `layer` gave; raise MirrorError where it is not one tensor."""
     if not isinstance(output, Tensor):
+        culprit = f"The layer '{layer}'" if layer else "The model"
         raise MirrorError(f"{culprit} gives a {type(output).__name__}, where one tensor is needed.")
     return output

@@ -151,23 +151,23 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
-        parts.append(f"for *{model.classes[result.info['target_class'][0]]}*")
+        parts.append(f"for *{literal(_class_name(model, result.info['target_class'][0]))}*")
+    if "target" in result.info:
+        parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
         parts.append("**untrained**: random weights")
     if "detail" in result.info:
         parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
-    deviation = 0.0
-    if model.classes:  # a live model may give something else than logits
-        deviation = cache.prediction(model.name, picture).deviation
-        intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
-        parts.append(broken if deviation else intact)
+    deviation = cache.prediction(model.name, picture).deviation
+    intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
+    parts.append(broken if deviation else intact)
     st.caption(" · ".join(parts), help=INTACT)
     if deviation:
         st.warning(
             f"The copy that was looked at answers otherwise than the model itself, by {deviation:.1e} of its largest "
-            "logit: the model is random, or holds something that cannot be copied.",
+            "number: the model is random, or holds something that cannot be copied.",
             icon=":material/warning:",
         )
     if result.info.get("note"):
@@ -202,12 +202,18 @@ def show_input(model: Model, picture: Picture) -> None:
 
 
 def show_prediction(model: Model, picture: Picture) -> None:
-    """Show the five most likely classes as bars."""
-    probabilities = cache.prediction(model.name, picture).probabilities
+    """Show the five most likely classes as bars; of a model that gives something else, what it gives."""
+    said = cache.prediction(model.name, picture)
     st.markdown("**The model's answer**")
-    for number in probabilities.argsort()[::-1][:5]:
-        share = float(probabilities[number])
-        st.progress(share, f"{model.classes[number]} · {share:.1%}")
+    for number in said.probabilities.argsort()[::-1][:5]:
+        share = float(said.probabilities[number])
+        st.progress(share, f"{literal(_class_name(model, number))} · {share:.1%}")
+    if not len(said.probabilities):
+        st.caption(f"No classes, but {literal(said.outputs)}. Type a target that points at one number of it.")
+
+
+def _class_name(model: Model, number: int) -> str:
+    return model.classes[number] if number < len(model.classes) else f"class {number}"
 
 
 def show_strip(session: Session) -> None:

@@ -5,6 +5,7 @@ from functools import singledispatch
 
 import streamlit as st
 
+from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 from mirror_app.registry import Entry
 from mirror_app.ui.session import current, param_key
@@ -72,17 +73,23 @@ def _(parameter: Toggle, key: str, classes: Sequence[str]) -> Value:
 
 @draw.register
 def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
-    if (st.session_state[key] or 0) >= len(classes):
+    try:
+        st.session_state[key] = parameter.check(st.session_state[key])  # a class that was typed is its number
+    except MirrorError as error:
+        current().problems.append(str(error))
+        st.session_state[key] = None
+    if classes and isinstance(number := st.session_state[key], int) and number >= len(classes):
         current().problems.append(
-            f"{parameter.label} cannot be {st.session_state[key]}: the model has {len(classes)} classes, from 0 on."
+            f"{parameter.label} cannot be {number}: the model has {len(classes)} classes, from 0 on."
         )
         st.session_state[key] = None
-    chosen: int | None = st.selectbox(
+    chosen: Value = st.selectbox(
         parameter.label,
         range(len(classes)),
         index=None,
-        format_func=lambda number: classes[number],
+        format_func=lambda number: classes[number] if number in range(len(classes)) else str(number),
         placeholder="The most likely one",
+        accept_new_options=True,
         key=key,
         help=parameter.help,
         persist_state="session",

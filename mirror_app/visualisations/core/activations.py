@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from mirror_app import render
+from mirror_app.probe import layout
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.maps import layout
 
 
 @visualisation("Activations")

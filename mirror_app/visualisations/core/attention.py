@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
-from mirror_app.probe import View
+from mirror_app.probe import View, token_grid
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.maps import token_grid
 
 
 @visualisation("Attention", paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762")

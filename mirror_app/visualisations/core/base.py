@@ -11,11 +11,18 @@ from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.probe import View, fingerprint
+from mirror_app.probe.outputs import class_logits
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
 Info = dict[str, Any]
 TargetClass = Annotated[
-    int | None, ClassPicker("The class whose evidence is shown: any class, not only the most likely.", "Class")
+    int | str | None,
+    ClassPicker(
+        "The class whose evidence is shown: any class, not only the most likely. Or type a target: a channel of a "
+        "layer (`features.8:3`), its unit in row 4 and column 5 (`features.8:3@4,5`), an entry of the model's output "
+        "(`:out:15@12,80`).",
+        "Target",
+    ),
 ]
 
 
@@ -107,18 +114,23 @@ class Visualisation:
         if not maps:
             raise refused
 
-    def __call__(self, inputs: Tensor, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
+    def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
         `layer` is a submodule, its dotted name, None for the last convolution, or `*` for every stage. The picture that
         heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was;
         `prediction`, where a class is shown, holds the most likely class of each item.
+
+        Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
+        (1, …) each.
         """
         kind = type(self)
         computed, coloured = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
         named = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
+        if isinstance(inputs, tuple):
+            inputs, self.view.beside = inputs[0], self._beside(inputs[1:])
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
@@ -136,8 +148,17 @@ class Visualisation:
     def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:
         if "target_class" not in info:
             return {}
-        likely = info["target_class"] if target_class is None else self.view.predict(inputs).argmax(1).tolist()
-        return {"prediction": likely}
+        if target_class is None:
+            return {"prediction": info["target_class"]}
+        logits = class_logits(self.view.predict(inputs))
+        return {} if logits is None else {"prediction": logits.argmax(1).tolist()}
+
+    def _beside(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        for number, other in enumerate(others, 2):
+            if not isinstance(other, Tensor) or other.shape[:1] != (1,):
+                shown = tuple(other.shape) if isinstance(other, Tensor) else type(other).__name__
+                raise MirrorError(f"Input {number} is {shown}: beside the pictures, each is a tensor (1, …) for all.")
+        return others
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""
@@ -145,23 +166,6 @@ class Visualisation:
             shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
             raise MirrorError(f"The inputs are {shown}, where a float tensor (N, channels, height, width) is needed.")
         return inputs.detach().to(self.view.device)
-
-
-def chosen_classes(output: Tensor, target_class: int | Tensor | None) -> Tensor:
-    """Return the class of each item (N,): `target_class`, one for all or each its own, or None: the most likely one.
-
-    Raises MirrorError where `output` is not (N, classes) or has no such class.
-    """
-    if output.ndim != 2:
-        raise MirrorError(f"The model gives {tuple(output.shape)}, where one logit a class, (N, classes), is needed.")
-    if isinstance(target_class, Tensor):
-        return target_class
-    classes = output.shape[1]
-    if target_class is None:
-        return output.argmax(1)
-    if not 0 <= target_class < classes:
-        raise MirrorError(f"target_class cannot be {target_class}: the model has classes 0 to {classes - 1}.")
-    return torch.full((len(output),), target_class, device=output.device)
 
 
 def _as_picture(inputs: Tensor) -> Tensor:

@@ -14,11 +14,11 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
-from mirror_app.probe import View
+from mirror_app.probe import Layout, layout
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
-from mirror_app.visualisations.core.gradients import class_gradient
-from mirror_app.visualisations.core.maps import Layout, layout
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.gradients import gradient
 
 
 class GradientCam(Visualisation):
@@ -39,21 +39,22 @@ class GradientCam(Visualisation):
         return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        output, logits = self.view.split(inputs, layer)
+        aim = Aim(self.view, inputs, target_class)
+        output, answers = aim.split(inputs, layer)
         found = layout(self.view, inputs, layer, output)
-        target = chosen_classes(logits, target_class)
-        gradient = _gradient(output, logits, target)
+        target = aim.chosen(answers)
+        (gradient,) = torch.autograd.grad(aim.score(answers, target).sum(), output, allow_unused=True)
         if gradient is None:
-            raise MirrorError(f"The model's output does not depend on the layer '{layer}': choose another.")
+            raise aim.apart(inputs, layer)
         if gradient.any() and not found.maps(gradient).any():
             raise MirrorError(
                 f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
-                f"picture: try '{_last_with_gradient(self.view, inputs[:1], found, target[:1])}'."
+                f"picture: try '{_last_with_gradient(aim, inputs[:1], found, target[:1])}'."
             )
         maps, slope = found.maps(output.detach()), found.maps(gradient)
         evidence = self.combine(maps, slope)
         note = _note(evidence, gradient) or self.caution(maps, slope)
-        yield Attribution(evidence, {"target_class": target.tolist(), "note": note})
+        yield Attribution(evidence, {**aim.said(target), "note": note})
 
 
 @visualisation("Grad-CAM", paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391")
@@ -84,7 +85,7 @@ class GradCam(GradientCam):
             if not guide:
                 yield plain
                 continue
-            fine, _ = class_gradient(self.view, inputs, target_class, probe.guide)
+            fine, _ = gradient(Aim(self.view, inputs, target_class), inputs, rewrite=probe.guide)
             coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
             yield Attribution(coarse[:, None] * fine, plain.info)
 
@@ -150,22 +151,18 @@ class LayerCam(GradientCam):
         return (gradient.relu() * maps).sum(1)
 
 
-def _gradient(output: Tensor, logits: Tensor, target: Tensor) -> Tensor | None:
-    return torch.autograd.grad(logits.gather(1, target[:, None]).sum(), output, allow_unused=True)[0]
-
-
-def _last_with_gradient(view: View, inputs: Tensor, found: Layout, target: Tensor) -> str:
+def _last_with_gradient(aim: Aim, inputs: Tensor, found: Layout, target: Tensor) -> str:
     """Return the last layer to begin, of those with the same tokens, whose places reach the output."""
     with torch.no_grad():
-        view.trace(inputs)
+        aim.view.trace(inputs)
     length = found.prefix + found.grid[0] * found.grid[1]
-    for name, call in sorted(view.calls.items(), key=lambda item: -item[1].order):
+    for name, call in sorted(aim.view.calls.items(), key=lambda item: -item[1].order):
         if call.shape and len(call.shape) == 2 and call.shape[0] == length:
-            output, logits = view.split(inputs, name)
-            gradient = _gradient(output, logits, target)
-            if gradient is not None and found.maps(gradient).any():
+            output, answers = aim.split(inputs, name)
+            (slope,) = torch.autograd.grad(aim.score(answers, target).sum(), output, allow_unused=True)
+            if slope is not None and found.maps(slope).any():
                 return name
-    return view.layer(None)
+    return aim.view.layer(None)
 
 
 def _on_negative(maps: Tensor) -> str:

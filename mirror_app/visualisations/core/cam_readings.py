@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
-from mirror_app.probe import View
+from mirror_app.probe import View, layout
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
-from mirror_app.visualisations.core.maps import layout
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 
 
 @visualisation("CAM", paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»")
@@ -27,8 +27,9 @@ class ClassActivationMapping(Visualisation):
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
         maps = layout(self.view, inputs, layer, output).maps(output)
-        logits = self.view.predict(inputs)
-        target = chosen_classes(logits, target_class)
+        aim = Aim(self.view, inputs, target_class)
+        logits = aim.predict(inputs)
+        target = aim.chosen(logits)
         weights = _averaged_by(self.view, maps, logits)
         if weights is None:
             raise MirrorError(
@@ -36,7 +37,7 @@ class ClassActivationMapping(Visualisation):
                 f"'{layer}': {_instead(self.view, inputs, logits)}."
             )
         evidence = torch.einsum("nk,nkhw->nhw", weights[target], maps)
-        yield Attribution(evidence, {"target_class": target.tolist(), "note": ""})
+        yield Attribution(evidence, {**aim.said(target), "note": ""})
 
 
 @visualisation("Eigen-CAM", paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299")

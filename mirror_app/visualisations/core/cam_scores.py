@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
-from mirror_app.probe import View
+from mirror_app.probe import Layout, layout
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
-from mirror_app.visualisations.core.maps import Layout, layout
 
 
 @visualisation("Score-CAM", paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279")
@@ -33,17 +33,18 @@ class ScoreCam(Visualisation):
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
         maps = layout(self.view, inputs, layer, output).maps(output)
-        target = chosen_classes(self.view.predict(inputs), target_class)
-        nothing = self.view.predict(torch.zeros_like(inputs[:1]))[0]
-        scores = nothing[target][:, None].repeat(1, maps.shape[1])
+        aim = Aim(self.view, inputs, target_class)
+        target = aim.chosen(aim.predict(inputs))
+        nothing = aim.predict(torch.zeros_like(inputs[:1])).expand(len(inputs), -1)
+        scores = aim.score(nothing, target)[:, None].repeat(1, maps.shape[1])
         live = (maps.amax((2, 3)) > maps.amin((2, 3))).nonzero()
 
         def tried(span: slice) -> Tensor:
             items, channels = live[span].T
             masks = _stretched(render.resize(maps[items, channels], (inputs.shape[2], inputs.shape[3])))
-            return self.view.predict(inputs[items] * masks[:, None]).gather(1, target[items, None])[:, 0]
+            return aim.score(aim.predict(inputs[items] * masks[:, None]), target[items])
 
-        info = {"target_class": target.tolist(), "note": "" if len(live) else "All maps of this layer are flat here."}
+        info = {**aim.said(target), "note": "" if len(live) else "All maps of this layer are flat here."}
         for progress, span, found in in_batches(tried, len(live), self.view.device):
             scores[tuple(live[span].T)] = found
             yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": progress})
@@ -71,27 +72,29 @@ class AblationCam(Visualisation):
         output = self.view.capture(inputs, layer)
         held = layout(self.view, inputs, layer, output)
         maps = held.maps(output)
-        logits = self.view.predict(inputs)
-        target = chosen_classes(logits, target_class)
+        aim = Aim(self.view, inputs, target_class)
+        answers = aim.predict(inputs)
+        target = aim.chosen(answers)
+        whole = aim.score(answers, target)
         drops = maps.new_zeros(maps.shape[:2])
-        info = {"target_class": target.tolist(), "note": ""}
-        for item, top in enumerate(target):
+        info = {**aim.said(target), "note": ""}
+        for item in range(len(inputs)):
             one = slice(item, item + 1)
             live = maps[item].flatten(1).any(1).nonzero()[:, 0]
-            tried = _logits_without(self.view, inputs[one], layer, output[one], held, live)
+            tried = _answers_without(aim, inputs[one], layer, output[one], held, live)
             for progress, span, found in tried:
-                drops[item, live[span]] = logits[item, top] - found[:, top]
+                drops[item, live[span]] = whole[item] - aim.score(found, target[one].expand(len(found)))
                 yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
         if not drops.any():
             info["note"] = "Without any one map of this layer the class's logit stays what it is."
         yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
 
 
-def _logits_without(
-    view: View, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
+def _answers_without(
+    aim: Aim, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
 ) -> Iterator[tuple[float, slice, Tensor]]:
-    """Yield `(progress, span, logits)` for one picture, without each of the layer's `channels` in turn."""
-    above = view.above(picture, layer)
+    """Yield `(progress, span, answers)` for one picture, without each of the layer's `channels` in turn."""
+    above = aim.above(picture, layer)
 
     def without(span: slice) -> Tensor:
         absent = channels[span]
@@ -99,7 +102,7 @@ def _logits_without(
         maps[torch.arange(len(absent)), absent] = 0
         return above(held.output(maps, output))
 
-    return in_batches(without, len(channels), view.device)
+    return in_batches(without, len(channels), aim.view.device)
 
 
 def _weighted(weights: Tensor, maps: Tensor) -> Tensor:

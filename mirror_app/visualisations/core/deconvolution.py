@@ -6,8 +6,9 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.registry import visualisation
+from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
-from mirror_app.visualisations.core.gradients import class_gradient
+from mirror_app.visualisations.core.gradients import gradient
 
 
 @visualisation(
@@ -24,6 +25,7 @@ class Deconvnet(Visualisation):
     of_layer = False
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        signal, target = class_gradient(self.view, inputs, target_class, probe.deconvolve)
+        aim = Aim(self.view, inputs, target_class)
+        signal, target = gradient(aim, inputs, rewrite=probe.deconvolve)
         note = "This shows edges more than reasons: it changes little with the class, or when weights are shuffled."
-        yield Attribution(signal, {"target_class": target.tolist(), "note": note})
+        yield Attribution(signal, {**aim.said(target), "note": note})

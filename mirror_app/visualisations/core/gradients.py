@@ -9,7 +9,8 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.params import Toggle
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 
 Rewrite = Callable[[Tensor], None]
 
@@ -42,20 +43,22 @@ class SaliencyMap(Visualisation):
         ] = False,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        gradient, target = class_gradient(self.view, inputs, target_class, probe.guide if guide else None)
-        yield Attribution(gradient * inputs if times_input else gradient, {"target_class": target.tolist()})
+        aim = Aim(self.view, inputs, target_class)
+        slope, target = gradient(aim, inputs, rewrite=probe.guide if guide else None)
+        yield Attribution(slope * inputs if times_input else slope, aim.said(target))
 
 
-def class_gradient(
-    view: probe.View, inputs: Tensor, target_class: int | Tensor | None, rewrite: Rewrite | None = None
+def gradient(
+    aim: Aim, inputs: Tensor, target: Tensor | None = None, rewrite: Rewrite | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradient of each item's class logit by the inputs (N, C, H, W), and the classes (N,).
+    """Return the gradient of each item's score by the inputs (N, C, H, W), and which of the answers it is (N,).
 
-    `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes the ReLUs: raises MirrorError where the model
-    has none, or other activations.
+    `target` says which, else `aim` does. `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes the ReLUs:
+    raises MirrorError where there are none on the way, or other activations.
     """
-    pixels, output = view.output(inputs)
-    target = chosen_classes(output, target_class)
+    pixels, answers = aim.output(inputs)
+    if target is None:
+        target = aim.chosen(answers)
     if rewrite is not None:
-        rewrite(output)
-    return torch.autograd.grad(output.gather(1, target[:, None]).sum(), pixels)[0], target
+        rewrite(answers)
+    return torch.autograd.grad(aim.score(answers, target).sum(), pixels)[0], target

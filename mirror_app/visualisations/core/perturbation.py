@@ -13,7 +13,8 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number, Slider
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
 
 Box = tuple[slice, slice]
@@ -62,8 +63,10 @@ class Occlusion(Visualisation):
     ) -> Iterator[Attribution]:
         if stride > patch:
             raise MirrorError(f"A stride of {stride} leaves pixels that no patch of {patch} hides: at most {patch}.")
-        logits = self.view.predict(inputs)
-        target = chosen_classes(logits, target_class)
+        aim = Aim(self.view, inputs, target_class)
+        answers = aim.predict(inputs)
+        target = aim.chosen(answers)
+        whole = aim.score(answers, target)
         boxes = _boxes((inputs.shape[2], inputs.shape[3]), patch, stride)
         lost, times = torch.zeros_like(inputs[:, 0]), torch.zeros_like(inputs[:, 0])
 
@@ -73,14 +76,14 @@ class Occlusion(Visualisation):
             pictures = inputs[items]
             for picture, pair in zip(pictures, pairs, strict=True):
                 picture[:, *boxes[pair % len(boxes)]] = fill
-            return (logits[items] - self.view.predict(pictures)).gather(1, target[items, None])[:, 0]
+            return whole[items] - aim.score(aim.predict(pictures), target[items])
 
         for progress, span, drops in in_batches(hidden, len(inputs) * len(boxes), self.view.device):
             for pair, drop in zip(range(len(inputs) * len(boxes))[span], drops, strict=True):
                 place = (pair // len(boxes), *boxes[pair % len(boxes)])
                 lost[place] += drop
                 times[place] += 1
-            info = {"target_class": target.tolist(), "note": "", "progress": progress}
+            info = {**aim.said(target), "note": "", "progress": progress}
             yield Attribution(lost / times.clamp(min=1), info)
 
 
@@ -88,10 +91,11 @@ class Occlusion(Visualisation):
 class Rise(Visualisation):
     """The picture behind many random masks: a pixel counts as much as the model is sure of the class when it shows.
 
-    The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability, p
-    the share that shows. That is the paper's map, the average of f M / p, minus the average of f: a pixel that does not
-    matter is near 0. How often a pixel showed is counted, not expected, which leaves less noise. What is
-    hidden becomes 0, the mean colour of normalised inputs. One frame after each micro-batch: the covariance so far.
+    The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability,
+    or the value of another target, and p the share that shows. That is the paper's map, the average of f M / p, minus
+    the average of f: a pixel that does not matter is near 0. How often a pixel showed is counted, not expected, which
+    leaves less noise. What is hidden becomes 0, the mean colour of normalised inputs. One frame after each micro-batch:
+    the covariance so far.
     """
 
     look = staticmethod(render.heat)
@@ -116,7 +120,8 @@ class Rise(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         size = (inputs.shape[2], inputs.shape[3])
-        target = chosen_classes(self.view.predict(inputs), target_class)
+        aim = Aim(self.view, inputs, target_class)
+        target = aim.chosen(aim.predict(inputs))
         generator = torch.Generator().manual_seed(seed)
         grids = (torch.rand(n, cells + 1, cells + 1, generator=generator) < p).to(inputs)
         shifts = torch.rand(n, 2, generator=generator)
@@ -127,13 +132,13 @@ class Rise(Visualisation):
             pairs = torch.arange(len(inputs) * n)[span]
             items, number = (pairs // n).to(inputs.device), pairs % n
             masks = _masks(grids[number], shifts[number], size)
-            sure = self.view.predict(inputs[items] * masks[:, None]).softmax(1)
-            return items, masks, sure.gather(1, target[items, None])[:, :, None]
+            sure = aim.likelihood(aim.predict(inputs[items] * masks[:, None]))
+            return items, masks, aim.score(sure, target[items])[:, None, None]
 
         for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view.device):
             for total, part in ((both, sure * masks), (shown, masks), (certain, sure), (times, torch.ones_like(sure))):
                 total.index_add_(0, items, part)
-            info = {"target_class": target.tolist(), "note": "", "progress": progress}
+            info = {**aim.said(target), "note": "", "progress": progress}
             yield Attribution((both - certain * shown / times.clamp(min=1)) / (times - 1).clamp(min=1) / p, info)
 
 

@@ -10,10 +10,11 @@ from torch.autograd.graph import Node
 
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
-from mirror_app.params import ClassPicker, Dropdown, Radio, Slider
+from mirror_app.params import Dropdown, Radio, Slider
 from mirror_app.registry import visualisation
 from mirror_app.visualisations.core import rules
-from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.canonical import Canonical, Composite
 
 
@@ -94,26 +95,24 @@ class Relevance(Visualisation):
                 "Relevance of the pixels, or of the places of the chosen layer.", options=("the picture", "the layer")
             ),
         ] = "the picture",
-        target_class: Annotated[
-            int | None,
-            ClassPicker("The class whose logit is shared out: any class, not only the most likely.", "Class"),
-        ] = None,
+        target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         picture = layer == "" or at == "the picture"
+        aim = Aim(self.view, inputs, target_class)
         with Canonical(composites(epsilon, gamma)[rule], picture) as canonical:
-            source, output = self.view.output(inputs) if picture else self.view.split(inputs, layer)
+            source, answers = aim.output(inputs) if picture else aim.split(inputs, layer)
         if source.ndim != 4 or source[0, 0].numel() == 1:
             shape = " × ".join(str(side) for side in source.shape[1:])
             raise MirrorError(
                 f"LRP needs a layer with a spatial map, and '{layer}' gives {shape}: "
                 f"try '{self.view.layer(None)}', the last convolution, or the picture."
             )
-        _refuse_strangers(output)
-        target = chosen_classes(output, target_class)
-        logits = output.gather(1, target[:, None])[:, 0]
+        _refuse_strangers(answers)
+        target = aim.chosen(answers)
+        logits = aim.score(answers, target)
         raw = _shared_out(logits, source, canonical.ends)
         conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach())
-        info = {"target_class": target.tolist(), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
+        info = {**aim.said(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
         yield Attribution(raw, info)
 
 

@@ -9,9 +9,10 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.params import Number, Slider, Toggle
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation, chosen_classes
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
-from mirror_app.visualisations.core.gradients import class_gradient
+from mirror_app.visualisations.core.gradients import gradient
 
 
 @visualisation("SmoothGrad", paper="Smilkov et al. 2017, «SmoothGrad», https://arxiv.org/abs/1706.03825")
@@ -50,7 +51,8 @@ class SmoothGrad(Visualisation):
         seed: Annotated[int, Number("Other noise; the same number gives the same picture.", min=0, max=10**6)] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        target = chosen_classes(self.view.predict(inputs), target_class)
+        aim = Aim(self.view, inputs, target_class)
+        target = aim.chosen(aim.predict(inputs))
         deviation = sigma * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
         seeds = torch.randint(2**62, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
         total, times = torch.zeros_like(inputs), inputs.new_zeros(len(inputs), 1, 1, 1)
@@ -60,12 +62,12 @@ class SmoothGrad(Visualisation):
             items = (pairs // n).to(inputs.device)
             noise = torch.stack([_normal(inputs[0], seeds[number]) for number in (pairs % n).tolist()])
             noisy = inputs[items] + deviation[items] * noise
-            return items, class_gradient(self.view, noisy, target[items], probe.guide if guide else None)[0]
+            return items, gradient(aim, noisy, target[items], probe.guide if guide else None)[0]
 
         for progress, _, (items, gradients) in in_batches(sampled, len(inputs) * n, self.view.device):
             total.index_add_(0, items, gradients)
             times.index_add_(0, items, torch.ones_like(times[items]))
-            yield Attribution(total / times.clamp(min=1), {"target_class": target.tolist(), "progress": progress})
+            yield Attribution(total / times.clamp(min=1), {**aim.said(target), "progress": progress})
 
 
 def _normal(like: Tensor, seed: int) -> Tensor:

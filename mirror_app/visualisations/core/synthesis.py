@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-import torch
 from torch import Tensor
 
 from mirror_app import render
@@ -19,7 +18,8 @@ from mirror_app.optim import (
 )
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
 from mirror_app.registry import visualisation
-from mirror_app.visualisations.core.base import Attribution, Visualisation, chosen_classes
+from mirror_app.visualisations.core.aim import Aim
+from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import (
     ROBUST,
     Blur,
@@ -136,20 +136,24 @@ class ClassPicture(Visualisation):
         steps: Steps = 80,
         seed: Seed = 0,
         target_class: Annotated[
-            int | None,
-            ClassPicker("The class that is pictured; none: the one that the model finds in the input.", "Class"),
+            int | str | None,
+            ClassPicker(
+                "The class that is pictured; none: the one that the model finds in the input. Or type a target, as "
+                "`features.8:3` for a channel of a layer.",
+                "Target",
+            ),
         ] = None,
     ) -> Iterator[Attribution]:
-        require_size(self.view, inputs, "")
-        with torch.no_grad():
-            classes = chosen_classes(self.view.trace(inputs), target_class)
-        objective = objectives.logit(classes) - total_variation * penalties.total_variation()
+        aim = Aim(self.view, inputs, target_class)
+        require_size(self.view, inputs, aim.layer)
+        chosen = aim.chosen(aim.predict(inputs))
+        objective = objectives.score(aim.layer, lambda output: aim.score(aim.answers(output), chosen))
         ascent = Ascent(
             self.view,
             PixelSpace.of(inputs, self.mean, self.std),
-            objective - l1 * penalties.l1() - l2 * penalties.l2(),
+            objective - total_variation * penalties.total_variation() - l1 * penalties.l1() - l2 * penalties.l2(),
             rules.steepest(lr),
             transforms=ROBUST if robust else (),
             operators=[operators.blur(blur), operators.clip(clip)],
         )
-        yield from from_noise(ascent, inputs, steps, seed, target_class=classes.tolist())
+        yield from from_noise(ascent, inputs, steps, seed, **aim.said(chosen))

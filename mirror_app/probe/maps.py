@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe import View
+from mirror_app.probe.view import View
 
 Sides = tuple[int, int]
 MOST_PREFIXES = 5  # a class token and four registers: Darcet et al. 2024, https://arxiv.org/abs/2309.16588
@@ -55,7 +55,7 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     """
     size = (inputs.shape[2], inputs.shape[3])
     shape = output.shape[1:]
-    found = _readings(shape, size) if len(output) == len(inputs) else []
+    found = readings(shape, size) if len(output) == len(inputs) else []
     if not found:
         raise MirrorError(
             f"A layer with a spatial map is needed, and '{layer}' gives {_shown(shape)}: "
@@ -72,6 +72,12 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     return found[0]
 
 
+def channels_first(output: Tensor, size: Sides) -> Tensor:
+    """Return what a layer gives for pictures of `size`, with its channels, that may stand last, before its places."""
+    last = [reading.kind for reading in readings(output.shape[1:], size)] == ["channels last"]
+    return output.movedim(-1, 1) if last or output.ndim == 3 else output
+
+
 def token_grid(length: int, size: Sides) -> list[Layout]:
     """Return all ways to read `length` tokens as a grid over a picture of `size` (height, width), prefix in front.
 
@@ -84,7 +90,8 @@ def token_grid(length: int, size: Sides) -> list[Layout]:
     return [Layout("tokens", grid, prefix) for grid, prefix in sorted(left.items()) if 0 <= prefix <= MOST_PREFIXES]
 
 
-def _readings(shape: Sequence[int], size: Sides) -> list[Layout]:
+def readings(shape: Sequence[int], size: Sides) -> list[Layout]:
+    """Return all ways to read `shape`, of an output without its batch, as maps of a picture of `size`."""
     if len(shape) == 2:
         return token_grid(shape[0], size)
     if len(shape) == 3:
@@ -107,8 +114,8 @@ def _has_channels_last(view: View, inputs: Tensor) -> bool:
     size = (inputs.shape[2], inputs.shape[3])
     with torch.no_grad():
         view.trace(inputs[:1])
-    readings = (_readings(call.shape, size) for call in view.calls.values() if call.shape)
-    return any([reading.kind for reading in found] == ["channels last"] for found in readings)
+    all_readings = (readings(call.shape, size) for call in view.calls.values() if call.shape)
+    return any([reading.kind for reading in found] == ["channels last"] for found in all_readings)
 
 
 def _shown(shape: Sequence[int]) -> str:

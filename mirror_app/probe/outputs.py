@@ -1,0 +1,58 @@
+"""What a model's output is made of: one tensor, or several in dictionaries, tuples and lists."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+
+def only_answers(output: Any) -> Tensor | None:
+    """Return the one tensor in `output` that can be meant: its only one, or the only (N, classes) among others."""
+    found = [part for _, part in leaves_of(output)]
+    vectors = [part for part in found if part.ndim == 2 and part.is_floating_point()]
+    if of_items(output):
+        return None
+    return found[0] if len(found) == 1 else vectors[0] if len(vectors) == 1 else None
+
+
+def class_logits(output: Any) -> Tensor | None:
+    """Return the logits (N, classes) in a model's output; None where it answers with something else."""
+    found = only_answers(output)
+    return found if found is not None and found.ndim == 2 and found.is_floating_point() else None
+
+
+def described(output: Any) -> str:
+    """Return what a model's output is made of, in words: «out 21 × 64 × 64, aux 21 × 64 × 64»."""
+    if of_items(output):
+        return ", ".join(f"{name} {in_words(part.shape)}" for name, part in leaves_of(output[0]))
+    return ", ".join(f"{name} {in_words(part.shape[1:])}".strip() for name, part in leaves_of(output))
+
+
+def of_items(output: Any) -> bool:
+    """Tell whether `output` is a list with one dictionary for each item of the batch, as detection models give."""
+    return isinstance(output, list | tuple) and len(output) > 0 and all(isinstance(item, Mapping) for item in output)
+
+
+def parts_of(output: Any) -> dict[str, Any]:
+    """Return the entries of `output` by their names, or by their numbers; none where it has no entries."""
+    if isinstance(output, Mapping):
+        return {str(key): part for key, part in output.items()}
+    is_row = isinstance(output, Sequence) and not isinstance(output, str)
+    return {str(number): part for number, part in enumerate(output)} if is_row else {}
+
+
+def leaves_of(output: Any) -> list[tuple[str, Tensor]]:
+    """Return the tensors in `output` by the entries that lead to them, as a target names them."""
+
+    def walk(part: Any, way: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
+        if isinstance(part, Tensor):
+            yield ":".join(way), part
+        for key, inner in parts_of(part).items():
+            yield from walk(inner, (*way, key))
+
+    return list(walk(output, ()))
+
+
+def in_words(shape: Sequence[int]) -> str:
+    """Return a shape in words: «64 × 32 × 32»."""
+    return " × ".join(str(side) for side in shape)

@@ -1,0 +1,156 @@
+"""A view of a model that is asked for one thing: whatever it is, there are answers (N, K), and one of them counts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from mirror_app import layers, targets
+from mirror_app.errors import MirrorError, nearest
+from mirror_app.probe import View, channels_first, token_grid
+from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
+
+Info = dict[str, Any]
+
+
+class Aim:
+    """What `target_class` asks of `view` for inputs (N, C, H, W): a class, or what `targets.parse` reads of a text.
+
+    The answers (N, K) are the logits of the classes, or a number for each channel of a layer or of an entry of the
+    model's output; `chosen` tells which one of them counts for each item. No pass goes further than the layer that is
+    asked. Raises MirrorError where there is no such thing.
+    """
+
+    def __init__(self, view: View, inputs: Tensor, target_class: int | str | None) -> None:
+        self.view = view
+        self.target = targets.of(target_class)
+        self.layer = layers.find(view.source, self.target.layer)
+        self.size = (inputs.shape[2], inputs.shape[3])
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the answers for `inputs`, without a graph."""
+        return self.answers(self.view.predict(inputs, self.layer))
+
+    def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the inputs as a leaf of the graph, and the answers that were computed from it."""
+        leaf, output = self.view.output(inputs, self.layer)
+        return leaf, self.answers(output)
+
+    def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        """Return what `layer` gives as a leaf of the graph, and the answers that were computed from it."""
+        leaf, output = self.view.split(inputs, layer, self.layer)
+        answers = self.answers(output)
+        if not answers.requires_grad:
+            raise self.apart(inputs, layer)
+        return leaf, answers
+
+    def above(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
+        """Return the function from what `layer` may give (B, …), in place of what it does, to the answers (B, K)."""
+        run = self.view.above(picture, layer, self.layer)
+        return lambda outputs: self.answers(run(outputs))
+
+    def answers(self, output: Any) -> Tensor:
+        """Return the answers in what the layer that is asked gives; all places are summed up, or one is taken."""
+        if not of_items(output):
+            return self._columns(self._entry(output))
+        if not self.target.entries:
+            raise _several(output)
+        items = [self._columns(self._entry(item)[None])[0] for item in output]
+        return pad_sequence(items, batch_first=True)
+
+    def chosen(self, answers: Tensor) -> Tensor:
+        """Return which of the answers counts, (N,): the target's, or the largest where none is named."""
+        channel, count = self.target.channel, answers.shape[1]
+        if channel is None:
+            return answers.argmax(1)
+        if channel >= count and self.target.is_class:
+            raise MirrorError(f"target_class cannot be {channel}: the model has classes 0 to {count - 1}.")
+        if channel >= count:
+            there = f"channels 0 to {count - 1} are there" if count else "nothing is there for this picture"
+            raise MirrorError(f"The target '{self.target}' cannot be shown: {there}.")
+        return torch.full((len(answers),), channel, device=answers.device)
+
+    def score(self, answers: Tensor, chosen: Tensor) -> Tensor:
+        """Return the one answer of each item that counts (N,); what is not there any more, such as a box, counts 0."""
+        missing = max(0, int(chosen.max()) + 1 - answers.shape[1])
+        return torch.nn.functional.pad(answers, (0, missing)).gather(1, chosen[:, None])[:, 0]
+
+    def likelihood(self, answers: Tensor) -> Tensor:
+        """Return the answers as probabilities where they are logits of classes, else as they are."""
+        return answers.softmax(1) if self.target.is_class else answers
+
+    def said(self, chosen: Tensor) -> Info:
+        """Return what there is to say: the classes that were chosen, by number, or the target in words."""
+        return {"target_class": chosen.tolist()} if self.target.is_class else {"target": self.target.words}
+
+    def apart(self, inputs: Tensor, layer: str) -> MirrorError:
+        """Return the error that `layer` has no part in the answers for `inputs`: it names a convolution that has."""
+        asked = f"The target '{self.target}'" if str(self.target) else "The model's output"
+        convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
+        reached = [name for name in convolutions if name in self.view.calls] or convolutions
+        with torch.enable_grad():
+            taken = self.view.reach(inputs.detach().requires_grad_(), [*reached, self.layer])
+            score = self.answers(taken.pop(self.layer)).sum()
+            slopes = torch.autograd.grad(score, list(taken.values()), allow_unused=True)
+        parts = [name for name, slope in zip(taken, slopes, strict=True) if slope is not None and slope.ndim == 4]
+        advice = f"try '{parts[-1]}'" if parts else "choose another"
+        return MirrorError(f"{asked} does not depend on the layer '{layer}': {advice}.")
+
+    def _entry(self, output: Any) -> Tensor:
+        """Return the tensor that the target's entries lead to in `output`."""
+        for key in self.target.entries:
+            parts = parts_of(output)
+            if key not in parts:
+                there = f"there are {', '.join(parts)}" if parts else "it is one tensor, without entries"
+                raise MirrorError(f"The target '{self.target}' has no entry '{key}': {there}.{nearest(key, parts)}")
+            output = parts[key]
+        found = output if isinstance(output, Tensor) else only_answers(output)
+        if found is None:
+            raise _several(output)
+        if not found.is_floating_point():
+            raise MirrorError(f"The target '{self.target}' is a whole number, which no pixel moves: choose another.")
+        return found
+
+    def _columns(self, found: Tensor) -> Tensor:
+        """Return `found` as (N, K), each of the K channels summed over its places, or at the place of the target."""
+        tokens = self.layer != "" and found.ndim == 3
+        columns = found[:, None] if found.ndim == 1 else channels_first(found, self.size) if self.layer else found
+        if self.target.channel is None and columns.ndim > 2:
+            raise MirrorError(
+                f"The model gives {in_words(found.shape[1:])}, where one logit a class, (N, classes), is needed: "
+                f"name a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
+            )
+        place = self._place(columns, tokens)
+        if place:
+            where: tuple[int | slice, ...] = (slice(None), slice(None), *place)
+            return columns[where]
+        return columns.flatten(2).sum(2) if columns.ndim > 2 else columns
+
+    def _place(self, columns: Tensor, tokens: bool) -> tuple[int, ...]:
+        """Return the target's place in the axes of `columns` (N, K, …) behind the channels; of tokens, which one."""
+        place, sides = self.target.place, tuple(columns.shape[2:])
+        if tokens and len(place) == 2:
+            grids = token_grid(sides[0], self.size)
+            if len(grids) != 1:
+                raise MirrorError(f"The target '{self.target}' needs the number of a token, 0 to {sides[0] - 1}.")
+            (rows, width), prefix = grids[0].grid, grids[0].prefix
+            if place[0] < rows and place[1] < width:
+                return (prefix + place[0] * width + place[1],)
+            sides = (rows, width)
+        if place and (len(place) != len(sides) or any(n >= side for n, side in zip(place, sides, strict=True))):
+            there = f"rows and columns of {in_words(sides)} places are there" if sides else "it has one place only"
+            raise MirrorError(f"The target '{self.target}' cannot be shown: {there}, from 0 on.")
+        return place
+
+
+def _several(output: Any) -> MirrorError:
+    leaves = leaves_of(output[0] if of_items(output) else output)
+    floats = [(name, part) for name, part in leaves if part.is_floating_point()]
+    name, part = min(floats, key=lambda leaf: leaf[1].ndim, default=("0", torch.empty(0)))
+    place = f"@{','.join('0' * (part.ndim - 2))}" if part.ndim > 2 else ""
+    return MirrorError(
+        f"The model gives more than one thing ({described(output)}): say which number is meant, as in the target "
+        f"':{name}:0{place}'."
+    )
