@@ -1,11 +1,11 @@
 # make run: the dashboard. make test: lint, types, tests. Both make .venv on the first call and are quick afterwards.
-# make bench, make zoo, make pictures, make truth, make mutants: what takes longer; CONTRIBUTING.md says what runs where.
+# make bench, zoo, refusals, pictures, truth, mutants: what takes longer; CONTRIBUTING.md says what runs where.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint browser clean bench zoo pictures truth mutants
+.PHONY: run test lint browser clean bench zoo refusals pictures truth mutants
 
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
@@ -38,6 +38,9 @@ bench: $(VENV)/test.stamp
 
 zoo: $(VENV)/test.stamp
 	$(BIN)/python -m tests.zoo
+
+refusals: $(VENV)/test.stamp
+	$(BIN)/python -m tests.refusals
 
 pictures: $(VENV)/test.stamp
 	$(BIN)/python -m tests.gallery

@@ -245,3 +245,20 @@ def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(visit: Callable
     expect(page.get_by_role("button", name="features.4")).to_be_visible(timeout=30_000)
     page.get_by_text("Show the code").click()
     expect(page.get_by_text("request = Request(model.name, picture.id, '*', 'grad-cam', ())")).to_be_visible()
+
+
+def test_a_target_is_picked_by_its_class_or_typed(visit: Callable[..., Page]) -> None:
+    page = visit("?visualisation=back-prop")
+    for typed, shown in (("dotted dr", "dotted drop"), ("7", "zigzag ring"), ("features.1:5@8,9", "features.1:5@8,9")):
+        box = page.get_by_role("combobox", name="Target")
+        box.click()
+        box.fill(typed)
+        box.press("Enter")
+        page.wait_for_selector(READY)
+        expect(page.get_by_role("combobox", name="Target")).to_have_value(shown)
+    expect(page.get_by_text("for channel 5 of features.1 in row 8, column 9")).to_be_visible()
+    expect(page).to_have_url(re.compile("target_class=features.1%3A5%408%2C9"))
+    box.fill("nothing:x")
+    box.press("Enter")
+    expect(page.get_by_text("target_class cannot be 'nothing:x'")).to_be_visible()
+    expect(page.get_by_text("for checked heart")).to_be_visible()

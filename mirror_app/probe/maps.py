@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe.view import View
@@ -55,7 +55,8 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     """
     size = (inputs.shape[2], inputs.shape[3])
     shape = output.shape[1:]
-    found = readings(shape, size) if len(output) == len(inputs) else []
+    alike = len(output) == len(inputs)
+    found = alike and (readings(shape, size) or readings(shape, _worked_on(view, inputs)))
     if not found:
         raise MirrorError(
             f"A layer with a spatial map is needed, and '{layer}' gives {_shown(shape)}: "
@@ -99,6 +100,18 @@ def readings(shape: Sequence[int], size: Sides) -> list[Layout]:
         last = Layout("channels last", (shape[0], shape[1]))
         return [reading for reading in (first, last) if _covers(reading.grid, size)]
     return []
+
+
+def _worked_on(view: View, inputs: Tensor) -> Sides:
+    """Return the size of what the first convolution takes: a detection model changes that of its pictures itself."""
+    with torch.no_grad():
+        view.trace(inputs[:1])
+    run = [name for name, module in view.modules.items() if isinstance(module, nn.Conv2d) and name in view.calls]
+    first = min(run, key=lambda name: view.calls[name].order, default=None)
+    if first is None:
+        return inputs.shape[2], inputs.shape[3]
+    (taken, *_), _ = view.arguments(inputs[:1], [first])[first]
+    return taken.shape[2], taken.shape[3]
 
 
 def _covers(grid: Sides, size: Sides) -> bool:

@@ -74,7 +74,7 @@ def _(parameter: Toggle, key: str, classes: Sequence[str]) -> Value:
 @draw.register
 def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
     try:
-        st.session_state[key] = parameter.check(st.session_state[key])  # a class that was typed is its number
+        st.session_state[key] = parameter.check(_called(st.session_state[key], classes))
     except MirrorError as error:
         current().problems.append(str(error))
         st.session_state[key] = None
@@ -95,3 +95,9 @@ def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
         persist_state="session",
     )
     return chosen
+
+
+def _called(value: Value, classes: Sequence[str]) -> Value:
+    """Return the class whose name was typed, whole or in part, as the list shows it; else the value as it is."""
+    alike = [number for number, name in enumerate(classes) if isinstance(value, str) and value.lower() in name.lower()]
+    return min(alike, key=lambda number: len(classes[number]), default=value)
