@@ -96,8 +96,11 @@ def _preprocessing(name: str, net: object, first: Input, said: Said) -> Preproce
 def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     name = f"input {number}"
     if isinstance(item, tuple):
-        first, *beside = (part if part.ndim == 4 else part[None] for part in item)
-        return images.beside(_picture(first[0], number, preprocessing), beside)
+        whole = item[0].ndim == 4  # a batch of one, as the model takes it
+        return images.beside(
+            _picture(item[0][0] if whole else item[0], number, preprocessing),
+            [part if whole else part[None] for part in item[1:]],
+        )
     if isinstance(item, Image.Image):
         return images.from_image(item, Path(str(getattr(item, "filename", "") or name)).name)
     picture = images.from_tensor(item, name, preprocessing)

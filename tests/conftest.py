@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -63,3 +64,10 @@ def visit(browser: Browser, components_url: str) -> Iterator[Callable[..., Page]
     for page in pages:
         page.context.close()
     assert errors == []
+
+
+@pytest.fixture
+def free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

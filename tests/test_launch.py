@@ -47,13 +47,6 @@ class Program:
     """What a program pickles is looked for in its own `__main__`."""
 
 
-@pytest.fixture
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
     """After each test neither a thread nor a file nor a model is held that was not held before."""

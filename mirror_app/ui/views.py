@@ -33,7 +33,7 @@ INTACT = (
 
 def literal(text: str) -> str:
     """Return `text` such that Markdown shows it as it is: file names and links are not ours."""
-    return re.sub(r"([^\w\s]|_)", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # ASCII only: Markdown shows a backslash before others
 
 
 def show_problems(session: Session) -> None:
