@@ -249,9 +249,9 @@ def test_cam_of_a_one_by_one_convolution_that_is_averaged() -> None:
     [
         (resnet18, "layer3", "'layer3': try 'layer4'"),
         (resnet18, "layer4.1.bn2", "'layer4.1.bn2': try 'layer4'"),
-        (densenet, "features", "'features': Grad-CAM is the same"),  # a functional ReLU comes between
-        (squeezenet, "features", "'features': Grad-CAM"),
-        (convnext, "features", "'features': Grad-CAM"),  # a norm comes between
+        (densenet, "features", "'features': take Grad-CAM"),  # a functional ReLU comes between
+        (squeezenet, "features", "'features': take Grad-CAM"),
+        (convnext, "features", "'features': take Grad-CAM"),  # a norm comes between
     ],
 )
 def test_cam_is_refused_where_more_follows(build: Callable[[], nn.Module], layer: str, words: str) -> None:

@@ -56,14 +56,16 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     size = (inputs.shape[2], inputs.shape[3])
     shape = output.shape[1:]
     alike = len(output) == len(inputs)
-    found = alike and (readings(shape, size) or readings(shape, _worked_on(view, inputs)))
+    if alike and not readings(shape, size):
+        size = _worked_on(view, inputs)
+    found = readings(shape, size) if alike else []
     if not found:
         raise MirrorError(
             f"A layer with a spatial map is needed, and '{layer}' gives {_shown(shape)}: "
             f"try '{view.layer(None)}', the last convolution."
         )
     # Channels come first in PyTorch, unless this model has layers where they can only be last.
-    if len(found) == 2 and found[0].kind == "channels first" and not _has_channels_last(view, inputs):
+    if len(found) == 2 and found[0].kind == "channels first" and not _has_channels_last(view, inputs, size):
         return found[0]
     if len(found) > 1:
         raise MirrorError(
@@ -123,8 +125,7 @@ def _covers(grid: Sides, size: Sides) -> bool:
     return short * long > 1 and abs(short - expected) <= 1 + expected / 10
 
 
-def _has_channels_last(view: View, inputs: Tensor) -> bool:
-    size = (inputs.shape[2], inputs.shape[3])
+def _has_channels_last(view: View, inputs: Tensor, size: Sides) -> bool:
     with torch.no_grad():
         view.trace(inputs[:1])
     all_readings = (readings(call.shape, size) for call in view.calls.values() if call.shape)

@@ -81,7 +81,7 @@ def _attentions(view: View, inputs: Tensor, layer: str) -> list[str]:
     if not known:
         raise MirrorError(
             "The model has no nn.MultiheadAttention, whose weights could be shown (the windows of Swin and MaxViT have "
-            "no class token and do not see the whole picture): Grad-CAM shows where it sees a class."
+            "no class token and do not see the whole picture): take Grad-CAM, which shows where it sees a class."
         )
     around = layer
     while not (within := [name for name in known if f"{name}.".startswith(f"{around}." if around else "")]):

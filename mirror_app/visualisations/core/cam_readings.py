@@ -87,4 +87,4 @@ def _instead(view: View, inputs: Tensor, logits: Tensor) -> str:
     output = view.capture(inputs, last)
     if output.ndim == 4 and _averaged_by(view, output, logits) is not None:
         return f"try '{last}'"
-    return "Grad-CAM is the same where CAM is defined, and defined here too"
+    return "take Grad-CAM, which is the same where CAM is defined"
