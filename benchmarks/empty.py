@@ -6,5 +6,5 @@ from mirror_app.ui import sidebar
 
 st.set_page_config(layout="wide")
 page = st.navigation([st.Page(lambda: None, title="Empty", url_path="empty", default=True)], position="hidden")
-sidebar.draw(st.empty())
+sidebar.draw(st.empty(), "empty")
 page.run()

@@ -49,7 +49,7 @@ from mirror_app.ui import sidebar, views
 live.restore_program()
 st.html(STYLE)
 try:
-    sidebar.draw(place)
+    sidebar.draw(place, page.title.lower())
 except MirrorError as error:
     place.error(views.literal(str(error)), icon=":material/error:")
     st.stop()

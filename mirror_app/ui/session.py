@@ -31,6 +31,7 @@ class Session:
     picture: str = field(init=False)
     layer: str | None = None
     linked_layer: str | None = None  # from the address, until the model is there to ask
+    linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -89,6 +90,20 @@ def current() -> Session:
     return found
 
 
+def choose(request: Request) -> None:
+    """Make `request` the visitor's choice; only a callback may call this, before any widget is drawn."""
+    session, entry = current(), registry.get(request.visualisation)
+    _choose_model(session, request.model)
+    st.session_state.visualisation = entry.key
+    st.session_state.everywhere = request.layer == layers.EVERY
+    if request.layer != layers.EVERY:
+        session.layer = request.layer
+    session.picture = request.input
+    values = dict(request.params)
+    for name, parameter in entry.params.items():
+        st.session_state[param_key(entry, name)] = values.get(name, parameter.default)
+
+
 def param_key(entry: registry.Entry, name: str) -> str:
     """Return the key of the widget for a parameter."""
     return f"{entry.key}.{name}"
@@ -103,13 +118,6 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
                 choose(query[name])
             except MirrorError as error:
                 session.problems.append(f"In the link: {error}")
-
-    def choose_model(text: str) -> None:
-        if session.stage:
-            st.session_state.model = text
-            return
-        plain = catalogue.check(text).removesuffix(catalogue.UNTRAINED)
-        st.session_state.model, st.session_state.untrained = plain, plain != text
 
     def choose_visualisation(text: str) -> None:
         entry = registry.get(text)
@@ -129,11 +137,21 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     def choose_parameter(name: str, text: str) -> None:
         st.session_state[param_key(entry, name)] = entry.parse(name, text)
 
-    attempt("model", choose_model)
+    attempt("model", partial(_choose_model, session))
     attempt("visualisation", choose_visualisation)
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
     entry = registry.get(st.session_state.setdefault("visualisation", session.first))
     for name in query:
-        if name not in ("model", "visualisation", "layer", "input"):
+        if "." in name:
+            session.linked[name] = query[name]
+        elif name not in ("model", "visualisation", "layer", "input"):
             attempt(name, partial(choose_parameter, name))
+
+
+def _choose_model(session: Session, name: str) -> None:
+    if session.stage:
+        st.session_state.model = name
+        return
+    plain = catalogue.check(name).removesuffix(catalogue.UNTRAINED)
+    st.session_state.model, st.session_state.untrained = plain, plain != name

@@ -15,10 +15,11 @@ from mirror_app.ui.layer_tree import layer_tree
 from mirror_app.ui.session import Session, current
 
 
-def draw(place: DeltaGenerator) -> None:
+def draw(place: DeltaGenerator, page: str) -> None:
     """Draw the sidebar and leave the request that it makes in the session and in the address; raise MirrorError.
 
-    `place`, on the page, is where the model's coming is shown.
+    `place`, on the page of that name, is where the model's coming is shown. What `choices` wrote for that page into
+    the address stays there.
     """
     session = current()
     with st.sidebar:
@@ -51,8 +52,10 @@ def draw(place: DeltaGenerator) -> None:
                 values |= widgets.draw_all(entry, entry.coloured, classes)
     layer = layers.EVERY if everywhere else session.layer
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
-    if st.query_params.to_dict() != session.request.to_query():
-        st.query_params.from_dict(session.request.to_query())
+    kept = {name: text for name, text in st.query_params.items() if name.startswith(f"{page}.")}
+    address = session.request.to_query() | kept
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
 
 
 def _model(session: Session) -> str:
