@@ -18,6 +18,7 @@ from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
 from mirror_app.probe import Cost
 from mirror_app.request import Request
+from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
 Meanwhile = Callable[[str], None]
@@ -25,6 +26,7 @@ Meanwhile = Callable[[str], None]
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
 LOADS = 4
+DREAMS = 1  # at a time: they take long, and the quick pictures of others must not wait for them
 _GLANCE = 0.15  # seconds between two looks at a computation
 
 
@@ -65,9 +67,20 @@ def prediction(model_name: str, picture: Picture) -> Prediction:
     return found
 
 
+def keep(request: Request, found: Result) -> None:
+    """Let `result` find what a dream has computed."""
+    _result(engine.computed(request).digest(), found)
+
+
+@st.cache_resource(scope="session", on_release=Dreamer.end, show_spinner=False)
+def dreamer() -> Dreamer:
+    """Return what holds this visitor's dream, which ends with the visit."""
+    return Dreamer(_dreams())
+
+
 def close() -> None:
     """Let go of everything, and end the threads that compute."""
-    for jobs in (_jobs(), _loads()):
+    for jobs in (_jobs(), _loads(), _dreams()):
         jobs.close()
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -135,6 +148,11 @@ def _loading(name: str) -> Generator[Fetched | Model, None, None]:
 @st.cache_resource(show_spinner=False)
 def _jobs() -> Jobs[Any]:
     return Jobs(COMPUTATIONS)
+
+
+@st.cache_resource(show_spinner=False)
+def _dreams() -> Jobs[Shot]:
+    return Jobs(DREAMS)
 
 
 class _Missing(Exception):  # noqa: N818 - a signal, not an error

@@ -32,6 +32,7 @@ class Session:
     layer: str | None = None
     linked_layer: str | None = None  # from the address, until the model is there to ask
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
+    asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -142,6 +143,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
     entry = registry.get(st.session_state.setdefault("visualisation", session.first))
+    session.asked = "visualisation" in query
     for name in query:
         if "." in name:
             session.linked[name] = query[name]

@@ -25,6 +25,7 @@ class DeepDream(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
 
     def attribute(
         self,

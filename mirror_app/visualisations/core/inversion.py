@@ -27,6 +27,7 @@ class InvertedRepresentation(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
 
     def attribute(
         self,

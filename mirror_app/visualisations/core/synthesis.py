@@ -45,6 +45,7 @@ class FilterVisualisation(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
 
     def attribute(
         self,
@@ -108,6 +109,7 @@ class ClassPicture(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
     of_layer = False
 
     def attribute(
