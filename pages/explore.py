@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from mirror_app import registry
-from mirror_app.ui import cache, views
+from mirror_app.ui import cache, downloads, views
 from mirror_app.ui.session import current
 
 session = current()
@@ -23,7 +23,7 @@ with shown:
         result = cache.result(request, picture, say)
         views.show_images(request, picture, result)
         views.show_honesty(request, model, picture, result, cached=result.finished < asked)
-        views.show_code(session, picture)
+        downloads.show(session, picture, result)
     say("")
 with beside:
     views.show_input(model, picture)

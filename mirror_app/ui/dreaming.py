@@ -24,7 +24,9 @@ def _show(session: Session, dream: Dream, began_running: bool) -> None:
     live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
     if began_running and not dream.running:
         st.rerun()
-    with st.container(horizontal=True, vertical_alignment="center", height=64, border=False, key="dream-state"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", height=64, border=False, gap="small", key="dream-state"
+    ):
         if dream.running:
             st.progress(*_progress(dream))
             st.button("Stop", icon=":material/stop:", on_click=dream.stop)
@@ -63,13 +65,14 @@ def _actions(session: Session, dream: Dream) -> None:
         help="The frames as a GIF file, which begins again and again.",
     )
     st.download_button("Picture", shot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore")
-    st.button(
-        "Continue from here",
+    if st.button(
+        "Continue",
         icon=":material/fast_forward:",
         on_click=_continue,
         args=(session, dream, shot),
-        help="The picture becomes an input of yours, and the same begins again from it.",
-    )
+        help="From here: the picture becomes an input of yours, and the same begins again from it.",
+    ):
+        st.rerun()  # the whole page, and not this part of it alone
 
 
 def _finish(dream: Dream, shot: Shot | None) -> None:

@@ -29,6 +29,7 @@ class Dream:
     def __init__(self, jobs: Jobs[Shot], request: Request, model: Model, picture: Picture) -> None:
         self.request, self.picture = request, picture
         self.stopped = False
+        self._last: Shot | None = None  # when it was stopped: the work itself goes on for a moment
         self._hold = ExitStack()  # a job lives while somebody holds it
         self._jobs = jobs
         self.job: Job[Shot] = self._hold.enter_context(
@@ -41,7 +42,7 @@ class Dream:
 
     @property
     def newest(self) -> Shot | None:
-        return self.job.newest
+        return self._last if self.stopped else self.job.newest
 
     @property
     def ahead(self) -> int:
@@ -50,7 +51,8 @@ class Dream:
 
     def stop(self) -> None:
         """Let go of the computation: it ends with its next frame, and what there is stays."""
-        self.stopped = not self.job.done.is_set()
+        if self.running:
+            self._last, self.stopped = self.job.newest, True
         self._hold.close()
 
 

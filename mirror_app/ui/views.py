@@ -17,7 +17,6 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
 from mirror_app.models import Model
 from mirror_app.request import Request
-from mirror_app.snippet import snippet
 from mirror_app.ui import cache
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
@@ -172,13 +171,6 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
         )
     if result.info.get("note"):
         st.info(literal(result.info["note"]), icon=":material/info:")
-
-
-def show_code(session: Session, picture: Picture) -> None:
-    """Offer the lines of Python that make the same picture; what lives in a person's own program has none."""
-    if live.stage_of(session.request.model) is None:
-        with st.expander("Show the code"):
-            st.code(snippet(session.request, picture, bundled=picture not in session.own), language="python")
 
 
 def show_input(model: Model, picture: Picture) -> None:
