@@ -105,6 +105,12 @@ def choose(request: Request) -> None:
         st.session_state[param_key(entry, name)] = values.get(name, parameter.default)
 
 
+def aim(entry: registry.Entry, target: str) -> None:
+    """Let `entry` show why the model gives `target`; only a callback may call this, before any widget is drawn."""
+    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
+    st.session_state[param_key(entry, "target_class")] = entry.parse("target_class", target)
+
+
 def param_key(entry: registry.Entry, name: str) -> str:
     """Return the key of the widget for a parameter."""
     return f"{entry.key}.{name}"

@@ -20,6 +20,7 @@ class Weights(Visualisation):
     """
 
     look = staticmethod(render.tiles)
+    of_channels = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)

@@ -48,6 +48,7 @@ class Visualisation:
     look: ClassVar[render.Look]
     of_layer: ClassVar[bool] = True  # whether the layer makes a difference
     of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
+    of_channels: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
     of_steps: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
 
     def __init__(
