@@ -44,9 +44,9 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Film").click()
-    film = Image.open(download.value.path())
-    assert film.format == "GIF"
-    assert getattr(film, "n_frames", 1) > 3
+    with Image.open(download.value.path()) as film:
+        assert film.format == "GIF"
+        assert getattr(film, "n_frames", 1) > 3
 
     go(page, "Explore")
     settled(page)
@@ -77,5 +77,5 @@ def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(das
     go(page, "Dream")
     expect(page.get_by_text("computed in")).to_be_visible(timeout=30_000)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Picture").click()
+        page.get_by_role("button", name="Picture", exact=True).click()
     assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (128, 128)

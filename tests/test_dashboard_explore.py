@@ -1,6 +1,5 @@
 """Explore in a real Chromium: the numbers under the pointer, targets by pointing, what is taken home."""
 
-import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -88,9 +87,7 @@ def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., 
         assert archive.read("picture.png") == (tmp_path / "file.png").read_bytes()
         assert archive.read("raw.npy") == (tmp_path / "file.npy").read_bytes()
     result = engine.run(request, model, picture)
-    assert np.load(tmp_path / "file.npy").shape == result.raw.shape
-    image = np.asarray(Image.open(io.BytesIO(files.whole(request, result.raw, model.preprocessing.as_seen(picture)))))
-    assert np.abs(np.asarray(Image.open(tmp_path / "file.png")).astype(int) - image.astype(int)).max() <= 1
+    assert np.load(tmp_path / "file.npy").tobytes() == result.raw.tobytes()
 
 
 def test_all_maps_of_a_layer_are_taken_home_as_one_picture(dashboard: Callable[..., Page], tmp_path: Path) -> None:
@@ -100,4 +97,5 @@ def test_all_maps_of_a_layer_are_taken_home_as_one_picture(dashboard: Callable[.
     with page.expect_download() as download:
         page.get_by_role("button", name="(.png)").click()
     download.value.save_as(tmp_path / "maps.png")
-    assert Image.open(tmp_path / "maps.png").size == (8 * 16, 18 * 16)
+    with Image.open(tmp_path / "maps.png") as maps:
+        assert maps.size == (8 * 16, 18 * 16)

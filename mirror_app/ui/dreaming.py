@@ -10,6 +10,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.ui import cache, views
 from mirror_app.ui.dreams import Dream, Shot
+from mirror_app.ui.frame import frame
 from mirror_app.ui.session import Session, choose
 
 LOOK = 0.4  # seconds between two looks at what runs
@@ -35,7 +36,7 @@ def _show(session: Session, dream: Dream, began_running: bool) -> None:
     with st.container(key="picture"), views.failures():
         shot = dream.newest
         if shot:
-            st.image(shot.still, width="stretch", alt="The newest frame")
+            frame(shot.still, key="frame")
         if not dream.running:
             _finish(dream, shot)
 

@@ -43,7 +43,7 @@ def image(
         "picks": picks,
     }
     with st.container(gap=None):
-        st.image(png, width="stretch", alt=alt)
+        st.image(png, width="stretch", output_format="PNG", alt=alt)
         # The numbers travel apart, as bytes: what changes about the line does not send them again.
         _component(key=f"{key}.values", data=(values / scale).astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=lambda: None).picked

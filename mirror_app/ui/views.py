@@ -87,7 +87,7 @@ def _show_one(request: Request, picture: Picture, result: Result) -> None:
     """Show one image large, with its numbers where they are no pixels."""
     png = cache.sheet(request, result.raw, picture, 0, 1).png
     if registry.get(request.visualisation).kind.of_steps:
-        st.image(png, width="stretch", alt="The visualisation")
+        st.image(png, width="stretch", output_format="PNG", alt="The visualisation")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         readout.image(png, evidence, "readout", alt="The visualisation")
@@ -212,7 +212,7 @@ def show_input(model: Model, picture: Picture) -> None:
     )
     original = view == "Original"
     seen_by = "" if original else model.name
-    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", alt=picture.name)
+    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", output_format="PNG", alt=picture.name)
     height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels")
     for note in picture.notes:
