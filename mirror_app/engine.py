@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,21 +76,27 @@ def run(request: Request, model: Model, picture: Picture) -> Result:
     return last
 
 
-def paint(request: Request, raw: np.ndarray, seen: np.ndarray) -> Tensor:
-    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3)."""
+def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | None = None) -> Tensor:
+    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3).
+
+    largest: the magnitude that has the full colour, where the look can share a scale; by default each its own.
+    """
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
     picture = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
-    images: Tensor = entry.kind.look(torch.from_numpy(raw), picture, **{name: values[name] for name in entry.coloured})
+    look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
+    images: Tensor = look(torch.from_numpy(raw), picture, **{name: values[name] for name in entry.coloured})
     return images
 
 
-def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE) -> Sheet:
+def sheet(
+    request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE, largest: float | None = None
+) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
 
-    Raises MirrorError where there are fewer.
+    `largest` is as in `paint`. Raises MirrorError where there are fewer.
     """
-    images = paint(request, raw, seen)
+    images = paint(request, raw, seen, largest)
     if not 0 <= first < len(images):
         raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
     shown = images[first : first + count]

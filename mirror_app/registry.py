@@ -34,6 +34,11 @@ class Entry:
         return re.split(r"(?<=\.)\s", inspect.getdoc(self.kind) or "")[0]
 
     @property
+    def scaled(self) -> bool:
+        """Whether its look can share one scale with other pictures."""
+        return "largest" in inspect.signature(self.kind.look).parameters
+
+    @property
     def params(self) -> dict[str, Parameter]:
         return {**self.computed, **self.around, **self.coloured}
 

@@ -77,16 +77,20 @@ def heat(
         str,
         Dropdown("inferno is even to the eye, and safe for the colour-blind.", options=COLOURS, when=("signed", False)),
     ] = "inferno",
+    largest: float | None = None,
 ) -> Tensor:
-    """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W)."""
+    """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W).
+
+    The magnitude `largest` has the full colour; without it, the largest of each item has.
+    """
     if show == "map" and raw.ndim == 4:
-        return signed_picture(raw)
+        return _shares(raw, largest) / 2 + 0.5
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
     if signed:
-        coloured = colourise(signed_share(total) / 2 + 0.5, "grey" if show == "map" else "blue-red")
+        coloured = colourise(_shares(total, largest) / 2 + 0.5, "grey" if show == "map" else "blue-red")
     else:
-        positive = signed_share(total.clamp(min=0))
+        positive = _shares(total.clamp(min=0), largest)
         coloured = colourise(positive, "grey" if show == "map" else colours)
     if show != "over the picture":
         return coloured
@@ -131,8 +135,12 @@ def gradient(
         float,
         Slider("How many of the strongest pixels, in per cent, are shown at full brightness.", min=0, max=5, step=0.1),
     ] = 0.5,
+    largest: float | None = None,
 ) -> Tensor:
-    """A signed gradient (N, C, H, W) as pictures (N, 3, H, W)."""
+    """A signed gradient (N, C, H, W) as pictures (N, 3, H, W).
+
+    The magnitude `largest` has the full brightness; without it, that of each item which `contrast` names.
+    """
     match show:
         case "positive":
             part = raw.clamp(min=0)
@@ -142,8 +150,11 @@ def gradient(
             part = raw
         case _:
             part = raw.abs().amax(1, keepdim=True)
-    flat = part.abs().flatten(1)
-    share = _share(part, flat.quantile(1 - contrast / 100, 1)[:, None, None, None]).clamp(-1, 1)
+    if largest is None:
+        full = part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
+        share = _share(part, full).clamp(-1, 1)
+    else:
+        share = _shares(part, largest)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
@@ -158,6 +169,12 @@ def signed_picture(raw: Tensor) -> Tensor:
 def signed_share(raw: Tensor) -> Tensor:
     """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
     return _share(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
+
+
+def magnitude(raw: Tensor, look: Look) -> float:
+    """Return the largest magnitude that `look` would show of an attribution (N, h, w) or (N, C, h, w)."""
+    shown = raw.sum(1) if look is heat and raw.ndim == 4 else raw
+    return float(shown.abs().max())
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -204,6 +221,11 @@ def png(picture: np.ndarray) -> bytes:
 
 def _anchors(colours: str) -> Tensor:
     return torch.tensor([list(bytes.fromhex(code)) for code in _ANCHORS[colours].split()]) / 255
+
+
+def _shares(values: Tensor, largest: float | None) -> Tensor:
+    """Return `values` as shares of `largest`, in [-1, 1], or each item's as shares of its own largest magnitude."""
+    return signed_share(values) if largest is None else (values / (largest or 1)).clamp(-1, 1)
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:

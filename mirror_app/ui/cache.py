@@ -55,9 +55,11 @@ def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
     return found
 
 
-def sheet(request: Request, raw: np.ndarray, picture: Picture, first: int, count: int) -> Sheet:
+def sheet(
+    request: Request, raw: np.ndarray, picture: Picture, first: int, count: int, largest: float | None = None
+) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is."""
-    return _sheet(request.digest(), first, count, request, raw, picture)
+    return _sheet(request.digest(), first, count, largest, request, raw, picture)
 
 
 def prediction(model_name: str, picture: Picture) -> Prediction:
@@ -201,5 +203,13 @@ def _state(job: Job[Any]) -> str:
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def _sheet(digest: str, first: int, count: int, _request: Request, _raw: np.ndarray, _picture: Picture) -> Sheet:
-    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count)
+def _sheet(
+    digest: str,
+    first: int,
+    count: int,
+    largest: float | None,
+    _request: Request,
+    _raw: np.ndarray,
+    _picture: Picture,
+) -> Sheet:
+    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count, largest)

@@ -33,6 +33,7 @@ class Session:
     linked_layer: str | None = None  # from the address, until the model is there to ask
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
     asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
+    leaving: bool = False  # whether Explore is to be shown next
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -103,6 +104,12 @@ def choose(request: Request) -> None:
     values = dict(request.params)
     for name, parameter in entry.params.items():
         st.session_state[param_key(entry, name)] = values.get(name, parameter.default)
+
+
+def open_in_explore(request: Request) -> None:
+    """Make `request` the visitor's choice, and show Explore next; for callbacks, as `choose`."""
+    choose(request)
+    current().leaving = True
 
 
 def aim(entry: registry.Entry, target: str) -> None:
