@@ -8,7 +8,7 @@ from mirror_app.ui.session import current
 EACH, ALL = "each picture its own", "one for all"
 
 session = current()
-views.show_problems(session)
+problems = st.container()  # at the top, and known once the choices are read
 st.subheader("Compare")
 st.caption("What differs stands in rows and columns; all else is as the sidebar says.")
 rows, columns = compare.choose_axes(session)
@@ -19,5 +19,7 @@ scale = choices.one(
     "On its own scale each picture shows its strongest place at full colour. One scale for all makes brightness "
     "comparable: sensible for one method at several layers or inputs, since methods differ in their units.",
 )
+with problems:
+    views.show_problems(session)
 with views.failures():
     compare.show(session, rows, columns, shared=scale == ALL)

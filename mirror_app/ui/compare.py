@@ -142,7 +142,7 @@ def _on_one_scale(session: Session, cells: matrix.Cells) -> dict[tuple[str, str]
     """Return the cells painted again such that one magnitude has the full colour in all of them."""
 
     def look(cell: Cell) -> render.Look:
-        return registry.get(cell.request.visualisation).kind.look  # type: ignore[no-any-return]
+        return registry.get(cell.request.visualisation).kind.look
 
     raws = {
         place: cell.raw
