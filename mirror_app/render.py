@@ -84,7 +84,7 @@ def heat(
     The magnitude `largest` has the full colour; without it, the largest of each item has.
     """
     if show == "map" and raw.ndim == 4:
-        return _shares(raw, largest) / 2 + 0.5
+        return signed_picture(raw, largest)
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
     if signed:
@@ -161,9 +161,9 @@ def gradient(
     return share if raw.shape[1] == 3 and share.shape[1] == 3 else share.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
-def signed_picture(raw: Tensor) -> Tensor:
-    """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item."""
-    return signed_share(raw) / 2 + 0.5
+def signed_picture(raw: Tensor, largest: float | None = None) -> Tensor:
+    """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item, or all."""
+    return _shares(raw, largest) / 2 + 0.5
 
 
 def signed_share(raw: Tensor) -> Tensor:
