@@ -33,6 +33,7 @@ page = st.navigation(
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/grid_view:"),
         st.Page(PAGES / "dream.py", title="Dream", icon=":material/bedtime:"),
         st.Page(PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
+        st.Page(PAGES / "guide.py", title="Guide", icon=":material/menu_book:"),
     ],
     position="top",
 )
