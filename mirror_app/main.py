@@ -17,8 +17,11 @@ STYLE = """<style>
     @media (min-width: 768px) { .stMainBlockContainer { padding-inline: 3rem; } }
     [data-testid="stSidebarHeader"] { height: 2.5rem; padding-block: 0.5rem 0; margin-bottom: 0; }
     .st-key-picture { min-height: 24rem; }
-    .st-key-matrix { overflow-x: auto; }
-    .st-key-matrix [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
+    .st-key-trust-curves { min-height: 26rem; }
+    .st-key-matrix, .st-key-trust-shuffled { overflow-x: auto; }
+    .st-key-matrix [data-testid="stHorizontalBlock"],
+    .st-key-trust-shuffled [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
+    .st-key-trust-shuffled [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }
     .st-key-matrix [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }
     .st-key-matrix [data-testid="stColumn"]:first-child { min-width: 5.5rem; }
     .st-key-matrix button, .st-key-matrix button * { min-width: 0; }
@@ -33,6 +36,7 @@ page = st.navigation(
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/grid_view:"),
         st.Page(PAGES / "dream.py", title="Dream", icon=":material/bedtime:"),
         st.Page(PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
+        st.Page(PAGES / "trust.py", title="Trust", icon=":material/verified:"),
         st.Page(PAGES / "guide.py", title="Guide", icon=":material/menu_book:"),
     ],
     position="top",

@@ -18,11 +18,12 @@ if session.asked:
 views.show_problems(session)
 shown, beside = st.columns([3, 2], gap="large")
 with shown:
-    if dreamer.dream:
-        views.heading(registry.get(dreamer.dream.request.visualisation))
-        dreaming.show(session, dreamer.dream)
+    dream = dreamer.dream
+    entry = registry.get((dream.request if dream else request).visualisation)
+    views.heading(entry.name, entry.summary)
+    if dream:
+        dreaming.show(session, dream)
     else:
-        views.heading(registry.get(request.visualisation))
         st.info("Set the knobs at the left, then press **Dream**.", icon=":material/bedtime:")
 with beside:
     views.show_input(model, picture)

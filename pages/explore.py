@@ -17,7 +17,7 @@ entry = registry.get(request.visualisation)
 views.show_problems(session)
 shown, beside = st.columns([3, 2], gap="large")
 with shown:
-    say = views.heading(entry)
+    say = views.heading(entry.name, entry.summary)
     with st.container(key="picture"), views.failures():
         asked = time.perf_counter()
         result = cache.result(request, picture, say)

@@ -23,7 +23,7 @@ FLOORS = [
     ["mirror_app.visualisations.web"],
     ["mirror_app.engine"],
     ["mirror_app.files", "mirror_app.staging"],
-    ["mirror_app.matrix"],
+    ["mirror_app.matrix", "mirror_app.trust"],
     ["mirror_app.cli"],
     ["mirror_app.__main__"],
     ["mirror_app.ui"],

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from mirror_app import engine, live, render
+from mirror_app import engine, live, render, trust
 from mirror_app.engine import Prediction, Result, Sheet
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
@@ -18,6 +18,7 @@ from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
 from mirror_app.probe import Cost
 from mirror_app.request import Request
+from mirror_app.trust import Curves, Shuffled
 from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
@@ -67,6 +68,20 @@ def prediction(model_name: str, picture: Picture) -> Prediction:
     frames = partial(_predictions, model_name, picture)
     found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
     return found
+
+
+def curves(request: Request, picture: Picture, found: Result, meanwhile: Meanwhile) -> dict[str, Curves]:
+    """Return the curves of deletion and insertion of what `request` gave; raise MirrorError."""
+    work = partial(_trial, trust.curves, request, picture, found)
+    told: dict[str, Curves] = _computed(_tried, f"curves {engine.computed(request).digest()}", work, meanwhile)
+    return told
+
+
+def shuffled(request: Request, picture: Picture, found: Result, share: float, meanwhile: Meanwhile) -> Shuffled:
+    """Return what `request` gives once that share of the model's layers is shuffled; raise MirrorError."""
+    work = partial(_trial, partial(trust.shuffled, share=share), request, picture, found)
+    told: Shuffled = _computed(_tried, f"shuffled {share} {request.digest()}", work, meanwhile)
+    return told
 
 
 def keep(request: Request, found: Result) -> None:
@@ -173,6 +188,17 @@ def _prediction(digest: str, _found: Prediction | None) -> Prediction:
     if _found is None:
         raise _Missing
     return _found
+
+
+@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
+def _tried(digest: str, _found: Any) -> Any:
+    if _found is None:
+        raise _Missing
+    return _found
+
+
+def _trial(test: Callable[..., Any], request: Request, picture: Picture, found: Result) -> Generator[Any, None, None]:
+    yield test(request, model(request.model), picture, found)
 
 
 def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], meanwhile: Meanwhile) -> Any:

@@ -43,12 +43,12 @@ def show_problems(session: Session) -> None:
     session.problems.clear()
 
 
-def heading(entry: registry.Entry) -> Callable[[str], None]:
-    """Show what a visualisation is; return a function that says beside it, without a jump, how the work goes."""
+def heading(title: str, summary: str) -> Callable[[str], None]:
+    """Show what is shown below; return a function that says beside it, without a jump, how the work goes."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(entry.name, width="content")
+        st.subheader(literal(title), width="content")
         place = st.empty()
-    st.caption(entry.summary)
+    st.caption(literal(summary))
 
     def say(state: str) -> None:
         if state:
