@@ -51,9 +51,9 @@ def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> 
     shares = sorted(zip(counts / counts.sum(), numbers, strict=True), reverse=True)[:SHOWN]
     st.caption(" · ".join(f"{literal(names[number])} {share:.0%}" for share, number in shares))
     if place:
-        st.session_state["region"] = regions.target(*place)
-    if target := st.session_state.get("region"):
-        pointing.explain(target, f"Explain {target}")
+        st.session_state.region = (regions.target(*place), names[regions.classes[place]])
+    if asked := st.session_state.get("region"):
+        pointing.explain(asked[0], f"Explain {literal(asked[1])} here")
 
 
 def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], seen: np.ndarray) -> None:
