@@ -46,9 +46,9 @@ def show_problems(session: Session) -> None:
 def heading(title: str, summary: str) -> Callable[[str], None]:
     """Show what is shown below; return a function that says beside it, without a jump, how the work goes."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(literal(title), width="content")
+        st.subheader(title, width="content")
         place = st.empty()
-    st.caption(literal(summary))
+    st.caption(summary)
 
     def say(state: str) -> None:
         if state:
