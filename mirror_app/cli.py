@@ -20,6 +20,7 @@ from mirror_app.params import Value, as_text
 from mirror_app.request import Request
 
 BAR = 30  # characters
+FILMS = {".gif": files.gif, ".mp4": files.mp4}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--target", help="the class, by its number or its name; without it, the most likely one")
     render.add_argument("--page", type=int, default=1, help=f"of a sheet of more than {engine.PAGE} images")
     render.add_argument(
-        "--output", type=_output, required=True, metavar="FILE", help=".png, .npy (raw) or .gif (frames)"
+        "--output", type=_output, required=True, metavar="FILE", help=".png, .npy (raw), .gif or .mp4 (frames)"
     )
     return parser
 
@@ -79,8 +80,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _output(text: str) -> Path:
     path = Path(text)
-    if path.suffix.lower() not in (".png", ".npy", ".gif"):
-        raise argparse.ArgumentTypeError(f"'{text}' ends in none of .png, .npy, .gif")
+    if path.suffix.lower() not in (".png", ".npy", *FILMS):
+        raise argparse.ArgumentTypeError(f"'{text}' ends in none of .png, .npy, .gif, .mp4")
     return path
 
 
@@ -131,13 +132,13 @@ def _render(options: argparse.Namespace) -> None:
     kept: list[bytes] = []
     for result in engine.frames(request, model, picture):
         _show(entry.name, result.info.get("progress"))
-        if options.output.suffix.lower() == ".gif":
+        if options.output.suffix.lower() in FILMS:
             kept.append(sheet(result))
     match options.output.suffix.lower():
         case ".npy":
             content = files.npy(result.raw)
-        case ".gif":
-            content = files.gif(kept, entry.name)
+        case ".gif" | ".mp4" as ending:
+            content = FILMS[ending](kept, entry.name)
         case _:
             content = sheet(result)
     _write(options.output, content)

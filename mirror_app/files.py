@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlencode
 
@@ -61,12 +62,39 @@ class Film:
 def gif(stills: Sequence[bytes], name: str) -> bytes:
     """Return the PNG files as a film in a GIF file that begins again and again; raise MirrorError where it is one."""
     if len(stills) == 1:
-        raise MirrorError(f"{name} is computed in one step and has no frames: write a .png file.")
+        raise _no_film(name)
     first, *others = (Image.open(io.BytesIO(still)).quantize() for still in stills)
     file = io.BytesIO()
     durations = [FRAME] * len(others) + [LAST]
     first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
     return file.getvalue()
+
+
+def mp4(stills: Sequence[bytes], name: str) -> bytes:
+    """Return the PNG files as a film in an MP4 file; raise MirrorError where it is one, or where PyAV is missing."""
+    if len(stills) == 1:
+        raise _no_film(name)
+    if not can_mp4():
+        raise MirrorError("An MP4 file needs PyAV: install it with pip install mirror-app[film], or write a .gif file.")
+    import av
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as film:
+        width, height = (side + side % 2 for side in Image.open(io.BytesIO(stills[0])).size)  # H.264 wants them even
+        stream = film.add_stream("libx264", rate=round(1000 / FRAME))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for still in stills:
+            with Image.open(io.BytesIO(still)) as picture:
+                even = Image.new("RGB", (width, height))
+                even.paste(picture, (0, 0))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(even), format="rgb24")))
+        film.mux(stream.encode())
+    return file.getvalue()
+
+
+def can_mp4() -> bool:
+    """Tell whether MP4 files can be written: PyAV is an extra."""
+    return find_spec("av") is not None
 
 
 def package(request: Request, raw: np.ndarray, info: Mapping[str, Any], seen: np.ndarray, code: str) -> bytes:
@@ -95,6 +123,10 @@ def read_request(text: str) -> Request:
     """Return the request that a `request.json` tells of."""
     said = json.loads(text)["request"]
     return Request(**{**said, "params": tuple(sorted(said["params"].items()))})
+
+
+def _no_film(name: str) -> MirrorError:
+    return MirrorError(f"{name} is computed in one step and has no frames: write a .png file.")
 
 
 def _about(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,8 +89,13 @@ def settle(page: Page) -> None:
 
 def said(page: Page, word: str) -> str:
     """Return what the page says after a word and a colon, up to the full stop at the end of the line."""
-    settle(page)
-    return page.get_by_text(f"{word}: ").last.inner_text().removeprefix(f"{word}: ").removesuffix(".")
+    before = ""
+    while True:  # until it says the same twice: a run may begin late on a busy machine
+        settle(page)
+        text = page.get_by_text(f"{word}: ").last.inner_text()
+        if text == before:
+            return text.removeprefix(f"{word}: ").removesuffix(".")
+        before = text
 
 
 def settled(page: Page) -> None:

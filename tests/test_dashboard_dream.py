@@ -42,8 +42,10 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     page.screenshot(path=SCREENSHOTS / f"dream-stopped-{width}-{scheme}.png")
     assert page.evaluate(MISPLACED) == []
 
+    page.get_by_role("button", name="Film").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Film").click()
+        page.get_by_role("button", name="(.gif)").click()
+    page.keyboard.press("Escape")
     with Image.open(download.value.path()) as film:
         assert film.format == "GIF"
         assert getattr(film, "n_frames", 1) > 3

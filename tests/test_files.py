@@ -3,13 +3,16 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from mirror_app import engine, files, registry
+from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
@@ -63,3 +66,33 @@ def test_a_film_keeps_few_frames_evenly_and_always_the_last(count: int) -> None:
     assert len(kept) <= 5
     assert len(set(np.diff(kept[:-1]))) <= 1
     assert count > 4 or kept == list(range(count))
+
+
+def stills(count: int, size: tuple[int, int] = (31, 20)) -> list[bytes]:
+    """PNG files that grow brighter."""
+    made = []
+    for number in range(count):
+        file = io.BytesIO()
+        Image.new("RGB", size, (8 * number, 8 * number, 8 * number)).save(file, "PNG")
+        made.append(file.getvalue())
+    return made
+
+
+def test_an_mp4_film_has_every_frame_at_an_even_size() -> None:
+    with av.open(io.BytesIO(files.mp4(stills(9), "Deep Dream")), "r") as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 9
+    assert frames[0].shape == (20, 32, 3)
+    assert [abs(float(frame[:, :31].mean()) - 8 * number) < 6 for number, frame in enumerate(frames)] == [True] * 9
+
+
+@pytest.mark.parametrize("made", [files.gif, files.mp4])
+def test_one_frame_is_no_film(made: Callable[[list[bytes], str], bytes]) -> None:
+    with pytest.raises(MirrorError, match="one step"):
+        made(stills(1), "Grad-CAM")
+
+
+def test_without_pyav_an_mp4_film_is_refused_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "find_spec", lambda _: None)
+    with pytest.raises(MirrorError, match=r"mirror-app\[film\]"):
+        files.mp4(stills(2), "Deep Dream")

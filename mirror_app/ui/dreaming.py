@@ -1,5 +1,6 @@
 """The parts of the dream page: the frames as they come, how far it is, and what can be done with the last one."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -13,6 +14,7 @@ from mirror_app.ui.dreams import Dream, Shot
 from mirror_app.ui.frame import frame
 from mirror_app.ui.session import Session, choose
 
+FILMS = ((".gif", "image/gif", files.gif), (".mp4", "video/mp4", files.mp4))
 LOOK = 0.4  # seconds between two looks at what runs
 
 
@@ -56,15 +58,10 @@ def _actions(session: Session, dream: Dream) -> None:
     if shot is None:
         return
     name = f"{dream.request.visualisation}-{dream.request.layer or 'model'}"
-    st.download_button(
-        "Film",
-        partial(_gif, dream, shot),
-        f"{name}.gif",
-        "image/gif",
-        icon=":material/movie:",
-        on_click="ignore",
-        help="The frames as a GIF file, which begins again and again.",
-    )
+    with st.popover("Film", icon=":material/movie:", key="film"):
+        for ending, mime, made in FILMS[: 1 + files.can_mp4()]:
+            data = partial(_film, made, dream, shot)
+            st.download_button(f"Film ({ending})", data, f"{name}{ending}", mime, on_click="ignore", width="stretch")
     st.download_button("Picture", shot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore")
     if st.button(
         "Continue",
@@ -94,8 +91,8 @@ def _finish(dream: Dream, shot: Shot | None) -> None:
             st.line_chart(shot.result.info["curve"], height=180, x_label="step", y_label="what is climbed")
 
 
-def _gif(dream: Dream, shot: Shot) -> bytes:
-    return files.gif(shot.film.stills, registry.get(dream.request.visualisation).name)
+def _film(made: Callable[[Sequence[bytes], str], bytes], dream: Dream, shot: Shot) -> bytes:
+    return made(shot.film.stills, registry.get(dream.request.visualisation).name)
 
 
 def _continue(session: Session, dream: Dream, shot: Shot) -> None:
