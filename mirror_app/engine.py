@@ -75,21 +75,46 @@ def run(request: Request, model: Model, picture: Picture) -> Result:
     return last
 
 
-def paint(request: Request, raw: np.ndarray, seen: np.ndarray) -> Tensor:
-    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3)."""
+def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | None = None) -> Tensor:
+    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3).
+
+    `largest` is the magnitude that is full brightness, where pictures share one scale; a look without one ignores it.
+    """
+    look, values = _look(request)
+    maps, picture = torch.from_numpy(raw), _picture(seen)
+    scale = {"largest": largest} if render.has_peak(look) else {}
+    return look(maps, picture, **values, **scale)
+
+
+def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
+    """Return the magnitude that is full brightness in the picture of `request`; None where it has no such."""
+    look, values = _look(request)
+    return render.peak(look, torch.from_numpy(raw), _picture(seen), **values)
+
+
+def _look(request: Request) -> tuple[render.Look, dict[str, Value]]:
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
-    picture = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
-    images: Tensor = entry.kind.look(torch.from_numpy(raw), picture, **{name: values[name] for name in entry.coloured})
-    return images
+    return entry.kind.look, {name: values[name] for name in entry.coloured}
 
 
-def sheet(request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE) -> Sheet:
+def _picture(seen: np.ndarray) -> Tensor:
+    return torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
+
+
+def sheet(
+    request: Request,
+    raw: np.ndarray,
+    seen: np.ndarray,
+    first: int = 0,
+    count: int = PAGE,
+    largest: float | None = None,
+) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
 
-    Raises MirrorError where there are fewer.
+    `largest` is as in `paint`. Raises MirrorError where there are fewer.
     """
-    images = paint(request, raw, seen)
+    images = paint(request, raw, seen, largest)
     if not 0 <= first < len(images):
         raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
     shown = images[first : first + count]

@@ -23,6 +23,7 @@ st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"),
 page = st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True),
+        st.Page(PAGES / "compare.py", title="Compare", icon=":material/grid_view:"),
         st.Page(PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
     ],
     position="top",

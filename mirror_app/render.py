@@ -3,6 +3,9 @@
 A look is a function `(raw, picture, **params) -> images`: from the raw map of a visualisation and the picture
 (N, 3, H, W) in [0, 1] that the model saw, to images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters, as
 those of a visualisation do.
+
+A look that shows magnitudes takes `largest` too, which is no parameter: what is full brightness, where many pictures
+share one scale. `peak` says what that would be for one of them alone.
 """
 
 import io
@@ -15,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from mirror_app.params import Dropdown, Radio, Slider, Toggle
+from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
 
 Look = Callable[..., Tensor]
 
@@ -77,17 +80,17 @@ def heat(
         str,
         Dropdown("inferno is even to the eye, and safe for the colour-blind.", options=COLOURS, when=("signed", False)),
     ] = "inferno",
+    largest: float | None = None,
 ) -> Tensor:
     """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W)."""
-    if show == "map" and raw.ndim == 4:
-        return signed_picture(raw)
-    total = raw if raw.ndim == 3 else raw.sum(1)
-    total = resize(total, (picture.shape[-2], picture.shape[-1]))
+    evidence = _evidence(raw, picture, show, signed)
+    if evidence.ndim == 4:
+        return signed_picture(evidence, largest)
+    share = signed_share(evidence, largest)
     if signed:
-        coloured = colourise(signed_share(total) / 2 + 0.5, "grey" if show == "map" else "blue-red")
+        coloured = colourise(share / 2 + 0.5, "grey" if show == "map" else "blue-red")
     else:
-        positive = signed_share(total.clamp(min=0))
-        coloured = colourise(positive, "grey" if show == "map" else colours)
+        coloured = colourise(share, "grey" if show == "map" else colours)
     if show != "over the picture":
         return coloured
     return torch.lerp(picture.expand_as(coloured), coloured, strength)
@@ -131,33 +134,27 @@ def gradient(
         float,
         Slider("How many of the strongest pixels, in per cent, are shown at full brightness.", min=0, max=5, step=0.1),
     ] = 0.5,
+    largest: float | None = None,
 ) -> Tensor:
     """A signed gradient (N, C, H, W) as pictures (N, 3, H, W)."""
-    match show:
-        case "positive":
-            part = raw.clamp(min=0)
-        case "negative":
-            part = (-raw).clamp(min=0)
-        case "colour":
-            part = raw
-        case _:
-            part = raw.abs().amax(1, keepdim=True)
-    flat = part.abs().flatten(1)
-    share = _share(part, flat.quantile(1 - contrast / 100, 1)[:, None, None, None]).clamp(-1, 1)
+    part = _part(raw, show)
+    full = _strongest(part, contrast) if largest is None else part.new_tensor(largest)
+    share = _share(part, full).clamp(-1, 1)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
     return share if raw.shape[1] == 3 and share.shape[1] == 3 else share.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
-def signed_picture(raw: Tensor) -> Tensor:
+def signed_picture(raw: Tensor, largest: float | None = None) -> Tensor:
     """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item."""
-    return signed_share(raw) / 2 + 0.5
+    return signed_share(raw, largest) / 2 + 0.5
 
 
-def signed_share(raw: Tensor) -> Tensor:
-    """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
-    return _share(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
+def signed_share(raw: Tensor, largest: float | None = None) -> Tensor:
+    """Return each item of `raw` as shares of `largest`, else of its own largest magnitude, in [-1, 1]; zeros stay."""
+    own = raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True)
+    return _share(raw, own if largest is None else raw.new_tensor(largest)).clamp(-1, 1)
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -200,6 +197,54 @@ def png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()
+
+
+def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
+    """Return the magnitude that `look` shows at full brightness by itself; None where it takes no `largest`."""
+    return _PEAKS[look](raw, picture, **params) if has_peak(look) else None
+
+
+def has_peak(look: Look) -> bool:
+    """Tell whether `look` takes `largest`."""
+    return look in _PEAKS
+
+
+def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
+    return float(_evidence(raw, picture, show, signed).abs().max())
+
+
+def _gradient_peak(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
+    return float(_strongest(_part(raw, show), contrast).max())
+
+
+_PEAKS: dict[Look, Callable[..., float]] = {heat: _heat_peak, gradient: _gradient_peak}
+
+
+def _evidence(raw: Tensor, picture: Tensor, show: str, signed: bool) -> Tensor:
+    """Return what `heat` colours: a map of the picture's size (N, H, W), or the channels themselves (N, C, H, W)."""
+    if show == "map" and raw.ndim == 4:
+        return raw
+    total = raw if raw.ndim == 3 else raw.sum(1)
+    total = resize(total, (picture.shape[-2], picture.shape[-1]))
+    return total if signed else total.clamp(min=0)
+
+
+def _part(raw: Tensor, show: str) -> Tensor:
+    """Return what `gradient` shows of (N, C, H, W)."""
+    match show:
+        case "positive":
+            return raw.clamp(min=0)
+        case "negative":
+            return (-raw).clamp(min=0)
+        case "colour":
+            return raw
+        case _:
+            return raw.abs().amax(1, keepdim=True)
+
+
+def _strongest(part: Tensor, contrast: float) -> Tensor:
+    """Return the magnitude from which on that many per cent of each item's pixels are, (N, 1, 1, 1)."""
+    return part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
 
 
 def _anchors(colours: str) -> Tensor:

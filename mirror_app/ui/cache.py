@@ -33,9 +33,14 @@ def model(name: str) -> Model:
     return live.model(name) or _shelf().get(name)
 
 
+def there(name: str) -> bool:
+    """Tell whether the model of that name can be had at once."""
+    return live.model(name) is not None or name in _shelf()
+
+
 def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
     """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
-    if live.model(name) is None and name not in _shelf():
+    if not there(name):
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
                 meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
@@ -53,9 +58,27 @@ def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
     return found
 
 
-def sheet(request: Request, raw: np.ndarray, picture: Picture, first: int, count: int) -> Sheet:
-    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is."""
-    return _sheet(request.digest(), first, count, request, raw, picture)
+def known(request: Request) -> Result | None:
+    """Return what `result` would, where it is there already."""
+    try:
+        return _result(engine.computed(request).digest(), None)
+    except _Missing:
+        return None
+
+
+def sheet(
+    request: Request, raw: np.ndarray, picture: Picture, first: int, count: int, largest: float | None = None
+) -> Sheet:
+    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
+
+    `largest` is the magnitude that is full brightness, where many pictures share one scale.
+    """
+    return _sheet(request.digest(), first, count, largest, request, raw, picture)
+
+
+def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
+    """Return the magnitude that is full brightness in the picture of `request`; None where it has no such."""
+    return _peak(request.digest(), request, raw, picture)
 
 
 def prediction(model_name: str, picture: Picture) -> Prediction:
@@ -183,5 +206,18 @@ def _state(job: Job[Any]) -> str:
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def _sheet(digest: str, first: int, count: int, _request: Request, _raw: np.ndarray, _picture: Picture) -> Sheet:
-    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count)
+def _sheet(
+    digest: str,
+    first: int,
+    count: int,
+    largest: float | None,
+    _request: Request,
+    _raw: np.ndarray,
+    _picture: Picture,
+) -> Sheet:
+    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count, largest)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _peak(digest: str, _request: Request, _raw: np.ndarray, _picture: Picture) -> float | None:
+    return engine.peak(_request, _raw, seen(_request.model, _picture.id, _picture))

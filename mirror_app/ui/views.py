@@ -66,10 +66,17 @@ def failures() -> Iterator[None]:
     try:
         yield
     except MirrorError as error:
-        st.warning(literal(str(error)), icon=":material/info:")
-    except Exception:
-        logging.getLogger("mirror_app").exception("A picture failed.")
-        st.error("Mirror made a mistake here: whoever runs it finds the details in the log.", icon=":material/error:")
+        st.warning(literal(reason(error)), icon=":material/info:")
+    except Exception as error:
+        st.error(reason(error), icon=":material/error:")
+
+
+def reason(error: Exception) -> str:
+    """Return the sentence that tells a failure; a defect of Mirror's own goes to the log whole."""
+    if isinstance(error, MirrorError):
+        return str(error)
+    logging.getLogger("mirror_app").error("A picture failed.", exc_info=error)
+    return "Mirror made a mistake here: whoever runs it finds the details in the log."
 
 
 def show_images(request: Request, picture: Picture, result: Result) -> None:
@@ -151,7 +158,7 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
-        parts.append(f"for *{literal(_class_name(model, result.info['target_class'][0]))}*")
+        parts.append(f"for *{literal(class_name(model, result.info['target_class'][0]))}*")
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
@@ -207,12 +214,13 @@ def show_prediction(model: Model, picture: Picture) -> None:
     st.markdown("**The model's answer**")
     for number in said.probabilities.argsort()[::-1][:5]:
         share = float(said.probabilities[number])
-        st.progress(share, f"{literal(_class_name(model, number))} · {share:.1%}")
+        st.progress(share, f"{literal(class_name(model, number))} · {share:.1%}")
     if not len(said.probabilities):
         st.caption(f"No classes, but {literal(said.outputs)}. Type a target that points at one number of it.")
 
 
-def _class_name(model: Model, number: int) -> str:
+def class_name(model: Model, number: int) -> str:
+    """Return what the model calls a class."""
     return model.classes[number] if number < len(model.classes) else f"class {number}"
 
 

@@ -1,0 +1,123 @@
+"""A matrix of pictures: how the request of each cell follows from one request, and what is kept of them all in files."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mirror_app import files, layers, registry
+from mirror_app.layers import Layer
+from mirror_app.params import ClassPicker, Value
+from mirror_app.poster import poster
+from mirror_app.request import Request
+
+TARGET = "target_class"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A side of the matrix: the field of a request that it changes, to which values, and what those are called."""
+
+    field: str
+    values: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a row and a column, numbers from 0: a request with its raw numbers and its picture, a PNG file.
+
+    Where there is no picture, `said` is the sentence that says why. `largest` is the magnitude that is full brightness,
+    None where the picture has its own range.
+    """
+
+    row: int
+    column: int
+    request: Request
+    raw: np.ndarray | None = None
+    picture: bytes | None = None
+    said: str = ""
+    largest: float | None = None
+
+
+def varied(base: Request, changes: Mapping[str, Any]) -> Request:
+    """Return `base` with the fields that `changes` names.
+
+    Another visualisation has its defaults, and the target of `base` where it takes one; raises MirrorError.
+    """
+    request = replace(base, **changes)
+    if request.visualisation == base.visualisation:
+        return request
+    entry = registry.get(request.visualisation)
+    taken = isinstance(entry.params.get(TARGET), ClassPicker)
+    return replace(request, params=tuple((name, value) for name, value in base.params if taken and name == TARGET))
+
+
+def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer]) -> str:
+    """Return the layer of one model, with layers `there`, that stands for `layer` of another, with layers `here`.
+
+    It is the one of that name; for the layer that one looks at first, and where there is none, the one to look at first.
+    """
+    if layer == layers.EVERY or (layer != layers.first_look(here) and layer in {known.name for known in there}):
+        return layer
+    return layers.first_look(there)
+
+
+def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:
+    """Return the target for a model with the classes `there` that is `target` for one with the classes `here`.
+
+    A class is the one of that name, None (the most likely one) where there is none; all else stays.
+    """
+    if not isinstance(target, int) or here == there:
+        return target
+    name = here[target] if target < len(here) else None
+    return there.index(name) if name in there else None
+
+
+def picture(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
+    """Return the matrix as one PNG file, with the names of rows and columns."""
+    shown = {(cell.row, cell.column): cell.picture or cell.said for cell in cells}
+    return poster([[shown[r, c] for c in range(len(columns.names))] for r in range(len(rows.names))], rows.names, columns.names)
+
+
+def archive(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
+    """Return a ZIP file with the matrix, each cell's picture and raw numbers, and `matrix.json`: the request of each."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as kept:
+        kept.writestr("matrix.png", picture(cells, rows, columns))
+        listed = []
+        for cell in cells:
+            names = rows.names[cell.row], columns.names[cell.column]
+            stem = f"{cell.row + 1}-{cell.column + 1} {' '.join(map(safe, names))}"
+            listed.append({"row": names[0], "column": names[1], "request": written(cell.request)})
+            if cell.picture is not None:
+                kept.writestr(f"{stem}.png", cell.picture)
+                listed[-1] |= {"picture": f"{stem}.png", "largest": cell.largest}
+            if cell.raw is not None:
+                kept.writestr(f"{stem}.npy", files.npy(cell.raw))
+                listed[-1] |= {"raw": f"{stem}.npy"}
+            if cell.said:
+                listed[-1] |= {"said": cell.said}
+        said = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
+        kept.writestr("matrix.json", json.dumps(said, indent=2, ensure_ascii=False))
+    return file.getvalue()
+
+
+def written(request: Request) -> dict[str, Any]:
+    """Return `request` as JSON has it; `read` reads it back."""
+    return {**asdict(request), "params": dict(request.params)}
+
+
+def read(record: Mapping[str, Any]) -> Request:
+    """Return the request that `written` wrote."""
+    return Request(**{**record, "params": tuple(record["params"].items())})
+
+
+def safe(name: str) -> str:
+    """Return `name` as a part of a file's name on any system: letters, digits, dots and dashes, at most 60."""
+    return re.sub(r"[^\w.]+", "-", name)[:60].strip("-.") or "model"
