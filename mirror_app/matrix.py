@@ -1,4 +1,4 @@
-"""A matrix of pictures: how the request of each cell follows from one request, and what is kept of them all in files."""
+"""A matrix of pictures: how the request of each cell follows from one request, and the files that keep them all."""
 
 import io
 import json
@@ -61,7 +61,7 @@ def varied(base: Request, changes: Mapping[str, Any]) -> Request:
 def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer]) -> str:
     """Return the layer of one model, with layers `there`, that stands for `layer` of another, with layers `here`.
 
-    It is the one of that name; for the layer that one looks at first, and where there is none, the one to look at first.
+    It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first.
     """
     if layer == layers.EVERY or (layer != layers.first_look(here) and layer in {known.name for known in there}):
         return layer
@@ -81,30 +81,33 @@ def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Va
 
 def picture(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
     """Return the matrix as one PNG file, with the names of rows and columns."""
-    shown = {(cell.row, cell.column): cell.picture or cell.said for cell in cells}
-    return poster([[shown[r, c] for c in range(len(columns.names))] for r in range(len(rows.names))], rows.names, columns.names)
+    shown: list[list[bytes | str]] = [["" for _ in columns.names] for _ in rows.names]
+    for cell in cells:
+        shown[cell.row][cell.column] = cell.picture or cell.said
+    return poster(shown, rows.names, columns.names)
 
 
 def archive(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
-    """Return a ZIP file with the matrix, each cell's picture and raw numbers, and `matrix.json`: the request of each."""
+    """Return a ZIP file: the matrix, each cell's picture and raw numbers, and in `matrix.json` the request of each."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as kept:
         kept.writestr("matrix.png", picture(cells, rows, columns))
         listed = []
         for cell in cells:
-            names = rows.names[cell.row], columns.names[cell.column]
-            stem = f"{cell.row + 1}-{cell.column + 1} {' '.join(map(safe, names))}"
-            listed.append({"row": names[0], "column": names[1], "request": written(cell.request)})
+            row, column = rows.names[cell.row], columns.names[cell.column]
+            stem = f"{cell.row + 1}-{cell.column + 1} {safe(row)} {safe(column)}"
+            record: dict[str, Any] = {"row": row, "column": column, "request": written(cell.request)}
             if cell.picture is not None:
                 kept.writestr(f"{stem}.png", cell.picture)
-                listed[-1] |= {"picture": f"{stem}.png", "largest": cell.largest}
+                record |= {"picture": f"{stem}.png", "largest": cell.largest}
             if cell.raw is not None:
                 kept.writestr(f"{stem}.npy", files.npy(cell.raw))
-                listed[-1] |= {"raw": f"{stem}.npy"}
+                record["raw"] = f"{stem}.npy"
             if cell.said:
-                listed[-1] |= {"said": cell.said}
-        said = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
-        kept.writestr("matrix.json", json.dumps(said, indent=2, ensure_ascii=False))
+                record["said"] = cell.said
+            listed.append(record)
+        whole = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
+        kept.writestr("matrix.json", json.dumps(whole, indent=2, ensure_ascii=False))
     return file.getvalue()
 
 

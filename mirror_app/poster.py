@@ -67,6 +67,11 @@ def _write(
     draw: ImageDraw.ImageDraw, text: Sequence[str], at: tuple[int, int], anchor: str, size: int, colour: str
 ) -> None:
     draw.multiline_text(
-        at, "\n".join(text), colour, ImageFont.load_default(size), anchor,
-        align={"m": "center", "r": "right"}[anchor[0]], spacing=size // 4,
+        at,
+        "\n".join(text),
+        colour,
+        ImageFont.load_default(size),
+        anchor,
+        align={"m": "center", "r": "right"}[anchor[0]],
+        spacing=size // 4,
     )

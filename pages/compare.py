@@ -1,19 +1,25 @@
 """Many pictures at once: what rows and columns change of the request in the sidebar."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from mirror_app.ui import cells, compare, views
 from mirror_app.ui.session import current
 
 session = current()
-if compare.opened():
-    st.switch_page("../pages/explore.py")
+if cells.opened():
+    st.switch_page(Path(__file__).with_name("explore.py"))
 
 problems = st.container()
-st.subheader("Compare")
-rows, columns, shared, beside = compare.choose(session)
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.subheader("Compare", width="content")
+    beside = st.container(width="content")
+rows, columns, shared = compare.choose(session)
 with problems:
     views.show_problems(session)
 with views.failures():
-    matrix = cells.show(session, rows, columns, shared, beside)
-    compare.offer_files(matrix, rows, columns, beside)
+    compare.describe(session, rows, columns, shared)
+    places = cells.show(session, rows, columns, shared)
+    with beside:
+        compare.offer_files(places, rows, columns)

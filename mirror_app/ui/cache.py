@@ -1,5 +1,6 @@
 """Everything that is kept between reruns and shared between visitors."""
 
+import io
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ Meanwhile = Callable[[str], None]
 
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
+SMALL = 512  # pixels: the longest side of a picture among many
 LOADS = 4
 _GLANCE = 0.15  # seconds between two looks at a computation
 
@@ -74,6 +76,11 @@ def sheet(
     `largest` is the magnitude that is full brightness, where many pictures share one scale.
     """
     return _sheet(request.digest(), first, count, largest, request, raw, picture)
+
+
+def small(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
+    """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
+    return _small(request.digest(), largest, request, raw, picture)
 
 
 def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
@@ -216,6 +223,15 @@ def _sheet(
     _picture: Picture,
 ) -> Sheet:
     return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count, largest)
+
+
+@st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
+def _small(digest: str, largest: float | None, _request: Request, _raw: np.ndarray, _picture: Picture) -> bytes:
+    whole = sheet(_request, _raw, _picture, 0, engine.PAGE, largest).png
+    image = Image.open(io.BytesIO(whole))
+    if max(image.size) <= SMALL:
+        return whole
+    return render.png(np.asarray(ImageOps.contain(image, (SMALL, SMALL))))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

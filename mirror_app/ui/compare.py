@@ -8,7 +8,7 @@ from mirror_app import layers, live, matrix, registry
 from mirror_app.matrix import Axis
 from mirror_app.models import catalogue
 from mirror_app.ui import cache, choices
-from mirror_app.ui.cells import Place
+from mirror_app.ui.places import Place
 from mirror_app.ui.session import Session
 from mirror_app.ui.views import literal
 
