@@ -19,7 +19,7 @@ rows, columns, shared = compare.choose(session)
 with problems:
     views.show_problems(session)
 with views.failures():
-    compare.describe(session, rows, columns, shared)
     places = cells.show(session, rows, columns, shared)
-    with beside:
-        compare.offer_files(places, rows, columns)
+    if places:
+        with beside:
+            compare.offer_files(places, rows, columns)

@@ -16,7 +16,7 @@ from mirror_app.ui.places import Place, numbers
 from mirror_app.ui.session import Session, choose
 from mirror_app.ui.views import literal
 
-STYLE = f"<style>{(Path(__file__).parent / 'components' / 'matrix.css').read_text('utf-8')}</style>"
+STYLE = (Path(__file__).parent / "components" / "matrix.css").read_text("utf-8")
 HEAD = 88  # pixels: the side of the picture with the name of an input
 OPENED = "compare.opened"
 
@@ -26,7 +26,9 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
 
     Where they share one scale it is that of the brightest so far, and at the end that of the brightest of all.
     """
-    st.html(STYLE)
+    st.html(
+        f"<style>{STYLE} .st-key-matrix {{ --paper: {_theme('background')}; --ring: {_theme('primary')}; }}</style>"
+    )
     with st.container(key="matrix", gap=None):
         places = _laid_out(session, rows, columns)
     for place in places:
@@ -44,6 +46,12 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
         _draw(place, _brightest(places) if shared else None)
     _draw_those_done(places, shared)
     return places
+
+
+def _theme(name: str) -> str:
+    """Return the CSS of a colour of the theme, light or dark as the page is."""
+    colours = (st.get_option(f"theme.{kind}.{name}Color") for kind in ("light", "dark"))
+    return f"light-dark({', '.join(colour or 'Canvas' for colour in colours)})"
 
 
 def opened() -> bool:
@@ -126,7 +134,7 @@ def _draw(place: Place, scale: float | None) -> None:
             place.slot.caption(numbers(raw.shape[1]))
         else:
             png = cache.small(place.request, raw, place.picture, largest)
-            place.slot.image(png, width="stretch", alt=place.title)
+            place.slot.image(png, width="stretch", output_format="PNG", alt=place.title)
     place.drawn, place.largest = True, largest
 
 

@@ -1,11 +1,12 @@
 """The parts of the compare page: what the rows and the columns are, and the files of the whole."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from mirror_app import layers, live, matrix, registry
-from mirror_app.matrix import Axis
+from mirror_app.matrix import TARGET, Axis
 from mirror_app.models import catalogue
 from mirror_app.ui import cache, choices
 from mirror_app.ui.places import Place
@@ -18,12 +19,17 @@ METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")
 LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers", "model": "Models"}
 ROWS = ("visualisation", "layer", "model", "input")
 COLUMNS = ("input", "visualisation", "model", "layer")
-SCALES = {"own": "Each its own", "one": "One for all"}
+LAYERS_OF = "compare.layers.of"
+SCALES = {"own": "Each picture its own", "one": "One scale for all"}
+SCALE = (
+    "What is full brightness: the largest number of each picture, or of all of them. One scale for all makes pictures "
+    "comparable whose numbers have one unit: those of one visualisation at several layers or inputs."
+)
 
 
 def choose(session: Session) -> tuple[Axis, Axis, bool]:
     """Let the visitor choose what the rows and the columns are, and whether all pictures share one scale."""
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         field = choices.one("compare.rows", "Rows", ROWS, "What differs from row to row.", LABELS.__getitem__)
         rows = _axis(session, field)
@@ -31,41 +37,18 @@ def choose(session: Session) -> tuple[Axis, Axis, bool]:
         others = [other for other in COLUMNS if other != field]
         field = choices.one("compare.columns", "Columns", others, "What differs beside it.", LABELS.__getitem__)
         columns = _axis(session, field)
-    scale = choices.one(
-        "compare.scale",
-        "Full brightness",
-        list(SCALES),
-        "What is brightest in a picture is as bright as a picture can be: in each picture, or in all of them together. "
-        "One for all makes them comparable where their numbers have one unit: layers or inputs with one visualisation.",
-        SCALES.__getitem__,
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        scale = choices.one("compare.scale", "Range", list(SCALES), SCALE, SCALES.__getitem__)
+        _describe(session, rows, columns, scale == "one")
     return rows, columns, scale == "one"
-
-
-def describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None:
-    """Say what all the cells have in common, and what must be known to read them."""
-    base, fields = session.request, (rows.field, columns.field)
-    entry = registry.get(base.visualisation)
-    same = {
-        "visualisation": entry.name,
-        "input": session.pictures[base.input].name,
-        "model": live.shown(base.model),
-        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
-    }
-    kept = " · ".join(f"{name} **{literal(same[name])}**" for name in same if name not in fields)
-    said = [f"From the sidebar: {kept}."]
-    if "layer" in fields and "visualisation" not in fields and not entry.kind.of_layer:
-        said.append(f"{entry.name} asks no layer: it is the same at each.")
-    if shared and "visualisation" in fields:
-        said.append("Each visualisation has a unit of its own: compare brightness within one only.")
-    st.caption(" ".join(said))
 
 
 def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
     """Offer the whole matrix as a picture, and as a folder of pictures, raw numbers and requests."""
+    light = [replace(place, result=None) for place in places]  # what waits for a click holds no numbers
 
     def cells() -> list[matrix.Cell]:
-        return [place.cell() for place in places]
+        return [place.cell() for place in light]
 
     with st.popover("Download", icon=":material/download:"):
         st.download_button(
@@ -85,6 +68,29 @@ def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
             width="stretch",
             help="Each picture, its raw numbers for `numpy.load`, and a list of the requests that make them again.",
         )
+
+
+def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None:
+    """Say what all the cells have in common, and what must be known to read them."""
+    base, fields = session.request, (rows.field, columns.field)
+    entry = registry.get(base.visualisation)
+    same = {
+        "visualisation": entry.name,
+        "input": session.pictures[base.input].name,
+        "model": live.shown(base.model),
+        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
+    }
+    kept = " · ".join(f"{name} **{literal(same[name])}**" for name in same if name not in fields)
+    said = [f"From the sidebar: {kept}."]
+    if "layer" in fields and "visualisation" not in fields and not entry.kind.of_layer:
+        said.append(f"{entry.name} asks no layer: it is the same at each.")
+    if "model" in fields and "layer" not in fields:
+        said.append("A model without that layer is looked at where it is looked at first.")
+    if "model" in fields and isinstance(dict(base.params).get(TARGET), int):
+        said.append("A model without that class is asked for its most likely one.")
+    if shared and "visualisation" in fields:
+        said.append("Each visualisation has a unit of its own: compare brightness within one only.")
+    st.caption(" ".join(said))
 
 
 def _axis(session: Session, field: str) -> Axis:
@@ -111,6 +117,9 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
         case "input":
             return list(session.pictures), [*(own.id for own in session.own), *session.pictures][:FEW]
         case "layer":
+            if st.session_state.get(LAYERS_OF) != base.model:  # another model has other stages
+                st.session_state.pop("compare.layer", None)
+                st.session_state[LAYERS_OF] = base.model
             listed = cache.tree(base.model)
             return [layer.name for layer in listed if layer.name and layer.call], _thinned(layers.stages(listed))
         case _:

@@ -67,7 +67,7 @@ class Place:
 
     def cell(self) -> Cell:
         """Return the cell for a file; its numbers come from the cache, or are computed again."""
-        if self.result is None:
+        if self.said:
             return Cell(self.row, self.column, self.request, said=self.said)
         raw = cache.result(self.request, self.picture, lambda _: None).raw
         if raw.ndim == 2:
