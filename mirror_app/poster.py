@@ -51,7 +51,7 @@ def lines(text: str, width: int, size: int, most: int) -> list[str]:
 
 
 def _place(paper: Image.Image, draw: ImageDraw.ImageDraw, cell: bytes | str, left: int, top: int) -> None:
-    draw.rounded_rectangle((left, top, left + SIDE - 1, top + SIDE - 1), 6, fill=GROUND)
+    draw.rectangle((left, top, left + SIDE - 1, top + SIDE - 1), fill=GROUND)
     if isinstance(cell, str):
         middle = (left + SIDE // 2, top + SIDE // 2)
         _write(draw, lines(cell, SIDE - 2 * GAP, SMALL, 12), middle, "mm", SMALL, QUIET)

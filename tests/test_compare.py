@@ -85,7 +85,8 @@ def test_layers_of_one_visualisation_and_what_does_not_depend_on_them() -> None:
     test.session_state["visualisation"] = "back-prop"
     assert "Back Prop asks no layer" in words(test.run())
     test.session_state["compare.columns"] = "visualisation"
-    assert len(opens(test.run())) == 12
+    test.session_state["compare.visualisation"] = ["back-prop", "eigen-cam"]
+    assert len(opens(test.run())) == 6
     assert test.query_params["compare.columns"] in ("visualisation", ["visualisation"])
 
 
@@ -198,13 +199,14 @@ def test_another_model_is_compared_at_its_own_stages() -> None:
 
 
 def test_a_picture_opens_in_explore_with_exactly_its_request() -> None:
-    test = compare(strength="0.3", target_class="3", visualisation="layer-cam")
-    test.button(key="open-1-2").click().run()
+    keys = "layer-cam,back-prop"
+    test = compare(strength="0.3", target_class="3", visualisation="layer-cam", compare_visualisation=keys)
+    test.button(key="open-0-2").click().run()
     assert test.subheader[0].value == "Layer-CAM"
     expected = Request("shapes", FOUR[2], "features", "layer-cam", (("strength", 0.3), ("target_class", 3)))
     assert test.session_state.mirror.request == expected
     test.switch_page("../pages/compare.py").run()
-    test.button(key="open-2-1").click().run()
+    test.button(key="open-1-1").click().run()
     expected = Request("shapes", FOUR[1], "features", "back-prop", (("target_class", 3),))
     assert test.session_state.mirror.request == expected
     assert "from the cache" in words(test)

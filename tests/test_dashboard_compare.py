@@ -58,8 +58,8 @@ def test_nothing_overflows_overlaps_or_fails(
         assert box["width"] >= 110
     last = cells.last
     last.scroll_into_view_if_needed()
-    last.focus()
-    page.wait_for_timeout(200)
+    last.hover()
+    page.wait_for_timeout(400)
     page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}-below.png")
     name, button = page.locator(".st-key-row-3 > :first-child").bounding_box(), last.bounding_box()
     assert name

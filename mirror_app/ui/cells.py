@@ -48,15 +48,15 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
     return places
 
 
+def opened() -> bool:
+    """Tell, once, whether a picture was opened in the run before."""
+    return bool(st.session_state.pop(OPENED, False))
+
+
 def _theme(name: str) -> str:
     """Return the CSS of a colour of the theme, light or dark as the page is."""
     colours = (st.get_option(f"theme.{kind}.{name}Color") for kind in ("light", "dark"))
     return f"light-dark({', '.join(colour or 'Canvas' for colour in colours)})"
-
-
-def opened() -> bool:
-    """Tell, once, whether a picture was opened in the run before."""
-    return bool(st.session_state.pop(OPENED, False))
 
 
 def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[Place]:

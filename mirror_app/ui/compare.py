@@ -123,10 +123,10 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
             listed = cache.tree(base.model)
             return [layer.name for layer in listed if layer.name and layer.call], _thinned(layers.stages(listed))
         case _:
-            plain = [base.model, *session.models]
             both = [name + catalogue.UNTRAINED for name in session.models if catalogue.can_be_untrained(name)]
-            own = [name for name in both if name.startswith(base.model)]
-    return list(dict.fromkeys([*plain, *both])), list(session.models)[:MOST] if session.stage else [base.model, *own]
+            own = [name for name in both if name == base.model + catalogue.UNTRAINED]
+            default = list(session.models)[:MOST] if session.stage else [base.model, *own]
+            return list(dict.fromkeys([base.model, *session.models, *both])), default
 
 
 def _thinned(names: Sequence[str]) -> list[str]:
