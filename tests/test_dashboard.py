@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.browser import ROOT
 
@@ -53,11 +53,16 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
     errors: list[str] = []
     contexts = []
 
+    def told(message: ConsoleMessage) -> None:
+        # Below a page's own path Streamlit asks for its server in vain first, and again when the line was cut.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+            errors.append(f"{message.text} {message.location['url']}")
+
     def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", told)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{url}/{query}")
         settled(page)

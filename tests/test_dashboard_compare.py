@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.test_dashboard import MISPLACED, READY, SCREENSHOTS, shown, url, visit  # noqa: F401 - fixtures
 
@@ -28,45 +28,46 @@ def matrix(page: Page, width: int = 1280) -> None:
     full(page)
 
 
+def box(element: Locator) -> tuple[float, float, float, float]:
+    """Left, top, width and height of what stands on the page."""
+    found = element.bounding_box()
+    assert found
+    return found["x"], found["y"], found["width"], found["height"]
+
+
 def full(page: Page) -> None:
     expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(300)
     expect(page.locator(READY)).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_nothing_overflows_overlaps_or_fails(
-    visit: Callable[..., Page],  # noqa: F811
-    width: int,
-    height: int,
-    scheme: str,
-) -> None:
-    page = visit("?compare.scale=one", width, height, scheme)
+def test_nothing_overflows_overlaps_or_fails(visit: Callable[..., Page], width: int, height: int) -> None:  # noqa: F811
+    page = visit("", width, height)
     matrix(page, width)
-    page.mouse.move(width - 5, 200)
-    page.wait_for_timeout(400)
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
-    cells = page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open .* in Explore$"))
-    expect(cells).to_have_count(16)
-    for cell in page.locator("[class*=st-key-cell-]").all():
-        box = cell.bounding_box()
-        assert box
-        assert abs(box["width"] - box["height"]) < 1
-        assert box["width"] >= 110
-    last = cells.last
-    last.scroll_into_view_if_needed()
-    last.hover()
-    page.wait_for_timeout(400)
-    page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}-below.png")
-    name, button = page.locator(".st-key-row-3 > :first-child").bounding_box(), last.bounding_box()
-    assert name
-    assert button
-    assert 0 <= name["x"] < name["x"] + name["width"] <= button["x"]  # the name stays when the row scrolls
-    assert button["x"] + button["width"] <= width
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    buttons = page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open .* in Explore$"))
+    expect(buttons).to_have_count(16)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, 0)")
+        page.locator(".st-key-matrix").evaluate("matrix => matrix.scrollTo(0, 0)")
+        page.mouse.move(width - 5, 200)
+        page.wait_for_timeout(400)
+        page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}.png")
+        assert page.evaluate(MISPLACED) == []
+        for cell, button in zip(page.locator("[class*=st-key-cell-]").all(), buttons.all(), strict=True):
+            left, top, across, down = box(cell)
+            assert abs(across - down) < 1
+            assert across >= 110
+            assert box(button) == pytest.approx((left, top, across, down), abs=1)
+        buttons.last.hover()
+        page.wait_for_timeout(400)
+        page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}-below.png")
+        name, last = box(page.locator(".st-key-row-3 > :first-child")), box(buttons.last)
+        assert 0 <= name[0] < name[0] + name[2] <= last[0]  # the name stays when the row scrolls
+        assert last[0] + last[2] <= width
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_picture_is_a_button_that_opens_it_in_explore(visit: Callable[..., Page]) -> None:  # noqa: F811
