@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -13,8 +12,8 @@ from statistics import median
 
 import streamlit
 import torch
-from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.in_browser import chromium, opened, stopped, turned
 from benchmarks.visitor import Run, Visitor
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
@@ -51,12 +50,12 @@ def seconds(runs: list[Run]) -> float:
     return median(run.seconds for run in runs)
 
 
-def bare() -> float:
+def bare(guide: bool = False) -> float:
     """Return the seconds that one Grad-CAM of the bundled network takes by itself, its view made before."""
     model = catalogue.load("shapes")
     inputs = model.preprocessing.prepare(examples()[0])
     grad_cam = GradCam(model.module)
-    return timed(lambda: grad_cam(inputs, "features"))
+    return timed(lambda: grad_cam(inputs, "features", guide=guide))
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -80,29 +79,12 @@ def woken(crowd: int) -> float:
         return max(together.map(lambda _: first_visit(url, ""), range(crowd)))
 
 
-def opened(browser: Browser, url: str, meanwhile: Callable[[], None] = lambda: None) -> float:
-    """Return the seconds until a person who opens the page sees the picture; `meanwhile` is called as the visit begins.
-
-    A browser loads Streamlit's page first; the visit begins, for the server, when it opens its WebSocket.
-    """
-    page = browser.new_page()
-    page.once("websocket", lambda _: meanwhile())
-    began = time.perf_counter()
-    page.goto(url)
-    page.get_by_role("img", name="The visualisation").wait_for()
-    took = time.perf_counter() - began
-    page.context.close()
-    return took
-
-
 def among_others(url: str) -> tuple[float, float]:
     """Return the seconds until a person at a browser sees the first picture: alone, and at worst among CROWD at once.
 
     The others are visitors without a browser, for in life theirs would not run on the server's machine.
     """
-    with sync_playwright() as playwright, ThreadPoolExecutor(CROWD) as others:
-        path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser, ThreadPoolExecutor(CROWD) as others:
         alone = median(opened(browser, url) for _ in range(RUNS))
 
         def come() -> None:
@@ -110,7 +92,6 @@ def among_others(url: str) -> tuple[float, float]:
                 others.submit(first_visit, url, "")
 
         crowded = max(opened(browser, url, come) for _ in range(5))
-        browser.close()
         return alone, crowded
 
 
@@ -159,6 +140,14 @@ def table(main: str, empty: str) -> list[str]:
             2,
         )
     )
+    floor = bare(guide=True)
+    with chromium() as browser:
+        knob = median(turned(browser, f"{main}/?target_class={number}") for number in range(RUNS))
+        stop = max(stopped(browser, main) for _ in range(5))
+    bound = 1.5 * floor + 0.15
+    what = "a knob turned, until the new picture is in the browser, to 1.5 bare computations and 150 ms"
+    rows.append(row(what, f"{ms(knob)}, bare {ms(floor)}", knob / bound, 1))
+    rows.append(row("Stop on the dream page, until it is idle, at worst, to a second", ms(stop), stop, 1))
     for what, alone, together in (
         ("a first picture in a browser", *among_others(main)),
         ("a first picture on a server just started, the last of them", woken(1), woken(CROWD)),

@@ -17,18 +17,19 @@ from statistics import mean, median, stdev
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import registry, render
+from mirror_app import registry, render, trust
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
     area,
     deletion,
     insertion,
     mass_inside,
+    noise,
     peak_inside,
     rank_correlation,
+    sobel,
     with_last_layer_shuffled,
 )
 from mirror_app.models import catalogue, data, network, shapes
@@ -70,26 +71,15 @@ def attribution(entry: registry.Entry) -> Method:
     def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
         aim = {"target_class": target} if "target_class" in entry.computed else {}
         raw: Tensor = entry.kind(model, None, network.MEAN, network.STD)(inputs, LAYER, **aim)[1]["raw"]
-        maps = raw.abs().sum(1) if raw.ndim == 4 else raw
-        return render.resize(maps, (inputs.shape[2], inputs.shape[3]))[0]
+        return trust.evidence(raw, (inputs.shape[2], inputs.shape[3]))
 
     return evidence
 
 
-def noise(_model: nn.Module, inputs: Tensor, target: int) -> Tensor:
-    """Random numbers, which know nothing."""
-    return torch.rand(inputs.shape[2:], generator=torch.Generator().manual_seed(target))
-
-
-def sobel(_model: nn.Module, inputs: Tensor, _target: int) -> Tensor:
-    """The strength of the edges, which knows the picture and nothing of the model."""
-    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    kernels = torch.stack([across, across.T])[:, None]
-    grey = F.pad(inputs.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    return F.conv2d(grey, kernels).square().sum(1).sqrt()[0]
-
-
-BASES = {"random": noise, "sobel": sobel}
+BASES: dict[str, Method] = {
+    "random": lambda _model, inputs, target: noise(inputs, target),
+    "sobel": lambda _model, inputs, _target: sobel(inputs),
+}
 
 
 def attributions() -> dict[str, Method]:
@@ -97,7 +87,7 @@ def attributions() -> dict[str, Method]:
     found: dict[str, Method] = dict(BASES)
     blank = torch.zeros(1, 3, 32, 32)
     for entry in registry.entries():
-        if entry.kind.look in (render.heat, render.gradient):
+        if trust.is_attribution(entry):
             method = attribution(entry)
             try:
                 method(catalogue.load("shapes").module, blank, 0)

@@ -90,6 +90,9 @@ def _list(options: argparse.Namespace) -> None:
         return
     entry = registry.get(options.visualisation)
     print(f"{entry.name}: {entry.summary}")
+    for line in (entry.use and f"When: {entry.use}", entry.avoid and f"When not: {entry.avoid}", entry.paper):
+        if line:
+            print(line)
     for name, parameter in entry.params.items():
         default = "the most likely class" if parameter.default is None else as_text(parameter.default)
         print(f"\n{name}={default}\n    {parameter.help}\n    Accepted: {parameter.accepts()}.")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
-from mirror_app.probe.outputs import class_logits, described
+from mirror_app.probe.outputs import Box, Regions, boxes_of, class_logits, described, regions_of
 from mirror_app.request import Request
 
 PAGE = 64  # images on a sheet
@@ -78,24 +79,24 @@ def run(request: Request, model: Model, picture: Picture) -> Result:
 def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | None = None) -> Tensor:
     """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3).
 
-    `largest` is the magnitude that is full brightness, where pictures share one scale; a look without one ignores it.
+    largest: the magnitude that has the full colour, where the look can share a scale; by default each its own.
     """
-    look, values = _look(request)
-    maps, picture = torch.from_numpy(raw), _picture(seen)
-    scale = {"largest": largest} if render.has_peak(look) else {}
-    return look(maps, picture, **values, **scale)
+    entry, values = _look(request)
+    look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
+    images: Tensor = look(torch.from_numpy(raw), _picture(seen), **values)
+    return images
 
 
 def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
-    """Return the magnitude that is full brightness in the picture of `request`; None where it has no such."""
-    look, values = _look(request)
-    return render.peak(look, torch.from_numpy(raw), _picture(seen), **values)
+    """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
+    entry, values = _look(request)
+    return render.peak(entry.kind.look, torch.from_numpy(raw), _picture(seen), **values)
 
 
-def _look(request: Request) -> tuple[render.Look, dict[str, Value]]:
+def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
-    return entry.kind.look, {name: values[name] for name in entry.coloured}
+    return entry, {name: values[name] for name in entry.coloured}
 
 
 def _picture(seen: np.ndarray) -> Tensor:
@@ -103,12 +104,7 @@ def _picture(seen: np.ndarray) -> Tensor:
 
 
 def sheet(
-    request: Request,
-    raw: np.ndarray,
-    seen: np.ndarray,
-    first: int = 0,
-    count: int = PAGE,
-    largest: float | None = None,
+    request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE, largest: float | None = None
 ) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
 
@@ -128,14 +124,16 @@ def sheet(
 class Prediction:
     """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
 
-    Where it answers with something else there are none, and `outputs` says what it gives. `deviation` is the largest
-    difference between the answers of the model and of the private copy that visualisations work on, as a share of the
-    largest number in the same tensor: 0 where the copy is true.
+    Where it answers with something else there are none: `outputs` says what it gives, and `boxes` or `regions` hold
+    what can be pointed at. `deviation` is the largest difference between the answers of the model and of the private
+    copy that visualisations work on, as a share of the largest number in the same tensor: 0 where the copy is true.
     """
 
     probabilities: np.ndarray
     outputs: str
     deviation: float
+    boxes: tuple[Box, ...] = ()
+    regions: Regions | None = None
 
 
 def predict(model: Model, picture: Picture) -> Prediction:
@@ -151,7 +149,8 @@ def predict(model: Model, picture: Picture) -> Prediction:
     probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
     deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
-    return Prediction(probabilities, described(output), max(deviations, default=0.0))
+    regions = None if len(probabilities) else regions_of(output)
+    return Prediction(probabilities, described(output), max(deviations, default=0.0), boxes_of(output), regions)
 
 
 def _deviation(output: Tensor, own: Tensor) -> float:

@@ -1,16 +1,24 @@
 """What is kept of a request in a file: its picture, its frames as a film, its raw numbers."""
 
 import io
-from collections.abc import Sequence
+import json
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from PIL import Image
 
-from mirror_app import engine
+from mirror_app import engine, render
 from mirror_app.errors import MirrorError
 from mirror_app.request import Request
 
 FRAME, LAST = 60, 1500  # milliseconds
+FRAMES = 96
 
 
 def still(request: Request, raw: np.ndarray, seen: np.ndarray, page: int = 1) -> bytes:
@@ -25,6 +33,31 @@ def still(request: Request, raw: np.ndarray, seen: np.ndarray, page: int = 1) ->
     return engine.sheet(request, raw, seen, (page - 1) * engine.PAGE).png
 
 
+class Film:
+    """Frames of a request as PNG files: at most so many, as far apart as they must be, and always the last."""
+
+    def __init__(self, most: int = FRAMES) -> None:
+        self._most = most
+        self._every = 1
+        self._seen = 0
+        self._kept: list[bytes] = []
+        self._last = b""
+
+    def add(self, still: bytes) -> None:
+        """Take the next frame; once there are too many, every second one of those before goes."""
+        if self._seen % self._every == 0:
+            self._kept.append(still)
+        if len(self._kept) > self._most:
+            self._kept = self._kept[::2]
+            self._every *= 2
+        self._seen += 1
+        self._last = still
+
+    @property
+    def stills(self) -> list[bytes]:
+        return self._kept if self._kept and self._kept[-1] is self._last else [*self._kept, self._last]
+
+
 def gif(stills: Sequence[bytes], name: str) -> bytes:
     """Return the PNG files as a film in a GIF file that begins again and again; raise MirrorError where it is one."""
     if len(stills) == 1:
@@ -34,6 +67,44 @@ def gif(stills: Sequence[bytes], name: str) -> bytes:
     durations = [FRAME] * len(others) + [LAST]
     first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
     return file.getvalue()
+
+
+def package(request: Request, raw: np.ndarray, info: Mapping[str, Any], seen: np.ndarray, code: str) -> bytes:
+    """Return a ZIP file with all of a request: its images, its raw numbers, its input, its code, and what it is.
+
+    `request.json` holds what `read_request` reads back; of many images, `picture.png` has all.
+    """
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        if raw.ndim > 2:
+            archive.writestr("picture.png", whole(request, raw, seen))
+        archive.writestr("raw.npy", npy(raw))
+        archive.writestr("input.png", render.png(seen))
+        archive.writestr("request.json", json.dumps(_about(request, info), indent=2, default=str))
+        if code:
+            archive.writestr("picture.py", code)
+    return file.getvalue()
+
+
+def whole(request: Request, raw: np.ndarray, seen: np.ndarray) -> bytes:
+    """Return all images of a request as one PNG file, eight in a row; a single one as it is."""
+    return engine.sheet(request, raw, seen, 0, sys.maxsize).png
+
+
+def read_request(text: str) -> Request:
+    """Return the request that a `request.json` tells of."""
+    said = json.loads(text)["request"]
+    return Request(**{**said, "params": tuple(sorted(said["params"].items()))})
+
+
+def _about(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
+    return {
+        "request": {**asdict(request), "params": dict(request.params)},
+        "link": "?" + urlencode(request.to_query()),
+        "info": told,
+        "versions": {name: version(name) for name in ("mirror-app", "torch", "torchvision")},
+    }
 
 
 def npy(raw: np.ndarray) -> bytes:

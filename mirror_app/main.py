@@ -17,14 +17,22 @@ STYLE = """<style>
     @media (min-width: 768px) { .stMainBlockContainer { padding-inline: 3rem; } }
     [data-testid="stSidebarHeader"] { height: 2.5rem; padding-block: 0.5rem 0; margin-bottom: 0; }
     .st-key-picture { min-height: 24rem; }
+    .st-key-trust-curves { min-height: 26rem; }
+    .st-key-trust-shuffled { overflow-x: auto; }
+    .st-key-trust-shuffled [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
+    .st-key-trust-shuffled [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }
 </style>"""
 
 st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
+explore = st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True)
 page = st.navigation(
     [
-        st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True),
+        explore,
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/grid_view:"),
+        st.Page(PAGES / "dream.py", title="Dream", icon=":material/bedtime:"),
         st.Page(PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
+        st.Page(PAGES / "trust.py", title="Trust", icon=":material/verified:"),
+        st.Page(PAGES / "guide.py", title="Guide", icon=":material/menu_book:"),
     ],
     position="top",
 )
@@ -45,7 +53,7 @@ if "torch" not in sys.modules:
 
 from mirror_app import live
 from mirror_app.errors import MirrorError
-from mirror_app.ui import sidebar, views
+from mirror_app.ui import session, sidebar, views
 
 live.restore_program()
 st.html(STYLE)
@@ -54,4 +62,7 @@ try:
 except MirrorError as error:
     place.error(views.literal(str(error)), icon=":material/error:")
     st.stop()
+if session.current().leaving:
+    session.current().leaving = False
+    st.switch_page(explore)
 page.run()

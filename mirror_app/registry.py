@@ -16,8 +16,8 @@ Kind = TypeVar("Kind", bound=type)
 class Entry:
     """A visualisation as it is offered: its key in a link, what it is called, and what can be turned.
 
-    `computed` are the parameters of the computation, `coloured` those of its look, which cost no computation, and
-    `around` those that every visualisation has.
+    `use` and `avoid` say when to take it, and when not. `computed` are the parameters of the computation, `coloured`
+    those of its look, which cost no computation, and `around` those that every visualisation has.
     """
 
     key: str
@@ -27,11 +27,18 @@ class Entry:
     computed: Mapping[str, Parameter]
     coloured: Mapping[str, Parameter]
     around: Mapping[str, Parameter] = field(default_factory=dict)
+    use: str = ""
+    avoid: str = ""
 
     @property
     def summary(self) -> str:
         """The first sentence of the visualisation's docstring."""
         return re.split(r"(?<=\.)\s", inspect.getdoc(self.kind) or "")[0]
+
+    @property
+    def scaled(self) -> bool:
+        """Whether its look can share one scale with other pictures."""
+        return "largest" in inspect.signature(self.kind.look).parameters
 
     @property
     def params(self) -> dict[str, Parameter]:
@@ -53,10 +60,11 @@ _entries: dict[str, Entry] = {}
 _lent: dict[str, Entry] = {}  # found by their key, and not among `entries`
 
 
-def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
+def visualisation(name: str, paper: str = "", use: str = "", avoid: str = "") -> Callable[[Kind], Kind]:
     """Offer the decorated `Visualisation` under `name`; raise MirrorError where that name is taken, naming both.
 
-    `paper` is its reference, for a reader. The parameters are read off the annotations of its `attribute` and its look.
+    `paper` is its reference; `use` and `avoid` tell a reader when to take it, and when not. The parameters are read off
+    the annotations of its `attribute` and its look.
     """
 
     def register(kind: Kind) -> Kind:
@@ -68,7 +76,7 @@ def visualisation(name: str, paper: str = "") -> Callable[[Kind], Kind]:
                 f"and by {kind.__module__}.{kind.__qualname__}."
             )
         parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
-        _entries[key] = Entry(key, name, kind, paper, *parts)
+        _entries[key] = Entry(key, name, kind, paper, *parts, use, avoid)
         return kind
 
     return register

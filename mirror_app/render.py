@@ -3,9 +3,6 @@
 A look is a function `(raw, picture, **params) -> images`: from the raw map of a visualisation and the picture
 (N, 3, H, W) in [0, 1] that the model saw, to images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters, as
 those of a visualisation do.
-
-A look that shows magnitudes takes `largest` too, which is no parameter: what is full brightness, where many pictures
-share one scale. `peak` says what that would be for one of them alone.
 """
 
 import io
@@ -82,15 +79,19 @@ def heat(
     ] = "inferno",
     largest: float | None = None,
 ) -> Tensor:
-    """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W)."""
-    evidence = _evidence(raw, picture, show, signed)
-    if evidence.ndim == 4:
-        return signed_picture(evidence, largest)
-    share = signed_share(evidence, largest)
+    """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W).
+
+    The magnitude `largest` has the full colour; without it, the largest of each item has.
+    """
+    if show == "map" and raw.ndim == 4:
+        return signed_picture(raw, largest)
+    total = raw if raw.ndim == 3 else raw.sum(1)
+    total = resize(total, (picture.shape[-2], picture.shape[-1]))
     if signed:
-        coloured = colourise(share / 2 + 0.5, "grey" if show == "map" else "blue-red")
+        coloured = colourise(_shares(total, largest) / 2 + 0.5, "grey" if show == "map" else "blue-red")
     else:
-        coloured = colourise(share, "grey" if show == "map" else colours)
+        positive = _shares(total.clamp(min=0), largest)
+        coloured = colourise(positive, "grey" if show == "map" else colours)
     if show != "over the picture":
         return coloured
     return torch.lerp(picture.expand_as(coloured), coloured, strength)
@@ -136,10 +137,12 @@ def gradient(
     ] = 0.5,
     largest: float | None = None,
 ) -> Tensor:
-    """A signed gradient (N, C, H, W) as pictures (N, 3, H, W)."""
+    """A signed gradient (N, C, H, W) as pictures (N, 3, H, W).
+
+    The magnitude `largest` has the full brightness; without it, that of each item which `contrast` names.
+    """
     part = _part(raw, show)
-    full = _strongest(part, contrast) if largest is None else part.new_tensor(largest)
-    share = _share(part, full).clamp(-1, 1)
+    share = _share(part, _strongest(part, contrast)).clamp(-1, 1) if largest is None else _shares(part, largest)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
@@ -147,14 +150,50 @@ def gradient(
 
 
 def signed_picture(raw: Tensor, largest: float | None = None) -> Tensor:
-    """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item."""
-    return signed_share(raw, largest) / 2 + 0.5
+    """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item, or all."""
+    return _shares(raw, largest) / 2 + 0.5
 
 
-def signed_share(raw: Tensor, largest: float | None = None) -> Tensor:
-    """Return each item of `raw` as shares of `largest`, else of its own largest magnitude, in [-1, 1]; zeros stay."""
-    own = raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True)
-    return _share(raw, own if largest is None else raw.new_tensor(largest)).clamp(-1, 1)
+def signed_share(raw: Tensor) -> Tensor:
+    """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
+    return _share(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
+
+
+def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
+    """Return the magnitude that has the full colour where `look` is left alone; None where it can share no scale."""
+    return _PEAKS[look](raw, picture, **params) if look in _PEAKS else None
+
+
+def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
+    if show == "map" and raw.ndim == 4:
+        return float(raw.abs().max())
+    evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
+    return float((evidence.abs() if signed else evidence.clamp(min=0)).max())
+
+
+def _gradient_peak(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
+    return float(_strongest(_part(raw, show), contrast).max())
+
+
+_PEAKS: dict[Look, Callable[..., float]] = {heat: _heat_peak, gradient: _gradient_peak}
+
+
+def _part(raw: Tensor, show: str) -> Tensor:
+    """Return what `gradient` shows of (N, C, H, W)."""
+    match show:
+        case "positive":
+            return raw.clamp(min=0)
+        case "negative":
+            return (-raw).clamp(min=0)
+        case "colour":
+            return raw
+        case _:
+            return raw.abs().amax(1, keepdim=True)
+
+
+def _strongest(part: Tensor, contrast: float) -> Tensor:
+    """Return the magnitude that so many per cent of each item's numbers exceed, (N, 1, 1, 1)."""
+    return part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -199,56 +238,13 @@ def png(picture: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
-    """Return the magnitude that `look` shows at full brightness by itself; None where it takes no `largest`."""
-    return _PEAKS[look](raw, picture, **params) if has_peak(look) else None
-
-
-def has_peak(look: Look) -> bool:
-    """Tell whether `look` takes `largest`."""
-    return look in _PEAKS
-
-
-def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
-    return float(_evidence(raw, picture, show, signed).abs().max())
-
-
-def _gradient_peak(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
-    return float(_strongest(_part(raw, show), contrast).max())
-
-
-_PEAKS: dict[Look, Callable[..., float]] = {heat: _heat_peak, gradient: _gradient_peak}
-
-
-def _evidence(raw: Tensor, picture: Tensor, show: str, signed: bool) -> Tensor:
-    """Return what `heat` colours: a map of the picture's size (N, H, W), or the channels themselves (N, C, H, W)."""
-    if show == "map" and raw.ndim == 4:
-        return raw
-    total = raw if raw.ndim == 3 else raw.sum(1)
-    total = resize(total, (picture.shape[-2], picture.shape[-1]))
-    return total if signed else total.clamp(min=0)
-
-
-def _part(raw: Tensor, show: str) -> Tensor:
-    """Return what `gradient` shows of (N, C, H, W)."""
-    match show:
-        case "positive":
-            return raw.clamp(min=0)
-        case "negative":
-            return (-raw).clamp(min=0)
-        case "colour":
-            return raw
-        case _:
-            return raw.abs().amax(1, keepdim=True)
-
-
-def _strongest(part: Tensor, contrast: float) -> Tensor:
-    """Return the magnitude from which on that many per cent of each item's pixels are, (N, 1, 1, 1)."""
-    return part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
-
-
 def _anchors(colours: str) -> Tensor:
     return torch.tensor([list(bytes.fromhex(code)) for code in _ANCHORS[colours].split()]) / 255
+
+
+def _shares(values: Tensor, largest: float | None) -> Tensor:
+    """Return `values` as shares of `largest`, in [-1, 1], or each item's as shares of its own largest magnitude."""
+    return signed_share(values) if largest is None else (values / (largest or 1)).clamp(-1, 1)
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:

@@ -1,16 +1,11 @@
 """Many pictures at once: what rows and columns change of the request in the sidebar."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from mirror_app.ui import cells, compare, views
 from mirror_app.ui.session import current
 
 session = current()
-if cells.opened():
-    st.switch_page(Path(__file__).with_name("explore.py"))
-
 problems = st.container()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.subheader("Compare", width="content")

@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from mirror_app import registry
-from mirror_app.ui import cache, views
+from mirror_app.ui import answers, cache, downloads, views
 from mirror_app.ui.session import current
 
 session = current()
@@ -17,16 +17,16 @@ entry = registry.get(request.visualisation)
 views.show_problems(session)
 shown, beside = st.columns([3, 2], gap="large")
 with shown:
-    say = views.heading(entry)
+    say = views.heading(entry.name, entry.summary)
     with st.container(key="picture"), views.failures():
         asked = time.perf_counter()
         result = cache.result(request, picture, say)
         views.show_images(request, picture, result)
         views.show_honesty(request, model, picture, result, cached=result.finished < asked)
-        views.show_code(session, picture)
+        downloads.show(session, picture, result)
     say("")
 with beside:
     views.show_input(model, picture)
     with views.failures():
-        views.show_prediction(model, picture)
+        answers.show(model, picture)
 views.show_strip(session)

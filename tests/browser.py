@@ -10,9 +10,36 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[1]
+SCREENSHOTS = ROOT / "tests" / "screenshots"
+READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+# What stands beside or below something else on the page may not lie on it, nor leave the window.
+MISPLACED = """() => {
+    const faults = [];
+    const name = (element) => (element.className + ' ' + element.textContent).slice(0, 80);
+    if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
+    const blocks = '[data-testid="stVerticalBlock"], [data-testid="stHorizontalBlock"]';
+    for (const block of document.querySelectorAll(blocks)) {
+        const children = [...block.children].filter((child) => child.getClientRects().length && child.offsetHeight > 1);
+        const boxes = children.map((child) => child.getBoundingClientRect());
+        boxes.forEach((box, i) => {
+            if (getComputedStyle(children[i]).position === 'absolute') return;
+            const outside = box.right > innerWidth + 1 || box.left < -1;
+            // These scroll by themselves.
+            const free = children[i].closest('[data-testid="stSidebar"], .st-key-matrix, .st-key-trust-shuffled');
+            if (outside && !free) faults.push('outside: ' + name(children[i]));
+            boxes.slice(i + 1).forEach((other, j) => {
+                const across = Math.min(box.right, other.right) - Math.max(box.left, other.left);
+                const down = Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top);
+                if (across > 1 && down > 1) faults.push(name(children[i]) + ' lies on ' + name(children[i + 1 + j]));
+            });
+        });
+    }
+    return faults;
+}"""
 
 
 @contextmanager
@@ -64,3 +91,25 @@ def said(page: Page, word: str) -> str:
     """Return what the page says after a word and a colon, up to the full stop at the end of the line."""
     settle(page)
     return page.get_by_text(f"{word}: ").last.inner_text().removeprefix(f"{word}: ").removesuffix(".")
+
+
+def settled(page: Page) -> None:
+    """Wait until the page shows a result and nothing runs."""
+    expect(page.get_by_text("raw values").first).to_be_visible(timeout=90_000)
+    page.wait_for_timeout(300)
+    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+
+
+def shown(page: Page, text: str) -> Locator:
+    """The line of honesty below the picture, once it says `text`."""
+    line = page.get_by_test_id("stCaptionContainer").filter(has_text="raw values").first
+    expect(line).to_contain_text(text, timeout=30_000)
+    return line
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose from a dropdown as a person does: click, type, Enter."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(option)
+    page.get_by_role("option", name=option).first.click()

@@ -71,3 +71,44 @@ def free() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def dashboard_url(serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    with serve(real.ROOT / "mirror_app" / "main.py") as address:
+        yield address
+
+
+@pytest.fixture
+def dashboard(browser: Browser, dashboard_url: str) -> Iterator[Callable[..., Page]]:
+    """Open the dashboard and wait for its picture; at the end no error may be in the browser's console.
+
+    Streamlit itself asks for its health at a wrong path where a page other than the first is opened by its address.
+    """
+    errors: list[str] = []
+    contexts = []
+
+    def opened(
+        query: str = "", width: int = 1280, height: int = 900, scheme: str = "light", at_rest: bool = True
+    ) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(message.text)
+                if message.type == "error" and "/_stcore/" not in message.location["url"]
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{dashboard_url}/{query}")
+        if at_rest:
+            real.settled(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []

@@ -1,4 +1,4 @@
-"""One picture of each visualisation: `make pictures` writes docs/pictures/ and the table of README.md.
+"""One picture of each visualisation: `make pictures` writes the guide's pictures and the table of README.md.
 
 All show the first bundled scene at the layer where the page begins. What asks for a transformer shows an untrained one.
 """
@@ -14,9 +14,9 @@ from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
+from mirror_app.ui.guide import PICTURES
 from tests.browser import ROOT
 
-PICTURES = ROOT / "docs" / "pictures"
 README = ROOT / "README.md"
 TABLE = re.compile(r"(?<=<!-- pictures -->\n).*?(?=<!-- /pictures -->)", re.DOTALL)
 MODELS = ("shapes", "vit_b_32-untrained")

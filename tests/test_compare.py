@@ -256,6 +256,21 @@ def test_twice_the_map_is_as_bright_alone_and_twice_as_bright_on_one_scale(key: 
     assert torch.allclose(half, once / 2)
 
 
+def test_one_scale_keeps_the_sign() -> None:
+    raw = torch.arange(16.0).view(1, 4, 4) / 16 - 0.5
+    signed = render.heat(raw, torch.zeros(1, 3, 4, 4), show="map", signed=True, largest=1.0)
+    assert torch.allclose(signed[:, 0], raw / 2 + 0.5, atol=1e-6)
+
+
+def test_every_look_that_takes_a_scale_has_a_peak_of_its_own() -> None:
+    seen = np.zeros((8, 8, 3), np.uint8)
+    raw = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    for entry in registry.entries():
+        request = Request("shapes", "any", "", entry.key)
+        assert entry.scaled == (engine.peak(request, raw, seen) is not None)
+        engine.paint(request, raw, seen, 2.0)
+
+
 def test_looks_without_magnitudes_ignore_the_scale() -> None:
     raw = torch.rand(1, 4, 8, 8)
     request = Request("shapes", "any", "features", "activations")

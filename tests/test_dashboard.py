@@ -2,98 +2,15 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import ROOT
-
-SCREENSHOTS = ROOT / "tests" / "screenshots"
-READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-
-# What stands beside or below something else on the page may not lie on it, nor leave the window.
-MISPLACED = """() => {
-    const faults = [];
-    const name = (element) => (element.className + ' ' + element.textContent).slice(0, 80);
-    if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
-    const blocks = '[data-testid="stVerticalBlock"], [data-testid="stHorizontalBlock"]';
-    for (const block of document.querySelectorAll(blocks)) {
-        const children = [...block.children].filter((child) => child.getClientRects().length && child.offsetHeight > 1);
-        const boxes = children.map((child) => child.getBoundingClientRect());
-        boxes.forEach((box, i) => {
-            if (getComputedStyle(children[i]).position === 'absolute') return;
-            const outside = box.right > innerWidth + 1 || box.left < -1;
-            const apart = children[i].closest('[data-testid="stSidebar"], .st-key-matrix');  // they scroll themselves
-            if (outside && !apart) faults.push('outside: ' + name(children[i]));
-            boxes.slice(i + 1).forEach((other, j) => {
-                const across = Math.min(box.right, other.right) - Math.max(box.left, other.left);
-                const down = Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top);
-                if (across > 1 && down > 1) faults.push(name(children[i]) + ' lies on ' + name(children[i + 1 + j]));
-            });
-        });
-    }
-    return faults;
-}"""
-
-
-@pytest.fixture(scope="module")
-def url(serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
-    with serve(ROOT / "mirror_app" / "main.py") as address:
-        yield address
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Open the dashboard; at the end of the test no error may be in the browser's console."""
-    errors: list[str] = []
-    contexts = []
-
-    def told(message: ConsoleMessage) -> None:
-        # Below a page's own path Streamlit asks for its server in vain first, and again when the line was cut.
-        if message.type == "error" and "/_stcore/" not in message.location["url"]:
-            errors.append(f"{message.text} {message.location['url']}")
-
-    def opened(query: str = "", width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", told)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{url}/{query}")
-        settled(page)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-def settled(page: Page) -> None:
-    """Wait until the page shows a result and nothing runs."""
-    expect(page.get_by_text("raw values").first).to_be_visible(timeout=90_000)
-    page.wait_for_timeout(300)
-    expect(page.locator(READY)).to_be_visible(timeout=30_000)
-
-
-def shown(page: Page, text: str) -> Locator:
-    """The line of honesty below the picture, once it says `text`."""
-    line = page.get_by_test_id("stCaptionContainer").filter(has_text="raw values").first
-    expect(line).to_contain_text(text, timeout=30_000)
-    return line
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    """Choose from a dropdown as a person does: click, type, Enter."""
-    box = page.get_by_role("combobox", name=label)
-    box.click()
-    box.fill(option)
-    page.get_by_role("option", name=option).first.click()
+from tests.browser import MISPLACED, READY, SCREENSHOTS, choose, settled, shown
 
 
 def photograph() -> bytes:
@@ -107,8 +24,8 @@ def photograph() -> bytes:
     return file.getvalue()
 
 
-def test_a_photograph_from_the_camera_is_looked_at_and_removed(visit: Callable[..., Page]) -> None:
-    page = visit()
+def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
     page.get_by_role("button", name="Use the camera").click()
     page.wait_for_function("document.querySelector('video')?.readyState === 4")  # the camera gives pictures
     page.get_by_role("button", name="Take Photo").click()
@@ -122,8 +39,8 @@ def test_a_photograph_from_the_camera_is_looked_at_and_removed(visit: Callable[.
     settled(page)
 
 
-def test_a_first_visit_from_picture_to_enlarged_map(visit: Callable[..., Page], tmp_path: Path) -> None:
-    page = visit()
+def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Page], tmp_path: Path) -> None:
+    page = dashboard()
     expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
 
     photo = tmp_path / "holiday.jpg"
@@ -141,7 +58,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(visit: Callable[..., Page], 
     page.keyboard.press("Enter")
     shown(page, "features.4.0")
 
-    choose(page, "Class", "dotted heart")
+    choose(page, "Target", "dotted heart")
     shown(page, "for dotted heart")
     page.get_by_text("Guided", exact=True).click()
     shown(page, "computed in")
@@ -164,8 +81,8 @@ def test_a_first_visit_from_picture_to_enlarged_map(visit: Callable[..., Page], 
         expect(dialog).to_contain_text(figure)
 
 
-def test_a_click_in_the_strip_selects_that_input(visit: Callable[..., Page]) -> None:
-    page = visit()
+def test_a_click_in_the_strip_selects_that_input(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
     strip = page.get_by_role("group", name="Inputs")
     third = strip.get_by_role("button").nth(2)
     name = third.get_attribute("aria-label") or third.inner_text()
@@ -174,19 +91,19 @@ def test_a_click_in_the_strip_selects_that_input(visit: Callable[..., Page]) -> 
     expect(page).to_have_url(re.compile(f"input={name.replace(' ', '-')}&"))
 
 
-def test_a_view_travels_by_its_address(visit: Callable[..., Page]) -> None:
-    page = visit()
-    choose(page, "Class", "checked ring")
+def test_a_view_travels_by_its_address(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
+    choose(page, "Target", "checked ring")
     shown(page, "for checked ring")
     query = page.url.partition("?")[2]
     picture = page.get_by_role("img", name="The visualisation").evaluate("image => image.src")
-    other = visit(f"?{query}")
+    other = dashboard(f"?{query}")
     shown(other, "for checked ring")
     assert other.get_by_role("img", name="The visualisation").evaluate("image => image.src") == picture
 
 
-def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(visit: Callable[..., Page]) -> None:
-    page = visit("?layer=<img src=x onerror=alert(1)>&strength=loud")
+def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("?layer=<img src=x onerror=alert(1)>&strength=loud")
     expect(page.get_by_role("alert")).to_have_count(2)
     page.locator("input[type=file]").set_input_files(
         {"name": "**notes**.png", "mimeType": "image/png", "buffer": b"<script>alert(1)</script>"}
@@ -199,9 +116,9 @@ def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(v
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
 @pytest.mark.parametrize("query", ["?visualisation=grad-cam", "?visualisation=activations&layer=features.4"])
 def test_nothing_overflows_overlaps_or_fails(
-    visit: Callable[..., Page], query: str, width: int, height: int, scheme: str
+    dashboard: Callable[..., Page], query: str, width: int, height: int, scheme: str
 ) -> None:
-    page = visit(query, width, height, scheme)
+    page = dashboard(query, width, height, scheme)
     SCREENSHOTS.mkdir(exist_ok=True)
     kind = query.partition("=")[2].partition("&")[0]
     page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
@@ -221,9 +138,9 @@ def test_nothing_overflows_overlaps_or_fails(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
 def test_the_architecture_is_drawn_and_a_row_chooses_the_layer(
-    visit: Callable[..., Page], width: int, height: int, scheme: str
+    dashboard: Callable[..., Page], width: int, height: int, scheme: str
 ) -> None:
-    page = visit("", width, height, scheme)
+    page = dashboard("", width, height, scheme)
     if width < 768:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="Architecture").click()
@@ -243,8 +160,8 @@ def test_the_architecture_is_drawn_and_a_row_chooses_the_layer(
     assert "layer=features.0" in page.url
 
 
-def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(visit: Callable[..., Page]) -> None:
-    page = visit()
+def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
     page.get_by_text("At every stage").click()
     shown(page, "at every stage")
     expect(page.get_by_role("button", name="features.4")).to_be_visible(timeout=30_000)
@@ -252,15 +169,15 @@ def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(visit: Callable
     expect(page.get_by_text("request = Request(model.name, picture.id, '*', 'grad-cam', ())")).to_be_visible()
 
 
-def test_a_target_is_picked_by_its_class_or_typed(visit: Callable[..., Page]) -> None:
-    page = visit("?visualisation=back-prop")
-    for typed, shown in (("dotted dr", "dotted drop"), ("7", "zigzag ring"), ("features.1:5@8,9", "features.1:5@8,9")):
+def test_a_target_is_picked_by_its_class_or_typed(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("?visualisation=back-prop")
+    for typed, name in (("dotted dr", "dotted drop"), ("7", "zigzag ring"), ("features.1:5@8,9", "features.1:5@8,9")):
         box = page.get_by_role("combobox", name="Target")
         box.click()
         box.fill(typed)
         box.press("Enter")
         page.wait_for_selector(READY)
-        expect(page.get_by_role("combobox", name="Target")).to_have_value(shown)
+        expect(page.get_by_role("combobox", name="Target")).to_have_value(name)
     expect(page.get_by_text("for channel 5 of features.1 in row 8, column 9")).to_be_visible()
     expect(page).to_have_url(re.compile("target_class=features.1%3A5%408%2C9"))
     box.fill("nothing:x")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.test_dashboard import MISPLACED, READY, SCREENSHOTS, shown, url, visit  # noqa: F401 - fixtures
+from tests.browser import MISPLACED, READY, SCREENSHOTS, shown
 
 SMALL = "compare.visualisation=grad-cam,attention,activations&compare.input=checked-heart,striped-ring"
 
@@ -42,8 +42,8 @@ def full(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_nothing_overflows_overlaps_or_fails(visit: Callable[..., Page], width: int, height: int) -> None:  # noqa: F811
-    page = visit("", width, height)
+def test_nothing_overflows_overlaps_or_fails(dashboard: Callable[..., Page], width: int, height: int) -> None:
+    page = dashboard("", width, height)
     matrix(page, width)
     SCREENSHOTS.mkdir(exist_ok=True)
     buttons = page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open .* in Explore$"))
@@ -70,8 +70,8 @@ def test_nothing_overflows_overlaps_or_fails(visit: Callable[..., Page], width: 
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_picture_is_a_button_that_opens_it_in_explore(visit: Callable[..., Page]) -> None:  # noqa: F811
-    page = visit(f"?{SMALL}")
+def test_a_picture_is_a_button_that_opens_it_in_explore(dashboard: Callable[..., Page]) -> None:
+    page = dashboard(f"?{SMALL}")
     matrix(page)
     expect(page.locator(".st-key-cell-1-0")).to_contain_text("take Grad-CAM")
     cell = page.get_by_role("button", name="Open Grad-CAM of striped ring (shapes, features) in Explore")
@@ -86,8 +86,8 @@ def test_a_picture_is_a_button_that_opens_it_in_explore(visit: Callable[..., Pag
     assert "compare.input=checked-heart%2Cstriped-ring" in page.url
 
 
-def test_all_of_it_is_downloaded(visit: Callable[..., Page], tmp_path: Path) -> None:  # noqa: F811
-    page = visit(f"?{SMALL}")
+def test_all_of_it_is_downloaded(dashboard: Callable[..., Page], tmp_path: Path) -> None:
+    page = dashboard(f"?{SMALL}")
     matrix(page)
     page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
@@ -110,12 +110,10 @@ def test_all_of_it_is_downloaded(visit: Callable[..., Page], tmp_path: Path) -> 
                 assert Image.open(io.BytesIO(kept.read(cell["picture"]))).width >= 128
 
 
-def test_a_link_leads_straight_to_the_matrix(browser: Browser, url: str) -> None:  # noqa: F811
-    page = browser.new_page()
-    page.goto(f"{url}/compare?compare.rows=layer&compare.columns=visualisation&compare.layer=features.4,features")
+def test_a_link_leads_straight_to_the_matrix(dashboard: Callable[..., Page]) -> None:
+    query = "compare.rows=layer&compare.columns=visualisation&compare.layer=features.4,features"
+    page = dashboard(f"compare?{query}", at_rest=False)
     full(page)
-    expect(
-        page.get_by_role("button", name="Open Layer-CAM of checked heart (shapes, features.4) in Explore")
-    ).to_be_visible()
+    first = page.get_by_role("button", name="Open Layer-CAM of checked heart (shapes, features.4) in Explore")
+    expect(first).to_be_visible()
     expect(page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open"))).to_have_count(8)
-    page.close()

@@ -11,6 +11,7 @@ from torch import Tensor
 from mirror_app import cli, registry, render
 from mirror_app.params import Slider
 from mirror_app.registry import visualisation
+from mirror_app.ui import guide
 from mirror_app.visualisations.core import Attribution, Visualisation
 from tests import gallery
 from tests.browser import ROOT
@@ -61,14 +62,15 @@ def test_every_file_that_a_document_points_to_is_there() -> None:
 
 def test_the_readme_shows_every_visualisation_with_its_picture() -> None:
     assert gallery.table() in gallery.README.read_text(encoding="utf-8")
-    assert {gallery.path(entry) for entry in registry.entries()} == set(gallery.PICTURES.iterdir())
+    assert {gallery.path(entry) for entry in registry.entries()} == set(guide.PICTURES.iterdir())
 
 
 def test_the_readmes_own_visualisation_works() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = [found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "@offer" in found]
-    names: dict[str, Any] = {"Annotated": Annotated, "Slider": Slider, "__name__": __name__}
-    exec(block, names)
+    assert block.strip().partition("\n\n\n")[2] in guide.OWN
+    names: dict[str, Any] = {"__name__": __name__, "inputs": None, "model": None}
+    exec(guide.OWN.partition("\nmirror(")[0], names)
     images, _ = names["repeat"].kind(resnet18())(PICTURES, None, times=3)
     assert torch.equal(images, PICTURES.repeat(3, 1, 1, 1))
 

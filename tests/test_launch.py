@@ -237,7 +237,7 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
     [
         (([], Linear()), "nothing to show"),
         ((INPUT, {}), "nothing to show"),
-        (("cat.jpg", Linear()), "An input is a str: tensors and Pillow pictures are accepted"),
+        (("cat.jpg", Linear()), "An input is a str: tensors, Pillow pictures"),
         ((INPUT[0], Linear()), r"input 1 is a torch.float32 of \(40, 30\): a float tensor"),
         (((INPUT * 255).byte(), Linear()), "input 1 is a torch.uint8"),
         ((INPUT / 0, Linear()), "input 1 has numbers that are not finite"),

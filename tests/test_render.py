@@ -57,6 +57,12 @@ def test_heat_is_positive_evidence_in_shares_of_its_peak() -> None:
     assert torch.allclose(signed, torch.tensor([[0.25, 0.5], [0.625, 1]]))
 
 
+def test_the_heat_of_colour_channels_is_their_signed_sum() -> None:
+    raw = torch.tensor([[[[3.0, -1.0, 1.0]], [[-3.0, -1.0, 1.0]], [[0.0, 1.0, 2.0]]]])
+    shown = render.heat(raw, torch.zeros(1, 3, 1, 3), show="heat map", colours="grey")
+    assert torch.equal(shown[0, 0], torch.tensor([[0.0, 0.0, 1.0]]))
+
+
 def test_an_overlay_is_a_mixture_of_picture_and_colours() -> None:
     raw, picture = torch.rand(1, 8, 12), torch.rand(1, 3, 8, 12)
     assert torch.allclose(render.heat(raw, picture, strength=0.0), picture)

@@ -1,15 +1,25 @@
 """How far a map of evidence can be trusted: does it point at the thing, do its pixels matter, does the model?"""
 
+from mirror_app.evaluation.bases import noise, sobel
 from mirror_app.evaluation.curves import area, deletion, insertion
 from mirror_app.evaluation.pointing import mass_inside, peak_inside
-from mirror_app.evaluation.randomisation import rank_correlation, with_last_layer_shuffled
+from mirror_app.evaluation.randomisation import (
+    rank_correlation,
+    weighted,
+    with_last_layer_shuffled,
+    with_weights_shuffled,
+)
 
 __all__ = [
     "area",
     "deletion",
     "insertion",
     "mass_inside",
+    "noise",
     "peak_inside",
     "rank_correlation",
+    "sobel",
+    "weighted",
     "with_last_layer_shuffled",
+    "with_weights_shuffled",
 ]

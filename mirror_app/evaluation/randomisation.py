@@ -4,6 +4,7 @@ Adebayo et al. 2018, «Sanity Checks for Saliency Maps», https://arxiv.org/abs/
 """
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,26 @@ def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
 
     Raises MirrorError where there is none. What a method says of the copy should be something else.
     """
+    return with_weights_shuffled(model, weighted(model, [name for name, _ in model.named_modules()])[-1:], seed)
+
+
+def with_weights_shuffled(model: nn.Module, names: Sequence[str], seed: int = 0) -> nn.Module:
+    """Return a copy of `model` with the weights of each of its layers `names` in random order; biases with them."""
     shuffled = copy.deepcopy(model)
-    layers = [module for module in shuffled.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    if not layers:
-        raise MirrorError("The model has no linear layer and no convolution whose weights could be shuffled.")
     generator = torch.Generator().manual_seed(seed)
-    for weights in layers[-1].parameters():
-        order = torch.randperm(weights.numel(), generator=generator).to(weights.device)
-        weights.data = weights.data.flatten()[order].view_as(weights)
+    for name in names:
+        for weights in shuffled.get_submodule(name).parameters(recurse=False):
+            order = torch.randperm(weights.numel(), generator=generator).to(weights.device)
+            weights.data = weights.data.flatten()[order].view_as(weights)
     return shuffled
+
+
+def weighted(model: nn.Module, names: Sequence[str]) -> list[str]:
+    """Return those of the layers `names` that are linear layers or convolutions; raise MirrorError for none."""
+    found = [name for name in names if isinstance(model.get_submodule(name), nn.Linear | nn.Conv2d)]
+    if not found:
+        raise MirrorError("The model has no linear layer and no convolution whose weights could be shuffled.")
+    return found
 
 
 def rank_correlation(one: Tensor, other: Tensor) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from mirror_app import engine, live, render
+from mirror_app import engine, live, render, trust
 from mirror_app.engine import Prediction, Result, Sheet
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
@@ -19,6 +19,8 @@ from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
 from mirror_app.probe import Cost
 from mirror_app.request import Request
+from mirror_app.trust import Curves, Shuffled
+from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
 Meanwhile = Callable[[str], None]
@@ -27,6 +29,7 @@ MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
 SMALL = 512  # pixels: the longest side of a picture among many
 LOADS = 4
+DREAMS = 1  # at a time: they take long, and the quick pictures of others must not wait for them
 _GLANCE = 0.15  # seconds between two looks at a computation
 
 
@@ -60,6 +63,13 @@ def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
     return found
 
 
+def sheet(
+    request: Request, raw: np.ndarray, picture: Picture, first: int, count: int, largest: float | None = None
+) -> Sheet:
+    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is."""
+    return _sheet(request.digest(), first, count, largest, request, raw, picture)
+
+
 def known(request: Request) -> Result | None:
     """Return what `result` would, where it is there already."""
     try:
@@ -68,23 +78,13 @@ def known(request: Request) -> Result | None:
         return None
 
 
-def sheet(
-    request: Request, raw: np.ndarray, picture: Picture, first: int, count: int, largest: float | None = None
-) -> Sheet:
-    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
-
-    `largest` is the magnitude that is full brightness, where many pictures share one scale.
-    """
-    return _sheet(request.digest(), first, count, largest, request, raw, picture)
-
-
 def small(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
     """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
     return _small(request.digest(), largest, request, raw, picture)
 
 
 def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
-    """Return the magnitude that is full brightness in the picture of `request`; None where it has no such."""
+    """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
     return _peak(request.digest(), request, raw, picture)
 
 
@@ -95,9 +95,34 @@ def prediction(model_name: str, picture: Picture) -> Prediction:
     return found
 
 
+def curves(request: Request, picture: Picture, found: Result, meanwhile: Meanwhile) -> dict[str, Curves]:
+    """Return the curves of deletion and insertion of what `request` gave; raise MirrorError."""
+    work = partial(_trial, trust.curves, request, picture, found)
+    told: dict[str, Curves] = _computed(_tried, f"curves {engine.computed(request).digest()}", work, meanwhile)
+    return told
+
+
+def shuffled(request: Request, picture: Picture, found: Result, share: float, meanwhile: Meanwhile) -> Shuffled:
+    """Return what `request` gives once that share of the model's layers is shuffled; raise MirrorError."""
+    work = partial(_trial, partial(trust.shuffled, share=share), request, picture, found)
+    told: Shuffled = _computed(_tried, f"shuffled {share} {request.digest()}", work, meanwhile)
+    return told
+
+
+def keep(request: Request, found: Result) -> None:
+    """Let `result` find what a dream has computed."""
+    _result(engine.computed(request).digest(), found)
+
+
+@st.cache_resource(scope="session", on_release=Dreamer.end, show_spinner=False)
+def dreamer() -> Dreamer:
+    """Return what holds this visitor's dream, which ends with the visit."""
+    return Dreamer(_dreams())
+
+
 def close() -> None:
     """Let go of everything, and end the threads that compute."""
-    for jobs in (_jobs(), _loads()):
+    for jobs in (_jobs(), _loads(), _dreams()):
         jobs.close()
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -167,6 +192,11 @@ def _jobs() -> Jobs[Any]:
     return Jobs(COMPUTATIONS)
 
 
+@st.cache_resource(show_spinner=False)
+def _dreams() -> Jobs[Shot]:
+    return Jobs(DREAMS)
+
+
 class _Missing(Exception):  # noqa: N818 - a signal, not an error
     """What was asked for is not in the cache."""
 
@@ -183,6 +213,17 @@ def _prediction(digest: str, _found: Prediction | None) -> Prediction:
     if _found is None:
         raise _Missing
     return _found
+
+
+@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
+def _tried(digest: str, _found: Any) -> Any:
+    if _found is None:
+        raise _Missing
+    return _found
+
+
+def _trial(test: Callable[..., Any], request: Request, picture: Picture, found: Result) -> Generator[Any, None, None]:
+    yield test(request, model(request.model), picture, found)
 
 
 def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], meanwhile: Meanwhile) -> Any:

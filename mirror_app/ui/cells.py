@@ -13,12 +13,11 @@ from mirror_app.models.hub import Fetched
 from mirror_app.request import Request
 from mirror_app.ui import cache, views
 from mirror_app.ui.places import Place, numbers
-from mirror_app.ui.session import Session, choose
+from mirror_app.ui.session import Session, open_in_explore
 from mirror_app.ui.views import literal
 
 STYLE = (Path(__file__).parent / "components" / "matrix.css").read_text("utf-8")
 HEAD = 88  # pixels: the side of the picture with the name of an input
-OPENED = "compare.opened"
 
 
 def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Place]:
@@ -46,11 +45,6 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
         _draw(place, _brightest(places) if shared else None)
     _draw_those_done(places, shared)
     return places
-
-
-def opened() -> bool:
-    """Tell, once, whether a picture was opened in the run before."""
-    return bool(st.session_state.pop(OPENED, False))
 
 
 def _theme(name: str) -> str:
@@ -143,11 +137,6 @@ def _cover(place: Place) -> None:
         literal(f"Open {place.title} in Explore"),
         key=f"open-{place.row}-{place.column}",
         help=literal(f"{place.title}{f', for {place.target}' if place.target else ''}"),
-        on_click=_open,
+        on_click=open_in_explore,
         args=(place.request,),
     )
-
-
-def _open(request: Request) -> None:
-    choose(request)
-    st.session_state[OPENED] = True

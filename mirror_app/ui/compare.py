@@ -97,8 +97,8 @@ def _axis(session: Session, field: str) -> Axis:
     options, default = _options(session, field)
     kind = LABELS[field].lower()
     shown = {option: _called(session, field, option) for option in options}
-    name, why = f"compare.{field}", f"Which {kind}, in the order in which they are chosen; at most {MOST}."
-    chosen = choices.several(name, LABELS[field], options, default, why, _labels(field, shown).__getitem__)
+    labels = _labels(field, shown)
+    chosen = choices.several(f"compare.{field}", LABELS[field], options, default, labels.__getitem__)
     if not chosen:
         st.caption(f"Choose some {kind}.")
     if len(chosen) > MOST:

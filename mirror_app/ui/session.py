@@ -32,6 +32,8 @@ class Session:
     layer: str | None = None
     linked_layer: str | None = None  # from the address, until the model is there to ask
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
+    asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
+    leaving: bool = False  # whether Explore is to be shown next
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -104,6 +106,18 @@ def choose(request: Request) -> None:
         st.session_state[param_key(entry, name)] = values.get(name, parameter.default)
 
 
+def open_in_explore(request: Request) -> None:
+    """Make `request` the visitor's choice, and show Explore next; for callbacks, as `choose`."""
+    choose(request)
+    current().leaving = True
+
+
+def aim(entry: registry.Entry, target: str) -> None:
+    """Let `entry` show why the model gives `target`; only a callback may call this, before any widget is drawn."""
+    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
+    st.session_state[param_key(entry, "target_class")] = entry.parse("target_class", target)
+
+
 def param_key(entry: registry.Entry, name: str) -> str:
     """Return the key of the widget for a parameter."""
     return f"{entry.key}.{name}"
@@ -142,6 +156,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
     entry = registry.get(st.session_state.setdefault("visualisation", session.first))
+    session.asked = "visualisation" in query
     for name in query:
         if "." in name:
             session.linked[name] = query[name]

@@ -1,5 +1,6 @@
 """The sidebar, in which the request is put together: a model, a layer, a visualisation, its parameters."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -9,10 +10,13 @@ from mirror_app import layers, live, registry
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.models.hub import Fetched
+from mirror_app.params import Value
 from mirror_app.request import Request
 from mirror_app.ui import cache, widgets
 from mirror_app.ui.layer_tree import layer_tree
 from mirror_app.ui.session import Session, current
+
+Chosen = tuple[registry.Entry, str, dict[str, Value]]  # a visualisation, the layer it looks at, its parameters
 
 
 def draw(place: DeltaGenerator, page: str) -> None:
@@ -27,35 +31,55 @@ def draw(place: DeltaGenerator, page: str) -> None:
         cache.fetch(model_name, partial(_show_coming, place, model_name))
         place.empty()
         session.layer = _layer(model_name, session)
-        entry = registry.get(
-            st.selectbox(
-                "Visualisation",
-                [entry.key for entry in session.entries],
-                format_func=lambda key: registry.get(key).name,
-                key="visualisation",
-                persist_state="session",
-            )
-        )
-        everywhere = entry.kind.of_stages and st.toggle(
-            "At every stage",
-            key="everywhere",
-            help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
-            persist_state="session",
-        )
-        classes = cache.model(model_name).classes
-        values = widgets.draw_all(entry, entry.computed, classes)
-        if entry.around:
-            with st.expander("More"):
-                values |= widgets.draw_all(entry, entry.around, classes)
-        if entry.coloured:
-            with st.expander("Colours"):
-                values |= widgets.draw_all(entry, entry.coloured, classes)
-    layer = layers.EVERY if everywhere else session.layer
+        choose = _choose_dream if page == "dream" else _choose
+        entry, layer, values = choose(session, cache.model(model_name).classes)
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
     kept = {name: text for name, text in st.query_params.items() if name.startswith(f"{page}.")}
     address = session.request.to_query() | kept
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)
+
+
+def _choose(session: Session, classes: Sequence[str]) -> Chosen:
+    """Let a visualisation, whether it is shown at every stage, and its parameters be chosen."""
+    entry = _entry(list(session.entries), "visualisation")
+    everywhere = entry.kind.of_stages and st.toggle(
+        "At every stage",
+        key="everywhere",
+        help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
+        persist_state="session",
+    )
+    values = widgets.draw_all(entry, entry.computed, classes)
+    if entry.around:
+        with st.expander("More"):
+            values |= widgets.draw_all(entry, entry.around, classes)
+    if entry.coloured:
+        with st.expander("Colours"):
+            values |= widgets.draw_all(entry, entry.coloured, classes)
+    session.asked = False
+    return entry, layers.EVERY if everywhere else session.layer or "", values
+
+
+def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
+    """Let what takes long be chosen in a form, so that nothing begins before it is asked for."""
+    dreams = [entry for entry in session.entries if entry.kind.of_steps]
+    if not dreams:
+        raise MirrorError("Nothing that is offered here is made step by step: choose another page.")
+    if st.session_state.visualisation in [entry.key for entry in dreams]:
+        st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
+    entry = _entry(dreams, "dream-visualisation")
+    with st.form("dream-form", border=False):
+        begin = st.form_submit_button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
+        values = widgets.draw_all(entry, {**entry.computed, **entry.around, **entry.coloured}, classes)
+    session.asked = session.asked or begin
+    return entry, session.layer or "", values
+
+
+def _entry(entries: Sequence[registry.Entry], key: str) -> registry.Entry:
+    names = {entry.key: entry.name for entry in entries}
+    return registry.get(
+        st.selectbox("Visualisation", list(names), format_func=names.__getitem__, key=key, persist_state="session")
+    )
 
 
 def _model(session: Session) -> str:

@@ -17,8 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
 from mirror_app.models import Model
 from mirror_app.request import Request
-from mirror_app.snippet import snippet
-from mirror_app.ui import cache
+from mirror_app.ui import cache, pointing, readout
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
 
@@ -44,12 +43,12 @@ def show_problems(session: Session) -> None:
     session.problems.clear()
 
 
-def heading(entry: registry.Entry) -> Callable[[str], None]:
-    """Show what a visualisation is; return a function that says beside it, without a jump, how the work goes."""
+def heading(title: str, summary: str) -> Callable[[str], None]:
+    """Show what is shown below; return a function that says beside it, without a jump, how the work goes."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(entry.name, width="content")
+        st.subheader(title, width="content")
         place = st.empty()
-    st.caption(entry.summary)
+    st.caption(summary)
 
     def say(state: str) -> None:
         if state:
@@ -86,9 +85,19 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
         return
     first = cache.sheet(request, result.raw, picture, 0, PAGE)
     if first.count == 1:
-        st.image(cache.sheet(request, result.raw, picture, 0, 1).png, width="stretch", alt="The visualisation")
+        _show_one(request, picture, result)
     else:
         _show_sheet(request, picture, result, first.count)
+
+
+def _show_one(request: Request, picture: Picture, result: Result) -> None:
+    """Show one image large, with its numbers where they are no pixels."""
+    png = cache.sheet(request, result.raw, picture, 0, 1).png
+    if registry.get(request.visualisation).kind.of_steps:
+        st.image(png, width="stretch", output_format="PNG", alt="The visualisation")
+    else:
+        evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
+        readout.image(png, evidence, "readout", alt="The visualisation")
 
 
 def _show_bars(request: Request, values: np.ndarray) -> None:
@@ -131,17 +140,23 @@ def _names(result: Result, count: int) -> list[str]:
 def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
     """Show one map large, with its figures."""
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
-    cell = max(1, 512 // max(one.size))
     where = request.layer or live.shown(request.model)
     name = _names(result, count)[number]
     st.markdown(f"**{f'Map {name}' if name.isdigit() else name}** of `{where}`: {one.height} × {one.width}")
-    st.image(
-        one.resize((one.width * cell, one.height * cell), Image.Resampling.NEAREST),
-        width="stretch",
-        output_format="PNG",
+    values = result.raw.reshape(count, *result.raw.shape[-2:])[number]
+    picks = registry.get(request.visualisation).kind.of_channels
+    above = st.container()
+    place = readout.image(
+        _enlarged(one),
+        values,
+        "one-map",
         alt="The map",
+        hint="Click on a place to ask about that unit." if picks else "Point at the map to read its numbers.",
+        picks=picks,
     )
-    values = result.raw.reshape(count, -1)[number]
+    if picks:
+        with above:
+            pointing.ask(f"{request.layer}:{number}", place)
     figures = {
         "Minimum": values.min(),
         "Maximum": values.max(),
@@ -150,6 +165,14 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     }
     for column, (name, figure) in zip(st.columns(4), figures.items(), strict=True):
         column.metric(name, f"{figure:.0%}" if name == "Zeros" else f"{figure:.3g}")
+
+
+def _enlarged(map_: Image.Image) -> bytes:
+    """Return a small map as a PNG file of about 512 pixels, each of its places a square."""
+    cell = max(1, 512 // max(map_.size))
+    file = io.BytesIO()
+    map_.resize((map_.width * cell, map_.height * cell), Image.Resampling.NEAREST).save(file, "PNG")
+    return file.getvalue()
 
 
 def show_honesty(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
@@ -177,15 +200,10 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
             "number: the model is random, or holds something that cannot be copied.",
             icon=":material/warning:",
         )
+    if not result.raw.any():
+        st.info("Every number is 0: what is asked for is silent here, and no small change wakes it.")
     if result.info.get("note"):
         st.info(literal(result.info["note"]), icon=":material/info:")
-
-
-def show_code(session: Session, picture: Picture) -> None:
-    """Offer the lines of Python that make the same picture; what lives in a person's own program has none."""
-    if live.stage_of(session.request.model) is None:
-        with st.expander("Show the code"):
-            st.code(snippet(session.request, picture, bundled=picture not in session.own), language="python")
 
 
 def show_input(model: Model, picture: Picture) -> None:
@@ -201,26 +219,15 @@ def show_input(model: Model, picture: Picture) -> None:
     )
     original = view == "Original"
     seen_by = "" if original else model.name
-    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", alt=picture.name)
+    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", output_format="PNG", alt=picture.name)
     height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels")
     for note in picture.notes:
         st.caption(literal(note))
 
 
-def show_prediction(model: Model, picture: Picture) -> None:
-    """Show the five most likely classes as bars; of a model that gives something else, what it gives."""
-    said = cache.prediction(model.name, picture)
-    st.markdown("**The model's answer**")
-    for number in said.probabilities.argsort()[::-1][:5]:
-        share = float(said.probabilities[number])
-        st.progress(share, f"{literal(class_name(model, number))} · {share:.1%}")
-    if not len(said.probabilities):
-        st.caption(f"No classes, but {literal(said.outputs)}. Type a target that points at one number of it.")
-
-
 def class_name(model: Model, number: int) -> str:
-    """Return what the model calls a class."""
+    """Return what the class of that number is called."""
     return model.classes[number] if number < len(model.classes) else f"class {number}"
 
 

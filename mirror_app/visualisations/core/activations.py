@@ -10,7 +10,11 @@ from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
 
-@visualisation("Activations")
+@visualisation(
+    "Activations",
+    use="To see what a layer has found, and where: the first thing to look at in any network.",
+    avoid="To say why a class was chosen: a map that is bright need not matter to the answer.",
+)
 class Weights(Visualisation):
     """Every feature map of a layer: bright where the layer found what that map looks for.
 
@@ -20,6 +24,7 @@ class Weights(Visualisation):
     """
 
     look = staticmethod(render.tiles)
+    of_channels = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)

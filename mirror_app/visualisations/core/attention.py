@@ -13,7 +13,12 @@ from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
 
-@visualisation("Attention", paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762")
+@visualisation(
+    "Attention",
+    paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762",
+    use="In a vision transformer, to see where one head gathers from.",
+    avoid="To say why a class was chosen: attention says what is read, not what it does to the answer.",
+)
 class Attention(Visualisation):
     """Where each head of an attention layer looks, when it gathers what the class token will know.
 
@@ -32,7 +37,10 @@ class Attention(Visualisation):
 
 
 @visualisation(
-    "Attention rollout", paper="Abnar and Zuidema 2020, «Quantifying Attention Flow», https://arxiv.org/abs/2005.00928"
+    "Attention rollout",
+    paper="Abnar and Zuidema 2020, «Quantifying Attention Flow», https://arxiv.org/abs/2005.00928",
+    use="For one map of where a vision transformer's class token gets its information.",
+    avoid="To compare classes: it is the same for all of them, and blind to what the values say.",
 )
 class AttentionRollout(Visualisation):
     """Where the class token's knowledge comes from, through all attention layers up to the one that is chosen.

@@ -1,6 +1,6 @@
 """What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -48,6 +48,8 @@ class Visualisation:
     look: ClassVar[render.Look]
     of_layer: ClassVar[bool] = True  # whether the layer makes a difference
     of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
+    of_channels: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
+    of_steps: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
 
     def __init__(
         self,
@@ -58,6 +60,14 @@ class Visualisation:
     ) -> None:
         self.view = model if isinstance(model, View) else View(model, device)
         self.mean, self.std = mean, std
+
+    @classmethod
+    def ignores_model(cls, params: Mapping[str, object]) -> bool:
+        """Tell whether, with these parameters, pictures are known to stay much the same whatever the model has learned.
+
+        Adebayo et al. 2018, https://arxiv.org/abs/1810.03292; Nie et al. 2018, https://arxiv.org/abs/1805.07039.
+        """
+        return bool(params.get("guide"))
 
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
         """Yield frames for `inputs` (N, C, H, W) at the layer of that dotted name; the last frame is the result."""

@@ -57,7 +57,12 @@ class GradientCam(Visualisation):
         yield Attribution(evidence, {**aim.said(target), "note": note})
 
 
-@visualisation("Grad-CAM", paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391")
+@visualisation(
+    "Grad-CAM",
+    paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391",
+    use="As the first answer to «where»: quick, tells classes apart, works in nearly every network.",
+    avoid="For fine outlines: it is as coarse as the layer's maps. At early layers prefer Layer-CAM or HiRes-CAM.",
+)
 class GradCam(GradientCam):
     """Where the model sees the class: the layer's maps, each weighted by how much the class's logit grows with it.
 
@@ -90,7 +95,12 @@ class GradCam(GradientCam):
             yield Attribution(coarse[:, None] * fine, plain.info)
 
 
-@visualisation("Grad-CAM++", paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063")
+@visualisation(
+    "Grad-CAM++",
+    paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063",
+    use="When several things of one class are in the picture.",
+    avoid="To see evidence against a class, or to be exact: its weights are heuristic, and hardly depend on the class.",
+)
 class GradCamPlusPlus(GradientCam):
     """Grad-CAM for a class that is seen several times: each place counts on its own, so that small ones are not lost.
 
@@ -108,7 +118,12 @@ class GradCamPlusPlus(GradientCam):
         return _on_negative(maps)
 
 
-@visualisation("XGrad-CAM", paper="Fu et al. 2020, «Axiom-based Grad-CAM», https://arxiv.org/abs/2008.02312")
+@visualisation(
+    "XGrad-CAM",
+    paper="Fu et al. 2020, «Axiom-based Grad-CAM», https://arxiv.org/abs/2008.02312",
+    use="Like Grad-CAM, where its plain averaging of the gradient seems doubtful.",
+    avoid="For networks whose maps sum up to nearly nothing: the weights are shares of that sum.",
+)
 class XGradCam(GradientCam):
     """Grad-CAM with weights that obey two axioms: each place counts by its share of the map, not equally.
 
@@ -125,7 +140,12 @@ class XGradCam(GradientCam):
         return _on_negative(maps)
 
 
-@visualisation("HiRes-CAM", paper="Draelos and Carin 2020, «HiResCAM», https://arxiv.org/abs/2011.08891")
+@visualisation(
+    "HiRes-CAM",
+    paper="Draelos and Carin 2020, «HiResCAM», https://arxiv.org/abs/2011.08891",
+    use="When you must be sure that a place was used: before a linear classifier it shows exactly what was added.",
+    avoid="For smooth pictures: it keeps the grain of the gradient, above all in early layers.",
+)
 class HiResCam(GradientCam):
     """Only places that the model really used: maps times gradient, place by place, without Grad-CAM's averaging.
 
@@ -143,7 +163,12 @@ class HiResCam(GradientCam):
         return ""
 
 
-@visualisation("Layer-CAM", paper="Jiang et al. 2021, «LayerCAM», https://doi.org/10.1109/TIP.2021.3089943")
+@visualisation(
+    "Layer-CAM",
+    paper="Jiang et al. 2021, «LayerCAM», https://doi.org/10.1109/TIP.2021.3089943",
+    use="For finer maps, from layers with more places.",
+    avoid="To see evidence against a class: it leaves out whatever has a negative gradient.",
+)
 class LayerCam(GradientCam):
     """Fine maps from early layers too: at each place only what would raise the class's logit counts."""
 

@@ -13,7 +13,12 @@ from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 
 
-@visualisation("CAM", paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»")
+@visualisation(
+    "CAM",
+    paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»",
+    use="In networks that end in an average and one linear layer: the exact share of each place in the logit.",
+    avoid="In others, where it is not defined: Grad-CAM is the same where both are.",
+)
 class ClassActivationMapping(Visualisation):
     """The first class activation map: the layer's maps, weighted by the classifier's own weights for the class.
 
@@ -40,7 +45,12 @@ class ClassActivationMapping(Visualisation):
         yield Attribution(evidence, {**aim.said(target), "note": ""})
 
 
-@visualisation("Eigen-CAM", paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299")
+@visualisation(
+    "Eigen-CAM",
+    paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299",
+    use="To see what a layer mainly answers to, without any class.",
+    avoid="To explain a class: it does not know of any, and is the same for all of them.",
+)
 class EigenCam(Visualisation):
     """What most of a layer's maps have in common, whatever the class: their first principal component.
 

@@ -16,7 +16,12 @@ from mirror_app.visualisations.core.base import Attribution, TargetClass, Visual
 from mirror_app.visualisations.core.batches import in_batches
 
 
-@visualisation("Score-CAM", paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279")
+@visualisation(
+    "Score-CAM",
+    paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279",
+    use="When gradients seem to mislead: it only ever looks at answers.",
+    avoid="When time matters: it runs the network once for each map, several hundred times.",
+)
 class ScoreCam(Visualisation):
     """Each map is laid over the picture as a mask, and weighs as much as the class's logit that is left.
 
@@ -53,7 +58,10 @@ class ScoreCam(Visualisation):
 
 
 @visualisation(
-    "Ablation-CAM", paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360"
+    "Ablation-CAM",
+    paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360",
+    use="When gradients seem to mislead: what is lost without a map is measured.",
+    avoid="When maps can stand in for each other: without one of them, nothing seems to be lost.",
 )
 class AblationCam(Visualisation):
     """Each map is set to zero, and weighs as much as the class's logit loses without it.

@@ -1,6 +1,6 @@
 """The way back through a network as Zeiler and Fergus drew it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
@@ -12,7 +12,10 @@ from mirror_app.visualisations.core.gradients import gradient
 
 
 @visualisation(
-    "Deconvnet", paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901"
+    "Deconvnet",
+    paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
+    use="To read old papers, and to see which edges reach a layer.",
+    avoid="To explain a class: it shows the picture's edges even in a network that has learned nothing.",
 )
 class Deconvnet(Visualisation):
     """The gradient as if each ReLU stood on the way back: only what speaks for the class is handed down.
@@ -23,6 +26,10 @@ class Deconvnet(Visualisation):
 
     look = staticmethod(render.gradient)
     of_layer = False
+
+    @classmethod
+    def ignores_model(cls, params: Mapping[str, object]) -> bool:
+        return True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         aim = Aim(self.view, inputs, target_class)

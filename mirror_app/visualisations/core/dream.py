@@ -15,7 +15,12 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import Size, frames, resize, size_of, size_taken
 
 
-@visualisation("Deep Dream", paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»")
+@visualisation(
+    "Deep Dream",
+    paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»",
+    use="To see what a layer delights in, and for the joy of it.",
+    avoid="To explain an answer: it shows what the layer would like to see, not what it saw.",
+)
 class DeepDream(Visualisation):
     """The picture, changed to show more of whatever a layer finds in it, from coarse forms to fine ones.
 
@@ -25,6 +30,7 @@ class DeepDream(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
 
     def attribute(
         self,

@@ -15,7 +15,12 @@ from mirror_app.visualisations.core.base import Attribution, TargetClass, Visual
 Rewrite = Callable[[Tensor], None]
 
 
-@visualisation("Back Prop", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034")
+@visualisation(
+    "Back Prop",
+    paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034",
+    use="To see which pixels the answer is most sensitive to, at the price of one backward pass.",
+    avoid="To judge how much a region adds: a gradient is about small changes, and noisy from pixel to pixel.",
+)
 class SaliencyMap(Visualisation):
     """How much the class's logit grows with each pixel: the gradient, in the colours of the picture.
 

@@ -22,6 +22,8 @@ BASELINES = ("black", "white", "mean colour", "blur", "noise")
 @visualisation(
     "Integrated gradients",
     paper="Sundararajan et al. 2017, «Axiomatic Attribution for Deep Networks», https://arxiv.org/abs/1703.01365",
+    use="When the shares of all pixels must add up to the answer, and the error must be known.",
+    avoid="Where the baseline's colour is the thing's own: black things do not count against a black baseline.",
 )
 class IntegratedGradients(Visualisation):
     """How much each pixel adds to the class's logit, on the straight way from a baseline to the picture.

@@ -18,6 +18,8 @@ from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise,
     "Inverted representation",
     paper="Mahendran and Vedaldi 2015, «Understanding Deep Image Representations by Inverting Them», "
     "https://arxiv.org/abs/1412.0035",
+    use="To see what a layer still knows of the picture, and what it has forgotten.",
+    avoid="To explain an answer: all of the representation counts, whether it is used or not.",
 )
 class InvertedRepresentation(Visualisation):
     """A picture made from noise until the layer says of it what it says of the input: what is missing, it forgot.
@@ -27,6 +29,7 @@ class InvertedRepresentation(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
 
     def attribute(
         self,

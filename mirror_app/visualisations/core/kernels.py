@@ -12,7 +12,11 @@ from mirror_app.registry import visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
 
-@visualisation("Kernels")
+@visualisation(
+    "Kernels",
+    use="To see what a first layer multiplies the colours with: edges, blobs, colours.",
+    avoid="Deep in a network, where filters look at maps and not at colours, and are seldom readable.",
+)
 class Kernels(Visualisation):
     """The weights of a convolution as small pictures: what each filter is multiplied with, place by place.
 

@@ -21,7 +21,10 @@ Box = tuple[slice, slice]
 
 
 @visualisation(
-    "Occlusion", paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901"
+    "Occlusion",
+    paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
+    use="For the most tangible evidence: hide a place, and see what the answer loses.",
+    avoid="For large pictures with small patches, when time matters; and where either of two things would do alone.",
 )
 class Occlusion(Visualisation):
     """A patch slides over the picture: how much of the class's logit goes when it hides a place.
@@ -87,7 +90,12 @@ class Occlusion(Visualisation):
             yield Attribution(lost / times.clamp(min=1), info)
 
 
-@visualisation("RISE", paper="Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421")
+@visualisation(
+    "RISE",
+    paper="Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421",
+    use="For any model, as a black box, with smooth maps.",
+    avoid="When time matters, or for small things: it takes hundreds of masked pictures, and stays a little noisy.",
+)
 class Rise(Visualisation):
     """The picture behind many random masks: a pixel counts as much as the model is sure of the class when it shows.
 

@@ -47,7 +47,10 @@ PROPORTIONAL = frozenset(
 
 
 @visualisation(
-    "LRP", paper="Bach et al. 2015, «On Pixel-Wise Explanations», https://doi.org/10.1371/journal.pone.0130140"
+    "LRP",
+    paper="Bach et al. 2015, «On Pixel-Wise Explanations», https://doi.org/10.1371/journal.pone.0130140",
+    use="For fine pictures of what the logit was made from, which add up to it.",
+    avoid="In transformers and squeeze-and-excitation networks, where its rules are not defined.",
 )
 class Relevance(Visualisation):
     """What the logit was computed from: it is handed down from layer to layer, and each layer shares it out.

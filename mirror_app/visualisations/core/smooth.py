@@ -15,7 +15,12 @@ from mirror_app.visualisations.core.batches import in_batches
 from mirror_app.visualisations.core.gradients import gradient
 
 
-@visualisation("SmoothGrad", paper="Smilkov et al. 2017, «SmoothGrad», https://arxiv.org/abs/1706.03825")
+@visualisation(
+    "SmoothGrad",
+    paper="Smilkov et al. 2017, «SmoothGrad», https://arxiv.org/abs/1706.03825",
+    use="When a plain gradient is too noisy to read.",
+    avoid="For exact shares: the average over noisy copies is a gradient of none of them.",
+)
 class SmoothGrad(Visualisation):
     """The gradient, averaged over copies of the picture with noise: what flickers from copy to copy goes.
 

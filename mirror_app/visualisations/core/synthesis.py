@@ -36,6 +36,8 @@ from mirror_app.visualisations.core.film import (
 @visualisation(
     "Filter visualisation",
     paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
+    use="To see what one feature map looks for, whatever the picture.",
+    avoid="To claim that it looks for nothing else: one filter often answers to several things.",
 )
 class FilterVisualisation(Visualisation):
     """The picture that a filter of a layer answers to most: what it looks for.
@@ -45,6 +47,7 @@ class FilterVisualisation(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
 
     def attribute(
         self,
@@ -98,7 +101,10 @@ class FilterVisualisation(Visualisation):
 
 
 @visualisation(
-    "Class picture", paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034"
+    "Class picture",
+    paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034",
+    use="To see what a network takes for typical of a class.",
+    avoid="As a likeness: many networks can be made sure of a class by pictures that show us nothing.",
 )
 class ClassPicture(Visualisation):
     """What the model imagines a class to look like: the picture that raises the class's logit most.
@@ -108,6 +114,7 @@ class ClassPicture(Visualisation):
     """
 
     look = staticmethod(render.picture)
+    of_steps = True
     of_layer = False
 
     def attribute(

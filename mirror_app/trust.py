@@ -1,0 +1,121 @@
+"""How far a picture can be trusted: do its pixels matter, does it depend on what the model has learned?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mirror_app import engine, evaluation, registry, render
+from mirror_app.engine import Result
+from mirror_app.errors import MirrorError
+from mirror_app.images import Picture
+from mirror_app.models import Model
+from mirror_app.probe.outputs import class_logits
+from mirror_app.registry import Entry
+from mirror_app.request import Request
+
+STEPS = 24  # of a curve
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the layers, from the top, whose weights are shuffled: at least the last
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The probability of the class (STEPS + 1,) while pixels go, and while they come, those of most evidence first."""
+
+    deletion: np.ndarray
+    insertion: np.ndarray
+
+    @property
+    def areas(self) -> tuple[float, float]:
+        """The areas below deletion, where little is good, and insertion, where much is."""
+        return evaluation.area(torch.from_numpy(self.deletion)), evaluation.area(torch.from_numpy(self.insertion))
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """What the request gives for the model with shuffled weights from `layer` up, as a PNG file.
+
+    `correlation` is the rank correlation of its evidence with the model's own.
+    """
+
+    layer: str
+    png: bytes
+    correlation: float
+
+
+def is_attribution(entry: Entry) -> bool:
+    """Tell whether a visualisation gives evidence for something, place by place, which can be tested."""
+    return entry.kind.look in (render.heat, render.gradient)
+
+
+def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return an attribution (1, h, w) or (1, C, h, w), by channel its magnitudes' sum, at `size`: (H, W)."""
+    return render.resize(raw.abs().sum(1) if raw.ndim == 4 else raw, size)[0]
+
+
+def curves(request: Request, model: Model, picture: Picture, result: Result) -> dict[str, Curves]:
+    """Return the curves of the result of `request`, of random numbers and of Sobel's edges; raise MirrorError."""
+    inputs = model.inputs(picture)
+    target = target_of(request, model, picture, result)
+    maps = {
+        registry.get(request.visualisation).name: evidence(torch.from_numpy(result.raw), _size(inputs)),
+        "random": evaluation.noise(inputs, SEED),
+        "edges": evaluation.sobel(inputs),
+    }
+    with model.views.lease(model.beside_of(picture)) as view:
+        inputs = inputs.to(view.device)
+
+        def logits(pictures: Tensor) -> Tensor:
+            found = class_logits(view.predict(pictures))
+            assert found is not None  # `target_of` has seen to it
+            return found
+
+        return {name: _curves(logits, inputs, found.to(inputs), target) for name, found in maps.items()}
+
+
+def shuffled(request: Request, model: Model, picture: Picture, result: Result, share: float) -> Shuffled:
+    """Return what `request` gives once the weights of that share of the layers, from the top, are shuffled.
+
+    Adebayo et al. 2018, «Sanity Checks for Saliency Maps», https://arxiv.org/abs/1810.03292: cascading, for the class
+    of the result. The model itself is not touched. Raises MirrorError.
+    """
+    running = [layer.name for layer in engine.tree(model) if layer.call]
+    layers = evaluation.weighted(model.module, running)
+    top = layers[-max(1, ceil(share * len(layers))) :]
+    other = replace(model, module=evaluation.with_weights_shuffled(model.module, top, SEED))
+    params = dict(request.params)
+    if "target_class" in registry.get(request.visualisation).params:
+        params["target_class"] = target_of(request, model, picture, result)
+    found = engine.run(replace(request, params=tuple(sorted(params.items()))), other, picture).raw
+    sheet = engine.sheet(request, found, model.preprocessing.as_seen(picture))
+    sides = _size(model.inputs(picture))
+    own, then = (evidence(torch.from_numpy(raw), sides) for raw in (result.raw, found))
+    return Shuffled(top[0], sheet.png, evaluation.rank_correlation(own, then))
+
+
+def target_of(request: Request, model: Model, picture: Picture, result: Result) -> int:
+    """Return the class whose evidence the result is, the most likely one where it has none; raise MirrorError."""
+    entry = registry.get(request.visualisation)
+    if not is_attribution(entry):
+        raise MirrorError(f"{entry.name} gives no evidence for a class that could be tested: choose Grad-CAM, say.")
+    if "target" in result.info:
+        raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
+    if len(result.raw) > 1:
+        raise MirrorError("One layer can be tested at a time: switch «At every stage» off, or choose a layer.")
+    probabilities = engine.predict(model, picture).probabilities
+    if not len(probabilities):
+        raise MirrorError("Only a classification model can be tested: choose one that answers with classes.")
+    return int(result.info.get("target_class", [probabilities.argmax()])[0])
+
+
+def _curves(model: Callable[[Tensor], Tensor], inputs: Tensor, found: Tensor, target: int) -> Curves:
+    drawn = (curve(model, inputs, found, target, STEPS) for curve in (evaluation.deletion, evaluation.insertion))
+    return Curves(*(curve.float().cpu().numpy() for curve in drawn))
+
+
+def _size(inputs: Tensor) -> tuple[int, int]:
+    return inputs.shape[2], inputs.shape[3]

@@ -1,0 +1,126 @@
+// The numbers of a picture that stands in the same container: what lies under the pointer is told in a line below it.
+// The component is mounted twice there: once with the bytes of the numbers, float16, and once with what they are.
+// Python receives the trigger "picked": [row, column].
+
+const numbers = new WeakMap(); // by container: the numbers, each a share of the largest
+const lines = new WeakMap(); // by shadow root: the line there
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const container = parentElement.host.closest(".stVerticalBlock");
+  if (data instanceof Uint8Array) {
+    const halves = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    numbers.set(container, Float32Array.from({ length: data.byteLength / 2 }, (_, n) => wide(halves.getUint16(2 * n, true))));
+    return undefined;
+  }
+  if (!lines.has(parentElement)) lines.set(parentElement, new Line(parentElement, container));
+  const line = lines.get(parentElement);
+  line.update(data, (place) => setTriggerValue("picked", place));
+  return () => line.leave();
+}
+
+// A number of 16 bits, as IEEE 754 has it.
+function wide(half) {
+  const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, part = half & 1023;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + part / 1024) : 2 ** -14 * (part / 1024));
+}
+
+class Line {
+  constructor(root, container) {
+    this.root = root;
+    this.container = container;
+    this.line = document.createElement("output");
+    this.line.className = "line";
+    this.line.tabIndex = 0;
+    this.mark = document.createElement("span");
+    this.mark.className = "mark";
+    this.mark.hidden = true;
+    root.append(this.line, this.mark);
+    this.onMove = (event) => this.point(event);
+    this.onClick = (event) => this.click(event);
+    this.onLeave = () => this.rest();
+    this.line.addEventListener("keydown", (event) => this.key(event));
+    this.line.addEventListener("blur", this.onLeave);
+  }
+
+  update(data, pick) {
+    this.data = data;
+    this.pick = pick;
+    this.line.setAttribute("aria-label", data.label);
+    this.leave();
+    this.container.addEventListener("pointermove", this.onMove);
+    this.container.addEventListener("pointerleave", this.onLeave);
+    this.container.addEventListener("click", this.onClick);
+    this.rest();
+  }
+
+  leave() {
+    this.container.removeEventListener("pointermove", this.onMove);
+    this.container.removeEventListener("pointerleave", this.onLeave);
+    this.container.removeEventListener("click", this.onClick);
+  }
+
+  get image() {
+    return this.container.querySelector('[data-testid="stImage"] img');
+  }
+
+  under(event) {
+    const box = this.image?.getBoundingClientRect();
+    if (!box || event.composedPath()[0] !== this.image) return null;
+    const part = (at, from, size, count) => Math.min(count - 1, Math.max(0, Math.floor(((at - from) / size) * count)));
+    return [part(event.clientY, box.top, box.height, this.data.rows), part(event.clientX, box.left, box.width, this.data.columns)];
+  }
+
+  point(event) {
+    const place = this.under(event);
+    if (place) this.tell(place);
+    else if (!this.line.matches(":focus")) this.rest();
+  }
+
+  click(event) {
+    const place = this.under(event);
+    if (place && this.data.picks) this.take(place);
+  }
+
+  take(place) {
+    this.tell(place);
+    this.pick(place);
+  }
+
+  key(event) {
+    event.stopPropagation(); // Streamlit has shortcuts of its own
+    const { rows, columns, picks } = this.data;
+    const [row, column] = this.place ?? [Math.floor(rows / 2), Math.floor(columns / 2)];
+    const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    if (event.key in steps) {
+      event.preventDefault();
+      const [down, across] = steps[event.key];
+      this.tell([Math.min(rows - 1, Math.max(0, row + down)), Math.min(columns - 1, Math.max(0, column + across))]);
+    } else if (event.key === "Enter" && picks) this.take([row, column]);
+  }
+
+  tell([row, column]) {
+    this.place = [row, column];
+    const { columns, scale, names } = this.data;
+    const share = numbers.get(this.container)?.[row * columns + column] ?? NaN;
+    const told = names ? names[share] ?? share : (share * scale).toPrecision(3);
+    this.line.textContent = `row ${row}, column ${column}: ${told}`;
+    this.show(row, column);
+  }
+
+  show(row, column) {
+    const box = this.image?.getBoundingClientRect(), here = this.root.host.getBoundingClientRect();
+    this.mark.hidden = !box;
+    if (!box) return;
+    const height = box.height / this.data.rows, width = box.width / this.data.columns;
+    Object.assign(this.mark.style, {
+      top: `${box.top - here.top + row * height}px`, left: `${box.left - here.left + column * width}px`,
+      height: `${height}px`, width: `${width}px`,
+    });
+  }
+
+  rest() {
+    this.place = undefined;
+    this.mark.hidden = true;
+    this.line.textContent = this.data.hint;
+  }
+}

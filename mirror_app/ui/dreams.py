@@ -1,0 +1,83 @@
+"""One visitor's long computation: it goes on while other pages are looked at, and what it has made stays."""
+
+import time
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from mirror_app import engine, files
+from mirror_app.engine import Result
+from mirror_app.images import Picture
+from mirror_app.models import Model
+from mirror_app.request import Request
+from mirror_app.ui.jobs import Job, Jobs
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The newest frame of a dream, as a PNG file too, and the film up to it."""
+
+    result: Result
+    still: bytes
+    film: files.Film
+
+
+class Dream:
+    """A request that is computed frame by frame, until its end or until `stop`."""
+
+    def __init__(self, jobs: Jobs[Shot], request: Request, model: Model, picture: Picture) -> None:
+        self.request, self.picture = request, picture
+        self.stopped = False
+        self._last: Shot | None = None  # when it was stopped: the work itself goes on for a moment
+        self._hold = ExitStack()  # a job lives while somebody holds it
+        self._jobs = jobs
+        self.job: Job[Shot] = self._hold.enter_context(
+            jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_shots, request, model, picture))
+        )
+
+    @property
+    def running(self) -> bool:
+        return not (self.stopped or self.job.done.is_set())
+
+    @property
+    def newest(self) -> Shot | None:
+        return self._last if self.stopped else self.job.newest
+
+    @property
+    def ahead(self) -> int:
+        """How many others must be through before this one begins."""
+        return self._jobs.ahead(self.job)
+
+    def stop(self) -> None:
+        """Let go of the computation: it ends with its next frame, and what there is stays."""
+        if self.running:
+            self._last, self.stopped = self.job.newest, True
+        self._hold.close()
+
+
+class Dreamer:
+    """Holds the dream that a visitor began last, and ends it when the visitor is gone."""
+
+    def __init__(self, jobs: Jobs[Shot]) -> None:
+        self._jobs = jobs
+        self.dream: Dream | None = None
+
+    def begin(self, request: Request, model: Model, picture: Picture) -> None:
+        """Begin a dream, and end the one before it."""
+        self.end()
+        self.dream = Dream(self._jobs, request, model, picture)
+
+    def end(self) -> None:
+        """End what runs."""
+        if self.dream:
+            self.dream.stop()
+
+
+def _shots(request: Request, model: Model, picture: Picture) -> Generator[Shot, None, None]:
+    seen = model.preprocessing.as_seen(picture)
+    film = files.Film()
+    for result in engine.frames(request, model, picture):
+        still = files.still(request, result.raw, seen)
+        film.add(still)
+        yield Shot(result, still, film)

@@ -1,0 +1,42 @@
+"""From what is pointed at to a target: a map is a channel, a place of it a unit."""
+
+import streamlit as st
+
+from mirror_app import registry, targets
+from mirror_app.ui.session import aim, current
+
+FIRST = "back-prop"  # what explains a target, where nothing else was chosen
+
+
+def ask(channel: str, place: tuple[int, int] | None) -> None:
+    """Let the visitor ask what in the picture raises a channel, a target's text, or its unit at the place picked."""
+    remembered = st.session_state.get("pointed")
+    if place:
+        remembered = st.session_state.pointed = (channel, place)
+    unit = remembered[1] if remembered and remembered[0] == channel else None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        entry = _method("map")
+        _button(entry, channel, "Explain this map")
+        if unit:
+            _button(entry, f"{channel}@{unit[0]},{unit[1]}", f"Explain row {unit[0]}, column {unit[1]}")
+
+
+def explain(target: str, label: str) -> None:
+    """Let the visitor ask what in the picture raises a target."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _button(_method("answer"), target, label)
+
+
+def _method(place: str) -> registry.Entry:
+    able = {entry.key: entry for entry in current().entries if "target_class" in entry.params}
+    keys = list(able)
+    start = keys.index(FIRST) if FIRST in keys else 0
+    names = {key: entry.name for key, entry in able.items()}
+    key = f"explain-with.{place}"
+    return able[st.selectbox("Explain it with", keys, start, format_func=names.__getitem__, key=key, width=200)]
+
+
+def _button(entry: registry.Entry, target: str, label: str) -> None:
+    words = targets.parse(target).words
+    if st.button(label, on_click=aim, args=(entry, target), help=f"Show what in the picture raises {words}."):
+        st.rerun()  # the whole page, and not this part of it alone

@@ -1,0 +1,50 @@
+"""A picture whose numbers are told where one points at it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+_FILES = Path(__file__).parent / "components"
+_component = st.components.v2.component(
+    "mirror_readout",
+    css=(_FILES / "readout.css").read_text("utf-8"),
+    js=(_FILES / "readout.js").read_text("utf-8"),
+)
+_HINT = "Point at the picture to read its numbers."
+
+
+def image(
+    png: bytes,
+    values: np.ndarray,
+    key: str,
+    *,
+    alt: str,
+    hint: str = _HINT,
+    names: Sequence[str] | None = None,
+    picks: bool = False,
+) -> tuple[int, int] | None:
+    """Show a PNG file, and below it the number of the place that one points at; return the place picked in this run.
+
+    values: (rows, columns), spread evenly over the picture. They travel as shares of the largest in 16 bits, which is
+    more than the three digits that are told; where `names` are given they are numbers of these.
+    picks: whether a click, or Enter, picks a place, (row, column).
+    """
+    rows, columns = values.shape
+    scale = 1.0 if names else float(np.abs(values).max()) or 1.0
+    data = {
+        "rows": rows,
+        "columns": columns,
+        "scale": scale,
+        "names": None if names is None else list(names),
+        "label": f"{alt}: the arrow keys go from place to place" + (", Enter picks one" if picks else ""),
+        "hint": hint,
+        "picks": picks,
+    }
+    with st.container(gap=None):
+        st.image(png, width="stretch", output_format="PNG", alt=alt)
+        # The numbers travel apart, as bytes: what changes about the line does not send them again.
+        _component(key=f"{key}.values", data=(values / scale).astype("<f2").tobytes())
+        picked = _component(key=key, data=data, on_picked_change=lambda: None).picked
+    return (int(picked[0]), int(picked[1])) if picked else None

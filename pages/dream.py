@@ -1,0 +1,30 @@
+"""What takes long, and is made step by step: frames as they come, Stop, a film, and on from there."""
+
+import streamlit as st
+
+from mirror_app import registry
+from mirror_app.ui import cache, dreaming, views
+from mirror_app.ui.session import current
+
+session = current()
+request = session.request
+picture = session.pictures[session.picture]
+model = cache.model(request.model)
+dreamer = cache.dreamer()
+if session.asked:
+    dreamer.begin(request, model, picture)
+    session.asked = False
+
+views.show_problems(session)
+shown, beside = st.columns([3, 2], gap="large")
+with shown:
+    dream = dreamer.dream
+    entry = registry.get((dream.request if dream else request).visualisation)
+    views.heading(entry.name, entry.summary)
+    if dream:
+        dreaming.show(session, dream)
+    else:
+        st.info("Set the knobs at the left, then press **Dream**.", icon=":material/bedtime:")
+with beside:
+    views.show_input(model, picture)
+views.show_strip(session)

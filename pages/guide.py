@@ -1,0 +1,14 @@
+"""What each visualisation shows, when to use it, and when not."""
+
+import streamlit as st
+
+from mirror_app.ui import guide, views
+from mirror_app.ui.session import current
+
+session = current()
+views.show_problems(session)
+st.subheader("Guide")
+st.caption("Every way to look inside, with one picture each. What suits you depends on what you ask.")
+for entry in guide.find(session):
+    guide.show(entry)
+guide.show_own()

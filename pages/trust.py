@@ -1,0 +1,20 @@
+"""How far the picture on hand can be trusted: three questions, with figures."""
+
+from mirror_app import registry
+from mirror_app.ui import cache, trial, views
+from mirror_app.ui.session import current
+
+session = current()
+request = session.request
+picture = session.pictures[session.picture]
+entry = registry.get(request.visualisation)
+
+views.show_problems(session)
+say = views.heading(f"Can {entry.name} be trusted here?", "Three questions to the picture that Explore shows.")
+with views.failures():
+    trial.show_warning(request)
+    result = cache.result(request, picture, say)
+    trial.show_curves(request, picture, result, say)
+    trial.show_shuffled(request, picture, result, say)
+    trial.show_axiom(result)
+say("")

@@ -1,0 +1,81 @@
+"""The dream page in a real Chromium: it runs, it stops, it is kept, it goes on."""
+
+import io
+import time
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser import MISPLACED, READY, SCREENSHOTS, settled
+
+LONG = "dream?visualisation=deep-dream&octaves=8&steps=100&layer=features.4"
+
+
+def go(page: Page, name: str) -> None:
+    """Go to a page by the navigation, which narrow windows keep in the sidebar."""
+    link = page.get_by_role("link", name=name)
+    narrow = (page.viewport_size or {"width": 0})["width"] < 768
+    if narrow:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    link.first.click()
+    if narrow:
+        page.get_by_test_id("stSidebarCollapseButton").click()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_a_dream_is_begun_stopped_kept_and_taken_further(
+    dashboard: Callable[..., Page], width: int, scheme: str
+) -> None:
+    page = dashboard(LONG, width, 900, scheme, at_rest=False)  # the link itself begins it
+    expect(page.get_by_text(" s left")).to_be_visible(timeout=90_000)
+    stop = page.get_by_role("button", name="Stop")
+    page.screenshot(path=SCREENSHOTS / f"dream-runs-{width}-{scheme}.png")
+    assert page.evaluate(MISPLACED) == []
+    began = time.monotonic()
+    stop.click()
+    expect(page.get_by_text("Stopped at")).to_be_visible()
+    assert time.monotonic() - began < 5  # a second on an idle machine, which `make bench` measures
+    page.wait_for_selector(READY)
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"dream-stopped-{width}-{scheme}.png")
+    assert page.evaluate(MISPLACED) == []
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Film").click()
+    with Image.open(download.value.path()) as film:
+        assert film.format == "GIF"
+        assert getattr(film, "n_frames", 1) > 3
+
+    go(page, "Explore")
+    settled(page)
+    go(page, "Dream")
+    expect(page.get_by_text("Stopped at")).to_be_visible(timeout=30_000)
+
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped at")).to_be_visible()
+
+
+def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
+    go(page, "Dream")
+    expect(page.get_by_text("then press Dream")).to_be_visible(timeout=30_000)
+    steps = page.get_by_role("slider", name="Steps")
+    steps.focus()
+    for _ in range(5):
+        steps.press("ArrowRight")
+    page.wait_for_selector(READY)
+    expect(page.get_by_text("then press Dream")).to_be_visible()
+    page.get_by_role("button", name="Dream", exact=True).click()
+    expect(page.get_by_text("computed in")).to_be_visible(timeout=60_000)
+    go(page, "Explore")
+    settled(page)
+    go(page, "Dream")
+    expect(page.get_by_text("computed in")).to_be_visible(timeout=30_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Picture", exact=True).click()
+    assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (128, 128)

@@ -1,0 +1,101 @@
+"""Explore in a real Chromium: the numbers under the pointer, targets by pointing, what is taken home."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from mirror_app import engine, files
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
+from tests.browser import MISPLACED, SCREENSHOTS, settled, shown
+
+
+def hover(page: Page, image: Locator, across: float, down: float) -> None:
+    """Put the pointer on an image, at those shares of its width and height."""
+    image.scroll_into_view_if_needed()
+    box = image.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+
+
+def test_the_number_under_the_pointer_is_the_raw_one(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("?layer=features.9")
+    model, picture = catalogue.load("shapes"), examples()[0]
+    raw = engine.run(files.read_request(json.dumps({"request": REQUEST})), model, picture).raw[0]
+    image = page.get_by_test_id("stMain").get_by_test_id("stImage").first.locator("img")
+    for row, column in ((4, 8), (0, 0), (15, 15), (12, 3)):
+        hover(page, image, (column + 0.5) / 16, (row + 0.5) / 16)
+        line = page.get_by_text(f"row {row}, column {column}: ")
+        expect(line).to_be_visible()
+        assert float(line.inner_text().rpartition(" ")[2]) == pytest.approx(
+            raw[row, column], abs=2e-3 * float(abs(raw).max())
+        )
+    page.mouse.move(5, 5)
+    expect(page.get_by_text("Point at the picture")).to_be_visible()
+    line = page.get_by_label("the arrow keys go from place to place")
+    line.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("row 8, column 9: ")).to_be_visible()
+
+
+REQUEST = {
+    "model": "shapes",
+    "input": "checked-heart",
+    "layer": "features.9",
+    "visualisation": "grad-cam",
+    "params": {},
+}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_map_and_then_a_unit_of_it_become_the_target(dashboard: Callable[..., Page], width: int, scheme: str) -> None:
+    page = dashboard("?layer=features.4&visualisation=activations", width, 900, scheme)
+    page.get_by_role("button", name="3", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Explain this map")).to_be_visible(timeout=30_000)
+    image = dialog.get_by_test_id("stImage").locator("img")
+    hover(page, image, 17.5 / 32, 2.5 / 32)
+    page.mouse.down()
+    page.mouse.up()
+    unit = dialog.get_by_role("button", name="Explain row 2, column 17")
+    expect(unit).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(300)
+    page.screenshot(path=SCREENSHOTS / f"pointing-{width}-{scheme}.png")
+    assert page.evaluate(MISPLACED) == []
+    unit.click()
+    shown(page, "for channel 3 of features.4 in row 2, column 17")
+    assert "visualisation=back-prop" in page.url
+
+
+def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., Page], tmp_path: Path) -> None:
+    page = dashboard("?layer=features.4&visualisation=layer-cam&target_class=7&colours=viridis")
+    page.get_by_role("button", name="Download").click()
+    for ending in (".png", ".npy", ".zip"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"({ending})").click()
+        assert download.value.suggested_filename == f"layer-cam-features.4{ending}"
+        download.value.save_as(tmp_path / f"file{ending}")
+    model, picture = catalogue.load("shapes"), examples()[0]
+    with zipfile.ZipFile(tmp_path / "file.zip") as archive:
+        request = files.read_request(archive.read("request.json").decode())
+        assert archive.read("picture.png") == (tmp_path / "file.png").read_bytes()
+        assert archive.read("raw.npy") == (tmp_path / "file.npy").read_bytes()
+    result = engine.run(request, model, picture)
+    assert np.load(tmp_path / "file.npy").tobytes() == result.raw.tobytes()
+
+
+def test_all_maps_of_a_layer_are_taken_home_as_one_picture(dashboard: Callable[..., Page], tmp_path: Path) -> None:
+    page = dashboard("?layer=features&visualisation=activations")
+    settled(page)
+    page.get_by_role("button", name="Download").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="(.png)").click()
+    download.value.save_as(tmp_path / "maps.png")
+    with Image.open(tmp_path / "maps.png") as maps:
+        assert maps.size == (8 * 16, 18 * 16)
