@@ -81,12 +81,26 @@ def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | 
 
     largest: the magnitude that has the full colour, where the look can share a scale; by default each its own.
     """
+    entry, values = _look(request)
+    look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
+    images: Tensor = look(torch.from_numpy(raw), _picture(seen), **values)
+    return images
+
+
+def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
+    """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
+    entry, values = _look(request)
+    return render.peak(entry.kind.look, torch.from_numpy(raw), _picture(seen), **values)
+
+
+def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
-    picture = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
-    look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
-    images: Tensor = look(torch.from_numpy(raw), picture, **{name: values[name] for name in entry.coloured})
-    return images
+    return entry, {name: values[name] for name in entry.coloured}
+
+
+def _picture(seen: np.ndarray) -> Tensor:
+    return torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
 
 
 def sheet(

@@ -18,14 +18,9 @@ STYLE = """<style>
     [data-testid="stSidebarHeader"] { height: 2.5rem; padding-block: 0.5rem 0; margin-bottom: 0; }
     .st-key-picture { min-height: 24rem; }
     .st-key-trust-curves { min-height: 26rem; }
-    .st-key-matrix, .st-key-trust-shuffled { overflow-x: auto; }
-    .st-key-matrix [data-testid="stHorizontalBlock"],
+    .st-key-trust-shuffled { overflow-x: auto; }
     .st-key-trust-shuffled [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
     .st-key-trust-shuffled [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }
-    .st-key-matrix [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }
-    .st-key-matrix [data-testid="stColumn"]:first-child { min-width: 5.5rem; }
-    .st-key-matrix button, .st-key-matrix button * { min-width: 0; }
-    .st-key-matrix button p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 </style>"""
 
 st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"), layout="wide")

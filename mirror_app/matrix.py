@@ -1,93 +1,126 @@
-"""Pictures in rows and columns, as files: one large picture with their names, and an archive of all."""
+"""A matrix of pictures: how the request of each cell follows from one request, and the files that keep them all."""
 
 import io
 import json
 import re
-import textwrap
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from mirror_app import files
+from mirror_app import files, layers, registry
+from mirror_app.layers import Layer
+from mirror_app.params import ClassPicker, Value
+from mirror_app.poster import poster
 from mirror_app.request import Request
 
-SIDE, GAP, NAMES = 176, 10, 150  # pixels: of a cell, between cells, for the names of the rows
-_INK, _PAPER, _SHADE = "#221d33", "#ffffff", "#f0eef6"
-_LINE = 18  # characters of a name
+TARGET = "target_class"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A side of the matrix: the field of a request that it changes, to which values, and what those are called."""
+
+    field: str
+    values: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one request gave: its picture as a PNG file, if it has one, and its raw numbers, or why there are none."""
+    """What stands in a row and a column, numbers from 0: a request with its raw numbers and its picture, a PNG file.
 
-    request: Request
-    png: bytes = b""
-    raw: np.ndarray | None = None
-    refusal: str = ""
-
-
-Cells = Mapping[tuple[str, str], Cell]  # by the names of row and column
-
-
-def drawn(rows: Sequence[str], columns: Sequence[str], cells: Cells) -> bytes:
-    """Return all pictures as one PNG file, with the names of rows and columns; what is refused stays empty."""
-    top = 3 * GAP + 3 * 16
-    size = (NAMES + len(columns) * (SIDE + GAP) + GAP, top + len(rows) * (SIDE + GAP))
-    sheet = Image.new("RGB", size, _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    for across, column in enumerate(columns):
-        place = (NAMES + across * (SIDE + GAP) + SIDE / 2, top - GAP)
-        _write(pen, place, column, anchor="md")
-    for down, row in enumerate(rows):
-        _write(pen, (GAP, top + down * (SIDE + GAP) + SIDE / 2), row, anchor="lm")
-        for across, column in enumerate(columns):
-            corner = (NAMES + across * (SIDE + GAP), top + down * (SIDE + GAP))
-            sheet.paste(_square(cells[row, column]), corner)
-    file = io.BytesIO()
-    sheet.save(file, "PNG")
-    return file.getvalue()
-
-
-def package(rows: Sequence[str], columns: Sequence[str], cells: Cells) -> bytes:
-    """Return a ZIP file: the large picture, each cell's picture and raw numbers, and `matrix.json` with the requests.
-
-    In `matrix.json` each cell has its `row`, `column`, `request`, the name of its files, or the `refusal`.
+    Where there is no picture, `said` is the sentence that says why. `largest` is the magnitude that is full brightness,
+    None where the picture has its own range.
     """
+
+    row: int
+    column: int
+    request: Request
+    raw: np.ndarray | None = None
+    picture: bytes | None = None
+    said: str = ""
+    largest: float | None = None
+
+
+def varied(base: Request, changes: Mapping[str, Any]) -> Request:
+    """Return `base` with the fields that `changes` names.
+
+    Another visualisation has its defaults, and the target of `base` where it takes one; raises MirrorError.
+    """
+    request = replace(base, **changes)
+    if request.visualisation == base.visualisation:
+        return request
+    entry = registry.get(request.visualisation)
+    taken = isinstance(entry.params.get(TARGET), ClassPicker)
+    return replace(request, params=tuple((name, value) for name, value in base.params if taken and name == TARGET))
+
+
+def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer]) -> str:
+    """Return the layer of one model, with layers `there`, that stands for `layer` of another, with layers `here`.
+
+    It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first.
+    """
+    if layer == layers.EVERY or (layer != layers.first_look(here) and layer in {known.name for known in there}):
+        return layer
+    return layers.first_look(there)
+
+
+def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:
+    """Return the target for a model with the classes `there` that is `target` for one with the classes `here`.
+
+    A class is the one of that name, None (the most likely one) where there is none; all else stays.
+    """
+    if not isinstance(target, int) or here == there:
+        return target
+    name = here[target] if target < len(here) else None
+    return there.index(name) if name in there else None
+
+
+def picture(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
+    """Return the matrix as one PNG file, with the names of rows and columns."""
+    shown: list[list[bytes | str]] = [["" for _ in columns.names] for _ in rows.names]
+    for cell in cells:
+        shown[cell.row][cell.column] = cell.picture or cell.said
+    return poster(shown, rows.names, columns.names)
+
+
+def archive(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
+    """Return a ZIP file: the matrix, each cell's picture and raw numbers, and in `matrix.json` the request of each."""
     file = io.BytesIO()
-    told = []
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("matrix.png", drawn(rows, columns, cells))
-        for number, ((row, column), cell) in enumerate(cells.items(), 1):
-            name = f"{number:02} {_plain(row)} {_plain(column)}"
-            if cell.png:
-                archive.writestr(f"{name}.png", cell.png)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as kept:
+        kept.writestr("matrix.png", picture(cells, rows, columns))
+        listed = []
+        for cell in cells:
+            row, column = rows.names[cell.row], columns.names[cell.column]
+            stem = f"{cell.row + 1}-{cell.column + 1} {safe(row)} {safe(column)}"
+            record: dict[str, Any] = {"row": row, "column": column, "request": written(cell.request)}
+            if cell.picture is not None:
+                kept.writestr(f"{stem}.png", cell.picture)
+                record |= {"picture": f"{stem}.png", "largest": cell.largest}
             if cell.raw is not None:
-                archive.writestr(f"{name}.npy", files.npy(cell.raw))
-            said = {**asdict(cell.request), "params": dict(cell.request.params)}
-            end = {"refusal": cell.refusal} if cell.refusal else {"files": name}
-            told.append({"row": row, "column": column, "request": said, **end})
-        archive.writestr("matrix.json", json.dumps(told, indent=2))
+                kept.writestr(f"{stem}.npy", files.npy(cell.raw))
+                record["raw"] = f"{stem}.npy"
+            if cell.said:
+                record["said"] = cell.said
+            listed.append(record)
+        whole = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
+        kept.writestr("matrix.json", json.dumps(whole, indent=2, ensure_ascii=False))
     return file.getvalue()
 
 
-def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], name: str, anchor: str) -> None:
-    text = "\n".join(textwrap.wrap(name, _LINE)[:3])
-    align = "left" if anchor[0] == "l" else "center"
-    pen.multiline_text(place, text, _INK, ImageFont.load_default(14), anchor=anchor, align=align)
+def written(request: Request) -> dict[str, Any]:
+    """Return `request` as JSON has it; `read` reads it back."""
+    return {**asdict(request), "params": dict(request.params)}
 
 
-def _square(cell: Cell) -> Image.Image:
-    square = Image.new("RGB", (SIDE, SIDE), _SHADE)
-    if cell.png:
-        with Image.open(io.BytesIO(cell.png)) as picture:
-            fitted = ImageOps.contain(picture.convert("RGB"), (SIDE, SIDE))
-        square.paste(fitted, ((SIDE - fitted.width) // 2, (SIDE - fitted.height) // 2))
-    return square
+def read(record: Mapping[str, Any]) -> Request:
+    """Return the request that `written` wrote."""
+    return Request(**{**record, "params": tuple(record["params"].items())})
 
 
-def _plain(name: str) -> str:
-    """Return a name that every file system takes."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:40] or "model"
+def safe(name: str) -> str:
+    """Return `name` as a part of a file's name on any system: letters, digits, dots and dashes, at most 60."""
+    return re.sub(r"[^\w.]+", "-", name)[:60].strip("-.") or "model"

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from mirror_app.params import Dropdown, Radio, Slider, Toggle
+from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
 
 Look = Callable[..., Tensor]
 
@@ -141,20 +141,8 @@ def gradient(
 
     The magnitude `largest` has the full brightness; without it, that of each item which `contrast` names.
     """
-    match show:
-        case "positive":
-            part = raw.clamp(min=0)
-        case "negative":
-            part = (-raw).clamp(min=0)
-        case "colour":
-            part = raw
-        case _:
-            part = raw.abs().amax(1, keepdim=True)
-    if largest is None:
-        full = part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
-        share = _share(part, full).clamp(-1, 1)
-    else:
-        share = _shares(part, largest)
+    part = _part(raw, show)
+    share = _share(part, _strongest(part, contrast)).clamp(-1, 1) if largest is None else _shares(part, largest)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
@@ -171,10 +159,41 @@ def signed_share(raw: Tensor) -> Tensor:
     return _share(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
 
 
-def magnitude(raw: Tensor, look: Look) -> float:
-    """Return the largest magnitude that `look` would show of an attribution (N, h, w) or (N, C, h, w)."""
-    shown = raw.sum(1) if look is heat and raw.ndim == 4 else raw
-    return float(shown.abs().max())
+def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
+    """Return the magnitude that has the full colour where `look` is left alone; None where it can share no scale."""
+    return _PEAKS[look](raw, picture, **params) if look in _PEAKS else None
+
+
+def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
+    if show == "map" and raw.ndim == 4:
+        return float(raw.abs().max())
+    evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
+    return float((evidence.abs() if signed else evidence.clamp(min=0)).max())
+
+
+def _gradient_peak(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
+    return float(_strongest(_part(raw, show), contrast).max())
+
+
+_PEAKS: dict[Look, Callable[..., float]] = {heat: _heat_peak, gradient: _gradient_peak}
+
+
+def _part(raw: Tensor, show: str) -> Tensor:
+    """Return what `gradient` shows of (N, C, H, W)."""
+    match show:
+        case "positive":
+            return raw.clamp(min=0)
+        case "negative":
+            return (-raw).clamp(min=0)
+        case "colour":
+            return raw
+        case _:
+            return raw.abs().amax(1, keepdim=True)
+
+
+def _strongest(part: Tensor, contrast: float) -> Tensor:
+    """Return the magnitude that so many per cent of each item's numbers exceed, (N, 1, 1, 1)."""
+    return part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,25 +1,20 @@
-"""Pictures in rows and columns: methods, inputs, layers and models beside each other."""
+"""Many pictures at once: what rows and columns change of the request in the sidebar."""
 
 import streamlit as st
 
-from mirror_app.ui import choices, compare, views
+from mirror_app.ui import cells, compare, views
 from mirror_app.ui.session import current
 
-EACH, ALL = "each picture its own", "one for all"
-
 session = current()
-problems = st.container()  # at the top, and known once the choices are read
-st.subheader("Compare")
-st.caption("What differs stands in rows and columns; all else is as the sidebar says.")
-rows, columns = compare.choose_axes(session)
-scale = choices.one(
-    "compare.scale",
-    "Scale",
-    (EACH, ALL),
-    "On its own scale each picture shows its strongest place at full colour. One scale for all makes brightness "
-    "comparable: sensible for one method at several layers or inputs, since methods differ in their units.",
-)
+problems = st.container()
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.subheader("Compare", width="content")
+    beside = st.container(width="content")
+rows, columns, shared = compare.choose(session)
 with problems:
     views.show_problems(session)
 with views.failures():
-    compare.show(session, rows, columns, shared=scale == ALL)
+    places = cells.show(session, rows, columns, shared)
+    if places:
+        with beside:
+            compare.offer_files(places, rows, columns)

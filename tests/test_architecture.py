@@ -14,7 +14,7 @@ FLOORS = [
     ["mirror_app.targets"],
     ["mirror_app.params"],
     ["mirror_app.request", "mirror_app.images"],
-    ["mirror_app.render", "mirror_app.layers"],
+    ["mirror_app.render", "mirror_app.layers", "mirror_app.poster"],
     ["mirror_app.probe", "mirror_app.diagram"],
     ["mirror_app.models", "mirror_app.optim"],
     ["mirror_app.registry", "mirror_app.snippet", "mirror_app.evaluation"],

@@ -1,158 +1,347 @@
-"""The compare page: what its cells are asked for, one scale for all, the files, and the page as a script."""
+"""The matrix: which request each of its cells is, what the page shows of it, and what is kept of it in files."""
 
 import io
 import json
 import zipfile
-from functools import partial
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, matrix, registry, render
-from mirror_app.matrix import Cell
+from mirror_app.errors import MirrorError
+from mirror_app.matrix import Axis, Cell
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
-from mirror_app.probe import fingerprint
+from mirror_app.params import Value
+from mirror_app.poster import GAP, MARGIN, NAMES, SIDE, lines, poster
 from mirror_app.request import Request
-from mirror_app.ui import cache, compare
-from tests.browser import ROOT
+from mirror_app.ui import cache
+from tests.networks import state
+from tests.test_page import _empty_caches, page, said  # noqa: F401 - a fixture
 
-ONE = torch.arange(16.0).view(1, 4, 4) / 16
-BASE = Request("shapes", "checked-heart", "features.4", "grad-cam", (("guided", True), ("target_class", 7)))
-
-
-def page(**query: str) -> AppTest:
-    st.cache_data.clear()
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
-    for name, value in query.items():
-        test.query_params[name.replace("__", ".")] = value
-    return test.run().switch_page("../pages/compare.py").run()
+FOUR = [picture.id for picture in examples()[:4]]
+BASE = Request("shapes", FOUR[0], "features", "grad-cam", (("strength", 0.3), ("target_class", 3)))
 
 
-def opening(test: AppTest) -> list[str]:
-    """The names of the cells that can be opened."""
-    return [button.label.removeprefix("Open ") for button in test.button if button.label.startswith("Open ")]
+def compare(**query: str) -> AppTest:
+    """The page as its link opens it; `compare_rows` stands for «compare.rows»."""
+    test = page(**{name.replace("compare_", "compare."): value for name, value in query.items()})
+    return test.switch_page("../pages/compare.py").run()
 
 
-def test_a_cell_differs_from_the_base_in_nothing_but_its_row_and_column() -> None:
-    assert compare.request_of(BASE, {}) == BASE
-    assert compare.request_of(BASE, {"visualisations": "grad-cam", "inputs": "checked-heart"}) == BASE
-    other = compare.request_of(BASE, {"visualisations": "back-prop", "layers": "features.1"})
-    assert other == Request("shapes", "checked-heart", "features.1", "back-prop", (("target_class", 7),))
-    assert compare.request_of(BASE, {"visualisations": "activations", "inputs": "x"}).params == ()
+def opens(test: AppTest) -> list[str]:
+    """What the pictures of the matrix are called, row after row."""
+    covers = [button for button in test.button if (button.key or "").startswith("open-")]
+    return [button.label.replace("\\", "").removesuffix(" in Explore").removeprefix("Open ") for button in covers]
 
 
-@pytest.mark.parametrize(
-    ("look", "raw"),
-    [(render.heat, ONE), (render.heat, ONE[:, None].expand(1, 3, 4, 4)), (render.gradient, ONE[:, None])],
-)
-def test_on_one_scale_twice_as_much_is_twice_as_bright(look: render.Look, raw: torch.Tensor) -> None:
-    picture = torch.zeros(1, 3, 4, 4)
-    bare = partial(look, picture=picture, show="positive" if look is render.gradient else "heat map")
-    bare = partial(bare, colours="grey") if look is render.heat else bare
-    assert torch.equal(bare(raw), bare(2 * raw))
-    largest = render.magnitude(2 * raw, look)
-    faint, bright = bare(raw, largest=largest), bare(2 * raw, largest=largest)
-    assert torch.allclose(2 * faint, bright, atol=1e-6)
-    assert float(bright.max()) == 1
+def words(test: AppTest) -> str:
+    return " ".join(caption.value.replace("\\", "") for caption in test.caption)
 
 
-def test_one_scale_keeps_the_sign() -> None:
-    picture = torch.zeros(1, 3, 4, 4)
-    signed = render.heat(ONE - 0.5, picture, show="map", signed=True, largest=1.0)
-    assert torch.allclose(signed[:, 0], (ONE - 0.5) / 2 + 0.5, atol=1e-6)
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What was computed and painted since, call by call."""
+    found: list[tuple[Any, ...]] = []
 
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            found.append((function.__name__, *arguments))
+            return function(*arguments)
 
-def test_every_look_either_shares_a_scale_or_says_that_it_does_not() -> None:
-    assert {entry.key for entry in registry.entries() if entry.scaled} >= {"grad-cam", "back-prop", "lrp", "rise"}
-    for entry in registry.entries():
-        raw = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
-        request = Request("shapes", "x", "", entry.key)
-        engine.paint(request, raw, np.zeros((8, 8, 3), np.uint8), largest=2.0)
+        return call
 
-
-def cells() -> matrix.Cells:
-    model, picture = catalogue.load("shapes"), examples()[0]
-    seen = model.preprocessing.as_seen(picture)
-    found = {}
-    for key in ("grad-cam", "back-prop"):
-        request = Request("shapes", picture.id, "features.9", key)
-        raw = engine.run(request, model, picture).raw
-        found[key, "one / two"] = Cell(request, engine.sheet(request, raw, seen).png, raw)
-        found[key, "../x"] = Cell(request, refusal="It cannot be shown.")
+    for name in ("frames", "paint"):
+        monkeypatch.setattr(engine, name, counted(getattr(engine, name)))
     return found
 
 
-def test_the_files_of_a_matrix_bring_each_request_back() -> None:
-    rows, columns = ["grad-cam", "back-prop"], ["one / two", "../x"]
-    made = cells()
-    with zipfile.ZipFile(io.BytesIO(matrix.package(rows, columns, made))) as archive:
-        assert all("/" not in name and ".." not in name for name in archive.namelist())
-        told = json.loads(archive.read("matrix.json"))
-        assert [(item["row"], item["column"]) for item in told] == list(made)
-        for item in told:
-            cell = made[item["row"], item["column"]]
-            request = Request(**{**item["request"], "params": tuple(item["request"]["params"].items())})
+def test_four_visualisations_of_four_inputs_without_a_click_and_nothing_twice(calls: list[tuple[Any, ...]]) -> None:
+    test = compare()
+    assert not test.exception
+    assert said(test) == []
+    names = [examples()[n].name for n in range(4)]
+    expected = [f"{name} of {of}" for name in ("Grad-CAM", "Layer-CAM") for of in names]
+    assert [title.partition(" (")[0] for title in opens(test)[:8]] == expected
+    assert len(opens(test)) == 16
+    assert "compare.rows" not in test.query_params
+    assert [call[0] for call in calls].count("frames") == 16
+    calls.clear()
+    assert len(opens(test.run())) == 16
+    assert calls == []
+
+
+def test_layers_of_one_visualisation_and_what_does_not_depend_on_them() -> None:
+    test = compare(compare_rows="layer", compare_input=",".join(FOUR[:2]), visualisation="layer-cam")
+    assert [title.split("(")[1] for title in opens(test)] == [
+        f"shapes, {layer})" for layer in ("features.1", "features.4", "features") for _ in range(2)
+    ]
+    test.session_state["visualisation"] = "back-prop"
+    assert "Back Prop asks no layer" in words(test.run())
+    test.session_state["compare.columns"] = "visualisation"
+    test.session_state["compare.visualisation"] = ["back-prop", "eigen-cam"]
+    assert len(opens(test.run())) == 6
+    assert test.query_params["compare.columns"] in ("visualisation", ["visualisation"])
+
+
+def test_a_cell_that_cannot_be_shown_says_why_and_the_others_stand() -> None:
+    test = compare(compare_visualisation="attention,grad-cam", compare_input=",".join(FOUR[:2]))
+    assert [title.partition(" of")[0] for title in opens(test)] == ["Grad-CAM"] * 2
+    assert words(test).count("take Grad-CAM, which shows where it sees a class.") == 2
+    assert said(test) == []
+
+
+def test_a_defect_spoils_its_own_cell_only(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    frames = engine.frames
+
+    def broken(request: Request, *others: Any) -> Generator[engine.Result, None, None]:
+        if request.visualisation == "layer-cam":
+            raise ZeroDivisionError
+        return frames(request, *others)
+
+    monkeypatch.setattr(engine, "frames", broken)
+    test = compare(compare_input=FOUR[0])
+    assert len(opens(test)) == 3
+    assert words(test).count("Mirror made a mistake here") == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    loading, tried = catalogue.loading, []
+
+    def offline(name: str, device: Any) -> Generator[Any, None, None]:
+        if name == "resnet18":
+            tried.append(name)
+            raise MirrorError("There is no network.")
+        yield from loading(name, device)
+
+    monkeypatch.setattr(catalogue, "loading", offline)
+    test = compare(
+        compare_columns="model",
+        compare_model="shapes,resnet18,squeezenet1_1-untrained",
+        compare_visualisation="grad-cam,activations",
+        target_class="9",
+    )
+    assert opens(test) == [
+        f"{name} of checked heart ({model})"
+        for name in ("Grad-CAM", "Activations")
+        for model in ("shapes, features", "squeezenet1_1-untrained, classifier.1")
+    ]
+    assert words(test).count("There is no network.") == 2
+    assert tried == ["resnet18"]
+    assert "A model without that class" in words(test)
+
+
+def test_numbers_are_said_to_be_numbers_and_open_too() -> None:
+    test = compare(compare_visualisation="activations", compare_input=FOUR[0], layer="pool")
+    assert "144 numbers and no picture" in words(test)
+    assert len(opens(test)) == 1
+
+
+def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]]) -> None:
+    compare(compare_rows="layer", compare_scale="one")
+    last: dict[str, float] = {}
+    model = cache.model("shapes")
+    for name, *arguments in calls:
+        if name == "paint":
+            last[arguments[0].digest()] = arguments[3]
+    peaks = [
+        engine.peak(request, engine.run(request, model, picture).raw, picture.pixels)
+        for picture in examples()[:4]
+        for layer in ("features.1", "features.4", "features")
+        if (request := Request("shapes", picture.id, layer, "grad-cam"))
+    ]
+    assert len(peaks) == len(last) == 12
+    assert set(last.values()) == {max(peak for peak in peaks if peak is not None)}
+
+
+def test_a_link_opens_the_same_matrix_and_says_what_it_gets_wrong() -> None:
+    query = {"compare_rows": "layer", "compare_columns": "visualisation", "compare_layer": "features.4,features"}
+    test = compare(**query, compare_visualisation="grad-cam,eigen-cam", compare_scale="one")
+    assert len(opens(test)) == 4
+    again = page(**{name: text if isinstance(text, str) else text[0] for name, text in test.query_params.items()})
+    assert opens(again.switch_page("../pages/compare.py").run()) == opens(test)
+
+    test = compare(compare_rows="lines", compare_visualisation="grad-kam,grad-cam", compare_input="mine", compare_x="1")
+    first, second, third = said(test)
+    assert "compare.rows cannot be 'lines'" in first
+    assert "compare.visualisation cannot be 'grad-kam'. Did you mean 'grad-cam'?" in second
+    assert "compare.input cannot be 'mine'" in third
+    assert len(opens(test)) == 4
+    assert said(test.run()) == []
+
+
+def test_more_than_eight_are_not_shown_and_none_are_asked_for() -> None:
+    keys = ["grad-cam", "xgrad-cam", "grad-cam-plus-plus", "hires-cam", "layer-cam", "eigen-cam", "activations"]
+    keys += ["back-prop", "deconvnet", "kernels"]
+    test = compare(compare_visualisation=",".join(keys), compare_input=FOUR[0])
+    assert len(opens(test)) == 8
+    assert "Shown are the first 8 of 10" in words(test)
+    test.session_state["compare.visualisation"] = []
+    assert "Choose some visualisations." in words(test.run())
+    assert opens(test) == []
+    assert not test.exception
+
+
+def test_another_model_is_compared_at_its_own_stages() -> None:
+    test = compare(compare_rows="layer", compare_layer="features.4,features.5")
+    test.session_state["compare.input"] = FOUR[:1]
+    assert len(opens(test.run())) == 2
+    test.session_state["model"], test.session_state["untrained"] = "squeezenet1_1", True
+    titles = opens(test.run())
+    assert [title.split(", ")[-1] for title in titles] == ["features.1)", "features.4)", "features.7)", "classifier.2)"]
+
+
+def test_a_picture_opens_in_explore_with_exactly_its_request() -> None:
+    keys = "layer-cam,back-prop"
+    test = compare(strength="0.3", target_class="3", visualisation="layer-cam", compare_visualisation=keys)
+    test.button(key="open-0-2").click().run()
+    assert test.subheader[0].value == "Layer-CAM"
+    expected = Request("shapes", FOUR[2], "features", "layer-cam", (("strength", 0.3), ("target_class", 3)))
+    assert test.session_state.mirror.request == expected
+    test.switch_page("../pages/compare.py").run()
+    test.button(key="open-1-1").click().run()
+    expected = Request("shapes", FOUR[1], "features", "back-prop", (("target_class", 3),))
+    assert test.session_state.mirror.request == expected
+    assert "from the cache" in words(test)
+
+
+def test_the_models_stay_as_they_were() -> None:
+    before = state(cache.model("shapes").module)
+    compare(compare_visualisation="grad-cam,back-prop,activations,lrp", compare_input=FOUR[0])
+    assert state(cache.model("shapes").module) == before
+
+
+def test_a_cell_keeps_what_its_visualisation_understands() -> None:
+    assert matrix.varied(BASE, {"input": "other"}).params == BASE.params
+    assert matrix.varied(BASE, {"visualisation": "grad-cam"}).params == BASE.params
+    assert matrix.varied(BASE, {"visualisation": "layer-cam"}).params == (("target_class", 3),)
+    assert matrix.varied(BASE, {"visualisation": "activations"}).params == ()
+    with pytest.raises(MirrorError, match="Did you mean"):
+        matrix.varied(BASE, {"visualisation": "grad-kam"})
+
+
+def test_another_model_gets_the_layer_and_the_class_of_the_same_name() -> None:
+    here, there = (engine.tree(catalogue.load(name)) for name in ("shapes", "squeezenet1_1-untrained"))
+    assert matrix.layer_there("features.4", here, there) == "features.4"
+    assert matrix.layer_there("features", here, there) == "classifier.1"  # the first look at each
+    assert matrix.layer_there("pool", here, there) == "classifier.1"
+    assert matrix.layer_there("*", here, there) == "*"
+    assert matrix.target_there(1, ["cat", "dog"], ["fish", "cat", "dog"]) == 2
+    assert matrix.target_there(1, ["cat", "dog"], ["fish"]) is None
+    assert matrix.target_there(7, [], []) == 7
+    assert matrix.target_there("features.1:5", ["cat"], ["dog"]) == "features.1:5"
+
+
+@pytest.mark.parametrize("key", ["layer-cam", "back-prop"])
+def test_twice_the_map_is_as_bright_alone_and_twice_as_bright_on_one_scale(key: str) -> None:
+    raw = torch.rand(1, 3, 8, 8) if key == "back-prop" else torch.rand(1, 8, 8)
+    shown: dict[str, Value] = {"show": "grey", "contrast": 0.0} if key == "back-prop" else {"show": "map"}
+    entry = registry.get(key)
+    request = Request("shapes", "any", "features", key, entry.canonical(shown))
+    seen = np.zeros((8, 8, 3), np.uint8)
+    once, twice = (engine.paint(request, factor * raw.numpy(), seen) for factor in (1, 2))
+    assert torch.allclose(once, twice)
+    assert float(once.max()) == pytest.approx(1)
+    largest = engine.peak(request, 2 * raw.numpy(), seen)
+    assert largest == pytest.approx(2 * float(raw.max()))
+    half, full = (engine.paint(request, factor * raw.numpy(), seen, largest) for factor in (1, 2))
+    assert torch.allclose(full, twice)
+    assert torch.allclose(half, once / 2)
+
+
+def test_one_scale_keeps_the_sign() -> None:
+    raw = torch.arange(16.0).view(1, 4, 4) / 16 - 0.5
+    signed = render.heat(raw, torch.zeros(1, 3, 4, 4), show="map", signed=True, largest=1.0)
+    assert torch.allclose(signed[:, 0], raw / 2 + 0.5, atol=1e-6)
+
+
+def test_every_look_that_takes_a_scale_has_a_peak_of_its_own() -> None:
+    seen = np.zeros((8, 8, 3), np.uint8)
+    raw = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    for entry in registry.entries():
+        request = Request("shapes", "any", "", entry.key)
+        assert entry.scaled == (engine.peak(request, raw, seen) is not None)
+        engine.paint(request, raw, seen, 2.0)
+
+
+def test_looks_without_magnitudes_ignore_the_scale() -> None:
+    raw = torch.rand(1, 4, 8, 8)
+    request = Request("shapes", "any", "features", "activations")
+    seen = np.zeros((8, 8, 3), np.uint8)
+    assert engine.peak(request, raw.numpy(), seen) is None
+    assert torch.equal(engine.paint(request, raw.numpy(), seen, 9.0), engine.paint(request, raw.numpy(), seen))
+    nothing = engine.paint(BASE, np.zeros((1, 8, 8), np.float32), seen, 0.0)
+    assert nothing.isfinite().all()
+
+
+def solid(colour: tuple[int, int, int]) -> bytes:
+    return render.png(np.full((20, 30, 3), colour, np.uint8))
+
+
+def test_the_poster_has_every_picture_and_sentence_in_its_place() -> None:
+    grid: list[list[bytes | str]] = [
+        [solid((200, 0, 0)), "It cannot be shown."],
+        [solid((0, 200, 0)), solid((0, 0, 9))],
+    ]
+    with Image.open(io.BytesIO(poster(grid, ["first", "features.denseblock4.denselayer16.conv2"], ["a", "b"]))) as file:
+        shown = np.asarray(file)
+    step = SIDE + GAP
+    left, top = MARGIN + NAMES + GAP + SIDE // 2, shown.shape[0] - MARGIN - SIDE // 2 - step
+    assert shown[top, left].tolist() == [200, 0, 0]
+    assert shown[top + step, left].tolist() == [0, 200, 0]
+    assert shown[top + step, left + step].tolist() == [0, 0, 9]
+    assert shown[top, left - SIDE // 2 + 3].tolist() == [200, 0, 0]  # as wide as the square, and not as high
+    assert shown[top - SIDE // 2 + 9, left].tolist() == [241, 239, 246]
+    sentence = shown[top - 40 : top + 40, left + step - 100 : left + step + 100]
+    assert (sentence.min(2) < 150).any()
+    names = shown[top + step - 40 : top + step + 40, MARGIN : MARGIN + NAMES]
+    assert (names.min(2) < 100).any()
+
+
+def test_names_that_are_too_long_are_broken_and_cut() -> None:
+    assert lines("one two", 400, 16, 3) == ["one two"]
+    assert lines("", 400, 16, 3) == [""]
+    broken = lines("features.denseblock4.denselayer16.conv2", 100, 16, 9)
+    assert "".join(broken) == "features.denseblock4.denselayer16.conv2"
+    assert len(broken) > 2
+    cut = lines("word " * 90, 100, 16, 3)
+    assert len(cut) == 3
+    assert cut[-1].endswith("…")
+    assert matrix.safe("../../etc/passwd\n«x» y") == "etc-passwd-x-y"
+    assert matrix.safe("...") == "model"
+
+
+def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> None:
+    model, pictures = catalogue.load("shapes"), {picture.id: picture for picture in examples()}
+    rows = Axis("visualisation", ("grad-cam", "attention"), ("Grad-CAM", "Attention"))
+    columns = Axis("input", tuple(FOUR[:2]), tuple(pictures[key].name for key in FOUR[:2]))
+    cells = []
+    for c, key in enumerate(columns.values):
+        request = matrix.varied(BASE, {"input": key})
+        raw = engine.run(request, model, pictures[key]).raw
+        png = engine.sheet(request, raw, pictures[key].pixels, largest=0.37).png
+        cells.append(Cell(0, c, request, raw, png, largest=0.37))
+        cells.append(Cell(1, c, matrix.varied(BASE, {"visualisation": "attention", "input": key}), said="No, because."))
+    (tmp_path / "matrix.zip").write_bytes(matrix.archive(cells, rows, columns))
+    with zipfile.ZipFile(tmp_path / "matrix.zip") as kept:
+        assert kept.read("matrix.png") == matrix.picture(cells, rows, columns)
+        said_of = json.loads(kept.read("matrix.json"))
+        assert said_of["rows"] == {"field": "visualisation", "values": list(rows.values), "names": list(rows.names)}
+        assert len(kept.namelist()) == 2 + 2 * 2
+        for cell, record in zip(cells, said_of["cells"], strict=True):
+            request = matrix.read(record["request"])
             assert request == cell.request
-            if cell.refusal:
-                assert item["refusal"] == cell.refusal
+            if cell.raw is None:
+                assert record["said"] == "No, because."
                 continue
-            again = engine.run(request, catalogue.load("shapes"), examples()[0])
-            assert np.load(io.BytesIO(archive.read(f"{item['files']}.npy"))).tobytes() == again.raw.tobytes()
-            assert archive.read(f"{item['files']}.png") == cell.png
-
-
-def test_the_large_picture_has_each_cell_at_its_place() -> None:
-    made = cells()
-    large = np.asarray(Image.open(io.BytesIO(matrix.drawn(["grad-cam", "back-prop"], ["one / two", "../x"], made))))
-    top = large.shape[0] - 2 * (matrix.SIDE + matrix.GAP)
-    for down, key in enumerate(("grad-cam", "back-prop")):
-        first = top + down * (matrix.SIDE + matrix.GAP)
-        part = large[first : first + matrix.SIDE, matrix.NAMES : matrix.NAMES + matrix.SIDE]
-        with Image.open(io.BytesIO(made[key, "one / two"].png)) as cell:
-            expected = np.asarray(cell.convert("RGB").resize((matrix.SIDE, matrix.SIDE), Image.Resampling.BICUBIC))
-        assert np.abs(part.astype(int) - expected).mean() < 2
-
-
-def test_the_page_begins_with_methods_by_inputs_and_touches_no_model() -> None:
-    module = cache.model("shapes").module
-    before = fingerprint(module)
-    test = page()
-    assert not test.exception
-    assert len(opening(test)) == 16
-    assert opening(test)[0] == r"Grad\-CAM · checked heart"
-    assert fingerprint(module) == before
-
-
-def test_a_cell_that_cannot_be_says_why_and_the_others_stand() -> None:
-    test = page(compare__visualisations="grad-cam,attention", compare__inputs="checked-heart")
-    assert opening(test) == [r"Grad\-CAM · checked heart"]
-    assert any("MultiheadAttention" in caption.value for caption in test.caption)
-
-
-def test_layers_by_inputs_on_one_scale_travel_by_a_link_and_a_wrong_value_is_said() -> None:
-    query = {"compare.rows": "layers", "compare.columns": "inputs", "compare.scale": "one for all"}
-    test = page(**query, **{"compare.layers": "features.1,featres.4", "compare.inputs": "checked-heart"})
-    assert not test.exception
-    assert opening(test) == [r"features\.1 · checked heart"]
-    assert any("featres" in error.value and "features" in error.value for error in test.error)
-    assert {name: test.query_params[name] for name in query} == query
-
-
-def test_too_many_cells_are_one_sentence() -> None:
-    every = ",".join(entry.key for entry in registry.entries())
-    test = page(**{"compare.visualisations": every, "compare.inputs": ",".join(p.id for p in examples())})
-    assert any("at most 64" in warning.value for warning in test.warning)
-
-
-def test_a_cell_opens_in_explore() -> None:
-    test = page(compare__visualisations="layer-cam", compare__inputs=examples()[2].id)
-    next(button for button in test.button if button.label.startswith("Open ")).click().run()
-    assert not test.exception
-    assert test.session_state.mirror.request.visualisation == "layer-cam"
-    assert test.session_state.mirror.request.input == examples()[2].id
-    assert any("raw values" in caption.value for caption in test.caption)
+            again = engine.run(request, model, pictures[request.input]).raw
+            assert np.array_equal(again, np.load(io.BytesIO(kept.read(record["raw"]))))
+            seen = model.preprocessing.as_seen(pictures[request.input])
+            assert engine.sheet(request, again, seen, largest=record["largest"]).png == kept.read(record["picture"])

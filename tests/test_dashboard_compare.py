@@ -1,37 +1,119 @@
-"""The compare page in a real Chromium: it fills, a cell opens, all of it is taken home."""
+"""The matrix of pictures as a person meets it, in a real Chromium."""
 
+import io
+import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import MISPLACED, READY, SCREENSHOTS, settled
+from tests.browser import MISPLACED, READY, SCREENSHOTS, shown
+
+SMALL = "compare.visualisation=grad-cam,attention,activations&compare.input=checked-heart,striped-ring"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_matrix_fills_opens_and_is_taken_home(
-    dashboard: Callable[..., Page], tmp_path: Path, width: int, scheme: str
-) -> None:
-    page = dashboard("compare?compare.visualisations=grad-cam,lrp,attention", width, 900, scheme, at_rest=False)
-    expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=90_000)
-    page.wait_for_selector(READY)
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}.png", full_page=True)
-    assert page.evaluate(MISPLACED) == []
-    expect(page.get_by_text("MultiheadAttention")).to_have_count(4)
+def matrix(page: Page, width: int = 1280) -> None:
+    """Go to the matrix, and wait until it is full."""
+    if width < 768:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Compare").click()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=30_000)
+    if width < 768:
+        page.get_by_test_id("stSidebarCollapseButton").click()
+    full(page)
 
+
+def box(element: Locator) -> tuple[float, float, float, float]:
+    """Left, top, width and height of what stands on the page."""
+    found = element.bounding_box()
+    assert found
+    return found["x"], found["y"], found["width"], found["height"]
+
+
+def full(page: Page) -> None:
+    expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(300)
+    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_nothing_overflows_overlaps_or_fails(dashboard: Callable[..., Page], width: int, height: int) -> None:
+    page = dashboard("", width, height)
+    matrix(page, width)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    buttons = page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open .* in Explore$"))
+    expect(buttons).to_have_count(16)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, 0)")
+        page.locator(".st-key-matrix").evaluate("matrix => matrix.scrollTo(0, 0)")
+        page.mouse.move(width - 5, 200)
+        page.wait_for_timeout(400)
+        page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}.png")
+        assert page.evaluate(MISPLACED) == []
+        for cell, button in zip(page.locator("[class*=st-key-cell-]").all(), buttons.all(), strict=True):
+            left, top, across, down = box(cell)
+            assert abs(across - down) < 1
+            assert across >= 110
+            assert box(button) == pytest.approx((left, top, across, down), abs=1)
+        buttons.last.hover()
+        page.wait_for_timeout(400)
+        page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}-below.png")
+        name, last = box(page.locator(".st-key-row-3 > :first-child")), box(buttons.last)
+        assert 0 <= name[0] < name[0] + name[2] <= last[0]  # the name stays when the row scrolls
+        assert last[0] + last[2] <= width
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_picture_is_a_button_that_opens_it_in_explore(dashboard: Callable[..., Page]) -> None:
+    page = dashboard(f"?{SMALL}")
+    matrix(page)
+    expect(page.locator(".st-key-cell-1-0")).to_contain_text("take Grad-CAM")
+    cell = page.get_by_role("button", name="Open Grad-CAM of striped ring (shapes, features) in Explore")
+    cell.hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("Grad-CAM of striped ring (shapes, features), for striped ring")
+    cell.click()
+    shown(page, "for striped ring")
+    expect(page).to_have_url(re.compile(r"/\?model=shapes&input=striped-ring&layer=features&visualisation=grad-cam$"))
+    page.get_by_role("link", name="Compare").click()
+    full(page)
+    expect(page.locator(".st-key-matrix").get_by_role("img", name=re.compile("Grad-CAM|Activations"))).to_have_count(4)
+    assert "compare.input=checked-heart%2Cstriped-ring" in page.url
+
+
+def test_all_of_it_is_downloaded(dashboard: Callable[..., Page], tmp_path: Path) -> None:
+    page = dashboard(f"?{SMALL}")
+    matrix(page)
     page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="(.zip)").click()
-    with zipfile.ZipFile(download.value.path()) as archive:
-        assert len([name for name in archive.namelist() if name.endswith(".npy")]) == 8
-    page.keyboard.press("Escape")
+        page.get_by_role("button", name="Everything in it (.zip)").click()
+    download.value.save_as(tmp_path / "matrix.zip")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="The matrix as a picture (.png)").click()
+    download.value.save_as(SCREENSHOTS / "matrix.png")
+    assert page.evaluate(MISPLACED) == []
+    with zipfile.ZipFile(tmp_path / "matrix.zip") as kept:
+        assert kept.testzip() is None
+        assert kept.read("matrix.png") == (SCREENSHOTS / "matrix.png").read_bytes()
+        cells = json.loads(kept.read("matrix.json"))["cells"]
+        assert [cell["request"]["visualisation"] for cell in cells[::2]] == ["grad-cam", "attention", "activations"]
+        for cell in cells:
+            if cell["row"] == "Attention":
+                assert "take Grad-CAM" in cell["said"]
+            else:
+                assert np.isfinite(np.load(io.BytesIO(kept.read(cell["raw"])))).all()
+                assert Image.open(io.BytesIO(kept.read(cell["picture"]))).width >= 128
 
-    page.get_by_role("button", name="Open LRP · striped ring").click()
-    settled(page)
-    expect(page.get_by_role("heading", name="LRP")).to_be_visible()
-    assert "visualisation=lrp" in page.url
-    assert "input=striped-ring" in page.url
+
+def test_a_link_leads_straight_to_the_matrix(dashboard: Callable[..., Page]) -> None:
+    query = "compare.rows=layer&compare.columns=visualisation&compare.layer=features.4,features"
+    page = dashboard(f"compare?{query}", at_rest=False)
+    full(page)
+    first = page.get_by_role("button", name="Open Layer-CAM of checked heart (shapes, features.4) in Explore")
+    expect(first).to_be_visible()
+    expect(page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open"))).to_have_count(8)

@@ -1,5 +1,6 @@
 """Everything that is kept between reruns and shared between visitors."""
 
+import io
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ Meanwhile = Callable[[str], None]
 
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
+SMALL = 512  # pixels: the longest side of a picture among many
 LOADS = 4
 DREAMS = 1  # at a time: they take long, and the quick pictures of others must not wait for them
 _GLANCE = 0.15  # seconds between two looks at a computation
@@ -36,9 +38,14 @@ def model(name: str) -> Model:
     return live.model(name) or _shelf().get(name)
 
 
+def there(name: str) -> bool:
+    """Tell whether the model of that name can be had at once."""
+    return live.model(name) is not None or name in _shelf()
+
+
 def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
     """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
-    if live.model(name) is None and name not in _shelf():
+    if not there(name):
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
                 meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
@@ -61,6 +68,24 @@ def sheet(
 ) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is."""
     return _sheet(request.digest(), first, count, largest, request, raw, picture)
+
+
+def known(request: Request) -> Result | None:
+    """Return what `result` would, where it is there already."""
+    try:
+        return _result(engine.computed(request).digest(), None)
+    except _Missing:
+        return None
+
+
+def small(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
+    """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
+    return _small(request.digest(), largest, request, raw, picture)
+
+
+def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
+    """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
+    return _peak(request.digest(), request, raw, picture)
 
 
 def prediction(model_name: str, picture: Picture) -> Prediction:
@@ -239,3 +264,17 @@ def _sheet(
     _picture: Picture,
 ) -> Sheet:
     return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count, largest)
+
+
+@st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
+def _small(digest: str, largest: float | None, _request: Request, _raw: np.ndarray, _picture: Picture) -> bytes:
+    whole = sheet(_request, _raw, _picture, 0, engine.PAGE, largest).png
+    image = Image.open(io.BytesIO(whole))
+    if max(image.size) <= SMALL:
+        return whole
+    return render.png(np.asarray(ImageOps.contain(image, (SMALL, SMALL))))
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _peak(digest: str, _request: Request, _raw: np.ndarray, _picture: Picture) -> float | None:
+    return engine.peak(_request, _raw, seen(_request.model, _picture.id, _picture))

@@ -22,9 +22,13 @@ def one(name: str, label: str, options: Sequence[str], why: str, shown: Shown = 
 
 
 def several(name: str, label: str, options: Sequence[str], default: Sequence[str], shown: Shown = str) -> list[str]:
-    """Let the visitor choose some, `default` where nothing was said; the label is heard only; else as `one`."""
+    """Let the visitor choose some, `default` where nothing was said or nothing of it is left; else as `one`.
+
+    The label is heard only.
+    """
     chosen = _arriving(name, options) or st.session_state.get(name, default)
-    st.session_state[name] = [option for option in chosen if option in options]
+    left = [option for option in chosen if option in options]
+    st.session_state[name] = left if left or not chosen else list(default)
     st.multiselect(label, options, format_func=shown, key=name, label_visibility="collapsed", persist_state="session")
     return _told(name, st.session_state[name], default)
 

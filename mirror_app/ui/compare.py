@@ -1,189 +1,153 @@
-"""The parts of the compare page: what the rows and columns are, the requests of the cells, the matrix as it fills."""
+"""The parts of the compare page: what the rows and the columns are, and the files of the whole."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import streamlit as st
-import torch
-from streamlit.delta_generator import DeltaGenerator
 
-from mirror_app import layers, live, matrix, registry, render
-from mirror_app.engine import PAGE
-from mirror_app.errors import MirrorError
-from mirror_app.matrix import Cell
-from mirror_app.params import Value
-from mirror_app.request import Request
-from mirror_app.ui import cache, choices, views
-from mirror_app.ui.session import Session, open_in_explore
+from mirror_app import layers, live, matrix, registry
+from mirror_app.matrix import TARGET, Axis
+from mirror_app.models import catalogue
+from mirror_app.ui import cache, choices
+from mirror_app.ui.places import Place
+from mirror_app.ui.session import Session
+from mirror_app.ui.views import literal
 
-AXES = ("visualisations", "inputs", "layers", "models")
-METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")  # what is compared first, where it is offered
-FIRST_INPUTS = 4
-MOST = 64  # cells
-
-Axis = dict[str, str]  # what stands in the rows, or the columns: its names by what a request calls it
-
-
-def choose_axes(session: Session) -> tuple[tuple[str, Axis], tuple[str, Axis]]:
-    """Let the visitor choose what the rows and the columns are; return what they are and what they hold."""
-    beside = st.columns(2, gap="large")
-    with beside[0]:
-        rows = choices.one("compare.rows", "Rows", AXES, "What differs from row to row.", str.capitalize)
-    others = [axis for axis in AXES if axis != rows]
-    with beside[1]:
-        columns = choices.one("compare.columns", "Columns", others, "What differs by column.", str.capitalize)
-    found = []
-    for place, axis in zip(beside, (rows, columns), strict=True):
-        with place:
-            found.append((axis, _held(session, axis)))
-    return found[0], found[1]
+MOST = 8  # rows, and columns
+FEW = 4
+METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")
+LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers", "model": "Models"}
+ROWS = ("visualisation", "layer", "model", "input")
+COLUMNS = ("input", "visualisation", "model", "layer")
+LAYERS_OF = "compare.layers.of"
+SCALES = {"own": "Each picture its own", "one": "One scale for all"}
+SCALE = (
+    "What is full brightness: the largest number of each picture, or of all of them. One scale for all makes pictures "
+    "comparable whose numbers have one unit: those of one visualisation at several layers or inputs."
+)
 
 
-def _held(session: Session, axis: str) -> Axis:
-    """Let the visitor choose what stands on an axis."""
-    base = session.request
-    match axis:
-        case "visualisations":
-            options = {entry.key: entry.name for entry in session.entries}
-            default = [base.visualisation, *(key for key in METHODS if key in options and key != base.visualisation)]
-        case "inputs":
-            options = {picture.id: picture.name for picture in session.pictures.values()}
-            default = [base.input, *(id_ for id_ in options if id_ != base.input)][:FIRST_INPUTS]
-        case "layers":
-            listed = cache.tree(base.model)
-            reached = [layer for layer in listed if layer.call and len(layer.call.shape or ()) > 1]
-            options = {layer.name: layer.name or live.shown(base.model) for layer in reached}
-            default = [name for name in layers.stages(listed) if name in options]
-        case _:
-            options = {name: live.shown(name) for name in session.models}
-            default = [base.model] if base.model in options else list(options)[:1]
-    chosen = choices.several(f"compare.{axis}", axis.capitalize(), list(options), default, options.__getitem__)
-    return {key: options[key] for key in chosen}
+def choose(session: Session) -> tuple[Axis, Axis, bool]:
+    """Let the visitor choose what the rows and the columns are, and whether all pictures share one scale."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        field = choices.one("compare.rows", "Rows", ROWS, "What differs from row to row.", LABELS.__getitem__)
+        rows = _axis(session, field)
+    with right:
+        others = [other for other in COLUMNS if other != field]
+        field = choices.one("compare.columns", "Columns", others, "What differs beside it.", LABELS.__getitem__)
+        columns = _axis(session, field)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        scale = choices.one("compare.scale", "Range", list(SCALES), SCALE, SCALES.__getitem__)
+        _describe(session, rows, columns, scale == "one")
+    return rows, columns, scale == "one"
 
 
-def request_of(base: Request, changes: dict[str, str]) -> Request:
-    """Return `base` with another model, layer, input or visualisation; raise MirrorError where that has no tree.
+def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
+    """Offer the whole matrix as a picture, and as a folder of pictures, raw numbers and requests."""
+    light = [replace(place, result=None) for place in places]  # what waits for a click holds no numbers
 
-    Another model is looked at where the page would begin. Another visualisation keeps the target and nothing else.
-    """
-    request = base
-    if changes.get("models", base.model) != base.model:
-        cache.fetch(changes["models"], lambda _: None)
-        request = replace(request, model=changes["models"], layer=layers.first_look(cache.tree(changes["models"])))
-    if changes.get("visualisations", base.visualisation) != base.visualisation:
-        entry = registry.get(changes["visualisations"])
-        kept: dict[str, Value] = {name: value for name, value in base.params if name == "target_class"}
-        own = {name: value for name, value in kept.items() if name in entry.params}
-        request = replace(request, visualisation=entry.key, params=entry.canonical(own))
-    return replace(request, layer=changes.get("layers", request.layer), input=changes.get("inputs", request.input))
+    def cells() -> list[matrix.Cell]:
+        return [place.cell() for place in light]
 
-
-def show(session: Session, rows: tuple[str, Axis], columns: tuple[str, Axis], shared: bool) -> None:
-    """Show the matrix, cell by cell as they are done, and offer it as files."""
-    if not (rows[1] and columns[1]):
-        st.info("Choose at least one of each.", icon=":material/grid_view:")
-        return
-    if len(rows[1]) * len(columns[1]) > MOST:
-        raise MirrorError(
-            f"A matrix of {len(rows[1])} × {len(columns[1])} is too large: at most {MOST} cells can be compared."
-        )
-    slots = _slots(list(rows[1].values()), list(columns[1].values()))
-    bar = st.empty()
-    cells: dict[tuple[str, str], Cell] = {}
-    for (row, row_name), (column, column_name) in _pairs(rows[1], columns[1]):
-        place = (row_name, column_name)
-        bar.progress(len(cells) / len(slots), f"{len(cells)} of {len(slots)} …")
-        cells[place] = _computed(session, {rows[0]: row, columns[0]: column})
-        _fill(slots[place], cells[place], " · ".join(place), last=not shared)
-    if shared:
-        cells = _on_one_scale(session, cells)
-        for place, cell in cells.items():
-            _fill(slots[place], cell, " · ".join(place), last=True)
-    bar.empty()
-    _offer(list(rows[1].values()), list(columns[1].values()), cells)
-
-
-def _pairs(rows: Axis, columns: Axis) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    return [(row, column) for row in rows.items() for column in columns.items()]
-
-
-def _slots(rows: Sequence[str], columns: Sequence[str]) -> dict[tuple[str, str], DeltaGenerator]:
-    """Draw the names and an empty place for each cell."""
-    slots = {}
-    widths = [1.2] + [2.0] * len(columns)
-    with st.container(key="matrix"):
-        for place, name in zip(st.columns(widths, gap="small")[1:], columns, strict=True):
-            place.markdown(f"**{views.literal(name)}**")
-        for row in rows:
-            head, *places = st.columns(widths, gap="small", vertical_alignment="center")
-            head.markdown(f"**{views.literal(row)}**")
-            for place, column in zip(places, columns, strict=True):
-                slots[row, column] = place.empty()
-                slots[row, column].container(height=180, border=True)
-    return slots
-
-
-def _computed(session: Session, changes: dict[str, str]) -> Cell:
-    """Return the cell of the sidebar's request with those changes; what is refused says why."""
-    request = session.request
-    try:
-        request = request_of(session.request, changes)
-        picture = session.pictures[request.input]
-        result = cache.result(request, picture, lambda _: None)
-        if result.raw.ndim == 2:
-            return Cell(request, raw=result.raw, refusal=f"{result.raw.shape[1]} numbers, and no picture.")
-        return Cell(request, cache.sheet(request, result.raw, picture, 0, PAGE).png, result.raw)
-    except MirrorError as error:
-        return Cell(request, refusal=str(error))
-
-
-def _on_one_scale(session: Session, cells: matrix.Cells) -> dict[tuple[str, str], Cell]:
-    """Return the cells painted again such that one magnitude has the full colour in all of them."""
-
-    def look(cell: Cell) -> render.Look:
-        return registry.get(cell.request.visualisation).kind.look
-
-    raws = {
-        place: cell.raw
-        for place, cell in cells.items()
-        if cell.raw is not None and cell.png and registry.get(cell.request.visualisation).scaled
-    }
-    magnitudes = [render.magnitude(torch.from_numpy(raw), look(cells[place])) for place, raw in raws.items()]
-    found = dict(cells)
-    for place, raw in raws.items():
-        cell = cells[place]
-        sheet = cache.sheet(cell.request, raw, session.pictures[cell.request.input], 0, PAGE, max(magnitudes))
-        found[place] = replace(cell, png=sheet.png)
-    return found
-
-
-def _fill(slot: DeltaGenerator, cell: Cell, name: str, last: bool) -> None:
-    """Show a cell; only what is the `last` to stand there can be opened."""
-    with slot.container(gap="xsmall"):
-        if not cell.png:
-            st.caption(views.literal(cell.refusal))
-            return
-        st.image(cell.png, width="stretch", output_format="PNG", alt=name)
-        if not last:
-            return
-        st.button(
-            f"Open {views.literal(name)}",
-            key=f"open {name}",
-            type="tertiary",
-            icon=":material/open_in_full:",
-            help="Open it in Explore.",
+    with st.popover("Download", icon=":material/download:"):
+        st.download_button(
+            "The matrix as a picture (.png)",
+            lambda: matrix.picture(cells(), rows, columns),
+            "matrix.png",
+            "image/png",
+            on_click="ignore",
             width="stretch",
-            on_click=open_in_explore,
-            args=(cell.request,),
+        )
+        st.download_button(
+            "Everything in it (.zip)",
+            lambda: matrix.archive(cells(), rows, columns),
+            "matrix.zip",
+            "application/zip",
+            on_click="ignore",
+            width="stretch",
+            help="Each picture, its raw numbers for `numpy.load`, and a list of the requests that make them again.",
         )
 
 
-def _offer(rows: Sequence[str], columns: Sequence[str], cells: matrix.Cells) -> None:
-    with st.popover("Download", icon=":material/download:", key="download"):
-        for label, ending, mime, made in (
-            ("Picture", ".png", "image/png", matrix.drawn),
-            ("Everything", ".zip", "application/zip", matrix.package),
-        ):
-            data = partial(made, rows, columns, cells)
-            st.download_button(f"{label} ({ending})", data, f"matrix{ending}", mime, on_click="ignore", width="stretch")
+def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None:
+    """Say what all the cells have in common, and what must be known to read them."""
+    base, fields = session.request, (rows.field, columns.field)
+    entry = registry.get(base.visualisation)
+    same = {
+        "visualisation": entry.name,
+        "input": session.pictures[base.input].name,
+        "model": live.shown(base.model),
+        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
+    }
+    kept = " · ".join(f"{name} **{literal(same[name])}**" for name in same if name not in fields)
+    said = [f"From the sidebar: {kept}."]
+    if "layer" in fields and "visualisation" not in fields and not entry.kind.of_layer:
+        said.append(f"{entry.name} asks no layer: it is the same at each.")
+    if "model" in fields and "layer" not in fields:
+        said.append("A model without that layer is looked at where it is looked at first.")
+    if "model" in fields and isinstance(dict(base.params).get(TARGET), int):
+        said.append("A model without that class is asked for its most likely one.")
+    if shared and "visualisation" in fields:
+        said.append("Each visualisation has a unit of its own: compare brightness within one only.")
+    st.caption(" ".join(said))
+
+
+def _axis(session: Session, field: str) -> Axis:
+    options, default = _options(session, field)
+    kind = LABELS[field].lower()
+    shown = {option: _called(session, field, option) for option in options}
+    labels = _labels(field, shown)
+    chosen = choices.several(f"compare.{field}", LABELS[field], options, default, labels.__getitem__)
+    if not chosen:
+        st.caption(f"Choose some {kind}.")
+    if len(chosen) > MOST:
+        st.caption(f"Shown are the first {MOST} of {len(chosen)}: a matrix has at most {MOST} × {MOST} pictures.")
+    values = chosen[:MOST]
+    return Axis(field, tuple(values), tuple(shown[value] for value in values))
+
+
+def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
+    """Return what there is to choose from, and what is chosen where nothing was said."""
+    base = session.request
+    match field:
+        case "visualisation":
+            options = [entry.key for entry in session.entries]
+            return options, [key for key in METHODS if key in options] or options[:FEW]
+        case "input":
+            return list(session.pictures), [*(own.id for own in session.own), *session.pictures][:FEW]
+        case "layer":
+            if st.session_state.get(LAYERS_OF) != base.model:  # another model has other stages
+                st.session_state.pop("compare.layer", None)
+                st.session_state[LAYERS_OF] = base.model
+            listed = cache.tree(base.model)
+            return [layer.name for layer in listed if layer.name and layer.call], _thinned(layers.stages(listed))
+        case _:
+            both = [name + catalogue.UNTRAINED for name in session.models if catalogue.can_be_untrained(name)]
+            own = [name for name in both if name == base.model + catalogue.UNTRAINED]
+            default = list(session.models)[:MOST] if session.stage else [base.model, *own]
+            return list(dict.fromkeys([base.model, *session.models, *both])), default
+
+
+def _thinned(names: Sequence[str]) -> list[str]:
+    """Return at most `MOST` of the stages, at equal distances, the last among them."""
+    step = -(-len(names) // MOST) or 1
+    return list(names[::-1][::step][::-1])
+
+
+def _called(session: Session, field: str, value: str) -> str:
+    match field:
+        case "visualisation":
+            return registry.get(value).name
+        case "input":
+            return session.pictures[value].name
+        case "model":
+            return live.shown(value)
+    return value
+
+
+def _labels(field: str, shown: dict[str, str]) -> dict[str, str]:
+    """Return what the list shows: of a model that is not here also how much there is to fetch."""
+    sizes = catalogue.to_fetch() if field == "model" else {}
+    more = {name: f"{shown[name]} · {sizes[name] / 2**20:,.0f} MB to fetch" for name in shown if name in sizes}
+    return shown | more

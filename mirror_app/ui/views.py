@@ -65,10 +65,17 @@ def failures() -> Iterator[None]:
     try:
         yield
     except MirrorError as error:
-        st.warning(literal(str(error)), icon=":material/info:")
-    except Exception:
-        logging.getLogger("mirror_app").exception("A picture failed.")
-        st.error("Mirror made a mistake here: whoever runs it finds the details in the log.", icon=":material/error:")
+        st.warning(literal(reason(error)), icon=":material/info:")
+    except Exception as error:
+        st.error(reason(error), icon=":material/error:")
+
+
+def reason(error: Exception) -> str:
+    """Return the sentence that tells a failure; a defect of Mirror's own goes to the log whole."""
+    if isinstance(error, MirrorError):
+        return str(error)
+    logging.getLogger("mirror_app").error("A picture failed.", exc_info=error)
+    return "Mirror made a mistake here: whoever runs it finds the details in the log."
 
 
 def show_images(request: Request, picture: Picture, result: Result) -> None:

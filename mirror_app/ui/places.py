@@ -1,0 +1,103 @@
+"""A place in a matrix of pictures: its request, and what is known of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from streamlit.delta_generator import DeltaGenerator
+
+from mirror_app import engine, layers, live, matrix, registry
+from mirror_app.engine import Result
+from mirror_app.images import Picture
+from mirror_app.matrix import TARGET, Cell
+from mirror_app.request import Request
+from mirror_app.ui import cache, views
+from mirror_app.ui.session import Session
+
+
+@dataclass
+class Place:
+    """Where a cell stands on the page, and what is known of it: a result, or the sentence that says why there is none.
+
+    `changes` are the fields in which its request differs from the sidebar's. `peak` is the magnitude that is full
+    brightness in its picture alone, `largest` the one that it was drawn with.
+    """
+
+    row: int
+    column: int
+    changes: Mapping[str, str]
+    request: Request
+    picture: Picture
+    lid: DeltaGenerator
+    slot: DeltaGenerator
+    result: Result | None = None
+    said: str = ""
+    peak: float | None = None
+    largest: float | None = None
+    drawn: bool = False
+
+    @property
+    def done(self) -> bool:
+        return bool(self.result or self.said)
+
+    @property
+    def title(self) -> str:
+        """What it shows, in a line."""
+        entry = registry.get(self.request.visualisation)
+        where = "every stage" if self.request.layer == layers.EVERY else self.request.layer
+        by = [live.shown(self.request.model), *([where] if entry.kind.of_layer and where else [])]
+        return f"{entry.name} of {self.picture.name} ({', '.join(by)})"
+
+    @property
+    def target(self) -> str:
+        """What it was asked for, such as a class; «» where nothing is asked."""
+        info = self.result.info if self.result else {}
+        if "target_class" in info:
+            return views.class_name(cache.model(self.request.model), info["target_class"][0])
+        return str(info.get("target", ""))
+
+    def settle(self, session: Session, result: Callable[[Request], Result | None]) -> None:
+        """Find out what stands here: what `result` gives for its request, or why there is nothing."""
+        try:
+            self.request = request_of(session, self.changes)
+            self.result = result(self.request)
+            if self.result:
+                self.peak = cache.peak(self.request, self.result.raw, self.picture)
+        except Exception as error:
+            self.said = views.reason(error)
+
+    def cell(self) -> Cell:
+        """Return the cell for a file; its numbers come from the cache, or are computed again."""
+        if self.said:
+            return Cell(self.row, self.column, self.request, said=self.said)
+        raw = cache.result(self.request, self.picture, lambda _: None).raw
+        if raw.ndim == 2:
+            return Cell(self.row, self.column, self.request, raw, said=numbers(raw.shape[1]))
+        png = cache.sheet(self.request, raw, self.picture, 0, engine.PAGE, self.largest).png
+        return Cell(self.row, self.column, self.request, raw, png, largest=self.largest)
+
+
+def numbers(count: int) -> str:
+    """Return what is said of a result that is no picture."""
+    return f"{count:,} numbers and no picture: Explore shows them as bars."
+
+
+def request_of(session: Session, changes: Mapping[str, str]) -> Request:
+    """Return the sidebar's request with `changes`, and with the layer and the target that its model has.
+
+    Raises MirrorError.
+    """
+    base = session.request
+    request = matrix.varied(base, changes)
+    entry = registry.get(request.visualisation)
+    if request.layer == layers.EVERY and not entry.kind.of_stages:
+        request = replace(request, layer=session.layer or "")
+    if request.model == base.model:
+        return request
+    if "layer" not in changes:
+        there = matrix.layer_there(request.layer, cache.tree(base.model), cache.tree(request.model))
+        request = replace(request, layer=there)
+    values = dict(request.params)
+    if TARGET in values:
+        classes = (cache.model(name).classes for name in (base.model, request.model))
+        values[TARGET] = matrix.target_there(values[TARGET], *classes)
+    return replace(request, params=entry.canonical(values))
