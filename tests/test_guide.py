@@ -52,6 +52,7 @@ def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., P
     page = dashboard("guide", width, 900, scheme, at_rest=False)
     expect(page.get_by_role("heading", name="Add your own")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
+    page.wait_for_function("[...document.images].every((image) => image.complete)")  # what is gone cannot be loaded
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"guide-{width}-{scheme}.png")
     assert page.evaluate(MISPLACED) == []

@@ -26,13 +26,14 @@ def show(model: Model, picture: Picture) -> None:
     for number in said.probabilities.argsort()[::-1][:SHOWN]:
         share = float(said.probabilities[number])
         st.progress(share, f"{literal(class_name(model, number))} · {share:.1%}")
+    if len(said.probabilities):
+        return
+    st.caption(f"No classes, but {literal(said.outputs)}. Point at what you ask about, or type it as the target.")
     seen = cache.seen(model.name, picture.id, picture)
     if said.boxes:
         _show_boxes(said.boxes[:MOST_BOXES], model.labels, seen)
     elif said.regions is not None:
         _show_regions(said.regions, model.labels, seen)
-    elif not len(said.probabilities):
-        st.caption(f"No classes, but {literal(said.outputs)}. Type a target that points at one number of it.")
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> None:
