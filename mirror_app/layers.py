@@ -99,13 +99,19 @@ def last_convolution(model: nn.Module, calls: Mapping[str, Call] = MappingProxyT
 def first_look(listed: Sequence[Layer]) -> str:
     """Return the layer to begin with: the outermost around the last convolution with maps of the same height and width.
 
-    It is what a whole stage gives, normalised, activated, concatenated; without a convolution, the model itself.
+    It is what a whole stage gives, normalised, activated, concatenated. Of a transformer, whose only convolution comes
+    first, it is the last block of which all places reach the output: behind a class token that is the last but one.
+    Without any of these it is the model itself.
     """
     found = {layer.name: layer for layer in listed}
     run = [layer for layer in listed if layer.type == "Conv2d" and layer.call]
     if not run:
         return ""
-    last = max(run, key=lambda layer: layer.call.order if layer.call else 0)
+    last = max(run, key=_order)
+    blocks = stages(listed)
+    if len(run) == 1 and blocks and _order(found[blocks[-1]]) > _order(last):
+        tokens = len(_shape(found[blocks[-1]]) or ()) == 2
+        return blocks[-2] if tokens and len(blocks) > 1 else blocks[-1]
     return _around(found, last.name, _sides)
 
 
@@ -157,6 +163,10 @@ def _places(layer: Layer) -> Shape | None:
     if not shape or len(shape) == 1 or max(shape[1:]) == 1:
         return None
     return shape[:1] if len(shape) == 2 else shape[1:]
+
+
+def _order(layer: Layer) -> int:
+    return layer.call.order if layer.call else 0
 
 
 def _sides(layer: Layer) -> Shape | None:

@@ -1,12 +1,17 @@
 """The tree shows what runs, in the order in which it runs."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 import torchvision
+from torch import nn
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
+from tests.families import convnext, swin, vit
 from tests.networks import Tricky, resnet18
 
 
@@ -74,3 +79,13 @@ def test_a_stage_ends_where_the_maps_change_their_size(name: str, expected: list
     with torch.no_grad():
         view.trace(torch.zeros(1, 3, 224, 224))
     assert layers.stages(layers.tree(model, view.calls)) == expected
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [(partial(vit, 8), "encoder.layers.encoder_layer_6"), (swin, "permute"), (convnext, "features")],
+)
+def test_a_transformer_begins_where_the_last_places_reach_the_output(
+    build: Callable[[], nn.Module], expected: str
+) -> None:
+    assert layers.first_look(tree_of(build())) == expected
