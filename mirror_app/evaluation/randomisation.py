@@ -13,7 +13,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.layers import Layer, stages
 from mirror_app.probe import structural_copy
 
-DEPTHS = 6
+DEPTHS = 5
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from mirror_app.ui import cache, views
 from mirror_app.ui.cache import Meanwhile
 
 ALIKE = 0.5  # a rank correlation from which on two maps look much the same
+LEAST = 0.0001  # of a share that is told exactly
 CLEARLY = 0.01  # of an area
 UNSURE = 0.1  # a probability below which there is little to take away
 HEIGHT = 260  # pixels of a chart
 LIKENESS = (
     "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite. "
-    "Some likeness remains by chance: a random network, too, draws its maps from the same picture."
+    "Some likeness may remain by chance: a random network, too, makes its maps from the same picture."
 )
 _COLOURS: list[Any] = ["#7c4ddb", "#8f8ba3", "#d08b2c"]
 
@@ -70,7 +71,7 @@ def _chart(found: dict[str, Curves], part: str) -> None:
     st.line_chart(table, x="share of pixels", y=list(curves), color=_COLOURS, height=HEIGHT)
     own, *others = (curve.areas[number] for curve in found.values())
     better = own < min(others) - CLEARLY if part == "deletion" else own > max(others) + CLEARLY
-    told = " · ".join(f"{name} {curve.areas[number]:.2f}" for name, curve in found.items())
+    told = " · ".join(f"{name} {curve.areas[number]:.3f}" for name, curve in found.items())
     verdict = ":green[Clearly better than both.]" if better else ":orange[Not clearly better than both.]"
     wanted = "little" if part == "deletion" else "much"
     st.caption(
@@ -89,32 +90,31 @@ def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile:
     depths = evaluation.depths(cache.tree(request.model))
     first, *places = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
     own = cache.sheet(request, result.raw, picture, 0, 1).png
-    _fill(first.container(), own, f"**{views.literal(live.shown(request.model))}** as it is")
+    _fill(first.empty(), own, f"**{views.literal(live.shown(request.model))}** as it is")
     slots = [place.empty() for place in places]
     for slot, depth in zip(slots, depths, strict=True):
-        _fill(slot.container(), _blank(request, picture), _told(depth))
+        _fill(slot, _blank(request, picture), f"**…** · {_told(depth)}", LIKENESS)
     found: dict[str, float] = {}
     for slot, depth in zip(slots, depths, strict=True):
         try:
             other = cache.shuffled(request, picture, result, depth, meanwhile)
         except MirrorError as error:
-            _fill(slot.container(), _blank(request, picture), f"{_told(depth)}: {views.literal(str(error))}")
+            _fill(slot, _blank(request, picture), f"{_told(depth)}: {views.literal(str(error))}")
             continue
         found[depth.words] = trust.likeness(result, other)
         png = cache.sheet(request, other.raw, picture, 0, 1, of=depth.words).png
-        _fill(slot.container(), png, _told(depth), found[depth.words])
-    if found:
+        _fill(slot, png, f"**{_signed(found[depth.words])}** · {_told(depth)}", LIKENESS)
+    if cache.model(request.model).untrained:
+        st.markdown("The model is untrained: nothing is learned that could get lost, so that this tells little here.")
+    elif found:
         st.markdown(_verdict(found))
 
 
-def _fill(place: DeltaGenerator, png: bytes, told: str, correlation: float | None = None) -> None:
-    """Show a picture, and below it how like the first it is, where that is known, and what it is of."""
-    with place:
-        st.image(png, width="stretch", output_format="PNG", alt=told.replace("*", "").replace("`", ""))
-        if correlation is None:
-            st.caption(told)
-        else:
-            st.caption(f"**{correlation:+.2f}** · {told}", help=LIKENESS)
+def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -> None:
+    """Put a picture into a slot, and below it what it is of."""
+    with slot.container():
+        st.image(png, width="stretch", output_format="PNG", alt=told.replace("*", "").replace("\\", ""))
+        st.caption(told, help=why)
 
 
 def _told(depth: Depth) -> str:
@@ -128,39 +128,47 @@ def _blank(request: Request, picture: Picture) -> bytes:
 
 
 def _verdict(found: dict[str, float]) -> str:
-    """Return in words at which depth the picture became another."""
+    """Return in words from which depth on the picture is another."""
     kept = list(takewhile(lambda words: found[words] >= ALIKE, found))
     if len(kept) == len(found):
         return (
-            f":orange[It stays much the same], rank correlation {min(found.values()):.2f} or more, however much is "
-            "shuffled: it shows the input more than what the model has learned."
+            ":orange[It stays much the same] however much is shuffled (rank correlation at least "
+            f"{_signed(min(found.values()))}): it shows the input more than what the model has learned."
         )
     changed = list(found)[len(kept)]
-    figure = f"rank correlation {found[changed]:+.2f}"
+    figure = f"(rank correlation {_signed(found[changed])})"
     if not kept:
         return (
-            f":green[It changes as soon as the last layer is shuffled] ({figure}): it depends on what that has learned."
+            f":green[It changes as soon as the last layer is shuffled] {figure}: it depends on what that has learned."
         )
     return (
-        f":orange[It stays much the same with {views.literal(kept[-1])} shuffled], and :green[changes with "
-        f"{views.literal(changed)}] ({figure}): it depends on what lies below, and little on what lies above."
+        f":orange[It stays much the same with {views.literal(kept[-1])} shuffled] and :green[changes with "
+        f"{views.literal(changed)}] {figure}: it depends on the layers in between, and less on those above them."
     )
 
 
-def show_axiom(result: Result) -> None:
+def _signed(correlation: float) -> str:
+    return f"{correlation:+.2f}".replace("-", "−")
+
+
+def show_axiom(request: Request, result: Result) -> None:
     """Say whether the shares of the pixels add up, where the method promises that."""
     st.markdown("#### Does it add up?")
     if "completeness" in result.info:
         missing = abs(result.info["completeness"][0])
+        told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
         st.markdown(
-            f"The pixels' shares should add up to what the class's logit gains over the baseline. They miss it by "
-            f"**{missing:.1e}** of that gain."
+            "The shares of all pixels should add up to what the class's logit gains between the baseline and the "
+            f"picture. They miss it by **{told}** of that gain."
         )
     elif "conservation" in result.info:
         kept = result.info["conservation"][0]
         st.markdown(
             f"The relevance that arrives should be the logit that was handed down. **{kept:.1%}** of it arrives; "
-            "biases keep the rest."
+            "biases, and what the rule absorbs, keep the rest."
         )
     else:
-        st.markdown("This method does not promise that its numbers add up to anything: read them as an order.")
+        st.markdown(
+            "Integrated gradients and LRP are made to add up to the logit, and this is measured. For "
+            f"{registry.get(request.visualisation).name} it is not: read its numbers as an order of places."
+        )
