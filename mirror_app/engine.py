@@ -17,7 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
-from mirror_app.probe.outputs import class_logits, described
+from mirror_app.probe.outputs import Box, Regions, boxes_of, class_logits, described, regions_of
 from mirror_app.request import Request
 
 PAGE = 64  # images on a sheet
@@ -110,14 +110,16 @@ def sheet(
 class Prediction:
     """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
 
-    Where it answers with something else there are none, and `outputs` says what it gives. `deviation` is the largest
-    difference between the answers of the model and of the private copy that visualisations work on, as a share of the
-    largest number in the same tensor: 0 where the copy is true.
+    Where it answers with something else there are none: `outputs` says what it gives, and `boxes` or `regions` hold
+    what can be pointed at. `deviation` is the largest difference between the answers of the model and of the private
+    copy that visualisations work on, as a share of the largest number in the same tensor: 0 where the copy is true.
     """
 
     probabilities: np.ndarray
     outputs: str
     deviation: float
+    boxes: tuple[Box, ...] = ()
+    regions: Regions | None = None
 
 
 def predict(model: Model, picture: Picture) -> Prediction:
@@ -133,7 +135,8 @@ def predict(model: Model, picture: Picture) -> Prediction:
     probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
     deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
-    return Prediction(probabilities, described(output), max(deviations, default=0.0))
+    regions = None if len(probabilities) else regions_of(output)
+    return Prediction(probabilities, described(output), max(deviations, default=0.0), boxes_of(output), regions)
 
 
 def _deviation(output: Tensor, own: Tensor) -> float:

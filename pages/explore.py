@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from mirror_app import registry
-from mirror_app.ui import cache, downloads, views
+from mirror_app.ui import answers, cache, downloads, views
 from mirror_app.ui.session import current
 
 session = current()
@@ -28,5 +28,5 @@ with shown:
 with beside:
     views.show_input(model, picture)
     with views.failures():
-        views.show_prediction(model, picture)
+        answers.show(model, picture)
 views.show_strip(session)

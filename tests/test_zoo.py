@@ -44,7 +44,7 @@ def test_there_are_all_of_them_and_an_untrained_one_of_each() -> None:
     assert catalogue.check("resnet18-untrained") == "resnet18-untrained"
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.classifiers())
 def test_inputs_are_those_of_torchvisions_own_preset_to_the_bit(name: str) -> None:
     weights = get_model_weights(name).DEFAULT
     ours = zoo.preprocessing(weights).prepare(from_array(PHOTO, "x"))

@@ -62,7 +62,7 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows = []
-    for name in zoo.names():
+    for name in zoo.classifiers():
         rows.append(row(name))
         print(rows[-1], flush=True)
         gc.collect()

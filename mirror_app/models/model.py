@@ -15,7 +15,7 @@ class Model:
     """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names.
 
     `untrained`: its weights are random numbers. `beside` is what the module takes beside a picture, (1, …) each, where
-    the picture brings nothing of its own.
+    the picture brings nothing of its own. `labels` are the names of what it marks, where it gives places or boxes.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Model:
     classes: tuple[str, ...]
     untrained: bool = False
     beside: tuple[Tensor, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> torch.dtype:

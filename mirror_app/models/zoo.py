@@ -1,4 +1,4 @@
-"""Every classification model of torchvision by its name, with its real weights or, where one says so, untrained."""
+"""Every model of torchvision that looks at one picture, with its real weights or, where one says so, untrained."""
 
 from collections.abc import Callable, Generator
 from functools import cache
@@ -8,7 +8,14 @@ from typing import Any
 import torch
 import torchvision
 from torch import nn
-from torchvision.models import get_model, get_model_builder, get_model_weights, list_models
+from torchvision.models import (
+    detection,
+    get_model,
+    get_model_builder,
+    get_model_weights,
+    list_models,
+    segmentation,
+)
 
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
@@ -20,7 +27,15 @@ UNTRAINED = "-untrained"
 _drawing = Lock()  # torchvision draws first weights from the random numbers that the whole process shares
 
 
+SIDE = 512  # of what detection models are shown: they take any size, and have no preprocessing of their own
+
+
 def names() -> tuple[str, ...]:
+    """Return the names of all classification, segmentation and detection models of torchvision."""
+    return (*classifiers(), *list_models(module=segmentation), *list_models(module=detection))
+
+
+def classifiers() -> tuple[str, ...]:
     """Return the names of all classification models of torchvision."""
     return tuple(list_models(module=torchvision.models))
 
@@ -45,8 +60,15 @@ def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
         except Exception as error:  # whatever a spoilt file makes torch raise
             file = hub.file_of(weights.url)
             raise MirrorError(f"The weights in '{file}' cannot be read: delete that file to fetch it again.") from error
+    labels = tuple(weights.meta["categories"])
+    classifies = name.removesuffix(UNTRAINED) in classifiers()
     yield Model(
-        name, _headless(module), preprocessing(weights), tuple(weights.meta["categories"]), name.endswith(UNTRAINED)
+        name,
+        _headless(module),
+        preprocessing(weights),
+        labels if classifies else (),
+        name.endswith(UNTRAINED),
+        labels=() if classifies else labels,
     )
 
 
@@ -64,9 +86,12 @@ def _bytes(weights: Any) -> int:
 
 
 def preprocessing(weights: Any) -> Preprocessing:
+    """Return what the preset of `weights` does; of a picture that is not square, segmentation sees the middle only."""
     preset = weights.transforms()
+    if not hasattr(preset, "mean"):
+        return Preprocessing(SIDE, SIDE, mean=(0.0,) * 3, std=(1.0,) * 3)
     return Preprocessing(
-        size=preset.crop_size[0],
+        size=getattr(preset, "crop_size", preset.resize_size)[0],
         resize=preset.resize_size[0],
         mean=tuple(preset.mean),
         std=tuple(preset.std),
@@ -81,6 +106,8 @@ def untrained(name: str) -> nn.Module:
         options["init_weights"] = False  # they would draw their first weights one by one, for minutes
     if name.startswith("vit_"):
         options["image_size"] = preprocessing(_weights(name)).size  # which is part of their architecture
+    if name not in classifiers():
+        options["weights_backbone"] = None
     with _drawing, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module: nn.Module = get_model(name, weights=None, **options)

@@ -1,9 +1,51 @@
 """What a model's output is made of: one tensor, or several in dictionaries, tuples and lists."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box that a detection model found: the target that asks for its score, and (left, top, right, bottom) pixels."""
+
+    target: str
+    label: int
+    score: float
+    corners: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The most likely class (h, w) at each place of the `entry` of an output."""
+
+    entry: str
+    classes: np.ndarray
+
+    def target(self, row: int, column: int) -> str:
+        """Return the target that asks for what stands at a place."""
+        entry = f"{self.entry}:" if self.entry else ""
+        return f":{entry}{self.classes[row, column]}@{row},{column}"
+
+
+def boxes_of(output: Any) -> tuple[Box, ...]:
+    """Return the boxes that a detection model found in the first picture, the surest first."""
+    item = output[0] if of_items(output) else {}
+    if not {"boxes", "scores", "labels"} <= set(item):
+        return ()
+    found = zip(item["labels"].tolist(), item["scores"].tolist(), item["boxes"].tolist(), strict=True)
+    return tuple(Box(f":scores:{number}", label, score, tuple(box)) for number, (label, score, box) in enumerate(found))
+
+
+def regions_of(output: Any) -> Regions | None:
+    """Return the classes by place that a segmentation model gives for the first picture; None where there are none."""
+    for entry, part in leaves_of(output):
+        if part.ndim == 4 and part.is_floating_point() and part.shape[1] > 1 and part[0, 0].numel() > 1:
+            return Regions(entry, part[0].argmax(0).cpu().numpy().astype(np.uint16))
+    return None
 
 
 def only_answers(output: Any) -> Tensor | None:

@@ -15,7 +15,7 @@ def ask(channel: str, place: tuple[int, int] | None) -> None:
         remembered = st.session_state.pointed = (channel, place)
     unit = remembered[1] if remembered and remembered[0] == channel else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        entry = _method()
+        entry = _method("map")
         _button(entry, channel, "Explain this map")
         if unit:
             _button(entry, f"{channel}@{unit[0]},{unit[1]}", f"Explain row {unit[0]}, column {unit[1]}")
@@ -24,18 +24,16 @@ def ask(channel: str, place: tuple[int, int] | None) -> None:
 def explain(target: str, label: str) -> None:
     """Let the visitor ask what in the picture raises a target."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _button(_method(), target, label)
+        _button(_method("answer"), target, label)
 
 
-def _method() -> registry.Entry:
+def _method(place: str) -> registry.Entry:
     able = {entry.key: entry for entry in current().entries if "target_class" in entry.params}
     keys = list(able)
     start = keys.index(FIRST) if FIRST in keys else 0
-    return able[
-        st.selectbox(
-            "Explain it with", keys, start, format_func=lambda key: able[key].name, key="explain-with", width=200
-        )
-    ]
+    names = {key: entry.name for key, entry in able.items()}
+    key = f"explain-with.{place}"
+    return able[st.selectbox("Explain it with", keys, start, format_func=names.__getitem__, key=key, width=200)]
 
 
 def _button(entry: registry.Entry, target: str, label: str) -> None:

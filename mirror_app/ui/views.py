@@ -174,7 +174,7 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
-        parts.append(f"for *{literal(_class_name(model, result.info['target_class'][0]))}*")
+        parts.append(f"for *{literal(class_name(model, result.info['target_class'][0]))}*")
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
@@ -219,18 +219,8 @@ def show_input(model: Model, picture: Picture) -> None:
         st.caption(literal(note))
 
 
-def show_prediction(model: Model, picture: Picture) -> None:
-    """Show the five most likely classes as bars; of a model that gives something else, what it gives."""
-    said = cache.prediction(model.name, picture)
-    st.markdown("**The model's answer**")
-    for number in said.probabilities.argsort()[::-1][:5]:
-        share = float(said.probabilities[number])
-        st.progress(share, f"{literal(_class_name(model, number))} · {share:.1%}")
-    if not len(said.probabilities):
-        st.caption(f"No classes, but {literal(said.outputs)}. Type a target that points at one number of it.")
-
-
-def _class_name(model: Model, number: int) -> str:
+def class_name(model: Model, number: int) -> str:
+    """Return what the class of that number is called."""
     return model.classes[number] if number < len(model.classes) else f"class {number}"
 
 

@@ -1,0 +1,91 @@
+"""The model's answer for a picture: classes, regions or boxes, of which the last two can be pointed at."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageColor, ImageDraw
+
+from mirror_app import render
+from mirror_app.images import Picture
+from mirror_app.models import Model
+from mirror_app.probe.outputs import Box, Regions
+from mirror_app.ui import cache, pointing, readout
+from mirror_app.ui.views import class_name, literal
+
+MOST_BOXES = 20
+SHOWN = 5  # classes
+COVER = 0.55  # how much the colour of a region covers the picture
+
+
+def show(model: Model, picture: Picture) -> None:
+    """Show the five most likely classes as bars; else the regions or the boxes; else what it gives, in words."""
+    said = cache.prediction(model.name, picture)
+    st.markdown("**The model's answer**")
+    for number in said.probabilities.argsort()[::-1][:SHOWN]:
+        share = float(said.probabilities[number])
+        st.progress(share, f"{literal(class_name(model, number))} · {share:.1%}")
+    seen = cache.seen(model.name, picture.id, picture)
+    if said.boxes:
+        _show_boxes(said.boxes[:MOST_BOXES], model.labels, seen)
+    elif said.regions is not None:
+        _show_regions(said.regions, model.labels, seen)
+    elif not len(said.probabilities):
+        st.caption(f"No classes, but {literal(said.outputs)}. Type a target that points at one number of it.")
+
+
+def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> None:
+    """Show the class of each place in a colour of its own; a place that is clicked on can be asked about."""
+    numbers, counts = np.unique(regions.classes, return_counts=True)
+    names = [_label(labels, number) for number in range(int(numbers.max()) + 1)]
+    place = readout.image(
+        _coloured(regions, seen),
+        regions.classes,
+        "regions",
+        alt="What the model sees where",
+        hint="Click on a place to ask about it.",
+        names=names,
+        picks=True,
+    )
+    shares = sorted(zip(counts / counts.sum(), numbers, strict=True), reverse=True)[:SHOWN]
+    st.caption(" · ".join(f"{literal(names[number])} {share:.0%}" for share, number in shares))
+    if place:
+        st.session_state.region = (regions.target(*place), names[regions.classes[place]])
+    if asked := st.session_state.get("region"):
+        pointing.explain(asked[0], f"Explain {literal(asked[1])} here")
+
+
+def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], seen: np.ndarray) -> None:
+    """Show the boxes over the picture, and let one be asked about."""
+    words = [f"{_label(labels, box.label)} {box.score:.0%}" for box in boxes]
+    chosen = st.selectbox("Box", range(len(boxes)), format_func=lambda number: f"{number}: {words[number]}", key="box")
+    st.image(_framed(boxes, chosen, seen), width="stretch", output_format="PNG", alt="The boxes that the model found")
+    pointing.explain(boxes[chosen].target, f"Explain box {chosen}")
+
+
+def _coloured(regions: Regions, seen: np.ndarray) -> bytes:
+    palette = np.array([_colour(number) for number in range(int(regions.classes.max()) + 1)], np.float32)
+    height, width = seen.shape[:2]
+    classes = np.asarray(Image.fromarray(regions.classes).resize((width, height), Image.Resampling.NEAREST))
+    cover = np.where(classes == 0, 0, COVER)[..., None]  # class 0 is the ground, by custom
+    return render.png((seen * (1 - cover) + palette[classes] * cover).astype(np.uint8))
+
+
+def _framed(boxes: Sequence[Box], chosen: int, seen: np.ndarray) -> bytes:
+    picture = Image.fromarray(seen)
+    pen = ImageDraw.Draw(picture)
+    for number, box in [*enumerate(boxes), (chosen, boxes[chosen])]:
+        pen.rectangle(box.corners, outline=_colour(box.label), width=5 if number == chosen else 2)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _colour(number: int) -> tuple[int, ...]:
+    """Return a colour for a class: neighbouring numbers lie far apart on the circle of hues."""
+    return ImageColor.getrgb(f"hsl({number * 137 % 360}, 75%, 55%)")
+
+
+def _label(labels: Sequence[str], number: int) -> str:
+    return labels[number] if number < len(labels) else f"class {number}"

@@ -1,0 +1,106 @@
+"""What can be pointed at in a model's answer: regions and boxes, each with the target that asks for it."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from mirror_app import engine, targets
+from mirror_app.models import Model, catalogue
+from mirror_app.models.examples import examples
+from mirror_app.probe.outputs import boxes_of, regions_of
+from mirror_app.request import Request
+from tests.browser import MISPLACED, READY, ROOT, SCREENSHOTS, shown
+
+SEGMENTS = "lraspp_mobilenet_v3_large-untrained"
+DETECTS = "ssdlite320_mobilenet_v3_large-untrained"
+
+
+def test_a_region_is_the_largest_logit_of_its_place_and_names_its_target() -> None:
+    logits = torch.zeros(1, 3, 2, 2)
+    logits[0, 2, 0, 1] = logits[0, 1, 1, 0] = 1
+    for output, entry, asked in ((logits, "", ":2@0,1"), ({"out": logits}, "out", ":out:2@0,1")):
+        regions = regions_of(output)
+        assert regions is not None
+        assert regions.entry == entry
+        assert regions.classes.tolist() == [[0, 2], [1, 0]]
+        assert regions.target(0, 1) == asked
+        assert str(targets.parse(asked)) == asked
+    assert regions_of(torch.zeros(1, 10)) is None
+    assert regions_of({"boxes": torch.zeros(3, 4)}) is None
+
+
+def test_a_box_is_asked_for_by_its_score() -> None:
+    item = {"boxes": torch.tensor([[1.0, 2, 3, 4]]), "scores": torch.tensor([0.5]), "labels": torch.tensor([7])}
+    (box,) = boxes_of([item])
+    assert (box.target, box.label, box.score, box.corners) == (":scores:0", 7, 0.5, (1, 2, 3, 4))
+    assert boxes_of(torch.zeros(1, 10)) == ()
+    assert boxes_of([{"other": torch.zeros(1)}]) == ()
+
+
+@pytest.fixture(scope="module", params=[SEGMENTS, DETECTS])
+def model(request: pytest.FixtureRequest) -> Model:
+    return catalogue.load(request.param)
+
+
+def test_torchvisions_models_that_mark_places_say_what_and_where_and_why(model: Model) -> None:
+    picture = examples()[0]
+    said = engine.predict(model, picture)
+    assert len(said.probabilities) == 0
+    assert said.deviation == 0
+    assert not model.classes
+    assert len(model.labels) in (21, 91)
+    if model.name == SEGMENTS:
+        assert said.regions is not None
+        assert said.regions.classes.shape == (520, 520)
+        target = said.regions.target(260, 130)
+    else:
+        assert len(said.boxes) > 1
+        assert all(0 <= box.corners[0] <= box.corners[2] <= 513 for box in said.boxes)
+        target = said.boxes[0].target
+    request = Request(model.name, picture.id, "", "back-prop", (("target_class", target),))
+    assert np.abs(engine.run(request, model, picture).raw).max() > 0
+
+
+def page(**query: str) -> AppTest:
+    st.cache_data.clear()
+    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
+    for name, value in query.items():
+        test.query_params[name] = value
+    return test.run()
+
+
+def test_a_box_is_chosen_and_asked_about() -> None:
+    test = page(model=DETECTS)
+    assert not test.exception
+    next(box for box in test.selectbox if box.label == "Box").set_value(1).run()
+    next(button for button in test.button if button.label == "Explain box 1").click().run()
+    assert not test.exception
+    assert test.session_state.mirror.request.params == (("target_class", ":scores:1"),)
+    assert any("«scores» 1" in caption.value.replace("\\", "") for caption in test.caption)
+
+
+def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -> None:
+    page = dashboard(f"?model={SEGMENTS}", 390, 900, "dark", at_rest=False)
+    hint = page.get_by_text("Click on a place to ask about it.")
+    expect(hint).to_be_visible(timeout=90_000)
+    page.wait_for_selector(READY)
+    image = page.get_by_alt_text("What the model sees where")
+    image.scroll_into_view_if_needed()
+    box = image.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    ask = page.get_by_role("button", name=re.compile("Explain .+ here"))
+    expect(ask).to_be_visible(timeout=30_000)
+    page.wait_for_selector(READY)
+    page.wait_for_timeout(300)
+    page.screenshot(path=SCREENSHOTS / "regions-390-dark.png")
+    assert page.evaluate(MISPLACED) == []
+    ask.click()
+    shown(page, "«out»")
+    assert "target_class=%3Aout%3A" in page.url
