@@ -17,7 +17,8 @@ STYLE = """<style>
     @media (min-width: 768px) { .stMainBlockContainer { padding-inline: 3rem; } }
     [data-testid="stSidebarHeader"] { height: 2.5rem; padding-block: 0.5rem 0; margin-bottom: 0; }
     .st-key-picture { min-height: 24rem; }
-    .st-key-trust-curves { min-height: 26rem; }
+    .st-key-trust-curves { min-height: 24rem; }
+    @media (max-width: 640px) { .st-key-trust-curves { min-height: 51rem; } }
     .st-key-trust-shuffled { overflow-x: auto; }
     .st-key-trust-shuffled [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
     .st-key-trust-shuffled [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }

@@ -1,8 +1,7 @@
 """How far a picture can be trusted: do its pixels matter, does it depend on what the model has learned?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from math import ceil
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from mirror_app import engine, evaluation, registry, render
 from mirror_app.engine import Result
 from mirror_app.errors import MirrorError
+from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.outputs import class_logits
@@ -18,7 +18,6 @@ from mirror_app.registry import Entry
 from mirror_app.request import Request
 
 STEPS = 24  # of a curve
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the layers, from the top, whose weights are shuffled: at least the last
 SEED = 0
 
 
@@ -35,18 +34,6 @@ class Curves:
         return evaluation.area(torch.from_numpy(self.deletion)), evaluation.area(torch.from_numpy(self.insertion))
 
 
-@dataclass(frozen=True)
-class Shuffled:
-    """What the request gives for the model with shuffled weights from `layer` up, as a PNG file.
-
-    `correlation` is the rank correlation of its evidence with the model's own.
-    """
-
-    layer: str
-    png: bytes
-    correlation: float
-
-
 def is_attribution(entry: Entry) -> bool:
     """Tell whether a visualisation gives evidence for something, place by place, which can be tested."""
     return entry.kind.look in (render.heat, render.gradient)
@@ -57,8 +44,13 @@ def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
     return render.resize(raw.abs().sum(1) if raw.ndim == 4 else raw, size)[0]
 
 
-def curves(request: Request, model: Model, picture: Picture, result: Result) -> dict[str, Curves]:
-    """Return the curves of the result of `request`, of random numbers and of Sobel's edges; raise MirrorError."""
+def curves(
+    request: Request, model: Model, picture: Picture, result: Result
+) -> Generator[dict[str, Curves], None, None]:
+    """Yield, one more each time, the curves of the result of `request`, of random numbers and of Sobel's edges.
+
+    Raises MirrorError for what is no evidence for a class.
+    """
     inputs = model.inputs(picture)
     target = target_of(request, model, picture, result)
     maps = {
@@ -74,27 +66,30 @@ def curves(request: Request, model: Model, picture: Picture, result: Result) -> 
             assert found is not None  # `target_of` has seen to it
             return found
 
-        return {name: _curves(logits, inputs, found.to(inputs), target) for name, found in maps.items()}
+        told: dict[str, Curves] = {}
+        for name, found in maps.items():
+            told[name] = _curves(logits, inputs, found.to(inputs), target)
+            yield dict(told)
 
 
-def shuffled(request: Request, model: Model, picture: Picture, result: Result, share: float) -> Shuffled:
-    """Return what `request` gives once the weights of that share of the layers, from the top, are shuffled.
+def shuffled(
+    request: Request, model: Model, picture: Picture, result: Result, depth: Depth
+) -> Generator[Result, None, None]:
+    """Yield the frames of `request` on a copy of the model that is shuffled down to `depth`; raise MirrorError.
 
-    Adebayo et al. 2018, «Sanity Checks for Saliency Maps», https://arxiv.org/abs/1810.03292: cascading, for the class
-    of the result. The model itself is not touched. Raises MirrorError.
+    They are for the class of `result`, whatever the copy takes for the most likely one. The model is not touched.
     """
-    running = [layer.name for layer in engine.tree(model) if layer.call]
-    layers = evaluation.weighted(model.module, running)
-    top = layers[-max(1, ceil(share * len(layers))) :]
-    other = replace(model, module=evaluation.with_weights_shuffled(model.module, top, SEED))
     params = dict(request.params)
     if "target_class" in registry.get(request.visualisation).params:
         params["target_class"] = target_of(request, model, picture, result)
-    found = engine.run(replace(request, params=tuple(sorted(params.items()))), other, picture).raw
-    sheet = engine.sheet(request, found, model.preprocessing.as_seen(picture))
-    sides = _size(model.inputs(picture))
-    own, then = (evidence(torch.from_numpy(raw), sides) for raw in (result.raw, found))
-    return Shuffled(top[0], sheet.png, evaluation.rank_correlation(own, then))
+    other = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
+    yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), other, picture)
+
+
+def likeness(one: Result, other: Result) -> float:
+    """Return the rank correlation of two results of one request, [-1, 1]: 1 where all places come in the same order."""
+    maps = (evidence(torch.from_numpy(result.raw), result.raw.shape[-2:]) for result in (one, other))
+    return evaluation.rank_correlation(*maps)
 
 
 def target_of(request: Request, model: Model, picture: Picture, result: Result) -> int:

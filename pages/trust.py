@@ -16,5 +16,5 @@ with views.failures():
     result = cache.result(request, picture, say)
     trial.show_curves(request, picture, result, say)
     trial.show_shuffled(request, picture, result, say)
-    trial.show_axiom(result)
+    trial.show_axiom(request, result)
 say("")

@@ -4,22 +4,24 @@ from mirror_app.evaluation.bases import noise, sobel
 from mirror_app.evaluation.curves import area, deletion, insertion
 from mirror_app.evaluation.pointing import mass_inside, peak_inside
 from mirror_app.evaluation.randomisation import (
+    Depth,
+    depths,
     rank_correlation,
-    weighted,
     with_last_layer_shuffled,
     with_weights_shuffled,
 )
 
 __all__ = [
+    "Depth",
     "area",
     "deletion",
+    "depths",
     "insertion",
     "mass_inside",
     "noise",
     "peak_inside",
     "rank_correlation",
     "sobel",
-    "weighted",
     "with_last_layer_shuffled",
     "with_weights_shuffled",
 ]

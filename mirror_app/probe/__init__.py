@@ -10,6 +10,7 @@ from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
 from mirror_app.probe.maps import Layout, channels_first, layout, token_grid
 from mirror_app.probe.pool import Pool
+from mirror_app.probe.twin import structural_copy
 from mirror_app.probe.view import View, one_tensor
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "layout",
     "one_tensor",
     "revive",
+    "structural_copy",
     "token_grid",
 ]

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from mirror_app import engine, live, render, trust
 from mirror_app.engine import Prediction, Result, Sheet
+from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
@@ -19,7 +20,7 @@ from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
 from mirror_app.probe import Cost
 from mirror_app.request import Request
-from mirror_app.trust import Curves, Shuffled
+from mirror_app.trust import Curves
 from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
@@ -64,10 +65,20 @@ def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
 
 
 def sheet(
-    request: Request, raw: np.ndarray, picture: Picture, first: int, count: int, largest: float | None = None
+    request: Request,
+    raw: np.ndarray,
+    picture: Picture,
+    first: int,
+    count: int,
+    largest: float | None = None,
+    *,
+    of: str = "",
 ) -> Sheet:
-    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is."""
-    return _sheet(request.digest(), first, count, largest, request, raw, picture)
+    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
+
+    `of` tells numbers from others that are the same request's, such as those of a shuffled model.
+    """
+    return _sheet(f"{request.digest()} {of}", first, count, largest, request, raw, picture)
 
 
 def known(request: Request) -> Result | None:
@@ -97,15 +108,17 @@ def prediction(model_name: str, picture: Picture) -> Prediction:
 
 def curves(request: Request, picture: Picture, found: Result, meanwhile: Meanwhile) -> dict[str, Curves]:
     """Return the curves of deletion and insertion of what `request` gave; raise MirrorError."""
-    work = partial(_trial, trust.curves, request, picture, found)
-    told: dict[str, Curves] = _computed(_tried, f"curves {engine.computed(request).digest()}", work, meanwhile)
+    wanted = engine.computed(request)
+    work = partial(_trial, trust.curves, wanted, picture, found)
+    told: dict[str, Curves] = _computed(_curves, wanted.digest(), work, meanwhile)
     return told
 
 
-def shuffled(request: Request, picture: Picture, found: Result, share: float, meanwhile: Meanwhile) -> Shuffled:
-    """Return what `request` gives once that share of the model's layers is shuffled; raise MirrorError."""
-    work = partial(_trial, partial(trust.shuffled, share=share), request, picture, found)
-    told: Shuffled = _computed(_tried, f"shuffled {share} {request.digest()}", work, meanwhile)
+def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, meanwhile: Meanwhile) -> Result:
+    """Return what `request` gives once the model is shuffled down to `depth`; raise MirrorError."""
+    wanted = engine.computed(request)
+    work = partial(_trial, partial(trust.shuffled, depth=depth), wanted, picture, found)
+    told: Result = _computed(_result, f"{wanted.digest()} without {depth.words}", work, meanwhile)
     return told
 
 
@@ -215,15 +228,17 @@ def _prediction(digest: str, _found: Prediction | None) -> Prediction:
     return _found
 
 
-@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def _tried(digest: str, _found: Any) -> Any:
+@st.cache_data(max_entries=256, show_spinner=False)
+def _curves(digest: str, _found: dict[str, Curves] | None) -> dict[str, Curves]:
     if _found is None:
         raise _Missing
     return _found
 
 
-def _trial(test: Callable[..., Any], request: Request, picture: Picture, found: Result) -> Generator[Any, None, None]:
-    yield test(request, model(request.model), picture, found)
+def _trial(
+    test: Callable[..., Generator[Any, None, None]], request: Request, picture: Picture, found: Result
+) -> Generator[Any, None, None]:
+    return test(request, model(request.model), picture, found)
 
 
 def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], meanwhile: Meanwhile) -> Any:

@@ -1,20 +1,31 @@
 """The parts of the trust page: three questions to a picture, each with its answer in figures and in words."""
 
+from itertools import takewhile
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from mirror_app import registry, trust
+from mirror_app import evaluation, live, registry, render, trust
 from mirror_app.engine import Result
+from mirror_app.errors import MirrorError
+from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.request import Request
-from mirror_app.trust import Curves, Shuffled
-from mirror_app.ui import cache
+from mirror_app.trust import Curves
+from mirror_app.ui import cache, views
 from mirror_app.ui.cache import Meanwhile
 
 ALIKE = 0.5  # a rank correlation from which on two maps look much the same
+LEAST = 0.0001  # of a share that is told exactly
 CLEARLY = 0.01  # of an area
+UNSURE = 0.1  # a probability below which there is little to take away
 HEIGHT = 260  # pixels of a chart
+LIKENESS = (
+    "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite. "
+    "Some likeness may remain by chance: a random network, too, makes its maps from the same picture."
+)
 _COLOURS: list[Any] = ["#7c4ddb", "#8f8ba3", "#d08b2c"]
 
 
@@ -42,6 +53,12 @@ def show_curves(request: Request, picture: Picture, result: Result, meanwhile: M
         for place, part in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
             with place:
                 _chart(found, part)
+        sure = next(iter(found.values())).deletion[0]
+        if sure < UNSURE:
+            st.caption(
+                f":material/info: The model gives this class {sure:.1%} to begin with, so that there is little to take "
+                "away: the curves tell more of a class that it is sure of."
+            )
 
 
 def _chart(found: dict[str, Curves], part: str) -> None:
@@ -54,7 +71,7 @@ def _chart(found: dict[str, Curves], part: str) -> None:
     st.line_chart(table, x="share of pixels", y=list(curves), color=_COLOURS, height=HEIGHT)
     own, *others = (curve.areas[number] for curve in found.values())
     better = own < min(others) - CLEARLY if part == "deletion" else own > max(others) + CLEARLY
-    told = " · ".join(f"{name} {curve.areas[number]:.2f}" for name, curve in found.items())
+    told = " · ".join(f"{name} {curve.areas[number]:.3f}" for name, curve in found.items())
     verdict = ":green[Clearly better than both.]" if better else ":orange[Not clearly better than both.]"
     wanted = "little" if part == "deletion" else "much"
     st.caption(
@@ -64,58 +81,94 @@ def _chart(found: dict[str, Curves], part: str) -> None:
 
 
 def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> None:
-    """Show the picture beside those of models whose weights are shuffled from the top down."""
+    """Show the picture beside those of models whose weights are shuffled from the top down, as they are done."""
     st.markdown("#### Does it depend on what the model has learned?")
     st.caption(
-        "The weights are put in random order, from the last layer down: such a model knows less and less, so that the "
-        "picture should become another. One that stays the same shows the input, not the model."
+        "The weights are put in random order, more and more of them, from the last layer down: such a model knows less "
+        "and less, so that the picture should become another. One that stays the same shows the input, not the model."
     )
-    places = st.container(key="trust-shuffled").columns(len(trust.SHARES) + 1, gap="small")
-    with places[0]:
-        first = cache.sheet(request, result.raw, picture, 0, 1)
-        st.image(first.png, width="stretch", output_format="PNG", alt="The picture itself")
-        st.caption("**as trained**")
-    waiting = [place.empty() for place in places[1:]]
-    for place in waiting:
-        place.container(height=170, border=True)
-    for place, share in zip(waiting, trust.SHARES, strict=True):
-        shuffled = cache.shuffled(request, picture, result, share, meanwhile)
-        with place.container():
-            _show(shuffled)
-    st.markdown(_verdict(shuffled.correlation))
+    depths = evaluation.depths(cache.tree(request.model))
+    first, *places = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
+    own = cache.sheet(request, result.raw, picture, 0, 1).png
+    _fill(first.empty(), own, f"**{views.literal(live.shown(request.model))}** as it is")
+    slots = [place.empty() for place in places]
+    for slot, depth in zip(slots, depths, strict=True):
+        _fill(slot, _blank(request, picture), f"**…** · {_told(depth)}", LIKENESS)
+    found: dict[str, float] = {}
+    for slot, depth in zip(slots, depths, strict=True):
+        try:
+            other = cache.shuffled(request, picture, result, depth, meanwhile)
+        except MirrorError as error:
+            _fill(slot, _blank(request, picture), f"{_told(depth)}: {views.literal(str(error))}")
+            continue
+        found[depth.words] = trust.likeness(result, other)
+        png = cache.sheet(request, other.raw, picture, 0, 1, of=depth.words).png
+        _fill(slot, png, f"**{_signed(found[depth.words])}** · {_told(depth)}", LIKENESS)
+    if cache.model(request.model).untrained:
+        st.markdown("The model is untrained: nothing is learned that could get lost, so that this tells little here.")
+    elif found:
+        st.markdown(_verdict(found))
 
 
-def _show(shuffled: Shuffled) -> None:
-    st.image(shuffled.png, width="stretch", output_format="PNG", alt=f"Shuffled from {shuffled.layer} up")
-    st.caption(
-        f"shuffled from `{shuffled.layer}` up · **{shuffled.correlation:+.2f}**",
-        help="The rank correlation with the picture as trained: 1 is the same order of places, 0 none in common.",
-    )
+def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -> None:
+    """Put a picture into a slot, and below it what it is of."""
+    with slot.container():
+        st.image(png, width="stretch", output_format="PNG", alt=told.replace("*", "").replace("\\", ""))
+        st.caption(told, help=why)
 
 
-def _verdict(correlation: float) -> str:
-    if correlation >= ALIKE:
+def _told(depth: Depth) -> str:
+    return f"{views.literal(depth.words)} shuffled"
+
+
+def _blank(request: Request, picture: Picture) -> bytes:
+    """Return an empty picture of the size of those that will come, so that nothing jumps when they do."""
+    height, width = cache.seen(request.model, picture.id, picture).shape[:2]
+    return render.png(np.full((height, width, 3), 128, np.uint8))
+
+
+def _verdict(found: dict[str, float]) -> str:
+    """Return in words from which depth on the picture is another."""
+    kept = list(takewhile(lambda words: found[words] >= ALIKE, found))
+    if len(kept) == len(found):
         return (
-            f":orange[It stays much the same] (rank correlation {correlation:.2f} once all is shuffled): it shows the "
-            "input more than what the model has learned."
+            ":orange[It stays much the same] however much is shuffled (rank correlation at least "
+            f"{_signed(min(found.values()))}): it shows the input more than what the model has learned."
         )
-    return f":green[It changes] (rank correlation {correlation:.2f} once all is shuffled): it depends on the weights."
+    changed = list(found)[len(kept)]
+    figure = f"(rank correlation {_signed(found[changed])})"
+    if not kept:
+        return (
+            f":green[It changes as soon as the last layer is shuffled] {figure}: it depends on what that has learned."
+        )
+    return (
+        f":orange[It stays much the same with {views.literal(kept[-1])} shuffled] and :green[changes with "
+        f"{views.literal(changed)}] {figure}: it depends on the layers in between, and less on those above them."
+    )
 
 
-def show_axiom(result: Result) -> None:
+def _signed(correlation: float) -> str:
+    return f"{correlation:+.2f}".replace("-", "−")
+
+
+def show_axiom(request: Request, result: Result) -> None:
     """Say whether the shares of the pixels add up, where the method promises that."""
     st.markdown("#### Does it add up?")
     if "completeness" in result.info:
         missing = abs(result.info["completeness"][0])
+        told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
         st.markdown(
-            f"The pixels' shares should add up to what the class's logit gains over the baseline. They miss it by "
-            f"**{missing:.1e}** of that gain."
+            "The shares of all pixels should add up to what the class's logit gains between the baseline and the "
+            f"picture. They miss it by **{told}** of that gain."
         )
     elif "conservation" in result.info:
         kept = result.info["conservation"][0]
         st.markdown(
             f"The relevance that arrives should be the logit that was handed down. **{kept:.1%}** of it arrives; "
-            "biases keep the rest."
+            "biases, and what the rule absorbs, keep the rest."
         )
     else:
-        st.markdown("This method does not promise that its numbers add up to anything: read them as an order.")
+        st.markdown(
+            "Integrated gradients and LRP are made to add up to the logit, and this is measured. For "
+            f"{registry.get(request.visualisation).name} it is not: read its numbers as an order of places."
+        )
