@@ -1,5 +1,7 @@
 """How far the picture on hand can be trusted: three questions, with figures."""
 
+import streamlit as st
+
 from mirror_app import registry
 from mirror_app.ui import cache, trial, views
 from mirror_app.ui.session import current
@@ -14,7 +16,9 @@ say = views.heading(f"Can {entry.name} be trusted here?", "Three questions to th
 with views.failures():
     trial.show_warning(request)
     result = cache.result(request, picture, say)
-    trial.show_curves(request, picture, result, say)
-    trial.show_shuffled(request, picture, result, say)
+    short = st.container(height=60, border=False)
+    matters = trial.show_curves(request, picture, result, say)
+    depends = trial.show_shuffled(request, picture, result, say)
+    short.markdown(trial.in_short(request, matters, depends))
     trial.show_axiom(request, result)
 say("")

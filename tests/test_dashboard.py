@@ -65,7 +65,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
 
     choose(page, "Visualisation", "Activations")
     expect(page.get_by_role("heading", name="Activations")).to_be_visible()
-    page.get_by_text("Colours", exact=True).first.click()
+    page.get_by_text("Look", exact=True).first.click()
     page.get_by_text("all maps", exact=True).click()
     shown(page, "from the cache")
     expect(page).to_have_url(re.compile("scale=all"))

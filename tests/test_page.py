@@ -19,6 +19,7 @@ from mirror_app.models.examples import examples
 from mirror_app.params import Number, Value, as_text
 from mirror_app.request import Request
 from mirror_app.ui import cache
+from mirror_app.ui.session import param_key
 from tests.browser import ROOT
 from tests.networks import ANYWHERE, quick
 
@@ -79,7 +80,7 @@ def test_every_visualisation_is_offered_with_a_widget_for_each_of_its_parameters
     drawn = {widget.key for kind in kinds for widget in getattr(test, kind)}
     for name, parameter in entry.params.items():
         met = parameter.when is None or entry.params[parameter.when[0]].default == parameter.when[1]
-        assert (f"{entry.key}.{name}" in drawn) == met, name
+        assert (param_key(entry, name) in drawn) == met, name
 
 
 def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +105,7 @@ def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.M
 
 def test_the_class_that_is_picked_is_the_one_that_is_shown() -> None:
     test = page()
-    test.selectbox(key="grad-cam.target_class").select(9).run()
+    test.selectbox(key="target_class").select(9).run()
     classes = cache.model("shapes").classes
     assert any(f"for *{classes[9]}*" in caption.value for caption in test.caption)
     assert dict(test.session_state.mirror.request.params) == {"target_class": 9}

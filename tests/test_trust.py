@@ -1,23 +1,26 @@
 """How far a picture can be trusted: the base lines, the shuffling, the curves of a request, and the page."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 
 import pytest
 import streamlit as st
 import torch
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
-from torch import nn
+from torch import Tensor, nn
 
-from mirror_app import engine, evaluation, registry, trust
+from mirror_app import engine, evaluation, layers, registry, trust
 from mirror_app.errors import MirrorError
-from mirror_app.models import catalogue
+from mirror_app.images import Picture
+from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
-from mirror_app.probe import fingerprint
+from mirror_app.probe import View, fingerprint
 from mirror_app.request import Request
+from mirror_app.ui.jobs import Frames, Job, Jobs
+from mirror_app.ui.trial import _verdict
 from tests.browser import MISPLACED, READY, ROOT, SCREENSHOTS
-from tests.networks import ANYWHERE, quick, state
+from tests.networks import ANYWHERE, Linear, quick, state
 
 PICTURE = examples()[0]
 
@@ -42,26 +45,79 @@ def test_random_numbers_are_the_same_for_the_same_seed() -> None:
     assert not torch.equal(one, third)
 
 
-def test_only_the_weights_that_are_named_are_shuffled_and_the_model_is_not_touched() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.Flatten(), nn.Linear(5, 2))
+class Small(nn.Module):
+    """Convolutions at two sizes, a token of its own, an attention whose projections no hook meets, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.spare = nn.Linear(3, 3)  # it never runs
+        self.first = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
+        self.pool = nn.MaxPool2d(2)
+        self.second = nn.Conv2d(4, 6, 3, padding=1)
+        self.token = nn.Parameter(torch.rand(1, 1, 6))
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.head = nn.Linear(6, 3)
+        self.kept = torch.zeros(0)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        maps = self.second(self.pool(self.first(inputs)))
+        tokens = torch.cat([self.token.expand(len(maps), -1, -1), maps.flatten(2).mT], 1)
+        self.kept = self.attention(tokens, tokens, tokens)[0]  # a tensor with a graph, which cannot be deep-copied
+        scores: Tensor = self.head(self.kept[:, 0])
+        return scores
+
+
+def changed(model: nn.Module, other: nn.Module) -> set[str]:
+    """The names of the weights that are not the model's own; all others share its memory."""
+    own = dict(model.named_parameters())
+    names = set()
+    for name, weights in other.named_parameters():
+        assert torch.equal(weights.flatten().sort()[0], own[name].flatten().sort()[0])
+        if weights.data_ptr() != own[name].data_ptr():
+            names.add(name)
+    return names
+
+
+def test_what_is_shuffled_goes_from_the_head_by_stages_down_to_everything() -> None:
+    model = Small()
+    model(torch.rand(1, 3, 8, 8))
+    view = View(model)
+    view.trace(torch.rand(1, 3, 8, 8))
     before = state(model)
-    assert evaluation.weighted(model, ["0", "1", "2", "4"]) == ["0", "2", "4"]
-    shuffled = evaluation.with_weights_shuffled(model, ["2", "4"])
+    found = evaluation.depths(layers.tree(model, view.calls))
+    assert [depth.words for depth in found] == ["head", "all above first", "everything"]
+    head, above, everything = (evaluation.with_weights_shuffled(model, depth.layers) for depth in found)
+    assert changed(model, head) == {"head.weight", "head.bias"}
+    attention = {f"attention.{name}" for name, _ in model.attention.named_parameters()}
+    assert changed(model, above) == {"head.weight", "head.bias", "second.weight", "second.bias"} | attention
+    assert changed(model, everything) == {name for name, _ in model.named_parameters()}
+    assert all(
+        torch.equal(other.get_parameter("head.weight"), head.get_parameter("head.weight"))
+        for other in (above, everything)
+    )
     assert state(model) == before
-    for name, weights in shuffled.named_parameters():
-        own = model.get_parameter(name)
-        assert torch.equal(weights.flatten().sort()[0], own.flatten().sort()[0])
-        assert name.endswith("bias") or torch.equal(weights, own) == name.startswith("0")
-    with pytest.raises(MirrorError, match="no linear layer"):
-        evaluation.weighted(nn.Sequential(nn.ReLU()), ["0"])
+    assert len(evaluation.depths(layers.tree(model, view.calls), most=2)) == 2
+    relu = View(nn.Sequential(nn.ReLU()))
+    relu.trace(torch.rand(1, 3, 8, 8))
+    with pytest.raises(MirrorError, match="no layer with weights"):
+        evaluation.depths(layers.tree(relu.module, relu.calls))
+
+
+def test_the_map_of_a_shuffled_classifier_is_its_closed_form() -> None:
+    model, inputs = Linear(classes=5), torch.rand(1, 3, 6, 7)
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(0))
+    weights = model.classifier.weight.detach().flatten()[order].view(5, 4)
+    shuffled = evaluation.with_weights_shuffled(model, ["classifier"])
+    raw = registry.get("cam").kind(shuffled)(inputs, "maps", target_class=2)[1]["raw"]
+    assert torch.allclose(raw, torch.einsum("k,nkhw->nhw", weights[2], model.maps(inputs).detach()), atol=1e-6)
 
 
 def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
     request, result = asked("grad-cam")
     model = catalogue.load("shapes")
     before = fingerprint(model.module)
-    found = trust.curves(request, model, PICTURE, result)
+    *_, found = trust.curves(request, model, PICTURE, result)
     assert list(found) == ["Grad-CAM", "random", "edges"]
     assert fingerprint(model.module) == before
     inputs, target = model.inputs(PICTURE), result.info["target_class"][0]
@@ -79,15 +135,38 @@ def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
 def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that_does_not_stays() -> None:
     model = catalogue.load("shapes")
     before = state(model.module)
+    head, *_, everything = evaluation.depths(engine.tree(model))
     found = {}
     for key in ("grad-cam", "eigen-cam"):
         request, result = asked(key)
-        found[key] = [trust.shuffled(request, model, PICTURE, result, share) for share in (0.0, 1.0)]
-    assert [part.layer for part in found["grad-cam"]] == ["classifier", "features.0.0"]
-    assert found["grad-cam"][0].correlation < 0.3
-    assert found["eigen-cam"][0].correlation == pytest.approx(1)  # it never asks the last layer
-    assert all(math.isfinite(part.correlation) and part.png for parts in found.values() for part in parts)
+        frames = [list(trust.shuffled(request, model, PICTURE, result, depth)) for depth in (head, everything)]
+        assert all(frame.info.get("target_class", [9]) == result.info.get("target_class", [9]) for (frame,) in frames)
+        found[key] = [trust.likeness(result, frame) for (frame,) in frames]
+        assert trust.likeness(result, result) == pytest.approx(1)
+    assert found["grad-cam"][0] < 0.3
+    assert found["eigen-cam"][0] == pytest.approx(1)  # it never asks the last layer
+    assert found["eigen-cam"][1] < 0.9
     assert state(model.module) == before
+
+
+def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
+    request, result = asked("rise", n=400)
+    model = catalogue.load("shapes")
+    frames = trust.shuffled(request, model, PICTURE, result, evaluation.depths(engine.tree(model))[0])
+    assert 0 < next(frames).info["progress"] < 1
+    frames.close()
+
+
+def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
+    names = ("fc", "all above layer3", "everything")
+
+    def said(*figures: float) -> str:
+        return _verdict(dict(zip(names, figures, strict=True)))
+
+    assert "as soon as the last layer" in said(-0.7, 0.6, 0.2)
+    assert "(rank correlation −0.70)" in said(-0.7, 0.6, 0.2)
+    assert "the same with all above layer3 shuffled] and :green[changes with everything]" in said(0.9, 0.8, 0.1)
+    assert "at least +0.60): it shows the input" in said(1, 0.6, 0.7)
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
@@ -104,15 +183,23 @@ def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
     model = catalogue.load("shapes")
     request, result = asked("back-prop", target_class="features.4:3")
     with pytest.raises(MirrorError, match="choose a class"):
-        trust.curves(request, model, PICTURE, result)
+        list(trust.curves(request, model, PICTURE, result))
     request, result = asked("grad-cam", layer="*")
     with pytest.raises(MirrorError, match="One layer"):
-        trust.curves(request, model, PICTURE, result)
+        list(trust.curves(request, model, PICTURE, result))
 
 
 @pytest.mark.parametrize(
     ("key", "params", "ignores"),
-    [("deconvnet", {}, True), ("back-prop", {"guide": True}, True), ("back-prop", {}, False), ("lrp", {}, False)],
+    [
+        ("deconvnet", {}, True),
+        ("back-prop", {"guide": True}, True),
+        ("grad-cam", {"guide": True}, True),
+        ("smoothgrad", {"guide": True}, True),
+        ("back-prop", {}, False),
+        ("lrp", {}, False),
+        ("layer-cam", {"guide": True}, False),  # it has no such parameter: another's `guide` may mean anything
+    ],
 )
 def test_who_ignores_the_model_is_declared(key: str, params: dict[str, object], ignores: bool) -> None:
     assert registry.get(key).kind.ignores_model(params) is ignores
@@ -131,7 +218,7 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     assert not test.exception
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
     assert told.count("Area below") == 2
-    assert told.count("shuffled from") == len(trust.SHARES)
+    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 1  # the verdict
     assert "They miss it by" in told
     assert not test.warning
 
@@ -143,11 +230,58 @@ def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidenc
     assert not refused.exception
 
 
+def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked_for: list[str] = []
+    shuffled = trust.shuffled
+
+    def counted(
+        request: Request, model: Model, picture: Picture, result: engine.Result, depth: evaluation.Depth
+    ) -> Generator[engine.Result, None, None]:
+        asked_for.append(depth.words)
+        if depth.words == "classifier":
+            raise MirrorError("This one is not finite.")
+        return shuffled(request, model, picture, result, depth)
+
+    monkeypatch.setattr(trust, "shuffled", counted)
+    test = page()
+    assert asked_for == ["classifier", "all above features.4", "all above features.1", "everything"]
+    assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)
+    assert any("**Grad" in item.value or "add up to the logit" in item.value for item in test.markdown)
+    asked_for.clear()
+    test.slider(key="grad-cam.strength").set_value(0.3).run()
+    assert asked_for == ["classifier"]  # what failed is tried again
+    assert not test.exception
+
+
+def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+    join = Jobs.join
+
+    def noted(jobs: Jobs[object], key: str, frames: Frames[object]) -> AbstractContextManager[Job[object]]:
+        keys.append(key)
+        return join(jobs, key, frames)
+
+    monkeypatch.setattr(Jobs, "join", noted)
+    page()
+    assert len(keys) > 5
+    assert len(set(keys)) == len(keys)
+
+
+def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
+    test = page(model="squeezenet1_1-untrained", visualisation="layer-cam")
+    told = "\n".join(item.value for item in [*test.markdown, *test.caption])
+    assert "The model is untrained" in told
+    assert "little to take away" in told
+    assert not test.exception
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, scheme: str) -> None:
     page = dashboard("trust?visualisation=layer-cam", width, 900, scheme, at_rest=False)
-    expect(page.get_by_text("once all is shuffled")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
     page.wait_for_timeout(700)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}.png")

@@ -110,7 +110,7 @@ def curves(request: Request, picture: Picture, found: Result, meanwhile: Meanwhi
     """Return the curves of deletion and insertion of what `request` gave; raise MirrorError."""
     wanted = engine.computed(request)
     work = partial(_trial, trust.curves, wanted, picture, found)
-    told: dict[str, Curves] = _computed(_curves, wanted.digest(), work, meanwhile)
+    told: dict[str, Curves] = _computed(_curves, f"{wanted.digest()} as curves", work, meanwhile)
     return told
 
 

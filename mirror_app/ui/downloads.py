@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -13,13 +14,19 @@ from mirror_app.snippet import snippet
 from mirror_app.ui import cache
 from mirror_app.ui.session import Session
 
+NOT_YOURS = ": your own picture does not travel, and the first one is shown in its place."
+
 
 def show(session: Session, picture: Picture, result: Result) -> None:
     """Offer the files of the picture that the session's request gave, and the lines of Python that make it."""
     request = session.request
     seen = cache.seen(request.model, picture.id, picture)
     code = _code(session, picture)
-    with st.popover("Download", icon=":material/download:", key="download"):
+    row = st.container(horizontal=True)
+    with row.popover("Share", icon=":material/share:", key="share"):
+        st.caption("This view, for whoever opens the link" + ("." if picture not in session.own else NOT_YOURS))
+        st.code(f"{st.context.url or ''}?{urlencode(request.to_query())}", language=None, wrap_lines=True)
+    with row.popover("Download", icon=":material/download:", key="download"):
         if result.raw.ndim > 2:
             _offer(request, "Picture", ".png", "image/png", partial(files.whole, request, result.raw, seen))
         _offer(request, "Raw numbers", ".npy", "application/octet-stream", partial(files.npy, result.raw))

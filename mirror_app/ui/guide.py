@@ -33,7 +33,7 @@ def find(session: Session) -> list[Entry]:
     word = st.text_input(
         "Find", placeholder="a name, a word: gradient, edges, transformer …", key="guide-find", max_chars=60
     )
-    found = [entry for entry in session.entries if word.strip().lower() in _all_of(entry).lower()]
+    found = [entry for entry in session.entries if _plain(word) in _plain(_all_of(entry))]
     st.caption(f"{len(found)} of {len(session.entries)} visualisations")
     return found
 
@@ -74,6 +74,11 @@ def show_own() -> None:
 def _told(entry: Entry) -> str:
     """Return what it shows: the first paragraph of its docstring, and where there is another, that one's first line."""
     return " ".join((inspect.getdoc(entry.kind) or "").split("\n\n")[0].split())
+
+
+def _plain(text: str) -> str:
+    """Return a text without what people write now like this, now like that: black box, black-box, Blackbox."""
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def _all_of(entry: Entry) -> str:

@@ -13,6 +13,7 @@ def ask(channel: str, place: tuple[int, int] | None) -> None:
     remembered = st.session_state.get("pointed")
     if place:
         remembered = st.session_state.pointed = (channel, place)
+    st.caption("What in the picture raises this map? Or click on a place of it to ask about that one unit.")
     unit = remembered[1] if remembered and remembered[0] == channel else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         entry = _method("map")

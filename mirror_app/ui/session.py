@@ -11,9 +11,11 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
+from mirror_app.params import ClassPicker
 from mirror_app.request import Request
 
 FIRST = "grad-cam"  # the visualisation that a newcomer sees
+TARGET = "target_class"
 MOST = 24  # pictures that one visitor may have at a time
 LONGEST = 100_000_000  # pixels that one visitor's own pictures may have together
 
@@ -115,12 +117,12 @@ def open_in_explore(request: Request) -> None:
 def aim(entry: registry.Entry, target: str) -> None:
     """Let `entry` show why the model gives `target`; only a callback may call this, before any widget is drawn."""
     st.session_state.visualisation, st.session_state.everywhere = entry.key, False
-    st.session_state[param_key(entry, "target_class")] = entry.parse("target_class", target)
+    st.session_state[TARGET] = entry.parse(TARGET, target)
 
 
 def param_key(entry: registry.Entry, name: str) -> str:
-    """Return the key of the widget for a parameter."""
-    return f"{entry.key}.{name}"
+    """Return the key of the widget for a parameter; what is asked for stays when another visualisation is chosen."""
+    return name if isinstance(entry.params.get(name), ClassPicker) else f"{entry.key}.{name}"
 
 
 def _follow(query: Mapping[str, str], session: Session) -> None:

@@ -54,7 +54,7 @@ def _choose(session: Session, classes: Sequence[str]) -> Chosen:
         with st.expander("More"):
             values |= widgets.draw_all(entry, entry.around, classes)
     if entry.coloured:
-        with st.expander("Colours"):
+        with st.expander("Look"):
             values |= widgets.draw_all(entry, entry.coloured, classes)
     session.asked = False
     return entry, layers.EVERY if everywhere else session.layer or "", values

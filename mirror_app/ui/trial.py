@@ -34,14 +34,14 @@ def show_warning(request: Request) -> None:
     entry = registry.get(request.visualisation)
     if entry.kind.ignores_model(dict(request.params)):
         st.warning(
-            f"{entry.name}, as it is set, is known to show the picture's edges more than the model's reasons: look at "
-            "the second question below (Adebayo et al. 2018, Nie et al. 2018).",
+            f"{entry.name}, as it is set, is known to show the picture's edges more than the model's reasons (Adebayo "
+            "et al. 2018, Nie et al. 2018): whatever the figures below say of this one picture, it is no explanation.",
             icon=":material/warning:",
         )
 
 
-def show_curves(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> None:
-    """Show whether the pixels of most evidence matter to the model, beside random numbers and edges."""
+def show_curves(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> bool:
+    """Show whether the pixels of most evidence matter to the model; return whether more than both base lines' do."""
     st.markdown("#### Do its pixels matter to the model?")
     st.caption(
         "Pixels are taken away, those of most evidence first: the class should fade quickly. Then they come back into "
@@ -50,18 +50,31 @@ def show_curves(request: Request, picture: Picture, result: Result, meanwhile: M
     )
     with st.container(key="trust-curves"):
         found = cache.curves(request, picture, result, meanwhile)
+        better = []
         for place, part in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
             with place:
-                _chart(found, part)
+                better.append(_chart(found, part))
         sure = next(iter(found.values())).deletion[0]
         if sure < UNSURE:
             st.caption(
                 f":material/info: The model gives this class {sure:.1%} to begin with, so that there is little to take "
                 "away: the curves tell more of a class that it is sure of."
             )
+    return all(better)
 
 
-def _chart(found: dict[str, Curves], part: str) -> None:
+def in_short(request: Request, matters: bool, depends: bool) -> str:
+    """Return what the first two answers say together."""
+    entry = registry.get(request.visualisation)
+    if entry.kind.ignores_model(dict(request.params)):
+        return "**In short:** a picture of edges. Take Grad-CAM or LRP to explain the class."
+    first = "matter more than random ones and edges" if matters else "matter no more than the base lines'"
+    second = "depends" if depends else "hardly depends"
+    return f"**In short:** for this picture its pixels {first}, and it {second} on what the model has learned."
+
+
+def _chart(found: dict[str, Curves], part: str) -> bool:
+    """Show the curves of deletion, or of insertion; return whether the first is clearly better than the others."""
     number = ("deletion", "insertion").index(part)
     curves = {name: getattr(curve, part).tolist() for name, curve in found.items()}
     shares = [step / trust.STEPS for step in range(trust.STEPS + 1)]
@@ -69,19 +82,26 @@ def _chart(found: dict[str, Curves], part: str) -> None:
     does = "Taken away" if part == "deletion" else "Given back"
     st.markdown(f"**{does}**: the class's probability")
     st.line_chart(table, x="share of pixels", y=list(curves), color=_COLOURS, height=HEIGHT)
-    own, *others = (curve.areas[number] for curve in found.values())
-    better = own < min(others) - CLEARLY if part == "deletion" else own > max(others) + CLEARLY
+    sign = 1 if part == "insertion" else -1
+    own, *others = (sign * curve.areas[number] for curve in found.values())
+    better = own > max(others) + CLEARLY
     told = " · ".join(f"{name} {curve.areas[number]:.3f}" for name, curve in found.items())
-    verdict = ":green[Clearly better than both.]" if better else ":orange[Not clearly better than both.]"
+    below = [name for name, other in zip(list(found)[1:], others, strict=True) if own < other - CLEARLY]
+    short = f":orange[Worse than {' and '.join(below)}.]" if below else ":orange[Not clearly better than both.]"
+    verdict = ":green[Clearly better than both.]" if better else short
     wanted = "little" if part == "deletion" else "much"
     st.caption(
         f"Area below: {told} ({wanted} is good). {verdict}",
         help="From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, «RISE»).",
     )
+    return better
 
 
-def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> None:
-    """Show the picture beside those of models whose weights are shuffled from the top down, as they are done."""
+def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> bool:
+    """Show the picture beside those of models whose weights are shuffled from the top down, as they are done.
+
+    Return whether it becomes another at some depth.
+    """
     st.markdown("#### Does it depend on what the model has learned?")
     st.caption(
         "The weights are put in random order, more and more of them, from the last layer down: such a model knows less "
@@ -108,6 +128,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile:
         st.markdown("The model is untrained: nothing is learned that could get lost, so that this tells little here.")
     elif found:
         st.markdown(_verdict(found))
+    return any(likeness < ALIKE for likeness in found.values())
 
 
 def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -> None:

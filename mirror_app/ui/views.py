@@ -151,7 +151,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
         values,
         "one-map",
         alt="The map",
-        hint="Click on a place to ask about that unit." if picks else "Point at the map to read its numbers.",
+        hint="Point at the map to read its numbers.",
         picks=picks,
     )
     if picks:
@@ -221,7 +221,8 @@ def show_input(model: Model, picture: Picture) -> None:
     seen_by = "" if original else model.name
     st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", output_format="PNG", alt=picture.name)
     height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
-    st.caption(f"{literal(picture.name)} · {width} × {height} pixels")
+    cut = "" if original or picture.pixels.shape[:2] == (height, width) else ", resized and cut for the model"
+    st.caption(f"{literal(picture.name)} · {width} × {height} pixels{cut}")
     for note in picture.notes:
         st.caption(literal(note))
 

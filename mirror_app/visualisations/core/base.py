@@ -67,7 +67,7 @@ class Visualisation:
 
         Adebayo et al. 2018, https://arxiv.org/abs/1810.03292; Nie et al. 2018, https://arxiv.org/abs/1805.07039.
         """
-        return bool(params.get("guide"))
+        return False
 
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
         """Yield frames for `inputs` (N, C, H, W) at the layer of that dotted name; the last frame is the result."""

@@ -5,7 +5,7 @@ paper's ReLU, which the look applies.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import torch
@@ -69,6 +69,10 @@ class GradCam(GradientCam):
     The raw array is the signed sum (N, h, w), before the paper's ReLU, which the look applies. Guided, it is that ReLU
     enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W).
     """
+
+    @classmethod
+    def ignores_model(cls, params: Mapping[str, object]) -> bool:
+        return bool(params.get("guide"))
 
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         return (gradient.mean((2, 3), keepdim=True) * maps).sum(1)

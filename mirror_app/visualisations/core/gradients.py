@@ -1,6 +1,6 @@
 """How the logit of a class changes with each pixel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
 import torch
@@ -30,6 +30,10 @@ class SaliencyMap(Visualisation):
 
     look = staticmethod(render.gradient)
     of_layer = False
+
+    @classmethod
+    def ignores_model(cls, params: Mapping[str, object]) -> bool:
+        return bool(params.get("guide"))
 
     def attribute(
         self,

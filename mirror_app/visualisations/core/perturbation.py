@@ -23,7 +23,7 @@ Box = tuple[slice, slice]
 @visualisation(
     "Occlusion",
     paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
-    use="For the most tangible evidence: hide a place, and see what the answer loses.",
+    use="For the most tangible evidence, from any model as a black box: hide a place, and see what is lost.",
     avoid="For large pictures with small patches, when time matters; and where either of two things would do alone.",
 )
 class Occlusion(Visualisation):

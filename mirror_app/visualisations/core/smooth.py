@@ -1,6 +1,6 @@
 """The gradient, averaged over noisy copies of the picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import torch
@@ -30,6 +30,10 @@ class SmoothGrad(Visualisation):
 
     look = staticmethod(render.gradient)
     of_layer = False
+
+    @classmethod
+    def ignores_model(cls, params: Mapping[str, object]) -> bool:
+        return bool(params.get("guide"))
 
     def attribute(
         self,
