@@ -29,6 +29,7 @@ _ANCHORS = {
     "jet": "000080 0000ff 0080ff 00ffff 80ff80 ffff00 ff8000 ff0000 800000",
     "blue-red": "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f",
 }
+ORDERS = ("by number", "strongest first")
 COLOURS = ("viridis", "inferno", "grey", "jet")
 
 
@@ -44,15 +45,29 @@ def tiles(
             options=("each map", "all maps"),
         ),
     ] = "each map",
+    order: Annotated[
+        str,
+        Radio(
+            "By the number of the map, or by its largest value: what fires most on this picture comes first.",
+            options=ORDERS,
+        ),
+    ] = ORDERS[0],
     colours: Annotated[
         str, Dropdown("viridis is even to the eye, and safe for the colour-blind.", options=COLOURS)
     ] = "viridis",
 ) -> Tensor:
     """Every feature map (N, C, h, w) as a picture of its own, (N · C, 3, h, w); a vector (N, C) as its pixels."""
     maps = raw.flatten(0, 1) if raw.ndim == 4 else raw.reshape(-1, 1, 1)
+    if order != ORDERS[0]:
+        maps = maps[strongest(raw)]
     shared = (0, 1, 2) if scale == "all maps" or raw.ndim == 2 else (1, 2)
     low, high = maps.amin(shared, keepdim=True), maps.amax(shared, keepdim=True)
     return colourise(_share(maps - low, high - low), colours)
+
+
+def strongest(raw: Tensor) -> Tensor:
+    """Return the numbers (N · C,) of the maps (N, C, h, w) or (N, C), that with the largest value first."""
+    return raw.flatten(0, 1).reshape(raw.shape[0] * raw.shape[1], -1).amax(1).argsort(descending=True, stable=True)
 
 
 def heat(

@@ -73,6 +73,19 @@ def test_a_map_and_then_a_unit_of_it_become_the_target(dashboard: Callable[..., 
     assert "visualisation=back-prop" in page.url
 
 
+def test_the_map_that_fires_most_comes_first_and_keeps_its_number(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("?layer=features.4&visualisation=activations&order=strongest+first")
+    request = {**REQUEST, "layer": "features.4", "visualisation": "activations"}
+    raw = engine.run(files.read_request(json.dumps({"request": request})), catalogue.load("shapes"), examples()[0]).raw
+    strongest = int(raw[0].max((1, 2)).argmax())
+    first = page.get_by_role("group", name="Feature maps").get_by_role("button").first
+    expect(first).to_have_attribute("aria-label", str(strongest))
+    first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(f"Map {strongest}")).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_text(f"{raw.max():.3g}", exact=True)).to_be_visible()
+
+
 def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., Page], tmp_path: Path) -> None:
     page = dashboard("?layer=features.4&visualisation=layer-cam&target_class=7&colours=viridis")
     page.get_by_role("button", name="Download").click()

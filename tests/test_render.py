@@ -49,6 +49,15 @@ def test_each_map_has_its_own_range_or_all_share_one() -> None:
     assert torch.allclose(shared, maps[0, :, 0] / 12)
 
 
+def test_the_strongest_maps_come_first_where_that_is_asked() -> None:
+    raw = torch.tensor([1.0, 5.0, 3.0]).reshape(1, 3, 1, 1) * torch.tensor([[1.0, 0.0]])
+    assert render.strongest(raw).tolist() == [1, 2, 0]
+    plain, ordered = (
+        render.tiles(raw, raw, scale="all maps", colours="grey", order=order)[:, 0, 0, 0] for order in render.ORDERS
+    )
+    assert torch.equal(ordered, plain[[1, 2, 0]])
+
+
 def test_heat_is_positive_evidence_in_shares_of_its_peak() -> None:
     raw = torch.tensor([[[-2.0, 0.0], [1.0, 4.0]]])
     picture = torch.zeros(1, 3, 2, 2)

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
+import torch
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mirror_app import layers, live, registry
+from mirror_app import layers, live, registry, render
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import FORMATS, Picture, decode
@@ -124,14 +125,16 @@ def _show_sheet(request: Request, picture: Picture, result: Result, count: int) 
         page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
     first = (page - 1) * PAGE
     sheet = cache.sheet(request, result.raw, picture, first, PAGE)
-    names = _names(result, count)[first : first + sheet.shown]
+    names = _names(request, result, count)[first : first + sheet.shown]
     picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps", pixelated=not film)
     if picked is not None:
         _enlarge(request, picture, result, first + picked, count)
 
 
-def _names(result: Result, count: int) -> list[str]:
-    """Return what the images of a result are called: by their layers, or by their numbers."""
+def _names(request: Request, result: Result, count: int) -> list[str]:
+    """Return what the images of a result are called, in their order: by their layers, or by their numbers."""
+    if dict(request.params).get("order") == render.ORDERS[1]:
+        return [str(number) for number in render.strongest(torch.from_numpy(result.raw)).tolist()]
     names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
     return names
 
@@ -141,9 +144,10 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     """Show one map large, with its figures."""
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     where = request.layer or live.shown(request.model)
-    name = _names(result, count)[number]
+    name = _names(request, result, count)[number]
     st.markdown(f"**{f'Map {name}' if name.isdigit() else name}** of `{where}`: {one.height} × {one.width}")
-    values = result.raw.reshape(count, *result.raw.shape[-2:])[number]
+    channel = int(name) if name.isdigit() else number
+    values = result.raw.reshape(count, *result.raw.shape[-2:])[channel]
     picks = registry.get(request.visualisation).kind.of_channels
     above = st.container()
     place = readout.image(
@@ -156,7 +160,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     )
     if picks:
         with above:
-            pointing.ask(f"{request.layer}:{number}", place)
+            pointing.ask(f"{request.layer}:{channel}", place)
     figures = {
         "Minimum": values.min(),
         "Maximum": values.max(),
