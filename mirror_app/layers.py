@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import MappingProxyType
 
 from torch import nn
@@ -108,8 +109,8 @@ def first_look(listed: Sequence[Layer]) -> str:
     if not run:
         return ""
     last = max(run, key=_order)
-    blocks = stages(listed)
-    if len(run) == 1 and blocks and _order(found[blocks[-1]]) > _order(last):
+    blocks = stages(listed) if len(run) == 1 else []
+    if blocks and _order(found[blocks[-1]]) > _order(last):
         tokens = len(_shape(found[blocks[-1]]) or ()) == 2
         return blocks[-2] if tokens and len(blocks) > 1 else blocks[-1]
     return _around(found, last.name, _sides)
@@ -123,7 +124,7 @@ def stages(listed: Sequence[Layer]) -> list[str]:
     """
     found = {layer.name: layer for layer in listed}
     blocks = [block for block in _blocks(found, listed[0]) if _places(block)]
-    last = [block for block, then in zip(blocks, [*blocks[1:], None], strict=True) if not _alike(block, then)]
+    last = [block for block, then in zip_longest(blocks, blocks[1:]) if not _alike(block, then)]
     names = [_around(found, block.name, _places) for block in last]
     siblings: dict[str | None, list[str]] = {}
     for layer in listed:

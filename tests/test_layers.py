@@ -89,3 +89,9 @@ def test_a_transformer_begins_where_the_last_places_reach_the_output(
     build: Callable[[], nn.Module], expected: str
 ) -> None:
     assert layers.first_look(tree_of(build())) == expected
+
+
+def test_a_model_whose_layers_give_no_maps_has_no_stages() -> None:
+    listed = tree_of(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 4)))
+    assert layers.stages(listed) == []
+    assert layers.first_look(listed) == ""

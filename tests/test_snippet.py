@@ -40,6 +40,6 @@ def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pyt
 
 def test_the_page_shows_the_code() -> None:
     test = page(layer="features.3", visualisation="layer-cam")
-    assert "'features.3', 'layer-cam', ()" in test.code[0].value
+    assert "'features.3', 'layer-cam', ()" in test.code[1].value
     upload(test, "own.png", png())
-    assert "decode(Path('own.png')" in test.code[0].value
+    assert "decode(Path('own.png')" in test.code[1].value
