@@ -54,6 +54,7 @@ class Dream:
         if self.running:
             self._last, self.stopped = self.job.newest, True
         self._hold.close()
+        self.job.left = float("-inf")  # nobody else holds this one, so that it need not wait for who comes back
 
 
 class Dreamer:
