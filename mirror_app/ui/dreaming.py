@@ -87,8 +87,9 @@ def _finish(dream: Dream, shot: Shot | None) -> None:
     if dream.stopped:
         st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
     if len(shot.result.info.get("curve", ())) > 1:
-        with st.expander("How it climbed"):
-            st.line_chart(shot.result.info["curve"], height=180, x_label="step", y_label="what is climbed")
+        climbed = st.expander("How it climbed", key="climbed", on_change="rerun")
+        if climbed.open:  # the first chart of a server takes a second, and Stop must not wait for it
+            climbed.line_chart(shot.result.info["curve"], height=180, x_label="step", y_label="what is climbed")
 
 
 def _film(made: Callable[[Sequence[bytes], str], bytes], dream: Dream, shot: Shot) -> bytes:
