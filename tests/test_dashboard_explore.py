@@ -13,7 +13,9 @@ from playwright.sync_api import Locator, Page, expect
 from mirror_app import engine, files
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
-from tests.browser import MISPLACED, SCREENSHOTS, settled, shown
+from mirror_app.params import Value
+from mirror_app.ui.inline import address
+from tests.browser import MISPLACED, SCREENSHOTS, choose, settled, shown
 
 
 def hover(page: Page, image: Locator, across: float, down: float) -> None:
@@ -96,9 +98,11 @@ def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., 
         download.value.save_as(tmp_path / f"file{ending}")
     model, picture = catalogue.load("shapes"), examples()[0]
     with zipfile.ZipFile(tmp_path / "file.zip") as archive:
-        request = files.read_request(archive.read("request.json").decode())
+        told = archive.read("request.json").decode()
+        request = files.read_request(told)
         assert archive.read("picture.png") == (tmp_path / "file.png").read_bytes()
         assert archive.read("raw.npy") == (tmp_path / "file.npy").read_bytes()
+    assert json.loads(told)["info"]["target_name"] == model.classes[7]
     result = engine.run(request, model, picture)
     assert np.load(tmp_path / "file.npy").tobytes() == result.raw.tobytes()
 
@@ -112,3 +116,39 @@ def test_all_maps_of_a_layer_are_taken_home_as_one_picture(dashboard: Callable[.
     download.value.save_as(tmp_path / "maps.png")
     with Image.open(tmp_path / "maps.png") as maps:
         assert maps.size == (8 * 16, 18 * 16)
+
+
+def test_a_picture_outlives_what_the_server_remembers(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
+    before = page.get_by_role("img", name="The visualisation").get_attribute("src")
+    page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
+    page.wait_for_function("before => document.querySelector('.st-key-picture img').src !== before", arg=before)
+    settled(page)
+    assert page.evaluate("async before => (await fetch(before)).ok", before)
+
+
+def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("?layer=features.9")
+    model, picture = catalogue.load("shapes"), examples()[0]
+    seen = model.preprocessing.as_seen(picture)
+
+    def is_shown(**look: Value) -> None:
+        """The picture becomes, byte for byte, that of the engine with this look."""
+        request = files.read_request(json.dumps({"request": {**REQUEST, "params": look}}))
+        png = files.still(request, engine.run(request, model, picture).raw, seen)
+        expect(page.get_by_role("img", name="The visualisation")).to_have_attribute("src", address(png))
+        settled(page)
+
+    is_shown()
+    page.get_by_text("Look", exact=True).click()
+    page.get_by_text("heat map", exact=True).click()
+    is_shown(show="heat map")
+    choose(page, "Colours", "jet")
+    is_shown(show="heat map", colours="jet")
+    page.get_by_text("Against, too").click()
+    is_shown(show="heat map", colours="jet", signed=True)
+    page.get_by_text("over the picture", exact=True).click()
+    strength = page.get_by_role("slider", name="Strength")
+    strength.focus()
+    strength.press("End")
+    is_shown(colours="jet", signed=True, strength=1.0)

@@ -12,6 +12,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.outputs import Box, Regions
 from mirror_app.ui import cache, pointing, readout
+from mirror_app.ui.inline import address
 from mirror_app.ui.views import class_name, literal
 
 MOST_BOXES = 20
@@ -61,7 +62,7 @@ def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], seen: np.ndarray) -
     """Show the boxes over the picture, and let one be asked about."""
     words = [f"{_label(labels, box.label)} {box.score:.0%}" for box in boxes]
     chosen = st.selectbox("Box", range(len(boxes)), format_func=lambda number: f"{number}: {words[number]}", key="box")
-    st.image(_framed(boxes, chosen, seen), width="stretch", output_format="PNG", alt="The boxes that the model found")
+    st.image(address(_framed(boxes, chosen, seen)), width="stretch", alt="The boxes that the model found")
     pointing.explain(boxes[chosen].target, f"Explain box {chosen}")
 
 

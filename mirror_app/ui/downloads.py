@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -11,7 +12,7 @@ from mirror_app.engine import Result
 from mirror_app.images import Picture
 from mirror_app.request import Request
 from mirror_app.snippet import snippet
-from mirror_app.ui import cache
+from mirror_app.ui import cache, views
 from mirror_app.ui.session import Session
 
 NOT_YOURS = ": your own picture does not travel, and the first one is shown in its place."
@@ -30,7 +31,7 @@ def show(session: Session, picture: Picture, result: Result) -> None:
         if result.raw.ndim > 2:
             _offer(request, "Picture", ".png", "image/png", partial(files.whole, request, result.raw, seen))
         _offer(request, "Raw numbers", ".npy", "application/octet-stream", partial(files.npy, result.raw))
-        everything = partial(files.package, request, result.raw, result.info, seen, code)
+        everything = partial(files.package, request, result.raw, _named(request, result), seen, code)
         _offer(request, "Everything", ".zip", "application/zip", everything)
     if code:
         with st.expander("Show the code"):
@@ -41,6 +42,13 @@ def _offer(request: Request, label: str, ending: str, mime: str, made: Callable[
     """Offer a file that is made when it is asked for."""
     name = "-".join(part for part in (request.visualisation, request.layer) if part).replace("*", "stages")
     st.download_button(f"{label} ({ending})", made, f"{name}{ending}", mime, on_click="ignore", width="stretch")
+
+
+def _named(request: Request, result: Result) -> dict[str, Any]:
+    """Return what there is to say of a result, the class that was asked about by its name too."""
+    if "target_class" not in result.info:
+        return result.info
+    return {**result.info, "target_name": views.class_name(cache.model(request.model), result.info["target_class"][0])}
 
 
 def _code(session: Session, picture: Picture) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 from mirror_app.params import as_text
 from mirror_app.registry import Entry
 from mirror_app.ui import views
+from mirror_app.ui.inline import address
 from mirror_app.ui.session import Session, current
 
 PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
@@ -44,7 +45,7 @@ def show(entry: Entry) -> None:
         picture, words = st.columns([1, 3], gap="medium")
         drawn = PICTURES / f"{entry.key}.png"
         if drawn.exists():
-            picture.image(str(drawn), width="stretch", output_format="PNG", alt=f"An example of {entry.name}")
+            picture.image(address(drawn.read_bytes()), width="stretch", alt=f"An example of {entry.name}")
         with words:
             st.markdown(f"#### {views.literal(entry.name)}")
             st.markdown(views.literal(_told(entry)))

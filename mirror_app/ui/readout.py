@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from mirror_app.ui.inline import address
+
 _FILES = Path(__file__).parent / "components"
 _component = st.components.v2.component(
     "mirror_readout",
@@ -43,7 +45,7 @@ def image(
         "picks": picks,
     }
     with st.container(gap=None):
-        st.image(png, width="stretch", output_format="PNG", alt=alt)
+        st.image(address(png), width="stretch", alt=alt)
         # The numbers travel apart, as bytes: what changes about the line does not send them again.
         _component(key=f"{key}.values", data=(values / scale).astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=lambda: None).picked

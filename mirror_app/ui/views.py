@@ -19,6 +19,7 @@ from mirror_app.images import FORMATS, Picture, decode
 from mirror_app.models import Model
 from mirror_app.request import Request
 from mirror_app.ui import cache, pointing, readout
+from mirror_app.ui.inline import address
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
 
@@ -86,16 +87,15 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
         return
     first = cache.sheet(request, result.raw, picture, 0, PAGE)
     if first.count == 1:
-        _show_one(request, picture, result)
+        _show_one(request, result, first.png)
     else:
         _show_sheet(request, picture, result, first.count)
 
 
-def _show_one(request: Request, picture: Picture, result: Result) -> None:
+def _show_one(request: Request, result: Result, png: bytes) -> None:
     """Show one image large, with its numbers where they are no pixels."""
-    png = cache.sheet(request, result.raw, picture, 0, 1).png
     if registry.get(request.visualisation).kind.of_steps:
-        st.image(png, width="stretch", output_format="PNG", alt="The visualisation")
+        st.image(address(png), width="stretch", alt="The visualisation")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         readout.image(png, evidence, "readout", alt="The visualisation")
@@ -223,7 +223,8 @@ def show_input(model: Model, picture: Picture) -> None:
     )
     original = view == "Original"
     seen_by = "" if original else model.name
-    st.image(cache.input_png(seen_by, picture.id, picture), width="stretch", output_format="PNG", alt=picture.name)
+    png = cache.input_png(seen_by, picture.id, picture)
+    st.image(address(png), width="stretch", alt=picture.name)
     height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
     cut = "" if original or picture.pixels.shape[:2] == (height, width) else ", resized and cut for the model"
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels{cut}")
