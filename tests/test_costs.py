@@ -1,5 +1,7 @@
 """What layers cost, how far they see, and how data flows: against the literature, by hand, and on the gradient."""
 
+import importlib
+import time
 from itertools import pairwise
 
 import pytest
@@ -67,6 +69,40 @@ def test_what_sees_the_whole_picture_has_no_receptive_field_and_weights_widen_no
         found[""].multiply_adds
     )
     assert all(0 <= cost.seconds <= found[""].seconds for cost in found.values())
+
+
+class Warming(nn.Module):
+    """Slow when it is called for the first few times, as much is."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = torch.tensor(calls)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        time.sleep(0.05 if self.calls > 0 else 0.001)
+        self.calls -= 1
+        return inputs
+
+
+def test_the_time_of_a_layer_is_that_of_a_pass_that_nothing_held_up() -> None:
+    found = costs(View(nn.Sequential(Warming(3), nn.ReLU(), nn.Sequential(nn.ReLU()))), torch.zeros(1, 3, 4, 4))
+    assert 0.001 <= found["0"].seconds < 0.05
+    assert found["0"].seconds <= found[""].seconds < 0.05
+    assert found["2.0"].seconds <= found["2"].seconds
+
+
+def test_a_slow_model_is_not_timed_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("mirror_app.probe.costs"), "ENOUGH", 0.01)
+    slow = Warming(100)
+    view = View(slow)
+    costs(view, torch.zeros(1, 3, 4, 4))
+    assert int(view.module.calls) == 100 - 2  # one is counted, one is timed
+
+
+def test_a_layer_that_runs_twice_takes_both_times() -> None:
+    shared = Warming(0)
+    found = costs(View(nn.Sequential(shared, nn.ReLU(), shared)), torch.zeros(1, 3, 4, 4))
+    assert 0.002 <= found["0"].seconds <= found[""].seconds
 
 
 def test_data_flows_past_a_residual_branch_and_through_functions() -> None:

@@ -1,6 +1,8 @@
-"""What each layer of a model costs, and how much of the picture it sees: read off one forward pass."""
+"""What each layer of a model costs, and how much of the picture it sees: read off a few forward passes."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,12 +15,14 @@ from torch.utils.flop_counter import flop_registry
 
 from mirror_app.probe.view import View
 
+PASSES, ENOUGH = 5, 1.0  # of the time: at most so many passes, and none begins after so many seconds
+
 
 @dataclass(frozen=True)
 class Cost:
     """What one layer takes for one picture, its own layers included.
 
-    `multiply_adds` of matrix products and convolutions, `bytes` of its output, `seconds` of this one pass, and the
+    `multiply_adds` of matrix products and convolutions, `bytes` of its output, `seconds`, and the
     `receptive_field`, the sides (height, width) in pixels of what one place of its output sees: None where that is the
     whole picture, whatever its size, or where it cannot be told.
     """
@@ -31,35 +35,88 @@ class Cost:
 
 def costs(view: View, inputs: Tensor) -> dict[str, Cost]:
     """Return the cost of each layer that runs for `inputs` (1, C, H, W), by its dotted name."""
+    calls = _counted(view, inputs)
+    seconds = _timed(view, inputs)
+    fields = _Fields()
+    return {name: _cost(calls[name], seconds[name], fields) for name in calls}
+
+
+def _counted(view: View, inputs: Tensor) -> dict[str, list["_Call"]]:
+    """Return the calls of each layer, the latest output of each with its graph."""
     meter = _Meter()
-    spent: dict[str, list[_Spent]] = {}
+    calls: dict[str, list[_Call]] = {}
 
-    def begin(name: str, *_: object) -> None:
-        spent.setdefault(name, []).append(_Spent(meter.multiply_adds, time.perf_counter()))
+    def begin(name: str) -> None:
+        calls.setdefault(name, []).append(_Call(meter.multiply_adds))
 
-    def end(name: str, _module: object, _inputs: object, output: object) -> None:
-        call = spent[name][-1]
+    def end(name: str, output: object) -> None:
+        call = calls[name][-1]
         call.multiply_adds = meter.multiply_adds - call.multiply_adds
-        call.seconds = time.perf_counter() - call.seconds
         call.output = output if isinstance(output, Tensor) else None
 
     leaf = inputs.to(view.device).detach().requires_grad_()
-    before = [m.register_forward_pre_hook(partial(begin, name)) for name, m in view.modules.items()]
-    after = [m.register_forward_hook(partial(end, name)) for name, m in view.modules.items()]
+    with _around(view, begin, end), torch.enable_grad(), meter:
+        view.run(leaf.clone())
+    return calls
+
+
+def _timed(view: View, inputs: Tensor) -> dict[str, float]:
+    """Return the seconds that each layer takes: the least of a few passes, since only chance makes one longer."""
+    least: dict[str, float] = {}
+    begun: dict[str, float] = {}
+    spent: dict[str, float] = {}
+
+    def now() -> float:
+        if view.device.type != "cpu":
+            torch.accelerator.synchronize(view.device)
+        return time.perf_counter()
+
+    def begin(name: str) -> None:
+        begun[name] = now()
+
+    def end(name: str, _output: object) -> None:
+        spent[name] = spent.get(name, 0.0) + now() - begun[name]
+
+    until = now() + ENOUGH
+    inputs = inputs.to(view.device)
+    with _around(view, begin, end), torch.no_grad():
+        for _ in range(PASSES):
+            spent.clear()
+            view.run(inputs.clone())
+            least = {name: min(span, least.get(name, span)) for name, span in spent.items()}
+            if now() > until:
+                break
+    return least
+
+
+@contextmanager
+def _around(view: View, begin: Callable[[str], None], end: Callable[[str, object], None]) -> Iterator[None]:
+    """Call `begin` before each call of a layer, and `end` with its output after it."""
+
+    def before(name: str, *_: object) -> None:
+        begin(name)
+
+    def after(name: str, _module: object, _inputs: object, output: object) -> None:
+        end(name, output)
+
+    handles = [
+        handle
+        for name, module in view.modules.items()
+        for handle in (
+            module.register_forward_pre_hook(partial(before, name)),
+            module.register_forward_hook(partial(after, name)),
+        )
+    ]
     try:
-        with torch.enable_grad(), meter:
-            view.run(leaf.clone())
+        yield
     finally:
-        for handle in before + after:
+        for handle in handles:
             handle.remove()
-    fields = _Fields()
-    return {name: _cost(calls, fields) for name, calls in spent.items()}
 
 
 @dataclass
-class _Spent:
+class _Call:
     multiply_adds: int
-    seconds: float
     output: Tensor | None = None
 
 
@@ -77,13 +134,13 @@ class _Meter(TorchDispatchMode):
         return output
 
 
-def _cost(calls: list[_Spent], fields: "_Fields") -> Cost:
+def _cost(calls: list[_Call], seconds: float, fields: "_Fields") -> Cost:
     output = calls[-1].output
     size = output.numel() * output.element_size() if output is not None else 0
     return Cost(
         sum(call.multiply_adds for call in calls),
         size,
-        sum(call.seconds for call in calls),
+        seconds,
         fields.of(output.grad_fn) if output is not None and output.grad_fn is not None else None,
     )
 

@@ -54,15 +54,23 @@ def show_table(model: Model, session: Session) -> None:
         key=key,
         on_select=choose,
         selection_mode="single-row",
+        placeholder="",
         column_config={
-            "weights": st.column_config.NumberColumn(format="compact"),
-            "multiply-adds": st.column_config.NumberColumn(format="compact"),
+            "weights": st.column_config.NumberColumn(format="compact", width="small"),
+            "multiply-adds": st.column_config.NumberColumn(format="compact", width="small"),
             "receptive field": st.column_config.NumberColumn(
-                format="%d px", help="The side of what one place of the output sees; empty: the whole picture."
+                format="%d px",
+                width="small",
+                help="The side of what one place of the output sees; empty: the whole picture, or it cannot be told.",
             ),
-            "memory": st.column_config.NumberColumn(format="bytes", help="Of the layer's output, for one picture."),
+            "memory": st.column_config.NumberColumn(
+                format="bytes", width="small", help="Of the layer's output, for one picture."
+            ),
             "time": st.column_config.ProgressColumn(
-                format="percent", max_value=1.0, help="Its share of the whole, with all that is in it; measured once."
+                format="percent",
+                max_value=1.0,
+                width="medium",
+                help="Its share of the whole, with all that is in it; the least of up to five passes.",
             ),
         },
     )
