@@ -54,6 +54,12 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     settled(page)
     go(page, "Dream")
     expect(page.get_by_text("Stopped at")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
+    inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
+    inputs.nth(2).click()
+    expect(page.get_by_text("What is chosen has changed")).to_be_visible(timeout=30_000)
+    inputs.first.click()
+    expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
 
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)

@@ -1,6 +1,7 @@
 """The parts of the dream page: the frames as they come, how far it is, and what can be done with the last one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -40,7 +41,7 @@ def _show(session: Session, dream: Dream, began_running: bool) -> None:
         if shot:
             frame(shot.still, key="frame")
         if not dream.running:
-            _finish(dream, shot)
+            _finish(session, dream, shot)
 
 
 def _progress(dream: Dream) -> tuple[float, str]:
@@ -73,7 +74,7 @@ def _actions(session: Session, dream: Dream) -> None:
         st.rerun()  # the whole page, and not this part of it alone
 
 
-def _finish(dream: Dream, shot: Shot | None) -> None:
+def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
     """Say what the picture is; raise what made the computation fail."""
     model = cache.model(dream.request.model)
     if not dream.stopped:
@@ -86,6 +87,9 @@ def _finish(dream: Dream, shot: Shot | None) -> None:
     views.show_honesty(dream.request, model, dream.picture, shot.result, cached=False)
     if dream.stopped:
         st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
+    of_layer = registry.get(dream.request.visualisation).kind.of_layer
+    if dream.request != (session.request if of_layer else replace(session.request, layer=dream.request.layer)):
+        st.info("What is chosen has changed since: press **Dream** to dream of that.", icon=":material/history:")
     if len(shot.result.info.get("curve", ())) > 1:
         climbed = st.expander("How it climbed", key="climbed", on_change="rerun")
         if climbed.open:  # the first chart of a server takes a second, and Stop must not wait for it
