@@ -11,7 +11,7 @@ model = cache.model(session.request.model)
 views.show_problems(session)
 st.subheader("Architecture")
 architecture.show_totals(model)
-drawn, listed = st.columns([1, 2], gap="medium")
+drawn, listed = st.columns([2, 5], gap="small")
 with drawn, views.failures():
     architecture.show_graph(model, session.layer or "")
 with listed, views.failures():

@@ -70,6 +70,7 @@ def test_four_visualisations_of_four_inputs_without_a_click_and_nothing_twice(ca
     expected = [f"{name} of {of}" for name in ("Grad-CAM", "Layer-CAM") for of in names]
     assert [title.partition(" (")[0] for title in opens(test)[:8]] == expected
     assert len(opens(test)) == 16
+    assert "The parameters there are those of Grad-CAM" in words(test)
     assert "compare.rows" not in test.query_params
     assert [call[0] for call in calls].count("frames") == 16
     calls.clear()
@@ -82,6 +83,7 @@ def test_layers_of_one_visualisation_and_what_does_not_depend_on_them() -> None:
     assert [title.split("(")[1] for title in opens(test)] == [
         f"shapes, {layer})" for layer in ("features.1", "features.4", "features") for _ in range(2)
     ]
+    assert "The parameters there" not in words(test)
     test.session_state["visualisation"] = "back-prop"
     assert "Back Prop asks no layer" in words(test.run())
     test.session_state["compare.columns"] = "visualisation"

@@ -74,9 +74,11 @@ def test_what_sees_the_whole_picture_has_no_receptive_field_and_weights_widen_no
 class Warming(nn.Module):
     """Slow when it is called for the first few times, as much is."""
 
+    calls: Tensor
+
     def __init__(self, calls: int) -> None:
         super().__init__()
-        self.calls = torch.tensor(calls)
+        self.register_buffer("calls", torch.tensor(calls))
 
     def forward(self, inputs: Tensor) -> Tensor:
         time.sleep(0.05 if self.calls > 0 else 0.001)
@@ -96,7 +98,7 @@ def test_a_slow_model_is_not_timed_again_and_again(monkeypatch: pytest.MonkeyPat
     slow = Warming(100)
     view = View(slow)
     costs(view, torch.zeros(1, 3, 4, 4))
-    assert int(view.module.calls) == 100 - 2  # one is counted, one is timed
+    assert view.module.get_buffer("calls").item() == 100 - 2  # one is counted, one is timed
 
 
 def test_a_layer_that_runs_twice_takes_both_times() -> None:

@@ -56,21 +56,21 @@ def show_table(model: Model, session: Session) -> None:
         selection_mode="single-row",
         placeholder="",
         column_config={
-            "weights": st.column_config.NumberColumn(format="compact", width="small"),
-            "multiply-adds": st.column_config.NumberColumn(format="compact", width="small"),
-            "receptive field": st.column_config.NumberColumn(
-                format="%d px",
-                width="small",
-                help="The side of what one place of the output sees; empty: the whole picture, or it cannot be told.",
-            ),
-            "memory": st.column_config.NumberColumn(
-                format="bytes", width="small", help="Of the layer's output, for one picture."
-            ),
+            "weights": st.column_config.NumberColumn(format="compact", width=60),
+            "multiply-adds": st.column_config.NumberColumn(format="compact", width=95),
             "time": st.column_config.ProgressColumn(
                 format="percent",
                 max_value=1.0,
-                width="medium",
+                width=95,
                 help="Its share of the whole, with all that is in it; the least of up to five passes.",
+            ),
+            "receptive field": st.column_config.NumberColumn(
+                format="%d px",
+                width=100,
+                help="The side of what one place of the output sees; empty: the whole picture, or it cannot be told.",
+            ),
+            "memory": st.column_config.NumberColumn(
+                format="bytes", width=75, help="Of the layer's output, for one picture."
             ),
         },
     )
@@ -85,7 +85,7 @@ def _row(layer: Layer, cost: Cost, total: float, model: str) -> dict[str, Any]:
         "output": " × ".join(map(str, shape)) if shape else "",
         "weights": layer.weights,
         "multiply-adds": cost.multiply_adds,
+        "time": cost.seconds / total,
         "receptive field": max(cost.receptive_field) if cost.receptive_field else None,
         "memory": cost.bytes,
-        "time": cost.seconds / total,
     }

@@ -82,6 +82,8 @@ def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None
     }
     kept = " · ".join(f"{name} **{literal(same[name])}**" for name in same if name not in fields)
     said = [f"From the sidebar: {kept}."]
+    if "visualisation" in fields:
+        said.append(f"The parameters there are those of {entry.name}; the others have their defaults, and its target.")
     if "layer" in fields and "visualisation" not in fields and not entry.kind.of_layer:
         said.append(f"{entry.name} asks no layer: it is the same at each.")
     if "model" in fields and "layer" not in fields:
