@@ -7,22 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from mirror_app.ui.style import style
+
 HERE = Path(__file__).resolve().parent
 # In the repository the pages stand beside the package; a wheel carries them inside it.
 PAGES = next(folder for folder in (HERE.parent / "pages", HERE / "pages") if folder.is_dir())
-
-# Streamlit leaves the height of a banner free above a page and above the sidebar.
-STYLE = """<style>
-    .stMainBlockContainer { padding-block: 3.75rem 2rem; }
-    @media (min-width: 768px) { .stMainBlockContainer { padding-inline: 3rem; } }
-    [data-testid="stSidebarHeader"] { height: 2.5rem; padding-block: 0.5rem 0; margin-bottom: 0; }
-    .st-key-picture { min-height: 24rem; }
-    .st-key-trust-curves { min-height: 24rem; }
-    @media (max-width: 640px) { .st-key-trust-curves { min-height: 51rem; } }
-    .st-key-trust-shuffled { overflow-x: auto; }
-    .st-key-trust-shuffled [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
-    .st-key-trust-shuffled [data-testid="stColumn"] { min-width: 7.5rem; overflow-wrap: anywhere; }
-</style>"""
 
 st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
 explore = st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True)
@@ -43,6 +32,7 @@ arguments.add_argument("--settings", help="the file in which the owner names mod
 if chosen := arguments.parse_known_args()[0].settings:
     os.environ["MIRROR_SETTINGS"] = chosen
 
+style("page")
 place = st.empty()  # always there, so that nothing below it moves when what it shows has gone
 if "torch" not in sys.modules:
     with place.container():
@@ -57,7 +47,6 @@ from mirror_app.errors import MirrorError
 from mirror_app.ui import session, sidebar, views
 
 live.restore_program()
-st.html(STYLE)
 try:
     sidebar.draw(place, page.title.lower())
 except MirrorError as error:

@@ -16,7 +16,7 @@ say = views.heading(f"Can {entry.name} be trusted here?", "Three questions to th
 with views.failures():
     trial.show_warning(request)
     result = cache.result(request, picture, say)
-    short = st.container(height=60, border=False)
+    short = st.container(key="in-short")
     matters = trial.show_curves(request, picture, result, say)
     depends = trial.show_shuffled(request, picture, result, say)
     short.markdown(trial.in_short(request, matters, depends))

@@ -10,14 +10,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
+# What Streamlit draws itself, by the rule of axe-core that it breaks and a part of its HTML: the zone that takes files,
+# code that is wider than its box, the marks of a chart, whose figures stand in words below it.
+THEIRS = {
+    "presentation-role-conflict": "stFileUploaderDropzone",
+    "scrollable-region-focusable": "<pre",
+    "svg-img-alt": "mark-symbol",
+}
+
 # What stands beside or below something else on the page may not lie on it, nor leave the window.
-MISPLACED = """() => {
+_MISPLACED = """() => {
     const faults = [];
     const name = (element) => (element.className + ' ' + element.textContent).slice(0, 80);
     if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
@@ -40,6 +49,18 @@ MISPLACED = """() => {
     }
     return faults;
 }"""
+
+
+def faults(page: Page) -> list[str]:
+    """Return what lies on something else or outside the window, and what axe-core finds: names, contrast, roles."""
+    found: list[str] = page.evaluate(_MISPLACED)
+    for rule in Axe().run(page).response["violations"]:
+        found += [
+            f"{rule['id']}: {node['html']} {node['failureSummary']}"
+            for node in rule["nodes"]
+            if THEIRS.get(rule["id"], "\0") not in node["html"]
+        ]
+    return found
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
 from mirror_app.probe.outputs import boxes_of, regions_of
 from mirror_app.request import Request
-from tests.browser import MISPLACED, READY, ROOT, SCREENSHOTS, shown
+from tests.browser import READY, ROOT, SCREENSHOTS, faults, shown
 
 SEGMENTS = "lraspp_mobilenet_v3_large-untrained"
 DETECTS = "ssdlite320_mobilenet_v3_large-untrained"
@@ -100,7 +100,7 @@ def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -
     page.wait_for_selector(READY)
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / "regions-390-dark.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     ask.click()
     shown(page, "«out»")
     assert "target_class=%3Aout%3A" in page.url

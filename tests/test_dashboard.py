@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser import MISPLACED, READY, SCREENSHOTS, choose, settled, shown
+from tests.browser import READY, SCREENSHOTS, choose, faults, settled, shown
 
 
 def photograph() -> bytes:
@@ -122,17 +122,17 @@ def test_nothing_overflows_overlaps_or_fails(
     SCREENSHOTS.mkdir(exist_ok=True)
     kind = query.partition("=")[2].partition("&")[0]
     page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
     page.wait_for_timeout(200)
     page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}-below.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     if width < 768:
         page.get_by_test_id("stExpandSidebarButton").click()
         expect(page.get_by_role("tree")).to_be_visible()
         page.wait_for_timeout(500)
         page.screenshot(path=SCREENSHOTS / f"{kind}-{width}-{scheme}-sidebar.png")
-        assert page.evaluate(MISPLACED) == []
+        assert faults(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -153,7 +153,7 @@ def test_the_architecture_is_drawn_and_a_row_chooses_the_layer(
     expect(table).to_be_visible()
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": 35 * 3 + 18})  # the box in front of the third row: features.0
     expect(graph.get_by_text("0: Conv2d")).to_be_visible(timeout=30_000)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import MISPLACED, READY, SCREENSHOTS, shown
+from tests.browser import READY, SCREENSHOTS, faults, shown
 
 SMALL = "compare.visualisation=grad-cam,attention,activations&compare.input=checked-heart,striped-ring"
 
@@ -55,7 +55,7 @@ def test_nothing_overflows_overlaps_or_fails(dashboard: Callable[..., Page], wid
         page.mouse.move(width - 5, 200)
         page.wait_for_timeout(400)
         page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}.png")
-        assert page.evaluate(MISPLACED) == []
+        assert faults(page) == []
         for cell, button in zip(page.locator("[class*=st-key-cell-]").all(), buttons.all(), strict=True):
             left, top, across, down = box(cell)
             assert abs(across - down) < 1
@@ -96,7 +96,7 @@ def test_all_of_it_is_downloaded(dashboard: Callable[..., Page], tmp_path: Path)
     with page.expect_download() as download:
         page.get_by_role("button", name="The matrix as a picture (.png)").click()
     download.value.save_as(SCREENSHOTS / "matrix.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     with zipfile.ZipFile(tmp_path / "matrix.zip") as kept:
         assert kept.testzip() is None
         assert kept.read("matrix.png") == (SCREENSHOTS / "matrix.png").read_bytes()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser import MISPLACED, READY, SCREENSHOTS, settled
+from tests.browser import READY, SCREENSHOTS, faults, settled
 
 LONG = "dream?visualisation=deep-dream&octaves=8&steps=100&layer=features.4"
 
@@ -32,7 +32,7 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     expect(page.get_by_text(" s left")).to_be_visible(timeout=90_000)
     stop = page.get_by_role("button", name="Stop")
     page.screenshot(path=SCREENSHOTS / f"dream-runs-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     began = time.monotonic()
     stop.click()
     expect(page.get_by_text("Stopped at")).to_be_visible()
@@ -40,7 +40,7 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     page.wait_for_selector(READY)
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"dream-stopped-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
 
     page.get_by_role("button", name="Film").click()
     with page.expect_download() as download:

@@ -15,7 +15,7 @@ from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import Value
 from mirror_app.ui.inline import address
-from tests.browser import MISPLACED, SCREENSHOTS, choose, settled, shown
+from tests.browser import SCREENSHOTS, choose, faults, settled, shown
 
 
 def hover(page: Page, image: Locator, across: float, down: float) -> None:
@@ -69,7 +69,7 @@ def test_a_map_and_then_a_unit_of_it_become_the_target(dashboard: Callable[..., 
     expect(unit).to_be_visible(timeout=30_000)
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / f"pointing-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     unit.click()
     shown(page, "for channel 3 of features.4 in row 2, column 17")
     assert "visualisation=back-prop" in page.url

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from mirror_app import registry
 from mirror_app.ui.guide import PICTURES
-from tests.browser import MISPLACED, READY, ROOT, SCREENSHOTS, settled
+from tests.browser import READY, ROOT, SCREENSHOTS, faults, settled
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., P
     page.wait_for_function("[...document.images].every((image) => image.complete)")  # what is gone cannot be loaded
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"guide-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     page.get_by_label("Find", exact=True).fill("occlusion")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 24 visualisations").or_(page.get_by_text("2 of 24 visualisations"))).to_be_visible()

@@ -19,7 +19,7 @@ from mirror_app.probe import View, fingerprint
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Frames, Job, Jobs
 from mirror_app.ui.trial import _verdict
-from tests.browser import MISPLACED, READY, ROOT, SCREENSHOTS
+from tests.browser import READY, ROOT, SCREENSHOTS, faults
 from tests.networks import ANYWHERE, Linear, quick, state
 
 PICTURE = examples()[0]
@@ -285,9 +285,9 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
     page.wait_for_selector(READY)
     page.wait_for_timeout(700)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
     page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}-below.png")
-    assert page.evaluate(MISPLACED) == []
+    assert faults(page) == []

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
@@ -15,9 +14,9 @@ from mirror_app.ui import cache, views
 from mirror_app.ui.inline import address
 from mirror_app.ui.places import Place, numbers
 from mirror_app.ui.session import Session, open_in_explore
+from mirror_app.ui.style import style
 from mirror_app.ui.views import literal
 
-STYLE = (Path(__file__).parent / "components" / "matrix.css").read_text("utf-8")
 HEAD = 88  # pixels: the side of the picture with the name of an input
 
 
@@ -26,9 +25,7 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
 
     Where they share one scale it is that of the brightest so far, and at the end that of the brightest of all.
     """
-    st.html(
-        f"<style>{STYLE} .st-key-matrix {{ --paper: {_theme('background')}; --ring: {_theme('primary')}; }}</style>"
-    )
+    style("matrix", f".st-key-matrix {{ --paper: {_theme('background')}; --ring: {_theme('primary')}; }}")
     with st.container(key="matrix", gap=None):
         places = _laid_out(session, rows, columns)
     for place in places:
