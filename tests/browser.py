@@ -120,8 +120,9 @@ def said(page: Page, word: str) -> str:
 
 
 def settled(page: Page) -> None:
-    """Wait until the page shows a result and nothing runs."""
+    """Wait until the page shows a result, nothing runs, and every part of it is drawn."""
     expect(page.get_by_text("raw values").first).to_be_visible(timeout=90_000)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
     page.wait_for_timeout(300)
     expect(page.locator(READY)).to_be_visible(timeout=30_000)
 

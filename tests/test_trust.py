@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
+from itertools import product
 
 import pytest
 import streamlit as st
@@ -18,7 +19,7 @@ from mirror_app.models.examples import examples
 from mirror_app.probe import View, fingerprint
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Frames, Job, Jobs
-from mirror_app.ui.trial import _verdict
+from mirror_app.ui.trial import _verdict, in_short
 from tests.browser import READY, ROOT, SCREENSHOTS, faults
 from tests.networks import ANYWHERE, Linear, quick, state
 
@@ -211,6 +212,16 @@ def page(**query: str) -> AppTest:
     for name, value in query.items():
         test.query_params[name] = value
     return test.run().switch_page("../pages/trust.py").run()
+
+
+def test_what_is_said_in_short_keeps_taking_away_and_giving_back_apart() -> None:
+    request, _ = asked("layer-cam")
+    short = {better: in_short(request, better, True) for better in product((True, False), repeat=2)}
+    assert "matter more than random ones and edges, and" in short[True, True]
+    assert "matter no more than random ones and edges, and" in short[False, False]
+    assert "more than random ones and edges when taken away, and no more" in short[True, False]
+    assert "matter no more than random ones and edges when taken away, and more" in short[False, True]
+    assert "hardly depends" in in_short(request, (True, True), False)
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:

@@ -1,5 +1,6 @@
 """The parts of the trust page: three questions to a picture, each with its answer in figures and in words."""
 
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -41,8 +42,11 @@ def show_warning(request: Request) -> None:
         )
 
 
-def show_curves(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> bool:
-    """Show whether the pixels of most evidence matter to the model; return whether more than both base lines' do."""
+def show_curves(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> list[bool]:
+    """Show whether the pixels of most evidence matter to the model.
+
+    Return whether more than both base lines' do: when they are taken away, and when they are given back.
+    """
     st.markdown("#### Do its pixels matter to the model?")
     st.caption(
         "Pixels are taken away, those of most evidence first: the class should fade quickly. Then they come back into "
@@ -61,15 +65,16 @@ def show_curves(request: Request, picture: Picture, result: Result, meanwhile: M
                 f":material/info: The model gives this class {sure:.1%} to begin with, so that there is little to take "
                 "away: the curves tell more of a class that it is sure of."
             )
-    return all(better)
+    return better
 
 
-def in_short(request: Request, matters: bool, depends: bool) -> str:
+def in_short(request: Request, better: Sequence[bool], depends: bool) -> str:
     """Return what the first two answers say together."""
     entry = registry.get(request.visualisation)
     if entry.kind.ignores_model(dict(request.params)):
         return "**In short:** a picture of edges. Take Grad-CAM or LRP to explain the class."
-    first = "matter more than random ones and edges" if matters else "matter no more than the base lines'"
+    away, back = (f"{'more' if part else 'no more'} than random ones and edges" for part in better)
+    first = f"matter {away}" + ("" if away == back else f" when taken away, and {back} when given back")
     second = "depends" if depends else "hardly depends"
     return f"**In short:** for this picture its pixels {first}, and it {second} on what the model has learned."
 
