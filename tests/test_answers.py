@@ -5,17 +5,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from playwright.sync_api import Page, expect
-from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, targets
 from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
 from mirror_app.probe.outputs import boxes_of, regions_of
 from mirror_app.request import Request
-from tests.browser import READY, ROOT, SCREENSHOTS, faults, shown
+from tests.app import page
+from tests.browser import READY, SCREENSHOTS, choose, faults, shown
 
 SEGMENTS = "lraspp_mobilenet_v3_large-untrained"
 DETECTS = "ssdlite320_mobilenet_v3_large-untrained"
@@ -67,14 +66,6 @@ def test_torchvisions_models_that_mark_places_say_what_and_where_and_why(model: 
     assert np.abs(engine.run(request, model, picture).raw).max() > 0
 
 
-def page(**query: str) -> AppTest:
-    st.cache_data.clear()
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
-    for name, value in query.items():
-        test.query_params[name] = value
-    return test.run()
-
-
 def test_a_box_is_chosen_and_asked_about() -> None:
     test = page(model=DETECTS)
     assert not test.exception
@@ -104,3 +95,22 @@ def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -
     ask.click()
     shown(page, "«out»")
     assert "target_class=%3Aout%3A" in page.url
+
+
+def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> None:
+    page = dashboard(f"?model={DETECTS}", at_rest=False)
+    seen = page.get_by_alt_text("The boxes that the model found")
+    expect(seen).to_be_visible(timeout=90_000)
+    page.wait_for_selector(READY)
+    before = seen.get_attribute("src")
+    choose(page, "Box", "2: ")
+    ask = page.get_by_role("button", name="Explain box 2")
+    expect(ask).to_be_visible(timeout=30_000)
+    assert seen.get_attribute("src") != before  # its frame is the thick one now
+    page.wait_for_selector(READY)
+    page.wait_for_timeout(300)
+    page.screenshot(path=SCREENSHOTS / "boxes-1280-light.png")
+    assert faults(page) == []
+    ask.click()
+    shown(page, "«scores» 2")
+    assert "target_class=%3Ascores%3A2" in page.url

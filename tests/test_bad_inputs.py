@@ -29,9 +29,9 @@ from mirror_app.probe import fingerprint
 from mirror_app.request import Request
 from mirror_app.ui import cache
 from mirror_app.ui.session import MOST
+from tests.app import cheaply, lives, page, png, said, upload
 from tests.browser import ROOT
 from tests.networks import ANYWHERE, Tricky, quick
-from tests.test_page import cheaply, lives, page, png, said, upload
 
 
 @pytest.fixture(autouse=True)
@@ -182,9 +182,7 @@ def test_q1_to_q5_an_address_that_is_wrong(query: dict[str, str]) -> None:
 
 
 def test_q4_of_a_key_that_is_repeated_one_counts() -> None:
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    test.query_params["visualisation"] = ["activations", "grad-cam"]
-    assert lives(test.run())
+    assert lives(page(visualisation=["activations", "grad-cam"]))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from mirror_app import registry
 from mirror_app.cli import main
@@ -20,6 +19,7 @@ from mirror_app.models.examples import examples
 from mirror_app.params import as_text
 from mirror_app.request import Request
 from mirror_app.ui import cache
+from tests.app import cheaply, page
 from tests.browser import ROOT
 from tests.networks import ANYWHERE, quick
 
@@ -37,11 +37,8 @@ def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.En
     assert main([*said, "--output", str(tmp_path / "a.png")]) == 0
     assert main([*said, "--output", str(tmp_path / "a.npy")]) == 0
 
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    link = {"layer": LAYER, "visualisation": entry.key, **{name: as_text(v) for name, v in quick(entry).items()}}
-    for name, value in link.items():
-        test.query_params[name] = value
-    request: Request = test.run().session_state.mirror.request
+    test = page(layer=LAYER, visualisation=entry.key, **cheaply(entry))
+    request: Request = test.session_state.mirror.request
     assert request == Request("shapes", examples()[0].id, LAYER, entry.key, entry.canonical(quick(entry)))
     result: Result = cache.result(request, examples()[0], lambda _: None)  # what the page has just shown
     assert (tmp_path / "a.png").read_bytes() == cache.sheet(request, result.raw, examples()[0], 0, PAGE).png
@@ -80,9 +77,9 @@ def test_frames_become_a_film_that_ends_with_the_picture(tmp_path: Path) -> None
 
 
 def test_a_sheet_has_pages(tmp_path: Path) -> None:
-    for page in ("1", "3"):
-        words = ["render", "--visualisation", "activations", "--layer", LAYER, "--page", page]
-        assert main([*words, "--output", str(tmp_path / f"{page}.png")]) == 0
+    for number in ("1", "3"):
+        words = ["render", "--visualisation", "activations", "--layer", LAYER, "--page", number]
+        assert main([*words, "--output", str(tmp_path / f"{number}.png")]) == 0
     with Image.open(tmp_path / "3.png") as last, Image.open(tmp_path / "1.png") as first:
         assert (first.size, last.size) == ((8 * 16, 8 * 16), (8 * 16, 2 * 16))  # of 144 maps
 

@@ -22,8 +22,9 @@ from mirror_app.params import Value
 from mirror_app.poster import GAP, MARGIN, NAMES, SIDE, lines, poster
 from mirror_app.request import Request
 from mirror_app.ui import cache
+from tests.app import page, said
 from tests.networks import state
-from tests.test_page import _empty_caches, page, said  # noqa: F401 - a fixture
+from tests.test_page import _empty_caches  # noqa: F401 - a fixture
 
 FOUR = [picture.id for picture in examples()[:4]]
 BASE = Request("shapes", FOUR[0], "features", "grad-cam", (("strength", 0.3), ("target_class", 3)))

@@ -13,8 +13,8 @@ from mirror_app import diagram, layers
 from mirror_app.layers import Layer
 from mirror_app.models import catalogue
 from mirror_app.probe import PICTURE, View, costs, flow
+from tests.app import page
 from tests.networks import Tricky, densenet, resnet18, squeezenet
-from tests.test_page import page
 
 BLANK = torch.zeros(1, 3, 224, 224)
 
@@ -140,8 +140,7 @@ def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: 
 
 
 def test_the_architecture_page_shows_the_layers_and_what_they_cost() -> None:
-    test = page(model="resnet18-untrained", layer="layer2")
-    test.switch_page("../pages/architecture.py").run(timeout=60)
+    test = page("architecture", model="resnet18-untrained", layer="layer2")
     assert not test.exception
     assert not test.error
     (table,) = test.dataframe

@@ -13,7 +13,7 @@ from mirror_app.models.examples import examples
 from mirror_app.request import Request
 from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Jobs
-from tests.browser import ROOT
+from tests.app import page
 
 LONG = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 8), ("steps", 100)))
 SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 2), ("steps", 3)))
@@ -76,45 +76,44 @@ def test_a_new_dream_ends_the_one_before_and_the_next_waits_for_its_turn() -> No
 
 
 @pytest.fixture
-def page() -> AppTest:
+def dream() -> AppTest:
     st.cache_data.clear()
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    return test.run().switch_page("../pages/dream.py").run()
+    return page("dream")
 
 
-def test_nothing_begins_before_dream_is_pressed(page: AppTest) -> None:
-    assert not page.exception
-    assert any("press **Dream**" in info.value for info in page.info)
+def test_nothing_begins_before_dream_is_pressed(dream: AppTest) -> None:
+    assert not dream.exception
+    assert any("press **Dream**" in info.value for info in dream.info)
     names = [entry.name for entry in registry.entries() if entry.kind.of_steps]
-    assert next(box for box in page.selectbox if box.label == "Visualisation").options == names
+    assert next(box for box in dream.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
 
 
-def test_what_cannot_be_dreamed_is_one_sentence(page: AppTest) -> None:
-    next(number for number in page.number_input if number.label == "Channel").set_value(5000)
-    next(button for button in page.button if button.label == "Dream").click()
-    page.run()
+def test_what_cannot_be_dreamed_is_one_sentence(dream: AppTest) -> None:
+    next(number for number in dream.number_input if number.label == "Channel").set_value(5000)
+    next(button for button in dream.button if button.label == "Dream").click()
+    dream.run()
     for _ in range(100):
-        if page.warning:
+        if dream.warning:
             break
         time.sleep(0.1)
-        page.run()
-    assert "5000" in page.warning[0].value
-    assert not page.exception
+        dream.run()
+    assert "5000" in dream.warning[0].value
+    assert not dream.exception
 
 
-def test_a_dream_on_the_page_is_kept_for_explore(page: AppTest) -> None:
+def test_a_dream_on_the_page_is_kept_for_explore(dream: AppTest) -> None:
     for label, value in (("Octaves", 2), ("Steps", 3)):
-        next(slider for slider in page.slider if slider.label == label).set_value(value)
-    next(button for button in page.button if button.label == "Dream").click()
-    page.run()
+        next(slider for slider in dream.slider if slider.label == label).set_value(value)
+    next(button for button in dream.button if button.label == "Dream").click()
+    dream.run()
     for _ in range(100):
-        if any("raw values" in caption.value for caption in page.caption):
+        if any("raw values" in caption.value for caption in dream.caption):
             break
         time.sleep(0.1)
-        page.run()
-    assert not page.exception
-    assert any("Deep Dream" in caption.value for caption in page.caption)
-    explored = page.switch_page("../pages/explore.py").run()
+        dream.run()
+    assert not dream.exception
+    assert any("Deep Dream" in caption.value for caption in dream.caption)
+    explored = dream.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("deep-dream").run()
     assert any("from the cache" in caption.value for caption in explored.caption)

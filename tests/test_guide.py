@@ -8,13 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 from mirror_app import registry
 from mirror_app.ui.guide import PICTURES
-from tests.browser import READY, ROOT, SCREENSHOTS, faults, settled
+from tests.app import page
+from tests.browser import READY, SCREENSHOTS, faults, settled
 
 
 @pytest.fixture(scope="module")
 def guide() -> AppTest:
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60).run()
-    return test.switch_page("../pages/guide.py").run()
+    return page("guide")
 
 
 @pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
@@ -33,8 +33,7 @@ def test_all_that_is_declared_is_told(entry: registry.Entry, guide: AppTest) -> 
 
 
 def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> None:
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60).run()
-    test.switch_page("../pages/guide.py").run()
+    test = page("guide")
     next(field for field in test.text_input if field.label == "Find").set_value("transformer").run()
     tried = [button.key for button in test.button if str(button.key).startswith("try ")]
     assert {"try attention", "try attention-rollout"} <= set(tried)

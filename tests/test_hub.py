@@ -24,6 +24,7 @@ from torchvision.transforms._presets import ImageClassification
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue, hub
 from mirror_app.models.shelf import Shelf
+from tests.app import page
 from tests.browser import ROOT
 
 NAME = "tinynet"
@@ -244,16 +245,9 @@ def errors(test: AppTest) -> list[str]:
     return [box.value for box in test.error]
 
 
-def opened(**query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    for name, value in query.items():
-        test.query_params[name] = value
-    return test.run()
-
-
 def test_the_page_fetches_a_model_and_shows_it(server: Server) -> None:
     server.slowly = 0.5
-    test = opened(model=NAME)
+    test = page(model=NAME)
     assert not test.exception
     assert not test.error
     assert any("raw values" in caption.value for caption in test.caption)
@@ -262,7 +256,7 @@ def test_the_page_fetches_a_model_and_shows_it(server: Server) -> None:
 @pytest.mark.parametrize("wrong", ["cut", "missing"])
 def test_a_page_without_the_network_says_so_and_lives_on(server: Server, wrong: str) -> None:
     server.mood = wrong
-    test = opened(model=NAME)
+    test = page(model=NAME)
     assert not test.exception
     (sentence,) = errors(test)
     assert "all models untrained" in sentence.replace("\\", "")

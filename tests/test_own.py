@@ -20,7 +20,7 @@ from mirror_app.staging import Said, stage
 from mirror_app.ui import cache
 from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
-from tests.browser import ROOT
+from tests import app
 from tests.networks import Linear
 
 INPUT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
@@ -80,10 +80,7 @@ def page() -> Iterator[Callable[..., AppTest]]:
     def opened(visualisations: list[object], **query: str) -> AppTest:
         stages.append(stage(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, Said()))
         live.put(stages[-1])
-        test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-        for name, value in {"model": next(iter(stages[-1].models)), "layer": "maps", **query}.items():
-            test.query_params[name] = value
-        return test.run()
+        return app.page(**{"model": next(iter(stages[-1].models)), "layer": "maps", **query})
 
     yield opened
     for shown in stages:
@@ -366,9 +363,7 @@ def test_a_class_with_nothing_to_show_says_so() -> None:
 def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..., AppTest]) -> None:
     test = page([repeated])
     key = test.session_state.mirror.request.visualisation
-    other = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    other.query_params["visualisation"] = key
-    other.run()
+    other = app.page(visualisation=key)
     assert lives(other)
     assert "Repeat is not among what is offered here" in said(other)[0]
     assert registry.get("activations").kind is Weights

@@ -21,7 +21,6 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import save_file
-from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from mirror_app import engine
@@ -29,6 +28,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
 from mirror_app.models import catalogue, settings, weights_file
 from mirror_app.request import Request
+from tests.app import lives, page
 from tests.browser import ROOT
 
 NETS = """
@@ -177,14 +177,11 @@ def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
     say(folder, FACTORY + "size = 32")
     monkeypatch.setenv("MIRROR_SETTINGS", "")
     monkeypatch.setattr(sys, "argv", ["main.py", "--settings", str(folder / "mirror.toml")])
-    page = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    page.query_params["model"] = "a"
-    page.run()
-    assert not page.exception
-    assert not page.error
-    assert any("raw values" in caption.value for caption in page.caption)
+    test = page(model="a")
+    assert lives(test)
+    assert not test.error
     say(folder, FACTORY + "sise = 32")
-    assert "Did you mean" in page.run().error[0].value
+    assert "Did you mean" in test.run().error[0].value
 
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

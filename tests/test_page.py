@@ -10,17 +10,16 @@ import streamlit as st
 import torch
 from PIL import Image
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
-from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, registry
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.models.examples import examples
-from mirror_app.params import Number, Value, as_text
+from mirror_app.params import Number, Value
 from mirror_app.request import Request
 from mirror_app.ui import cache
 from mirror_app.ui.session import param_key
-from tests.browser import ROOT
+from tests.app import cheaply, lives, page, png, said, upload
 from tests.networks import ANYWHERE, quick
 
 
@@ -29,37 +28,6 @@ def _empty_caches() -> Iterator[None]:
     st.cache_data.clear()
     yield
     st.cache_data.clear()
-
-
-def page(**query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=60)
-    for name, value in query.items():
-        test.query_params[name] = value
-    return test.run()
-
-
-def png(colour: tuple[int, int, int] = (200, 30, 30)) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (60, 40), colour).save(file, "PNG")
-    return file.getvalue()
-
-
-def lives(test: AppTest) -> bool:
-    """The page stands: no traceback, and a picture's line of honesty at its foot."""
-    return not test.exception and any("raw values" in caption.value for caption in test.caption)
-
-
-def upload(test: AppTest, name: str, content: bytes) -> AppTest:
-    return test.file_uploader[0].upload(name, content, "image/png").run()
-
-
-def cheaply(entry: registry.Entry) -> dict[str, str]:
-    """What a link to a visualisation says, so that it takes as few samples as it may."""
-    return {name: as_text(value) for name, value in quick(entry).items()}
-
-
-def said(test: AppTest) -> list[str]:
-    return [box.value.replace("\\", "") for box in (*test.error, *test.warning, *test.info)]
 
 
 def test_the_first_picture_needs_no_click() -> None:

@@ -12,8 +12,8 @@ from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
 from mirror_app.snippet import snippet
+from tests.app import page, png, upload
 from tests.networks import ANYWHERE, quick
-from tests.test_page import page, png, upload
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)

@@ -11,8 +11,8 @@ from mirror_app.models.examples import examples
 from mirror_app.request import Request
 from mirror_app.visualisations.core import GradCam, SaliencyMap, Weights
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS
+from tests.app import lives, page
 from tests.networks import ANYWHERE, Linear, bundled, quick
-from tests.test_page import lives, page
 
 INPUT = torch.randn(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
 LAYER = "features.3"

@@ -8,7 +8,6 @@ import pytest
 import streamlit as st
 import torch
 from playwright.sync_api import Page, expect
-from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
 from mirror_app import engine, evaluation, layers, registry, trust
@@ -20,7 +19,8 @@ from mirror_app.probe import View, fingerprint
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Frames, Job, Jobs
 from mirror_app.ui.trial import _verdict, in_short
-from tests.browser import READY, ROOT, SCREENSHOTS, faults
+from tests.app import page
+from tests.browser import READY, SCREENSHOTS, faults
 from tests.networks import ANYWHERE, Linear, quick, state
 
 PICTURE = examples()[0]
@@ -206,12 +206,9 @@ def test_who_ignores_the_model_is_declared(key: str, params: dict[str, object], 
     assert registry.get(key).kind.ignores_model(params) is ignores
 
 
-def page(**query: str) -> AppTest:
+@pytest.fixture(autouse=True)
+def _empty_caches() -> None:
     st.cache_data.clear()
-    test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
-    for name, value in query.items():
-        test.query_params[name] = value
-    return test.run().switch_page("../pages/trust.py").run()
 
 
 def test_what_is_said_in_short_keeps_taking_away_and_giving_back_apart() -> None:
@@ -225,7 +222,7 @@ def test_what_is_said_in_short_keeps_taking_away_and_giving_back_apart() -> None
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:
-    test = page(visualisation="integrated-gradients", steps="4")
+    test = page("trust", visualisation="integrated-gradients", steps="4")
     assert not test.exception
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
     assert told.count("Area below") == 2
@@ -235,8 +232,8 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
 
 
 def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidence() -> None:
-    assert any("edges more than" in warning.value for warning in page(visualisation="deconvnet").warning)
-    refused = page(visualisation="activations")
+    assert any("edges more than" in warning.value for warning in page("trust", visualisation="deconvnet").warning)
+    refused = page("trust", visualisation="activations")
     assert any("choose Grad" in warning.value for warning in refused.warning)
     assert not refused.exception
 
@@ -256,7 +253,7 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
         return shuffled(request, model, picture, result, depth)
 
     monkeypatch.setattr(trust, "shuffled", counted)
-    test = page()
+    test = page("trust")
     assert asked_for == ["classifier", "all above features.4", "all above features.1", "everything"]
     assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)
     assert any("**Grad" in item.value or "add up to the logit" in item.value for item in test.markdown)
@@ -275,13 +272,13 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
         return join(jobs, key, frames)
 
     monkeypatch.setattr(Jobs, "join", noted)
-    page()
+    page("trust")
     assert len(keys) > 5
     assert len(set(keys)) == len(keys)
 
 
 def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
-    test = page(model="squeezenet1_1-untrained", visualisation="layer-cam")
+    test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
     assert "The model is untrained" in told
     assert "little to take away" in told
