@@ -1,21 +1,20 @@
 // The newest frame of a film, as the bytes of a PNG file: the one before stays until the new one can be drawn.
 
-const shown = new WeakMap(); // by shadow root: the bytes and the address of what is shown
+const newest = new WeakMap(); // by shadow root: the bytes of the frame that came last
 
 export default function ({ data, parentElement }) {
-  const image = parentElement.querySelector("img") ?? parentElement.appendChild(document.createElement("img"));
-  image.alt = "The newest frame";
-  if (data instanceof Uint8Array && shown.get(parentElement)?.bytes !== data) draw(data, parentElement, image);
-  return () => URL.revokeObjectURL(shown.get(parentElement)?.address);
+  if (data instanceof Uint8Array && newest.get(parentElement) !== data) draw(data, parentElement);
 }
 
-async function draw(bytes, root, image) {
-  const before = shown.get(root);
+async function draw(bytes, root) {
+  newest.set(root, bytes);
   const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-  shown.set(root, { bytes, address });
-  const next = new Image();
-  next.src = address;
-  await next.decode().catch(() => {}); // a newer frame may have come in the meantime
-  if (shown.get(root).address === address) image.src = address;
-  if (before) URL.revokeObjectURL(before.address);
+  const image = new Image();
+  image.alt = "The newest frame";
+  image.src = address;
+  await image.decode();
+  URL.revokeObjectURL(address); // an image that is decoded needs it no more
+  if (newest.get(root) !== bytes) return; // a newer frame has come in the meantime
+  root.querySelector("img")?.remove();
+  root.append(image);
 }

@@ -2,28 +2,43 @@
 // it gives to that container as the CSS variable --sheet, and once with what the tiles are, which show parts of it.
 // Python receives the trigger "picked": the index of a tile.
 
-const sheets = new WeakMap(); // by shadow root: the picture there
+const sheets = new WeakMap(); // by shadow root: the bytes that came last there, and the address of what is shown
 const groups = new WeakMap(); // by shadow root: the tiles there
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  if (data instanceof Uint8Array) return hold(data, parentElement);
+  if (data instanceof Uint8Array) {
+    hold(data, parentElement);
+    return () => release(parentElement);
+  }
   if (!groups.has(parentElement)) groups.set(parentElement, new Tiles(parentElement));
   groups.get(parentElement).update(data, (index) => setTriggerValue("picked", index));
 }
 
 async function hold(bytes, root) {
-  const before = sheets.get(root);
-  if (before?.bytes === bytes) return before.release;
-  const container = root.host.closest(".stVerticalBlock");
+  if (!sheets.has(root)) sheets.set(root, { newest: null, address: null });
+  const sheet = sheets.get(root);
+  if (sheet.newest === bytes) return;
+  sheet.newest = bytes;
   const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-  const release = () => URL.revokeObjectURL(address);
-  sheets.set(root, { bytes, address, release });
   const image = new Image();
   image.src = address;
   await image.decode(); // the old picture stays until the new one can be drawn
-  if (sheets.get(root).address === address) container.style.setProperty("--sheet", `url("${address}")`);
-  before?.release();
-  return release;
+  if (sheet.newest === bytes) {
+    root.host.closest(".stVerticalBlock").style.setProperty("--sheet", `url("${address}")`);
+    forget(sheet.address);
+    sheet.address = address;
+  } else forget(address); // a newer one has come, or nobody looks any more
+}
+
+function release(root) {
+  if (root.host.isConnected) return; // Streamlit also cleans up after a call that a newer one overtook
+  const sheet = sheets.get(root);
+  forget(sheet.address);
+  sheet.newest = sheet.address = null;
+}
+
+function forget(address) {
+  if (address !== null) URL.revokeObjectURL(address);
 }
 
 class Tiles {
