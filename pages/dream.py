@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mirror_app import registry
-from mirror_app.ui import cache, dreaming, views
+from mirror_app.ui import cache, dreaming, strip, views
 from mirror_app.ui.session import current
 
 session = current()
@@ -24,7 +24,7 @@ with shown:
     if dream:
         dreaming.show(session, dream)
     else:
-        st.info("Set the knobs at the left, then press **Dream**.", icon=":material/bedtime:")
+        st.info("Set the knobs in the sidebar, then press **Dream**.", icon=":material/bedtime:")
 with beside:
     views.show_input(model, picture)
-views.show_strip(session)
+strip.show(session)

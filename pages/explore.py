@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from mirror_app import registry
-from mirror_app.ui import answers, cache, downloads, views
+from mirror_app.ui import answers, cache, downloads, strip, views
 from mirror_app.ui.session import current
 
 session = current()
@@ -29,4 +29,4 @@ with beside:
     views.show_input(model, picture)
     with views.failures():
         answers.show(model, picture)
-views.show_strip(session)
+strip.show(session)

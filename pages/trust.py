@@ -12,7 +12,8 @@ picture = session.pictures[session.picture]
 entry = registry.get(request.visualisation)
 
 views.show_problems(session)
-say = views.heading(f"Can {entry.name} be trusted here?", "Three questions to the picture that Explore shows.")
+told = f"Three questions to the picture that Explore shows, of {views.literal(picture.name)}."
+say = views.heading(f"Can {entry.name} be trusted here?", told)
 with views.failures():
     trial.show_warning(request)
     result = cache.result(request, picture, say)

@@ -76,7 +76,7 @@ def test_a_sheet_is_shown_though_its_call_was_overtaken_and_its_address_ends_wit
     sheet = "tiles.block.style.getPropertyValue('--sheet')"
     blank.evaluate("() => { for (const bytes of tiles.bytes) tiles.call(bytes)?.(); }")
     blank.wait_for_function(f"{sheet} && used.size === 1")
-    assert blank.evaluate(f"{sheet} === `url(\"${{[...used][0]}}\")`")
+    assert blank.evaluate(f'{sheet} === `url("${{[...used][0]}}")`')
     blank.evaluate("() => { const end = tiles.call(tiles.bytes[2]); end(); }")
     assert blank.evaluate("used.size") == 1
     blank.evaluate("() => { tiles.block.remove(); tiles.call(tiles.bytes[2])(); }")

@@ -56,6 +56,7 @@ def show_table(model: Model, session: Session) -> None:
         selection_mode="single-row",
         placeholder="",
         column_config={
+            "layer": st.column_config.TextColumn(pinned=True),
             "weights": st.column_config.NumberColumn(format="compact", width=60),
             "multiply-adds": st.column_config.NumberColumn(format="compact", width=95),
             "time": st.column_config.ProgressColumn(
@@ -74,7 +75,7 @@ def show_table(model: Model, session: Session) -> None:
             ),
         },
     )
-    st.caption("Click on a row to choose the layer; on a heading to sort.")
+    st.caption("The box before a row chooses the layer; a heading sorts.")
 
 
 def _row(layer: Layer, cost: Cost, total: float, model: str) -> dict[str, Any]:

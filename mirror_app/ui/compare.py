@@ -8,7 +8,7 @@ import streamlit as st
 from mirror_app import layers, live, matrix, registry
 from mirror_app.matrix import TARGET, Axis
 from mirror_app.models import catalogue
-from mirror_app.ui import cache, choices
+from mirror_app.ui import cache, choices, views
 from mirror_app.ui.places import Place
 from mirror_app.ui.session import Session
 from mirror_app.ui.views import literal
@@ -81,9 +81,15 @@ def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None
         "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
     }
     kept = " · ".join(f"{name} **{literal(same[name])}**" for name in same if name not in fields)
+    target = dict(base.params).get(TARGET)
+    if target is not None:
+        named = views.class_name(cache.model(base.model), target) if isinstance(target, int) else str(target)
+        kept += f" · target **{literal(named)}**"
     said = [f"From the sidebar: {kept}."]
     if "visualisation" in fields:
-        said.append(f"The parameters there are those of {entry.name}; the others have their defaults, and its target.")
+        shown = entry.key in next(axis.values for axis in (rows, columns) if axis.field == "visualisation")
+        which = f"are those of {entry.name}" if shown else f"are of {entry.name}, which is not shown here"
+        said.append(f"The parameters there {which}; the others have their defaults, and its target.")
     if "layer" in fields and "visualisation" not in fields and not entry.kind.of_layer:
         said.append(f"{entry.name} asks no layer: it is the same at each.")
     if "model" in fields and "layer" not in fields:

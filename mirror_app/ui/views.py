@@ -1,31 +1,28 @@
-"""The parts of a page: the picture or the sheet of maps, the prediction, the strip of inputs."""
+"""The parts of a page: the picture or the sheet of maps, the prediction, the input."""
 
 import io
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
 import torch
 from PIL import Image
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mirror_app import layers, live, registry, render
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
-from mirror_app.images import FORMATS, Picture, decode
+from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.request import Request
 from mirror_app.ui import cache, pointing, readout
 from mirror_app.ui.inline import address
-from mirror_app.ui.session import Session, current
+from mirror_app.ui.session import Session
 from mirror_app.ui.tiles import tiles
 
 BARS = 40
-TOLD = 3  # refusals of files that are told one by one
-THUMBNAIL = 88
 INTACT = (
     "Mirror works on a private copy that shares the model's weights. Intact: for this input the copy answers exactly "
     "as the model does, and the model's weights, flags and hooks are what they were before."
@@ -185,7 +182,10 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
-        parts.append(f"for *{literal(class_name(model, result.info['target_class'][0]))}*")
+        number = result.info["target_class"][0]
+        sure = cache.prediction(model.name, picture).probabilities
+        share = f" ({sure[number]:.1%} sure)" if number < len(sure) else ""
+        parts.append(f"for *{literal(class_name(model, number))}*{share}")
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
@@ -235,65 +235,3 @@ def show_input(model: Model, picture: Picture) -> None:
 def class_name(model: Model, number: int) -> str:
     """Return what the class of that number is called."""
     return model.classes[number] if number < len(model.classes) else f"class {number}"
-
-
-def show_strip(session: Session) -> None:
-    """Show all inputs as a strip in which a click selects, and where more are added."""
-    pictures = list(session.pictures.values())
-    tiles(
-        cache.strip(list(session.pictures), THUMBNAIL, pictures),
-        [picture.name for picture in pictures],
-        len(pictures),
-        THUMBNAIL,
-        key="strip",
-        label="Inputs",
-        selected=list(session.pictures).index(session.picture),
-        captions=False,
-        pixelated=False,
-        on_pick=_take_input,
-    )
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.file_uploader(
-            "Add pictures of your own",
-            [kind.lower() for kind in FORMATS] + ["jpg"],
-            accept_multiple_files=True,
-            key=f"uploads.{session.uploads}",
-            on_change=_take_uploads,
-            help="PNG, JPEG, WebP, BMP or GIF, up to 10 MB and 25 million pixels each. They are kept until you leave.",
-        )
-        camera = st.popover("Use the camera", icon=":material/photo_camera:", key="camera", on_change="rerun")
-    if camera.open:  # the browser asks for leave only then
-        with camera:
-            st.camera_input(
-                "A photograph", key=f"photo.{session.uploads}", on_change=_take_photograph, label_visibility="collapsed"
-            )
-    if session.picture in {own.id for own in session.own}:
-        st.button("Remove this picture", icon=":material/delete:", on_click=session.remove, args=(session.picture,))
-
-
-def _take_input() -> None:
-    session = current()
-    session.picture = list(session.pictures)[st.session_state.strip.picked]
-
-
-def _take_uploads() -> None:
-    _take(st.session_state[f"uploads.{current().uploads}"])
-
-
-def _take_photograph() -> None:
-    photograph = st.session_state[f"photo.{current().uploads}"]
-    _take([photograph] if photograph else [])
-
-
-def _take(files: Sequence[UploadedFile]) -> None:
-    session = current()
-    refused = []
-    for file in files:
-        try:
-            session.add(decode(file.getvalue(), file.name))
-        except MirrorError as error:
-            refused.append(str(error))
-    session.problems += refused[:TOLD]
-    if len(refused) > TOLD:
-        session.problems.append(f"So it was with {len(refused) - TOLD} other files.")
-    session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken

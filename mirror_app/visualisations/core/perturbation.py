@@ -23,7 +23,7 @@ Box = tuple[slice, slice]
 @visualisation(
     "Occlusion",
     paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
-    use="For the most tangible evidence, from any model as a black box: hide a place, and see what is lost.",
+    use="For the most tangible evidence, from a black box and without gradients: hide a place, and see what is lost.",
     avoid="For large pictures with small patches, when time matters; and where either of two things would do alone.",
 )
 class Occlusion(Visualisation):
@@ -93,7 +93,7 @@ class Occlusion(Visualisation):
 @visualisation(
     "RISE",
     paper="Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421",
-    use="For any model, as a black box, with smooth maps.",
+    use="For any model, as a black box, without gradients; its maps are smooth.",
     avoid="When time matters, or for small things: it takes hundreds of masked pictures, and stays a little noisy.",
 )
 class Rise(Visualisation):
