@@ -7,7 +7,7 @@ from mirror_app.layers import Layer
 
 _GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.3; fontname="sans-serif"; fontcolor="#8a84a0"'
 _NODE = 'shape=box; style="rounded,filled"; color="#8a6fd6"; fillcolor="#ede7fb"; fontcolor="#221d33"; fontsize=11'
-_CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"'
+_CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"; class="chosen"'
 
 
 def unfolded(listed: Sequence[Layer], chosen: str) -> list[str]:

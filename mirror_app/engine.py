@@ -93,6 +93,12 @@ def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
     return render.peak(entry.kind.look, torch.from_numpy(raw), _picture(seen), **values)
 
 
+def legend(request: Request, raw: np.ndarray, largest: float | None) -> render.Legend | None:
+    """Return what the colours of `request` mean where `largest` has the full one; None as in `render.legend`."""
+    entry, values = _look(request)
+    return render.legend(entry.kind.look, raw.ndim, largest, **values)
+
+
 def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))

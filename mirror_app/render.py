@@ -7,6 +7,7 @@ those of a visualisation do.
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -177,6 +178,27 @@ def signed_share(raw: Tensor) -> Tensor:
 def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
     """Return the magnitude that has the full colour where `look` is left alone; None where it can share no scale."""
     return _PEAKS[look](raw, picture, **params) if look in _PEAKS else None
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Colours at equal steps, as CSS writes them: the first is that of the number `low`, the last that of `high`."""
+
+    colours: tuple[str, ...]
+    low: float
+    high: float
+
+
+def legend(look: Look, dimensions: int, largest: float | None, **params: Value) -> Legend | None:
+    """Return what the colours mean where `largest` has the full one; None where a number has no colour of its own.
+
+    dimensions: of the raw map: three, or four where it has colour channels.
+    """
+    if look is not heat or not largest or (params["show"] == "map" and dimensions == 4):
+        return None
+    signed = bool(params["signed"])
+    name = "grey" if params["show"] == "map" else "blue-red" if signed else str(params["colours"])
+    return Legend(tuple(f"#{code}" for code in _ANCHORS[name].split()), -largest if signed else 0.0, largest)
 
 
 def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:

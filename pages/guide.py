@@ -9,6 +9,7 @@ session = current()
 views.show_problems(session)
 st.subheader("Guide")
 st.caption("Every way to look inside, with one picture each. What suits you depends on what you ask.")
+guide.show_words()
 for entry in guide.find(session):
     guide.show(entry)
 guide.show_own()

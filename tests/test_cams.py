@@ -214,6 +214,14 @@ def test_maps_with_negative_numbers_get_a_word_where_the_formula_minds() -> None
         assert "not negative" not in kind(model)(pictures, "layer3")[1]["note"]
 
 
+def test_where_the_average_makes_another_picture_grad_cam_says_so() -> None:
+    method = GradCam(resnet18())
+    maps = torch.tensor([1.0, 2, 3, 4]).reshape(1, 1, 2, 2)
+    assert method.caution(maps, torch.full_like(maps, 0.3)) == ""
+    assert "is 0.00" in method.caution(maps, maps.flip(2, 3))  # 4, 6, 6, 4 has nothing in common with 1, 2, 3, 4
+    assert method.caution(torch.zeros_like(maps), maps) == ""  # nothing to compare
+
+
 def test_hires_cam_in_front_of_a_layer_norm_is_nothing_and_says_so() -> None:
     model, pictures = vit(), FAMILIES[-1].pictures.float()
     for layer, cancels in (("encoder.layers.encoder_layer_1", True), ("encoder.layers.encoder_layer_2.ln_1", False)):

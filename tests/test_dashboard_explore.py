@@ -31,6 +31,8 @@ def test_the_number_under_the_pointer_is_the_raw_one(dashboard: Callable[..., Pa
     model, picture = catalogue.load("shapes"), examples()[0]
     raw = engine.run(files.read_request(json.dumps({"request": REQUEST})), model, picture).raw[0]
     image = page.get_by_test_id("stMain").get_by_test_id("stImage").first.locator("img")
+    legend = page.get_by_role("img", name="The colours go from 0 to 0.")
+    expect(legend).to_be_visible()
     for row, column in ((4, 8), (0, 0), (15, 15), (12, 3)):
         hover(page, image, (column + 0.5) / 16, (row + 0.5) / 16)
         line = page.get_by_text(f"row {row}, column {column}: ")
@@ -38,8 +40,13 @@ def test_the_number_under_the_pointer_is_the_raw_one(dashboard: Callable[..., Pa
         assert float(line.inner_text().rpartition(" ")[2]) == pytest.approx(
             raw[row, column], abs=2e-3 * float(abs(raw).max())
         )
+        share = min(1, max(0, raw[row, column] / raw.max()))  # the picture's peak, enlarged, is a little lower
+        assert float(legend.locator("b").evaluate("tick => tick.style.left").rstrip("%")) == pytest.approx(
+            100 * share, abs=4
+        )
     page.mouse.move(5, 5)
     expect(page.get_by_text("Point at the picture")).to_be_visible()
+    expect(legend.locator("b")).to_be_hidden()
     line = page.get_by_label("the arrow keys go from place to place")
     line.focus()
     page.keyboard.press("ArrowRight")

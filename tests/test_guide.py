@@ -7,7 +7,9 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from mirror_app import registry
+from mirror_app.ui import words
 from mirror_app.ui.guide import PICTURES
+from mirror_app.ui.words import WORDS
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults, settled
 
@@ -30,6 +32,18 @@ def test_all_that_is_declared_is_told(entry: registry.Entry, guide: AppTest) -> 
         assert f"`{name}=" in told
         assert parameter.help.replace("\\", "") in told
     assert any(button.key == f"try {entry.key}" for button in guide.button)
+
+
+def test_words_are_explained_where_they_stand(guide: AppTest) -> None:
+    told = [item.value for item in guide.markdown]
+    assert all(f"**{word.capitalize()}:** {meaning}" in told for word, meaning in WORDS.items())
+    explained = words.explained("How much the class's logit grows, ahead of each map")
+    assert explained is not None
+    assert [part.split(":")[0] for part in explained.split("\n\n")] == ["**Logit", "**Map"]
+    assert words.explained("A heading") is None
+    summary = page().caption[0]
+    assert "logit" in summary.value
+    assert "softmax" in summary.help
 
 
 def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> None:

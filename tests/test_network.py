@@ -1,5 +1,6 @@
 """The bundled network and its judge: small, right, and trained by the script that is here."""
 
+import math
 import re
 from pathlib import Path
 
@@ -48,14 +49,15 @@ def test_the_two_networks_are_different_ones() -> None:
     assert torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), 0) < 0.5
 
 
-def test_training_lowers_the_loss_and_is_the_same_by_seed() -> None:
-    nets = [train.train(seed=3, scenes=192, plain_epochs=3, worst_epochs=1) for _ in range(2)]
-    pictures, labels = data.drawn(shapes.TRAINING[3 * 192 : 4 * 192])
-    losses = [
-        float(nn.functional.cross_entropy(net(data.normalised(pictures)), labels[:, 0]).detach())
-        for net in (ShapesNet().train(), nets[0].train())
-    ]
-    assert losses[1] < losses[0] - 0.1
+def test_training_learns_more_than_chance() -> None:
+    net = train.train(seed=3, scenes=64, plain_epochs=8, worst_epochs=1)
+    pictures, labels = data.drawn(shapes.TRAINING[3 * 64 : 4 * 64])
+    loss = nn.functional.cross_entropy(net.train()(data.normalised(pictures)), labels[:, 0])
+    assert loss < math.log(len(shapes.CLASSES)) - 0.2  # 2.9 to 3.1 of 3.5, by seed
+
+
+def test_training_is_the_same_by_seed() -> None:
+    nets = [train.train(seed=3, scenes=64, plain_epochs=1, worst_epochs=1) for _ in range(2)]
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
 

@@ -1,6 +1,7 @@
 """Colours come last, and say what the numbers say."""
 
 import io
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -64,6 +65,32 @@ def test_heat_is_positive_evidence_in_shares_of_its_peak() -> None:
     assert torch.equal(render.heat(raw, picture, show="map")[0, 0], torch.tensor([[0, 0], [0.25, 1]]))
     signed = render.heat(raw, picture, show="map", signed=True)[0, 0]
     assert torch.allclose(signed, torch.tensor([[0.25, 0.5], [0.625, 1]]))
+
+
+@pytest.mark.parametrize("show", ["heat map", "map"])
+@pytest.mark.parametrize("colours", render.COLOURS)
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_legend_tells_the_colours_of_its_numbers(show: str, colours: str, signed: bool) -> None:
+    params: dict[str, Any] = {"show": show, "strength": 1.0, "colours": colours, "signed": signed}
+    raw = torch.tensor([[[-0.4, 0.2], [0.0, 0.3]]])
+    picture = torch.zeros(1, 3, 2, 2)
+    largest = render.peak(render.heat, raw, picture, **params)
+    legend = render.legend(render.heat, 3, largest, **params)
+    assert legend is not None
+    assert (legend.low, legend.high) == pytest.approx((-0.4, 0.4) if signed else (0, 0.3))
+    image = render.heat(raw, picture, **params)[0]
+    places = {-0.4: (0, 0), 0.0: (1, 0), 0.3: (1, 1)}
+    for number, colour in ((legend.low, legend.colours[0]), (legend.high, legend.colours[-1])):
+        for value, (row, column) in places.items():
+            if value == pytest.approx(number):
+                assert f"#{bytes(render.pixels(image)[row, column]).hex()}" == colour
+
+
+def test_there_is_no_legend_where_a_number_has_no_colour_of_its_own() -> None:
+    params: dict[str, Any] = {"show": "map", "signed": False, "colours": "inferno"}
+    assert render.legend(render.heat, 4, 1.0, **params) is None
+    assert render.legend(render.heat, 3, 0.0, **params) is None
+    assert render.legend(render.gradient, 4, 1.0, show="grey", contrast=0.5) is None
 
 
 def test_the_heat_of_colour_channels_is_their_signed_sum() -> None:

@@ -25,7 +25,8 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
 
     Where they share one scale it is that of the brightest so far, and at the end that of the brightest of all.
     """
-    style("matrix", f".st-key-matrix {{ --paper: {_theme('background')}; --ring: {_theme('primary')}; }}")
+    colours = f"--paper: {_theme('background')}; --ring: {_theme('primary')};"
+    style("matrix", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
     with st.container(key="matrix", gap=None):
         places = _laid_out(session, rows, columns)
     for place in places:

@@ -10,6 +10,7 @@ from mirror_app.registry import Entry
 from mirror_app.ui import views
 from mirror_app.ui.inline import address
 from mirror_app.ui.session import Session, current
+from mirror_app.ui.words import WORDS
 
 PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
 OWN = """\
@@ -65,6 +66,13 @@ def show(entry: Entry) -> None:
                     _show_more(entry)
 
 
+def show_words() -> None:
+    """Show what the words of the field mean."""
+    with st.expander("Words: logit, feature map, gradient …", icon=":material/dictionary:"):
+        for word, meaning in WORDS.items():
+            st.markdown(f"**{word.capitalize()}:** {meaning}")
+
+
 def show_own() -> None:
     """Show how one adds a visualisation of one's own."""
     st.subheader("Add your own")
@@ -92,7 +100,8 @@ def _show_more(entry: Entry) -> None:
     st.markdown(f"**In Python:** `{entry.kind.__name__}`")
     for name, parameter in entry.params.items():
         default = "the most likely class" if parameter.default is None else as_text(parameter.default)
-        st.markdown(f"`{name}={default}` — {parameter.help} *Accepted: {parameter.accepts()}.*")
+        label = views.literal(parameter.label)
+        st.markdown(f"**{label}** · `{name}={default}`  \n{parameter.help} *Accepted: {parameter.accepts()}.*")
 
 
 def _try(entry: Entry) -> None:

@@ -1,11 +1,13 @@
 """A picture whose numbers are told where one points at it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from mirror_app.render import Legend
 from mirror_app.ui.inline import address
 
 _FILES = Path(__file__).parent / "components"
@@ -24,6 +26,7 @@ def image(
     *,
     alt: str,
     hint: str = _HINT,
+    legend: Legend | None = None,
     names: Sequence[str] | None = None,
     picks: bool = False,
 ) -> tuple[int, int] | None:
@@ -31,6 +34,7 @@ def image(
 
     values: (rows, columns), spread evenly over the picture. They travel as shares of the largest in 16 bits, which is
     more than the three digits that are told; where `names` are given they are numbers of these.
+    legend: what the colours of the picture mean; it stands beside the number, which it marks.
     picks: whether a click, or Enter, picks a place, (row, column).
     """
     rows, columns = values.shape
@@ -42,6 +46,7 @@ def image(
         "names": None if names is None else list(names),
         "label": f"{alt}: the arrow keys go from place to place" + (", Enter picks one" if picks else ""),
         "hint": hint,
+        "legend": asdict(legend) if legend else None,
         "picks": picks,
     }
     with st.container(gap=None):

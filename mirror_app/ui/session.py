@@ -147,7 +147,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
 
     def choose_picture(text: str) -> None:
         if text not in session.pictures:
-            raise MirrorError(f"the picture '{text[:40]}' is not here, since uploaded pictures do not travel.")
+            raise MirrorError("its picture is not here, since uploaded pictures do not travel: upload it, too.")
         session.picture = text
 
     def choose_parameter(name: str, text: str) -> None:

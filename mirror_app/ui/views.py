@@ -11,13 +11,13 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from mirror_app import layers, live, registry, render
+from mirror_app import engine, layers, live, registry, render
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.request import Request
-from mirror_app.ui import cache, pointing, readout
+from mirror_app.ui import cache, pointing, readout, words
 from mirror_app.ui.inline import address
 from mirror_app.ui.session import Session
 from mirror_app.ui.tiles import tiles
@@ -47,7 +47,7 @@ def heading(title: str, summary: str) -> Callable[[str], None]:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(title, width="content")
         place = st.empty()
-    st.caption(summary)
+    st.caption(summary, help=words.explained(summary))
 
     def say(state: str) -> None:
         if state:
@@ -84,18 +84,19 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
         return
     first = cache.sheet(request, result.raw, picture, 0, PAGE)
     if first.count == 1:
-        _show_one(request, result, first.png)
+        _show_one(request, picture, result, first.png)
     else:
         _show_sheet(request, picture, result, first.count)
 
 
-def _show_one(request: Request, result: Result, png: bytes) -> None:
-    """Show one image large, with its numbers where they are no pixels."""
+def _show_one(request: Request, picture: Picture, result: Result, png: bytes) -> None:
+    """Show one image large, with its numbers and what its colours mean, where they are no pixels."""
     if registry.get(request.visualisation).kind.of_steps:
         st.image(address(png), width="stretch", alt="The visualisation")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
-        readout.image(png, evidence, "readout", alt="The visualisation")
+        legend = engine.legend(request, result.raw, cache.peak(request, result.raw, picture))
+        readout.image(png, evidence, "readout", alt="The visualisation", legend=legend)
 
 
 def _show_bars(request: Request, values: np.ndarray) -> None:

@@ -1,4 +1,5 @@
-// The numbers of a picture that stands in the same container: what lies under the pointer is told in a line below it.
+// The numbers of a picture that stands in the same container: what lies under the pointer is told in a line below it,
+// and marked in the legend beside that, where the colours have one: {colours, low, high}.
 // The component is mounted twice there: once with the bytes of the numbers, float16, and once with what they are.
 // Python receives the trigger "picked": [row, column].
 
@@ -34,7 +35,11 @@ class Line {
     this.mark = document.createElement("span");
     this.mark.className = "mark";
     this.mark.hidden = true;
-    root.append(this.line, this.mark);
+    this.legend = new Legend();
+    this.foot = document.createElement("div");
+    this.foot.className = "foot";
+    this.foot.append(this.line, this.legend.element);
+    root.append(this.foot, this.mark);
     this.onMove = (event) => this.point(event);
     this.onClick = (event) => this.click(event);
     this.onLeave = () => this.rest();
@@ -46,6 +51,7 @@ class Line {
     this.data = data;
     this.pick = pick;
     this.line.setAttribute("aria-label", data.label);
+    this.legend.update(data.legend);
     this.leave();
     this.container.addEventListener("pointermove", this.onMove);
     this.container.addEventListener("pointerleave", this.onLeave);
@@ -104,6 +110,7 @@ class Line {
     const share = numbers.get(this.container)?.[row * columns + column] ?? NaN;
     const told = names ? names[share] ?? share : (share * scale).toPrecision(3);
     this.line.textContent = `row ${row}, column ${column}: ${told}`;
+    this.legend.mark(share * scale);
     this.show(row, column);
   }
 
@@ -121,6 +128,37 @@ class Line {
   rest() {
     this.place = undefined;
     this.mark.hidden = true;
+    this.legend.mark(NaN);
     this.line.textContent = this.data.hint;
+  }
+}
+
+// What the colours mean: a bar from the lowest number to the highest.
+class Legend {
+  constructor() {
+    this.element = document.createElement("div");
+    this.element.className = "legend";
+    this.element.setAttribute("role", "img");
+    this.element.innerHTML = '<span></span><i><b hidden></b></i><span></span>';
+    [this.low, this.bar, this.high] = this.element.children;
+  }
+
+  update(range) {
+    this.element.hidden = !range;
+    this.range = range;
+    if (!range) return;
+    const short = (number) => String(Number(number.toPrecision(3)));
+    this.low.textContent = short(range.low);
+    this.high.textContent = short(range.high);
+    this.bar.style.background = `linear-gradient(to right, ${range.colours.join(", ")})`;
+    this.element.setAttribute("aria-label", `The colours go from ${short(range.low)} to ${short(range.high)}`);
+  }
+
+  mark(number) {
+    const tick = this.bar.firstChild;
+    tick.hidden = !this.range || Number.isNaN(number);
+    if (tick.hidden) return;
+    const { low, high } = this.range;
+    tick.style.left = `${100 * Math.min(1, Math.max(0, (number - low) / (high - low)))}%`;
   }
 }

@@ -20,6 +20,8 @@ from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
 
+_ALIKE = 0.5  # a correlation below which two maps are not the same picture
+
 
 class GradientCam(Visualisation):
     """What the gradient CAMs share: the maps, the gradient, the class; a paper adds how to combine them.
@@ -76,6 +78,17 @@ class GradCam(GradientCam):
 
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         return (gradient.mean((2, 3), keepdim=True) * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        averaged, place_by_place = self.combine(maps, gradient), (gradient * maps).sum(1)
+        alike = float(torch.corrcoef(torch.stack([averaged.flatten(), place_by_place.flatten()]))[0, 1])
+        if not alike < _ALIKE:  # nor where one of them is flat, and there is no correlation
+            return ""
+        return (
+            "Grad-CAM averages each map's gradient over all places, and here that makes another picture: its "
+            f"correlation with HiRes-CAM's, which does not average, is {alike:.2f}. Take that, Layer-CAM, or a later "
+            "layer."
+        )
 
     def attribute(
         self,
