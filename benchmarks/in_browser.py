@@ -75,7 +75,7 @@ def stopped(browser: Browser, url: str) -> float:
 def _at_rest(browser: Browser, url: str) -> Page:
     page = browser.new_page()
     page.goto(url)
-    page.get_by_text("raw values").first.wait_for()
+    page.locator(".st-key-picture img").wait_for()
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(500)
     return page

@@ -1,5 +1,6 @@
 """A visitor without a browser: opens the page over its WebSocket, as the browser does, and times what comes."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Self
@@ -14,8 +15,9 @@ LARGE = 2**28
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the page's script: the seconds until it was finished, and the bytes that it sent."""
+    """One run of the page's script: the seconds until its first picture came and until it was finished, its bytes."""
 
+    picture: float
     seconds: float
     bytes: int
 
@@ -27,15 +29,18 @@ class Visitor:
         address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
         self._socket = connect(address, subprotocols=[Subprotocol("streamlit")], max_size=LARGE, compression=None)
         self._held: list[str] = []
+        self._switches: dict[str, str] = {}  # their ids, by what is written beside them
 
-    def run(self, query: str = "") -> Run:
-        """Ask for a run of the script with the widgets as they are, and wait until it is finished."""
+    def run(self, query: str = "", switch: str = "") -> Run:
+        """Ask for a run of the script, where one is named with that switch on, and wait until it is finished."""
         message = BackMsg()
         message.rerun_script.query_string = query
+        if switch:
+            message.rerun_script.widget_states.widgets.add(id=self._switches[switch], bool_value=True)
         message.rerun_script.cached_message_hashes.extend(self._held)
         began = time.perf_counter()
         self._socket.send(message.SerializeToString())
-        size = 0
+        size, picture = 0, math.inf
         while True:
             received = self._socket.recv(timeout=120)
             assert isinstance(received, bytes)
@@ -43,8 +48,13 @@ class Visitor:
             answer = ForwardMsg.FromString(received)
             if answer.metadata.cacheable:
                 self._held.append(answer.hash)
+            element = answer.delta.new_element
+            if element.WhichOneof("type") == "imgs":
+                picture = min(picture, time.perf_counter() - began)
+            if element.WhichOneof("type") == "checkbox":
+                self._switches[element.checkbox.label] = element.checkbox.id
             if answer.WhichOneof("type") == "script_finished":
-                return Run(time.perf_counter() - began, size)
+                return Run(picture, time.perf_counter() - began, size)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,24 @@
+"""The frame of the dashboard around one picture, which a knob exchanges: what a knob in a browser is measured by."""
+
+import numpy as np
+import streamlit as st
+
+from mirror_app import render
+from mirror_app.ui import sidebar
+from mirror_app.ui.inline import address
+from mirror_app.ui.session import current
+
+SIDE = 116  # pixels of noise: as many bytes as a guided Grad-CAM of 128 x 128
+
+
+def show() -> None:
+    guided = len(current().request.params)
+    noise = np.random.default_rng(guided).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    with st.container(key="picture"):
+        st.image(address(render.png(noise)), width="stretch")
+
+
+st.set_page_config(layout="wide")
+page = st.navigation([st.Page(show, title="One picture", url_path="picture", default=True)], position="hidden")
+sidebar.draw(st.empty(), "picture")
+page.run()
