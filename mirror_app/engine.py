@@ -141,6 +141,13 @@ class Prediction:
     boxes: tuple[Box, ...] = ()
     regions: Regions | None = None
 
+    @property
+    def surest(self) -> str | None:
+        """The target that asks for the surest box, or else for the surest region at its surest place."""
+        if self.boxes:
+            return self.boxes[0].target
+        return self.regions.target(*self.regions.surest) if self.regions else None
+
 
 def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""

@@ -100,20 +100,30 @@ def last_convolution(model: nn.Module, calls: Mapping[str, Call] = MappingProxyT
 def first_look(listed: Sequence[Layer]) -> str:
     """Return the layer to begin with: the outermost around the last convolution with maps of the same height and width.
 
-    It is what a whole stage gives, normalised, activated, concatenated. Of a transformer, whose only convolution comes
-    first, it is the last block of which all places reach the output: behind a class token that is the last but one.
-    Without any of these it is the model itself.
+    It is what a whole stage gives, normalised, activated, concatenated. Where the model gives more than one number a
+    class, its last convolutions make the places or boxes of the answer, and the end of the backbone counts. Of a
+    transformer, whose only convolution comes first, it is the last block of which all places reach the output: behind a
+    class token that is the last but one. Without any of these it is the model itself.
     """
     found = {layer.name: layer for layer in listed}
     run = [layer for layer in listed if layer.type == "Conv2d" and layer.call]
     if not run:
         return ""
-    last = max(run, key=_order)
+    answers = _shape(listed[0])
+    marks = answers is None or len(answers) > 1
+    last = _end_of_backbone(run) if marks else max(run, key=_order)
     blocks = stages(listed) if len(run) == 1 else []
     if blocks and _order(found[blocks[-1]]) > _order(last):
         tokens = len(_shape(found[blocks[-1]]) or ()) == 2
         return blocks[-2] if tokens and len(blocks) > 1 else blocks[-1]
     return _around(found, last.name, _sides)
+
+
+def _end_of_backbone(run: Sequence[Layer]) -> Layer:
+    """Return the last of the widest convolutions in that part of the model where the first of them is."""
+    widest = [layer for layer in run if _channels(layer) == max(map(_channels, run))]
+    part = widest[0].name.partition(".")[0]
+    return [layer for layer in widest if layer.name.partition(".")[0] == part][-1]
 
 
 def stages(listed: Sequence[Layer]) -> list[str]:
@@ -168,6 +178,11 @@ def _places(layer: Layer) -> Shape | None:
 
 def _order(layer: Layer) -> int:
     return layer.call.order if layer.call else 0
+
+
+def _channels(layer: Layer) -> int:
+    shape = _shape(layer)
+    return shape[0] if shape and _places(layer) else 0
 
 
 def _sides(layer: Layer) -> Shape | None:

@@ -13,7 +13,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
 from mirror_app.probe.outputs import boxes_of, regions_of
 from mirror_app.request import Request
-from tests.app import page
+from tests.app import lives, page
 from tests.browser import READY, SCREENSHOTS, choose, faults, shown
 
 SEGMENTS = "lraspp_mobilenet_v3_large-untrained"
@@ -23,12 +23,15 @@ DETECTS = "ssdlite320_mobilenet_v3_large-untrained"
 def test_a_region_is_the_largest_logit_of_its_place_and_names_its_target() -> None:
     logits = torch.zeros(1, 3, 2, 2)
     logits[0, 2, 0, 1] = logits[0, 1, 1, 0] = 1
+    logits[0, 2, 0, 1] += 1
+    logits[0, 0, 1, 1] = 9  # the ground, of which nobody asks
     for output, entry, asked in ((logits, "", ":2@0,1"), ({"out": logits}, "out", ":out:2@0,1")):
         regions = regions_of(output)
         assert regions is not None
         assert regions.entry == entry
         assert regions.classes.tolist() == [[0, 2], [1, 0]]
         assert regions.target(0, 1) == asked
+        assert regions.surest == (0, 1)
         assert str(targets.parse(asked)) == asked
     assert regions_of(torch.zeros(1, 10)) is None
     assert regions_of({"boxes": torch.zeros(3, 4)}) is None
@@ -64,6 +67,17 @@ def test_torchvisions_models_that_mark_places_say_what_and_where_and_why(model: 
         target = said.boxes[0].target
     request = Request(model.name, picture.id, "", "back-prop", (("target_class", target),))
     assert np.abs(engine.run(request, model, picture).raw).max() > 0
+
+
+@pytest.mark.parametrize(("name", "asked"), [(SEGMENTS, ":out:"), (DETECTS, ":scores:0")])
+def test_the_first_picture_of_what_marks_places_needs_no_click(name: str, asked: str) -> None:
+    test = page(model=name)
+    assert lives(test)
+    said = engine.predict(catalogue.load(name), examples()[0])
+    assert said.surest is not None
+    assert said.surest.startswith(asked)
+    assert test.session_state.mirror.request.params == (("target_class", said.surest),)
+    assert test.session_state.target_class is None  # so that another picture is asked for its own surest
 
 
 def test_a_box_is_chosen_and_asked_about() -> None:

@@ -8,8 +8,9 @@ import torch
 import torchvision
 from torch import nn
 
-from mirror_app import layers
+from mirror_app import engine, layers
 from mirror_app.errors import MirrorError
+from mirror_app.models import catalogue
 from mirror_app.probe import View
 from tests.families import convnext, swin, vit
 from tests.networks import Tricky, resnet18
@@ -89,6 +90,18 @@ def test_a_transformer_begins_where_the_last_places_reach_the_output(
     build: Callable[[], nn.Module], expected: str
 ) -> None:
     assert layers.first_look(tree_of(build())) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ssdlite320_mobilenet_v3_large", "backbone.features.1"),
+        ("fasterrcnn_mobilenet_v3_large_320_fpn", "backbone.body.16"),
+        ("lraspp_mobilenet_v3_large", "backbone.16"),
+    ],
+)
+def test_what_marks_places_begins_at_the_end_of_its_backbone(name: str, expected: str) -> None:
+    assert layers.first_look(engine.tree(catalogue.load(f"{name}-untrained"))) == expected
 
 
 def test_a_model_whose_layers_give_no_maps_has_no_stages() -> None:

@@ -99,10 +99,10 @@ def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
     return _peak(request.digest(), request, raw, picture)
 
 
-def prediction(model_name: str, picture: Picture) -> Prediction:
+def prediction(model_name: str, picture: Picture, meanwhile: Meanwhile = lambda _: None) -> Prediction:
     """Return what the model of that name says of `picture`; raise MirrorError."""
     frames = partial(_predictions, model_name, picture)
-    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, lambda _: None)
+    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, meanwhile)
     return found
 
 

@@ -1,6 +1,7 @@
 """The sidebar, in which the request is put together: a model, a layer, a visualisation, its parameters."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -14,7 +15,7 @@ from mirror_app.params import Value
 from mirror_app.request import Request
 from mirror_app.ui import cache, widgets
 from mirror_app.ui.layer_tree import layer_tree
-from mirror_app.ui.session import Session, current
+from mirror_app.ui.session import TARGET, Session, current
 
 Chosen = tuple[registry.Entry, str, dict[str, Value]]  # a visualisation, the layer it looks at, its parameters
 
@@ -33,6 +34,7 @@ def draw(place: DeltaGenerator, page: str) -> None:
         session.layer = _layer(model_name, session)
         choose = _choose_dream if page == "dream" else _choose
         entry, layer, values = choose(session, cache.model(model_name).classes)
+    _aim(values, model_name, session, place)
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
     kept = {name: text for name, text in st.query_params.items() if name.startswith(f"{page}.")}
     address = session.request.to_query() | kept
@@ -75,6 +77,17 @@ def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
     return entry, session.layer or "", values
 
 
+def _aim(values: dict[str, Value], model_name: str, session: Session, place: DeltaGenerator) -> None:
+    """Where a model that marks places is asked for nothing, ask for the surest of its regions or boxes."""
+    model = cache.model(model_name)
+    if values.get(TARGET, "") is not None or model.classes or not model.labels:
+        return
+    picture = session.pictures[session.picture]
+    with suppress(MirrorError):  # the page says why, where the answer should stand
+        values[TARGET] = cache.prediction(model_name, picture, partial(_show_asking, place)).surest
+    place.empty()
+
+
 def _entry(entries: Sequence[registry.Entry], key: str) -> registry.Entry:
     names = {entry.key: entry.name for entry in entries}
     return registry.get(
@@ -109,6 +122,10 @@ def _show_coming(place: DeltaGenerator, name: str, fetched: Fetched | None) -> N
     else:
         there, total = (size / 2**20 for size in (fetched.bytes, fetched.total))
         place.progress(fetched.share, f"Fetching **{name}**, once: {there:,.0f} of {total:,.0f} MB …")
+
+
+def _show_asking(place: DeltaGenerator, state: str) -> None:
+    place.badge(f"The model's answer: {state.lower()} …", icon=":material/progress_activity:", color="violet")
 
 
 def _layer(model_name: str, session: Session) -> str:

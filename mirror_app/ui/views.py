@@ -205,10 +205,11 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
             "number: the model is random, or holds something that cannot be copied.",
             icon=":material/warning:",
         )
-    if not result.raw.any():
-        st.info("Every number is 0: what is asked for is silent here, and no small change wakes it.")
-    if result.info.get("note"):
-        st.info(literal(result.info["note"]), icon=":material/info:")
+    silent = (
+        "" if result.raw.any() else "Every number is 0: what is asked for is silent here, and no small change wakes it."
+    )
+    if note := result.info.get("note") or silent:
+        st.info(literal(note), icon=":material/info:")
 
 
 def show_input(model: Model, picture: Picture) -> None:
