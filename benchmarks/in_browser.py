@@ -62,7 +62,7 @@ def stopped(browser: Browser, url: str) -> float:
     page = browser.new_page()
     page.goto(f"{url}/dream?visualisation=deep-dream&octaves=8&steps=100")
     page.get_by_text(" s left").wait_for()
-    stop = page.get_by_role("button", name="Stop")
+    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
     began = time.perf_counter()
     stop.evaluate(CLICK)
     page.get_by_text("Stopped at").wait_for()
