@@ -121,7 +121,8 @@ def first_look(listed: Sequence[Layer]) -> str:
 
 def _end_of_backbone(run: Sequence[Layer]) -> Layer:
     """Return the last of the widest convolutions in that part of the model where the first of them is."""
-    widest = [layer for layer in run if _channels(layer) == max(map(_channels, run))]
+    most = max(map(_channels, run))
+    widest = [layer for layer in run if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]
     return [layer for layer in widest if layer.name.partition(".")[0] == part][-1]
 
