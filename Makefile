@@ -10,9 +10,9 @@ BIN := $(VENV)/bin
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
 
-# Two workers, a file each, and one thread in each: on two cores that is the quickest.
+# Three workers, a file each, and one thread in each: on two cores that is the quickest, since browsers are waited for.
 test: lint browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -30,9 +30,10 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
-$(VENV)/test.stamp: $(VENV)/run.stamp
+$(VENV)/test.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	touch $@
+	touch $(VENV)/run.stamp $@
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks

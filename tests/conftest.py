@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests import browser as real
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+expect.set_options(timeout=15_000)  # a machine may be slow, and busy with other tests
 CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 
 
