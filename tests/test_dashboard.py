@@ -65,8 +65,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
 
     choose(page, "Visualisation", "Activations")
     expect(page.get_by_role("heading", name="Activations")).to_be_visible()
-    page.get_by_text("Look", exact=True).first.click()
-    page.get_by_text("all maps", exact=True).click()
+    page.get_by_text("all maps", exact=True).click()  # nothing is folded away where there is little to set
     shown(page, "from the cache")
     expect(page).to_have_url(re.compile("scale=all"))
 
@@ -154,6 +153,7 @@ def test_the_architecture_is_drawn_and_a_row_chooses_the_layer(
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
     assert faults(page) == []
+    expect(page.get_by_text(re.compile(r"takes the most time: \d+%"))).to_be_visible()
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": 35 * 3 + 18})  # the box in front of the third row: features.0
     expect(graph.get_by_text("0: Conv2d")).to_be_visible(timeout=30_000)

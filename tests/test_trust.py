@@ -213,12 +213,13 @@ def _empty_caches() -> None:
 
 def test_what_is_said_in_short_keeps_taking_away_and_giving_back_apart() -> None:
     request, _ = asked("layer-cam")
-    short = {better: in_short(request, better, True) for better in product((True, False), repeat=2)}
-    assert "matter more than random ones and edges, and" in short[True, True]
-    assert "matter no more than random ones and edges, and" in short[False, False]
-    assert "more than random ones and edges when taken away, and no more" in short[True, False]
-    assert "matter no more than random ones and edges when taken away, and more" in short[False, True]
-    assert "hardly depends" in in_short(request, (True, True), False)
+    none, edges, both = (), ("edges",), ("random", "edges")
+    short = {unbeaten: in_short(request, unbeaten, True) for unbeaten in product((none, edges, both), repeat=2)}
+    assert "matter more than random ones and edges, and" in short[none, none]
+    assert "matter no more than random ones and edges, and" in short[both, both]
+    assert "more than random ones and edges when taken away, and no more than edges when" in short[none, edges]
+    assert "matter no more than random ones and edges when taken away, and more" in short[both, none]
+    assert "hardly depends" in in_short(request, (none, none), False)
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:

@@ -8,7 +8,7 @@ from mirror_app import diagram, live
 from mirror_app.layers import Layer
 from mirror_app.models import Model
 from mirror_app.probe import Cost
-from mirror_app.ui import cache
+from mirror_app.ui import cache, views
 from mirror_app.ui.session import Session
 from mirror_app.ui.sidebar import short
 
@@ -57,6 +57,7 @@ def show_table(model: Model, session: Session) -> None:
         placeholder="",
         column_config={
             "layer": st.column_config.TextColumn(pinned=True),
+            "type": st.column_config.TextColumn(width=100),
             "weights": st.column_config.NumberColumn(format="compact", width=60),
             "multiply-adds": st.column_config.NumberColumn(format="compact", width=95),
             "time": st.column_config.ProgressColumn(
@@ -75,7 +76,13 @@ def show_table(model: Model, session: Session) -> None:
             ),
         },
     )
-    st.caption("The box before a row chooses the layer; a heading sorts.")
+    parents = {layer.parent for layer in listed}
+    slowest = max((layer.name for layer in listed if layer.name not in parents), key=lambda name: costs[name].seconds)
+    named, share = views.literal(slowest or live.shown(model.name)), costs[slowest].seconds / total
+    st.caption(
+        "The box before a row chooses the layer; a heading sorts. Of the layers that have none within, "
+        f"**{named}** takes the most time: {share:.0%}."
+    )
 
 
 def _row(layer: Layer, cost: Cost, total: float, model: str) -> dict[str, Any]:
@@ -84,9 +91,9 @@ def _row(layer: Layer, cost: Cost, total: float, model: str) -> dict[str, Any]:
         "layer": layer.name or model,
         "type": layer.type,
         "output": " × ".join(map(str, shape)) if shape else "",
-        "weights": layer.weights,
-        "multiply-adds": cost.multiply_adds,
         "time": cost.seconds / total,
         "receptive field": max(cost.receptive_field) if cost.receptive_field else None,
+        "weights": layer.weights,
+        "multiply-adds": cost.multiply_adds,
         "memory": cost.bytes,
     }

@@ -53,10 +53,10 @@ def _choose(session: Session, classes: Sequence[str]) -> Chosen:
     )
     values = widgets.draw_all(entry, entry.computed, classes)
     if entry.around:
-        with st.expander("More"):
+        with st.expander("Transformations"):
             values |= widgets.draw_all(entry, entry.around, classes)
     if entry.coloured:
-        with st.expander("Look"):
+        with st.expander("Look", expanded=not entry.computed):  # what can be changed is in sight
             values |= widgets.draw_all(entry, entry.coloured, classes)
     session.asked = False
     return entry, layers.EVERY if everywhere else session.layer or "", values

@@ -28,6 +28,7 @@ LIKENESS = (
     "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite. "
     "Some likeness may remain by chance: a random network, too, makes its maps from the same picture."
 )
+_PIXELS = {"random": "random ones", "edges": "edges"}  # what is said of a base line's
 _COLOURS: list[Any] = ["#7c4ddb", "#8f8ba3", "#d08b2c"]
 
 
@@ -42,10 +43,10 @@ def show_warning(request: Request) -> None:
         )
 
 
-def show_curves(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> list[bool]:
+def show_curves(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> list[list[str]]:
     """Show whether the pixels of most evidence matter to the model.
 
-    Return whether more than both base lines' do: when they are taken away, and when they are given back.
+    Return the base lines whose pixels matter as much: when they are taken away, and when they are given back.
     """
     st.markdown("#### Do its pixels matter to the model?")
     st.caption(
@@ -55,32 +56,35 @@ def show_curves(request: Request, picture: Picture, result: Result, meanwhile: M
     )
     with st.container(key="trust-curves"):
         found = cache.curves(request, picture, result, meanwhile)
-        better = []
+        unbeaten = []
         for place, part in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
             with place:
-                better.append(_chart(found, part))
+                unbeaten.append(_chart(found, part))
         sure = next(iter(found.values())).deletion[0]
         if sure < UNSURE:
             st.caption(
                 f":material/info: The model gives this class {sure:.1%} to begin with, so that there is little to take "
                 "away: the curves tell more of a class that it is sure of."
             )
-    return better
+    return unbeaten
 
 
-def in_short(request: Request, better: Sequence[bool], depends: bool) -> str:
+def in_short(request: Request, unbeaten: Sequence[Sequence[str]], depends: bool) -> str:
     """Return what the first two answers say together."""
     entry = registry.get(request.visualisation)
     if entry.kind.ignores_model(dict(request.params)):
         return "**In short:** a picture of edges. Take Grad-CAM or LRP to explain the class."
-    away, back = (f"{'more' if part else 'no more'} than random ones and edges" for part in better)
+    away, back = (
+        f"no more than {' and '.join(_PIXELS[name] for name in names)}" if names else "more than random ones and edges"
+        for names in unbeaten
+    )
     first = f"matter {away}" + ("" if away == back else f" when taken away, and {back} when given back")
     second = "depends" if depends else "hardly depends"
     return f"**In short:** for this picture its pixels {first}, and it {second} on what the model has learned."
 
 
-def _chart(found: dict[str, Curves], part: str) -> bool:
-    """Show the curves of deletion, or of insertion; return whether the first is clearly better than the others."""
+def _chart(found: dict[str, Curves], part: str) -> list[str]:
+    """Show the curves of deletion, or of insertion; return those that the first is not clearly better than."""
     number = ("deletion", "insertion").index(part)
     curves = {name: getattr(curve, part).tolist() for name, curve in found.items()}
     shares = [step / trust.STEPS for step in range(trust.STEPS + 1)]
@@ -90,17 +94,18 @@ def _chart(found: dict[str, Curves], part: str) -> bool:
     st.line_chart(table, x="share of pixels", y=list(curves), color=_COLOURS, height=HEIGHT)
     sign = 1 if part == "insertion" else -1
     own, *others = (sign * curve.areas[number] for curve in found.values())
-    better = own > max(others) + CLEARLY
+    lines = dict(zip(list(found)[1:], others, strict=True))
+    unbeaten = [name for name, other in lines.items() if own <= other + CLEARLY]
     told = " · ".join(f"{name} {curve.areas[number]:.3f}" for name, curve in found.items())
-    below = [name for name, other in zip(list(found)[1:], others, strict=True) if own < other - CLEARLY]
-    short = f":orange[Worse than {' and '.join(below)}.]" if below else ":orange[Not clearly better than both.]"
-    verdict = ":green[Clearly better than both.]" if better else short
+    below = [name for name in unbeaten if own < lines[name] - CLEARLY]
+    short = f"Worse than {' and '.join(below)}." if below else f"Not clearly better than {' and '.join(unbeaten)}."
+    verdict = f":orange[{short}]" if unbeaten else ":green[Clearly better than both.]"
     wanted = "little" if part == "deletion" else "much"
     st.caption(
         f"Area below: {told} ({wanted} is good). {verdict}",
         help="From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, «RISE»).",
     )
-    return better
+    return unbeaten
 
 
 def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> bool:

@@ -85,9 +85,9 @@ class GradCam(GradientCam):
         if not alike < _ALIKE:  # nor where one of them is flat, and there is no correlation
             return ""
         return (
-            "Grad-CAM averages each map's gradient over all places, and here that makes another picture: its "
-            f"correlation with HiRes-CAM's, which does not average, is {alike:.2f}. Take that, Layer-CAM, or a later "
-            "layer."
+            "Do not rely on Grad-CAM at this layer: it averages each map's gradient over all places, and its picture "
+            f"has little in common with HiRes-CAM's, which does not (correlation {alike:.2f}). Take HiRes-CAM, "
+            "Layer-CAM, or a later layer."
         )
 
     def attribute(
