@@ -9,6 +9,8 @@ _GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.3; fontname
 _NODE = 'shape=box; style="rounded,filled"; color="#8a6fd6"; fillcolor="#ede7fb"; fontcolor="#221d33"; fontsize=11'
 _CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"; class="chosen"'
 
+CROWDED = 3  # edges for each box
+
 
 def unfolded(listed: Sequence[Layer], chosen: str) -> list[str]:
     """Return the layers that are boxes when `chosen` is looked at: none lies in another, and all of them run.
@@ -31,6 +33,18 @@ def unfolded(listed: Sequence[Layer], chosen: str) -> list[str]:
     return boxes
 
 
+def crowded(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> bool:
+    """Return whether there are more edges than one can tell apart: in a dense block each gives to all that follow."""
+    return len(edges) > CROWDED * len(boxes)
+
+
+def nearest(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return of the edges to each box only the one from the last that runs before it; `boxes` in the order they run."""
+    place = {name: number for number, name in enumerate(boxes)}
+    givers = {taker: giver for giver, taker in sorted(edges, key=lambda edge: place.get(edge[0], -1))}
+    return [(giver, taker) for taker, giver in givers.items()]
+
+
 def dot(listed: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tuple[str, str]], chosen: str) -> str:
     """Return the graph in Graphviz's language: boxes inside their containers, and edges where data flows."""
     found = {layer.name: layer for layer in listed}
@@ -44,8 +58,8 @@ def dot(listed: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tuple[str
             if layer.name in boxes:
                 written.append(_box(layer, layer.name == chosen))
             elif inside[layer.name]:
-                title = f"label={json.dumps(layer.name)}; labeljust=l; "
-                frame = 'style=rounded; penwidth=2; color="#6d3bd4"' if layer.name == chosen else 'color="#8a84a0"'
+                title = f"label={json.dumps(layer.name)}; labeljust=l; style=rounded; "
+                frame = 'penwidth=2; color="#6d3bd4"' if layer.name == chosen else 'color="#8a84a0"'
                 cluster = json.dumps(f"cluster {layer.name}")
                 written += [f"subgraph {cluster} {{ {title}{frame}", *lines(layer.name), "}"]
         return written

@@ -11,8 +11,8 @@ model = cache.model(session.request.model)
 views.show_problems(session)
 st.subheader("Architecture")
 architecture.show_totals(model)
-drawn, listed = st.columns([2, 5], gap="small")
-with drawn, views.failures():
-    architecture.show_graph(model, session.layer or "")
-with listed, views.failures():
-    architecture.show_table(model, session)
+with st.container(key="architecture"):  # side by side where there is room for the whole table
+    with st.container(), views.failures():
+        architecture.show_graph(model, session)
+    with st.container(), views.failures():
+        architecture.show_table(model, session)

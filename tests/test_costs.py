@@ -139,6 +139,22 @@ def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: 
     assert view.unchanged()
 
 
+def test_of_a_dense_block_the_arrows_from_the_nearest_are_drawn_and_of_others_all() -> None:
+    block = "features.denseblock3"
+    view, found = listed(densenet(), torch.zeros(1, 3, 64, 64))
+    boxes = diagram.unfolded(found, block)
+    edges = flow(view, torch.zeros(1, 3, 64, 64), boxes)
+    assert diagram.crowded(boxes, edges)
+    drawn = diagram.nearest(boxes, edges)
+    assert set(drawn) <= set(edges)
+    assert sorted(taker for _, taker in drawn) == sorted({taker for _, taker in edges})
+    dense = [box for box in boxes if box.startswith(f"{block}.")]
+    assert set(pairwise(dense)) <= set(drawn)
+    view, found = listed(resnet18())
+    boxes = diagram.unfolded(found, "layer1.0")
+    assert not diagram.crowded(boxes, flow(view, BLANK, boxes))
+
+
 def test_the_architecture_page_shows_the_layers_and_what_they_cost() -> None:
     test = page("architecture", model="resnet18-untrained", layer="layer2")
     assert not test.exception

@@ -134,32 +134,6 @@ def test_nothing_overflows_overlaps_or_fails(
         assert faults(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_the_architecture_is_drawn_and_a_row_chooses_the_layer(
-    dashboard: Callable[..., Page], width: int, height: int, scheme: str
-) -> None:
-    page = dashboard("", width, height, scheme)
-    if width < 768:
-        page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_role("link", name="Architecture").click()
-    expect(page.get_by_text("multiply-adds for a picture")).to_be_visible(timeout=30_000)
-    graph = page.get_by_test_id("stGraphVizChart")
-    expect(graph.get_by_text("6: Sequential")).to_be_visible(timeout=30_000)
-    if width < 768:
-        page.get_by_test_id("stSidebarCollapseButton").click()
-    table = page.get_by_test_id("stDataFrame")
-    expect(table).to_be_visible()
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
-    assert faults(page) == []
-    expect(page.get_by_text(re.compile(r"takes the most time: \d+%"))).to_be_visible()
-    table.scroll_into_view_if_needed()
-    table.click(position={"x": 18, "y": 35 * 3 + 18})  # the box in front of the third row: features.0
-    expect(graph.get_by_text("0: Conv2d")).to_be_visible(timeout=30_000)
-    assert "layer=features.0" in page.url
-
-
 def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     page.get_by_text("At every stage").click()

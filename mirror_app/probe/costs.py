@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -55,7 +56,8 @@ def _counted(view: View, inputs: Tensor) -> dict[str, list["_Call"]]:
         call.output = output if isinstance(output, Tensor) else None
 
     leaf = inputs.to(view.device).detach().requires_grad_()
-    with _around(view, begin, end), torch.enable_grad(), meter:
+    # Attention as plain products: not every PyTorch has a formula for each of its fused kernels.
+    with _around(view, begin, end), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), meter:
         view.run(leaf.clone())
     return calls
 

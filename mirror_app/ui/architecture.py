@@ -9,10 +9,11 @@ from mirror_app.layers import Layer
 from mirror_app.models import Model
 from mirror_app.probe import Cost
 from mirror_app.ui import cache, views
+from mirror_app.ui.graph import graph
 from mirror_app.ui.session import Session
 from mirror_app.ui.sidebar import short
 
-HEIGHT = 620
+HEIGHT = 440
 
 
 def show_totals(model: Model) -> None:
@@ -26,14 +27,25 @@ def show_totals(model: Model) -> None:
     )
 
 
-def show_graph(model: Model, chosen: str) -> None:
-    """Show the layers around the chosen one as a graph; the others stay folded."""
+def show_graph(model: Model, session: Session) -> None:
+    """Show the layers around the chosen one as a graph, the others folded; a click on a box chooses, everywhere."""
     listed = cache.tree(model.name)
+    chosen = session.layer or ""
     boxes = diagram.unfolded(listed, chosen)
     edges = cache.flow(model.name, tuple(boxes))
+    can_be_chosen = [layer.name for layer in listed if layer.call]
+    told = "A click on a box chooses that layer and unfolds it; one on the frame around it leads back up."
+    if diagram.crowded(boxes, edges):
+        edges = diagram.nearest(boxes, edges)
+        told += " Most layers here give to all that follow: only the arrow from the nearest is drawn."
+
+    def choose() -> None:
+        if st.session_state.graph.picked in can_be_chosen:
+            session.layer = st.session_state.graph.picked
+
     with st.container(height=HEIGHT, border=True):
-        st.graphviz_chart(diagram.dot(listed, boxes, edges, chosen), width="content")
-    st.caption("The layer that is chosen, and those around it, are unfolded; the others are boxes.")
+        graph(diagram.dot(listed, boxes, edges, chosen), can_be_chosen, chosen, "graph", choose)
+    st.caption(told)
 
 
 def show_table(model: Model, session: Session) -> None:

@@ -1,0 +1,100 @@
+"""The architecture page in a real Chromium: a box of the graph and a row of the table choose the layer, everywhere."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, Position, expect
+
+from tests.browser import READY, SCREENSHOTS, faults, shown
+
+ROW = 35  # pixels: the height of a row of Streamlit's tables
+HEADINGS = {"layer": 1, "weights": 6}  # and their columns
+WEIGHTS: Position = {"x": 620, "y": 18}  # where that heading is drawn at 1280 pixels
+
+
+def opened(dashboard: Callable[..., Page], query: str = "", width: int = 1280, scheme: str = "light") -> Page:
+    page = dashboard(f"architecture{query}", width, 900, scheme, at_rest=False)
+    expect(page.get_by_text("multiply-adds for a picture")).to_be_visible(timeout=90_000)
+    expect(page.get_by_test_id("stGraphVizChart").get_by_role("button").first).to_be_visible(timeout=30_000)
+    page.wait_for_selector(READY)
+    return page
+
+
+def box(page: Page, layer: str) -> Locator:
+    """A box or a frame of the graph."""
+    return page.get_by_test_id("stGraphVizChart").get_by_role("button", name=layer, exact=True)
+
+
+def column(page: Page, heading: str) -> list[str]:
+    """What stands in a column of the table, from the top, as those hear it who do not see it."""
+    cells = page.get_by_test_id("stDataFrame").locator(f'td[aria-colindex="{HEADINGS[heading]}"]')
+    return [text.strip() for text in cells.all_inner_texts()]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
+    dashboard: Callable[..., Page], width: int, scheme: str
+) -> None:
+    page = opened(dashboard, "?layer=features", width, scheme)
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
+    assert faults(page) == []
+    expect(page.get_by_text(re.compile(r"takes the most time: \d+%"))).to_be_visible()
+
+    box(page, "features.4").click()
+    expect(box(page, "features.4.0")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile(r"layer=features\.4&"))
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}-unfolded.png")
+    assert faults(page) == []
+
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": ROW * 3 + 18})  # the box in front of the third row: features.0
+    expect(box(page, "features.0.0")).to_be_visible(timeout=30_000)
+    expect(box(page, "features.4.0")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"layer=features\.0&"))
+
+
+def test_the_keyboard_chooses_and_the_frame_leads_back_up_and_the_choice_holds_everywhere(
+    dashboard: Callable[..., Page],
+) -> None:
+    page = opened(dashboard, "?layer=features.4")
+    box(page, "features.4.1").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"layer=features\.4\.1&"))
+    box(page, "features.4").click(position={"x": 8, "y": 8})  # its frame, since it is unfolded
+    expect(page).to_have_url(re.compile(r"layer=features\.4&"))
+    page.get_by_role("link", name="Explore").click()
+    shown(page, "Grad-CAM at features.4 ")
+
+
+def test_of_a_deep_network_the_layer_that_is_chosen_is_in_sight(dashboard: Callable[..., Page]) -> None:
+    page = opened(dashboard, "?model=densenet121-untrained&layer=features.denseblock3.denselayer5.conv1")
+    expect(page.get_by_text("only the arrow from the nearest is drawn")).to_be_visible()
+    room = page.get_by_test_id("stGraphVizChart").locator("xpath=ancestor::*[@data-testid='stVerticalBlock'][1]")
+    outer, inner = room.bounding_box(), box(page, "features.denseblock3.denselayer5.conv1").bounding_box()
+    assert outer
+    assert inner
+    assert outer["y"] <= inner["y"]
+    assert inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+    assert outer["x"] <= inner["x"]
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+
+
+def test_a_heading_sorts_and_a_row_still_chooses_its_own_layer(dashboard: Callable[..., Page]) -> None:
+    page = opened(dashboard)
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    assert column(page, "layer")[:2] == ["shapes", "features"]
+    table.click(position=WEIGHTS)
+    page.wait_for_function(
+        f"() => document.querySelector('td[aria-colindex=\"{HEADINGS['weights']}\"]').textContent === '0'"
+    )
+    weights = [int(text) for text in column(page, "weights")]
+    assert weights == sorted(weights)
+    third = column(page, "layer")[2]
+    table.click(position={"x": 18, "y": ROW * 3 + 18})
+    expect(page).to_have_url(re.compile(rf"layer={re.escape(third)}&"))
