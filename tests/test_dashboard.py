@@ -158,3 +158,37 @@ def test_a_target_is_picked_by_its_class_or_typed(dashboard: Callable[..., Page]
     box.press("Enter")
     expect(page.get_by_text("target_class cannot be 'nothing:x'")).to_be_visible()
     expect(page.get_by_text("for checked heart")).to_be_visible()
+
+
+# What the page's main part moves up or down; within the line of honesty words may flow.
+_WATCH = """() => {
+    window.moved = [];
+    new PerformanceObserver((list) => {
+        for (const { node, previousRect: before, currentRect: after } of list.getEntries().flatMap((e) => e.sources)) {
+            const here = node?.parentElement?.closest('[data-testid="stMain"]');
+            if (!here || node.parentElement.closest('.st-key-honesty') || !before.height || !after.height) continue;
+            if (Math.abs(before.y - after.y) > 1) moved.push(`${node.textContent} from ${before.y} to ${after.y}`);
+        }
+    }).observe({ type: 'layout-shift' });
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_jumps_when_another_picture_arrives(dashboard: Callable[..., Page], width: int) -> None:
+    page = dashboard("?visualisation=layer-cam", width, 1600)
+    page.evaluate(_WATCH)
+    inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
+    picture = page.get_by_role("img", name="The visualisation")
+    for number in (2, 4, 0):
+        before = picture.get_attribute("src")
+        inputs.nth(number).click()
+        expect(picture).not_to_have_attribute("src", before or "")
+        settled(page)
+    if width > 768:
+        choose(page, "Visualisation", "Occlusion")
+        expect(page.get_by_text("Computing")).to_be_visible()  # it takes a while, and says so beside the heading
+        shown(page, "Occlusion")
+        settled(page)
+    assert page.evaluate("moved") == []
+    page.locator(".st-key-picture").evaluate("(picture) => { picture.style.paddingTop = '50px'; }")
+    page.wait_for_function("moved.length > 0")  # what jumps is seen

@@ -198,7 +198,8 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     deviation = cache.prediction(model.name, picture).deviation
     intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
     parts.append(broken if deviation else intact)
-    st.caption(" · ".join(parts), help=INTACT)
+    with st.container(key="honesty"):
+        st.caption(" · ".join(parts), help=INTACT)
     if deviation:
         st.warning(
             f"The copy that was looked at answers otherwise than the model itself, by {deviation:.1e} of its largest "
