@@ -128,3 +128,17 @@ def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> N
     ask.click()
     shown(page, "«scores» 2")
     assert "target_class=%3Ascores%3A2" in page.url
+
+
+def test_an_entry_of_any_output_is_typed(dashboard: Callable[..., Page]) -> None:
+    page = dashboard(f"?model={SEGMENTS}", at_rest=False)
+    expect(page.get_by_text("Click on a place to ask about it.")).to_be_visible(timeout=90_000)
+    page.wait_for_selector(READY)
+    box = page.get_by_role("combobox", name="Target")
+    box.fill(":out:7@100,300")
+    box.press("Enter")
+    shown(page, "for «out» 7 in row 100, column 300")
+    assert "target_class=%3Aout%3A7%40100%2C300" in page.url
+    box.fill(":aux:7@100,300")
+    box.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="aux")).to_be_visible(timeout=30_000)

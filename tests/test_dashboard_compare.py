@@ -117,3 +117,25 @@ def test_a_link_leads_straight_to_the_matrix(dashboard: Callable[..., Page]) -> 
     first = page.get_by_role("button", name="Open Layer-CAM of checked heart (shapes, features.4) in Explore")
     expect(first).to_be_visible()
     expect(page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open"))).to_have_count(8)
+
+
+def test_cells_fill_as_they_are_done_and_one_scale_is_a_choice(dashboard: Callable[..., Page]) -> None:
+    query = "compare.visualisation=occlusion,layer-cam&compare.input=striped-ring,checked-heart"
+    page = dashboard(f"compare?{query}", at_rest=False)
+    cell = page.locator(".st-key-cell-0-0")
+    expect(cell).to_contain_text(re.compile(r"Computing: \d+%"), timeout=60_000)
+    expect(page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open"))).not_to_have_count(4)
+    full(page)
+    pictures = page.locator("[class*=st-key-cell-] img")
+    expect(pictures).to_have_count(4)
+    own = [picture.get_attribute("src") for picture in pictures.all()]
+    page.get_by_text("One scale for all", exact=True).click()
+    expect(page).to_have_url(re.compile("compare.scale=one"))
+    full(page)
+    expect(page.get_by_text("Each visualisation has a unit of its own")).to_be_visible()
+    shared = [picture.get_attribute("src") for picture in pictures.all()]
+    assert sum(one == other for one, other in zip(own, shared, strict=True)) == 1  # the brightest stays as it is
+    page.get_by_text("Each picture its own", exact=True).click()
+    expect(page).not_to_have_url(re.compile("compare.scale"))
+    full(page)
+    assert [picture.get_attribute("src") for picture in pictures.all()] == own

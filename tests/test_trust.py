@@ -300,3 +300,18 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}-below.png")
     assert faults(page) == []
+
+
+def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_beside(
+    dashboard: Callable[..., Page],
+) -> None:
+    page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)
+    expect(page.get_by_text("it is no explanation")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
+    page.wait_for_selector(READY)
+    expect(page.get_by_text("In short: a picture of edges")).to_be_visible()
+    pictures = page.locator(".st-key-trust-shuffled").get_by_role("img")
+    shown = [picture.get_attribute("src") for picture in pictures.all()]
+    assert len(set(shown)) == len(shown) == 5
+    page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
+    expect(page.get_by_text("it is no explanation")).to_be_hidden(timeout=30_000)
