@@ -20,6 +20,7 @@ from mirror_app.request import Request
 
 FRAME, LAST = 60, 1500  # milliseconds
 FRAMES = 96
+ORIGINAL = "original.png"  # in a package: what its code reads
 
 
 def still(request: Request, raw: np.ndarray, seen: np.ndarray, page: int = 1) -> bytes:
@@ -97,16 +98,20 @@ def can_mp4() -> bool:
     return find_spec("av") is not None
 
 
-def package(request: Request, raw: np.ndarray, info: Mapping[str, Any], seen: np.ndarray, code: str) -> bytes:
+def package(
+    request: Request, raw: np.ndarray, info: Mapping[str, Any], original: np.ndarray, seen: np.ndarray, code: str
+) -> bytes:
     """Return a ZIP file with all of a request: its images, its raw numbers, its input, its code, and what it is.
 
-    `request.json` holds what `read_request` reads back; of many images, `picture.png` has all.
+    The picture is kept twice, as bytes (H, W, 3): the `original`, and as `seen` by the model. `request.json` holds what
+    `read_request` reads back; of many images, `picture.png` has all.
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         if raw.ndim > 2:
             archive.writestr("picture.png", whole(request, raw, seen))
         archive.writestr("raw.npy", npy(raw))
+        archive.writestr(ORIGINAL, render.png(original))
         archive.writestr("input.png", render.png(seen))
         archive.writestr("request.json", json.dumps(_about(request, info), indent=2, default=str))
         if code:

@@ -187,6 +187,20 @@ class Preprocessing:
         mean, std = (inputs.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
         return (inputs * std + mean).clamp(0, 1)
 
+    def region(self, picture: Picture) -> tuple[int, int, int, int] | None:
+        """Return what the model sees of `picture`, (left, top, right, bottom) in its pixels; None where that is all."""
+        if picture.exact is not None:
+            return None
+        height, width = picture.pixels.shape[:2]
+        shorter = min(height, width)
+        scale = shorter / self.resize  # pixels of the picture for one of the input
+        size = (self.size, self.size) if isinstance(self.size, int) else self.size
+        down, across = (
+            min(side, round(seen * scale), _LONGEST * shorter) for side, seen in zip((height, width), size, strict=True)
+        )
+        left, top = (width - across) // 2, (height - down) // 2
+        return None if (across, down) == (width, height) else (left, top, left + across, top + down)
+
     def _cut(self, picture: Picture) -> Image.Image:
         height, width = picture.pixels.shape[:2]
         longest = _LONGEST * min(height, width)

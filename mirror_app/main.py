@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 PAGES = next(folder for folder in (HERE.parent / "pages", HERE / "pages") if folder.is_dir())
 
 st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
+st.logo(str(HERE / "ui" / "logo.svg"), size="medium")
 explore = st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True)
 page = st.navigation(
     [
@@ -44,9 +45,10 @@ if "torch" not in sys.modules:
 
 from mirror_app import live
 from mirror_app.errors import MirrorError
-from mirror_app.ui import session, sidebar, views
+from mirror_app.ui import browser, session, sidebar, views
 
 live.restore_program()
+browser.listen()
 try:
     sidebar.draw(place, page.title.lower())
 except MirrorError as error:

@@ -87,7 +87,10 @@ def heat(
     ] = 0.6,
     signed: Annotated[
         bool,
-        Toggle("Red speaks for the class and blue against it; off, only what speaks for it is shown.", "Against, too"),
+        Toggle(
+            "Red speaks for the class and blue against it; off, only what speaks for it is shown.",
+            "Evidence against, too",
+        ),
     ] = False,
     colours: Annotated[
         str,
@@ -266,6 +269,14 @@ def shrink(images: Tensor, longest: int) -> Tensor:
 def pixels(image: Tensor) -> np.ndarray:
     """Return an image (3, H, W) in [0, 1] as bytes (H, W, 3)."""
     return image.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+def framed(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
+    """Return bytes (H, W, 3) that are pale outside of `region`: (left, top, right, bottom)."""
+    left, top, right, bottom = region
+    shown = (picture * 0.35 + 255 * 0.4).astype(np.uint8)
+    shown[top:bottom, left:right] = picture[top:bottom, left:right]
+    return shown
 
 
 def png(picture: np.ndarray) -> bytes:

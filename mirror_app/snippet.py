@@ -21,13 +21,13 @@ Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.as_see
 """
 
 
-def snippet(request: Request, picture: Picture, bundled: bool) -> str:
-    """Return Python that writes the picture of `request` to a PNG file; one's own picture is read from its file."""
+def snippet(request: Request, picture: Picture, file: str | None) -> str:
+    """Return Python that writes the picture of `request` to a PNG file; `file` holds one's own picture."""
     return _LINES.format(
-        source="from mirror_app.models.examples import examples" if bundled else "from mirror_app.images import decode",
-        picture=f"next(picture for picture in examples() if picture.id == {picture.id!r})"
-        if bundled
-        else f"decode(Path({picture.name!r}).read_bytes(), {picture.name!r})",
+        source="from mirror_app.images import decode" if file else "from mirror_app.models.examples import examples",
+        picture=f"decode(Path({file!r}).read_bytes(), {file!r})"
+        if file
+        else f"next(picture for picture in examples() if picture.id == {picture.id!r})",
         model=request.model,
         layer=request.layer,
         visualisation=request.visualisation,

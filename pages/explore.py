@@ -15,18 +15,17 @@ model = cache.model(request.model)
 entry = registry.get(request.visualisation)
 
 views.show_problems(session)
+strip.show(session)
+say = views.heading(entry.name, entry.summary)
 shown, beside = st.columns([3, 2], gap="large")
-with shown:
-    say = views.heading(entry.name, entry.summary)
-    with st.container(key="picture"), views.failures():
-        asked = time.perf_counter()
-        result = cache.result(request, picture, say)
-        views.show_images(request, picture, result)
-        views.show_honesty(request, model, picture, result, cached=result.finished < asked)
-        downloads.show(session, picture, result)
-    say("")
+with shown, st.container(key="picture"), views.failures():
+    asked = time.perf_counter()
+    result = cache.result(request, picture, say)
+    views.show_images(request, picture, result)
+    views.show_honesty(request, model, picture, result, cached=result.finished < asked)
+    downloads.show(session, picture, result)
+say("")
 with beside:
     views.show_input(model, picture)
     with views.failures():
         answers.show(model, picture)
-strip.show(session)

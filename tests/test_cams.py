@@ -218,7 +218,7 @@ def test_where_the_average_makes_another_picture_grad_cam_says_so() -> None:
     method = GradCam(resnet18())
     maps = torch.tensor([1.0, 2, 3, 4]).reshape(1, 1, 2, 2)
     assert method.caution(maps, torch.full_like(maps, 0.3)) == ""
-    assert "correlation 0.00" in method.caution(
+    assert "Do not rely on Grad-CAM here" in method.caution(
         maps, maps.flip(2, 3)
     )  # 4, 6, 6, 4 has nothing in common with 1, 2, 3, 4
     assert method.caution(torch.zeros_like(maps), maps) == ""  # nothing to compare

@@ -152,7 +152,7 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
     is_shown(show="heat map")
     choose(page, "Colours", "jet")
     is_shown(show="heat map", colours="jet")
-    page.get_by_text("Against, too").click()
+    page.get_by_text("Evidence against, too").click()
     is_shown(show="heat map", colours="jet", signed=True)
     page.get_by_text("over the picture", exact=True).click()
     strength = page.get_by_role("slider", name="Strength")

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import av
@@ -13,6 +14,7 @@ from PIL import Image
 
 from mirror_app import engine, files, registry
 from mirror_app.errors import MirrorError
+from mirror_app.images import from_array
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
@@ -25,8 +27,9 @@ def test_the_package_of_every_visualisation_brings_its_request_back_to_the_bit(e
     model, picture = catalogue.load("shapes"), examples()[2]
     request = Request("shapes", picture.id, "features.4", entry.key, entry.canonical(quick(entry)))
     result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
-    code = snippet(request, picture, bundled=True)
-    with zipfile.ZipFile(io.BytesIO(files.package(request, result.raw, result.info, seen, code))) as archive:
+    code = snippet(request, picture, None)
+    package = files.package(request, result.raw, result.info, picture.pixels, seen, code)
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
         told = archive.read("request.json").decode()
         raw = np.load(io.BytesIO(archive.read("raw.npy")))
         image = archive.read("picture.png")
@@ -51,8 +54,23 @@ def test_the_whole_of_many_maps_is_one_picture() -> None:
 
 def test_a_vector_has_no_picture_in_its_package() -> None:
     request = Request("shapes", "checked-heart", "classifier", "activations")
-    package = files.package(request, np.zeros((1, 32), np.float32), {}, np.zeros((4, 4, 3), np.uint8), "")
-    assert set(zipfile.ZipFile(io.BytesIO(package)).namelist()) == {"raw.npy", "input.png", "request.json"}
+    blank = np.zeros((4, 4, 3), np.uint8)
+    package = files.package(request, np.zeros((1, 32), np.float32), {}, blank, blank, "")
+    kept = set(zipfile.ZipFile(io.BytesIO(package)).namelist())
+    assert kept == {"raw.npy", "original.png", "input.png", "request.json"}
+
+
+def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 150, 3), dtype=np.uint8)  # it will be cut
+    model, picture = catalogue.load("shapes"), from_array(pixels, "holiday.jpg")
+    request = Request("shapes", picture.id, "features.4", "hires-cam")
+    result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
+    code = snippet(request, picture, files.ORIGINAL)
+    package = files.package(request, result.raw, result.info, picture.pixels, seen, code)
+    zipfile.ZipFile(io.BytesIO(package)).extractall(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    exec(Path("picture.py").read_text(), {})
+    assert Path("hires-cam.png").read_bytes() == Path("picture.png").read_bytes()
 
 
 @pytest.mark.parametrize("count", [1, 4, 5, 9, 100])

@@ -1,6 +1,5 @@
 """The code that the page shows makes the picture that the page shows."""
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def test_the_code_of_every_visualisation_makes_its_picture(
     monkeypatch.chdir(tmp_path)
     model, picture = catalogue.load("shapes"), examples()[1]
     request = Request("shapes", picture.id, "features.3", entry.key, entry.canonical(quick(entry)))
-    exec(snippet(request, picture, bundled=True), {})
+    exec(snippet(request, picture, None), {})
     expected = files.still(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
     assert Path(f"{entry.key}.png").read_bytes() == expected
 
@@ -34,7 +33,7 @@ def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pyt
     Path(name).write_bytes(png())
     picture = decode(png(), name)
     request = Request("shapes", picture.id, "features", "grad-cam", (("colours", "jet"),))
-    exec(snippet(request, dataclasses.replace(picture), bundled=False), {})
+    exec(snippet(request, picture, name), {})
     assert Path("grad-cam.png").stat().st_size > 1000
 
 

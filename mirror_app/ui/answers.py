@@ -11,9 +11,8 @@ from mirror_app import render
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.outputs import Box, Regions
-from mirror_app.ui import cache, pointing, readout
-from mirror_app.ui.inline import address
-from mirror_app.ui.views import class_name, literal
+from mirror_app.ui import cache, inline, pointing, readout
+from mirror_app.ui.views import class_name, literal, percent
 
 MOST_BOXES = 20
 SHOWN = 5  # classes
@@ -21,13 +20,11 @@ COVER = 0.55  # how much the colour of a region covers the picture
 
 
 def show(model: Model, picture: Picture) -> None:
-    """Show the five most likely classes as bars; else the regions or the boxes; else what it gives, in words."""
+    """Show the five most likely classes, each to be asked about; else the regions or the boxes; else it in words."""
     said = cache.prediction(model.name, picture)
-    st.markdown("**The model's answer**")
-    for number in said.probabilities.argsort()[::-1][:SHOWN]:
-        share = float(said.probabilities[number])
-        st.progress(share, f"{literal(class_name(model, number))} · {share:.1%}")
+    st.markdown("**The model's answer**", help="Click on a class to see what speaks for it.")
     if len(said.probabilities):
+        _show_classes(said.probabilities, model)
         return
     st.caption(f"No classes, but {literal(said.outputs)}. Point at what you ask about, or type it as the target.")
     seen = cache.seen(model.name, picture.id, picture)
@@ -35,6 +32,24 @@ def show(model: Model, picture: Picture) -> None:
         _show_boxes(said.boxes[:MOST_BOXES], model.labels, seen)
     elif said.regions is not None:
         _show_regions(said.regions, model.labels, seen)
+
+
+def _show_classes(probabilities: np.ndarray, model: Model) -> None:
+    entry = pointing.explaining()
+    for number in probabilities.argsort()[::-1][:SHOWN].tolist():
+        name = class_name(model, number)
+        with st.container(gap=None):
+            st.button(
+                f"{literal(name)} · {percent(probabilities[number])}",
+                key=f"ask-{number}",
+                type="tertiary",
+                width="stretch",
+                help=f"Show what speaks for {literal(name)}.",
+                on_click=pointing.choose_class,
+                args=(entry, number),
+                disabled=entry is None,
+            )
+            st.progress(float(probabilities[number]))
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> None:
@@ -62,7 +77,7 @@ def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], seen: np.ndarray) -
     """Show the boxes over the picture, and let one be asked about."""
     words = [f"{_label(labels, box.label)} {box.score:.0%}" for box in boxes]
     chosen = st.selectbox("Box", range(len(boxes)), format_func=lambda number: f"{number}: {words[number]}", key="box")
-    st.image(address(_framed(boxes, chosen, seen)), width="stretch", alt="The boxes that the model found")
+    inline.picture(_framed(boxes, chosen, seen), "The boxes that the model found", key="boxes")
     pointing.explain(boxes[chosen].target, f"Explain box {chosen}")
 
 

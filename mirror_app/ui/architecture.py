@@ -1,5 +1,6 @@
 """The parts of the architecture page: the totals, the graph, the table of layers."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -10,10 +11,11 @@ from mirror_app.models import Model
 from mirror_app.probe import Cost
 from mirror_app.ui import cache, views
 from mirror_app.ui.graph import graph
-from mirror_app.ui.session import Session
+from mirror_app.ui.session import Session, open_in_explore
 from mirror_app.ui.sidebar import short
 
 HEIGHT = 440
+_MAPS = "activations"
 
 
 def show_totals(model: Model) -> None:
@@ -45,7 +47,15 @@ def show_graph(model: Model, session: Session) -> None:
 
     with st.container(height=HEIGHT, border=True):
         graph(diagram.dot(listed, boxes, edges, chosen), can_be_chosen, chosen, "graph", choose)
-    st.caption(told)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(told, width="content")
+        if _MAPS in {entry.key for entry in session.entries}:
+            st.button(
+                f"Show the maps of {views.literal(chosen or live.shown(model.name))}",
+                icon=":material/search:",
+                on_click=open_in_explore,
+                args=(replace(session.request, layer=chosen, visualisation=_MAPS, params=()),),
+            )
 
 
 def show_table(model: Model, session: Session) -> None:

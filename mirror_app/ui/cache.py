@@ -167,9 +167,12 @@ def seen(model_name: str, picture_id: str, _picture: Picture) -> np.ndarray:
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def input_png(model_name: str, picture_id: str, _picture: Picture) -> bytes:
-    """Return the picture as the model of that name sees it, or where no model is named as it is, as a PNG file."""
-    return render.png(seen(model_name, picture_id, _picture) if model_name else _picture.pixels)
+def input_png(model_name: str, picture_id: str, original: bool, _picture: Picture) -> bytes:
+    """Return the picture as the model of that name sees it, or as it is, pale where it does not; as a PNG file."""
+    if not original:
+        return render.png(seen(model_name, picture_id, _picture))
+    region = model(model_name).preprocessing.region(_picture)
+    return render.png(render.framed(_picture.pixels, region) if region else _picture.pixels)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

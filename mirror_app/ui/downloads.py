@@ -22,7 +22,7 @@ def show(session: Session, picture: Picture, result: Result) -> None:
     """Offer the files of the picture that the session's request gave, and the lines of Python that make it."""
     request = session.request
     seen = cache.seen(request.model, picture.id, picture)
-    code = _code(session, picture)
+    code = _code(session, picture, picture.name)
     row = st.container(horizontal=True)
     with row.popover("Share", icon=":material/share:", key="share"):
         st.caption("This view, for whoever opens the link" + ("." if picture not in session.own else NOT_YOURS))
@@ -31,8 +31,8 @@ def show(session: Session, picture: Picture, result: Result) -> None:
         if result.raw.ndim > 2:
             _offer(request, "Picture", ".png", "image/png", partial(files.whole, request, result.raw, seen))
         _offer(request, "Raw numbers", ".npy", "application/octet-stream", partial(files.npy, result.raw))
-        everything = partial(files.package, request, result.raw, _named(request, result), seen, code)
-        _offer(request, "Everything", ".zip", "application/zip", everything)
+        told = _named(request, result), picture.pixels, seen, _code(session, picture, files.ORIGINAL)
+        _offer(request, "Everything", ".zip", "application/zip", partial(files.package, request, result.raw, *told))
     if code:
         with st.expander("Show the code"):
             st.code(code, language="python")
@@ -51,8 +51,8 @@ def _named(request: Request, result: Result) -> dict[str, Any]:
     return {**result.info, "target_name": views.class_name(cache.model(request.model), result.info["target_class"][0])}
 
 
-def _code(session: Session, picture: Picture) -> str:
-    """Return the lines that make the picture; what lives in a person's own program has none."""
+def _code(session: Session, picture: Picture, file: str) -> str:
+    """Return the lines that make the picture, `file` being one's own; what lives in one's own program has none."""
     if live.stage_of(session.request.model) is not None:
         return ""
-    return snippet(session.request, picture, bundled=picture not in session.own)
+    return snippet(session.request, picture, file if picture in session.own else None)

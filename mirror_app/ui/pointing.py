@@ -3,9 +3,22 @@
 import streamlit as st
 
 from mirror_app import registry, targets
-from mirror_app.ui.session import aim, current
+from mirror_app.ui.session import TARGET, aim, current
 
 FIRST = "back-prop"  # what explains a target, where nothing else was chosen
+
+
+def explaining() -> registry.Entry | None:
+    """Return what explains a class that is clicked on: what is chosen, else the first that takes a target, if any."""
+    session = current()
+    candidates = [registry.get(key) for key in (st.session_state.visualisation, session.first)]
+    return next((entry for entry in (*candidates, *session.entries) if TARGET in entry.params), None)
+
+
+def choose_class(entry: registry.Entry, number: int) -> None:
+    """Let `entry` explain the class of that number; for callbacks, as `aim`."""
+    st.session_state.visualisation = entry.key
+    st.session_state[TARGET] = number
 
 
 def ask(channel: str, place: tuple[int, int] | None) -> None:

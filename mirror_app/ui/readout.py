@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mirror_app.render import Legend
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import picture
 
 _FILES = Path(__file__).parent / "components"
 _component = st.components.v2.component(
@@ -50,7 +50,7 @@ def image(
         "picks": picks,
     }
     with st.container(gap=None):
-        st.image(address(png), width="stretch", alt=alt)
+        picture(png, alt, key)
         # The numbers travel apart, as bytes: what changes about the line does not send them again.
         _component(key=f"{key}.values", data=(values / scale).astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=lambda: None).picked

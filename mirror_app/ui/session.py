@@ -36,6 +36,7 @@ class Session:
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
     asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
     leaving: bool = False  # whether Explore is to be shown next
+    aimed_at: str | None = None  # the model that the target was chosen for
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -97,6 +98,7 @@ def current() -> Session:
 def choose(request: Request) -> None:
     """Make `request` the visitor's choice; only a callback may call this, before any widget is drawn."""
     session, entry = current(), registry.get(request.visualisation)
+    session.aimed_at = request.model
     _choose_model(session, request.model)
     st.session_state.visualisation = entry.key
     st.session_state.everywhere = request.layer == layers.EVERY
@@ -112,6 +114,20 @@ def open_in_explore(request: Request) -> None:
     """Make `request` the visitor's choice, and show Explore next; for callbacks, as `choose`."""
     choose(request)
     current().leaving = True
+
+
+def go_to(query: Mapping[str, str]) -> None:
+    """Make the view that an address of this visit holds the visitor's choice; for callbacks, as `choose`."""
+    session = current()
+    for name in [name for name in st.session_state if str(name).startswith("compare.")]:
+        del st.session_state[name]
+    if query.get("visualisation") in {entry.key for entry in session.entries}:
+        entry = registry.get(query["visualisation"])
+        for name, parameter in entry.params.items():
+            st.session_state[param_key(entry, name)] = parameter.default
+    session.aimed_at = None
+    _follow(query, session)
+    session.asked = False  # what takes long does not begin again
 
 
 def aim(entry: registry.Entry, target: str) -> None:

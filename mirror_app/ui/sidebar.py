@@ -7,13 +7,13 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mirror_app import layers, live, registry
+from mirror_app import layers, live, matrix, registry, targets
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.models.hub import Fetched
 from mirror_app.params import Value
 from mirror_app.request import Request
-from mirror_app.ui import cache, widgets
+from mirror_app.ui import cache, views, widgets
 from mirror_app.ui.layer_tree import layer_tree
 from mirror_app.ui.session import TARGET, Session, current
 
@@ -28,10 +28,12 @@ def draw(place: DeltaGenerator, page: str) -> None:
     """
     session = current()
     with st.sidebar:
+        st.caption("Look inside an image model.")
         model_name = _model(session)
         cache.fetch(model_name, partial(_show_coming, place, model_name))
         place.empty()
         session.layer = _layer(model_name, session)
+        _keep_target(model_name, session)
         choose = _choose_dream if page == "dream" else _choose
         entry, layer, values = choose(session, cache.model(model_name).classes)
     _aim(values, model_name, session, place)
@@ -75,6 +77,26 @@ def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
         values = widgets.draw_all(entry, {**entry.computed, **entry.around, **entry.coloured}, classes)
     session.asked = session.asked or begin
     return entry, session.layer or "", values
+
+
+def _keep_target(model_name: str, session: Session) -> None:
+    """Where another model was chosen, let the target be what it was by name; else the most likely class, and say so."""
+    before, session.aimed_at = session.aimed_at or model_name, model_name
+    target = st.session_state.get(TARGET)
+    if target is None or before == model_name or not cache.there(before):
+        return
+    here, there = cache.model(before), cache.model(model_name)
+    if isinstance(target, int):
+        kept = matrix.target_there(target, here.classes, there.classes)
+    else:
+        trees = ({layer.name: layer.call for layer in cache.tree(name)} for name in (before, model_name))
+        alike = len({tree.get(targets.parse(target).layer) for tree in trees}) == 1 and here.labels == there.labels
+        kept = target if alike else None
+    st.session_state[TARGET] = kept
+    if kept is None:
+        named = views.class_name(here, target) if isinstance(target, int) else target
+        model, what = views.literal(live.shown(model_name)), views.literal(named)
+        st.toast(f"{model} has no *{what}*: its most likely class is shown.", icon=":material/swap_horiz:")
 
 
 def _aim(values: dict[str, Value], model_name: str, session: Session, place: DeltaGenerator) -> None:
@@ -140,7 +162,12 @@ def _layer(model_name: str, session: Session) -> str:
         session.linked_layer = None
     if chosen not in {layer.name for layer in listed}:
         chosen = layers.first_look(listed)
-    return layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
+    with st.container(gap="xxsmall"):
+        st.markdown(":small[Layer]", help="Where to look. The layers stand in the order in which they run.")
+        picked = layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
+    if picked != chosen:
+        st.session_state.everywhere = False  # who clicks on a layer wants to see it
+    return picked
 
 
 def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:

@@ -12,41 +12,54 @@ from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
 
 TOLD = 3  # refusals of files that are told one by one
-THUMBNAIL = 88
+THUMBNAIL = 64
 
 
 def show(session: Session) -> None:
-    """Show all inputs as a strip in which a click selects, and where more are added."""
+    """Show all inputs in one row in which a click selects, and beside them where more are added."""
     pictures = list(session.pictures.values())
-    tiles(
-        cache.strip(list(session.pictures), THUMBNAIL, pictures),
-        [picture.name for picture in pictures],
-        len(pictures),
-        THUMBNAIL,
-        key="strip",
-        label="Inputs",
-        selected=list(session.pictures).index(session.picture),
-        captions=False,
-        pixelated=False,
-        on_pick=_take_input,
-    )
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.file_uploader(
-            "Add pictures of your own",
-            [kind.lower() for kind in FORMATS] + ["jpg"],
-            accept_multiple_files=True,
-            key=f"uploads.{session.uploads}",
-            on_change=_take_uploads,
-            help="PNG, JPEG, WebP, BMP or GIF, up to 10 MB and 25 million pixels each. They are kept until you leave.",
+    with st.container(key="inputs", horizontal=True, vertical_alignment="center", gap="small"):
+        tiles(
+            cache.strip(list(session.pictures), THUMBNAIL, pictures),
+            [picture.name for picture in pictures],
+            len(pictures),
+            THUMBNAIL,
+            key="strip",
+            label="Inputs",
+            selected=list(session.pictures).index(session.picture),
+            captions=False,
+            pixelated=False,
+            in_a_row=True,
+            on_pick=_take_input,
         )
-        camera = st.popover("Use the camera", icon=":material/photo_camera:", key="camera", on_change="rerun")
+        _add(session)
+        if session.picture in {own.id for own in session.own}:
+            st.button(
+                "Remove",
+                icon=":material/delete:",
+                help="Remove this picture",
+                on_click=session.remove,
+                args=(session.picture,),
+                width="content",
+            )
+
+
+def _add(session: Session) -> None:
+    st.file_uploader(
+        "Add pictures of your own",
+        [kind.lower() for kind in FORMATS] + ["jpg"],
+        accept_multiple_files=True,
+        key=f"uploads.{session.uploads}",
+        on_change=_take_uploads,
+        label_visibility="collapsed",
+        width=110,
+    )
+    camera = st.popover("Camera", icon=":material/photo_camera:", key="camera", on_change="rerun", width="content")
     if camera.open:  # the browser asks for leave only then
         with camera:
             st.camera_input(
                 "A photograph", key=f"photo.{session.uploads}", on_change=_take_photograph, label_visibility="collapsed"
             )
-    if session.picture in {own.id for own in session.own}:
-        st.button("Remove this picture", icon=":material/delete:", on_click=session.remove, args=(session.picture,))
 
 
 def _take_input() -> None:

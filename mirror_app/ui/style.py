@@ -9,6 +9,10 @@ _FILES = Path(__file__).parent / "styles"
 
 def style(name: str, more: str = "") -> None:
     """Let the page look as the style sheet of that name says, and as `more` CSS."""
-    css = (_FILES / f"{name}.css").read_text("utf-8")
+    rules(name, f"{(_FILES / f'{name}.css').read_text('utf-8')} {more}")
+
+
+def rules(name: str, css: str) -> None:
+    """Let the page look as `css` says; no other rules on it may have that name."""
     with st.container(key=f"style-{name}"):
-        st.markdown(f"<style>{css} .st-key-style-{name} {{ display: none; }} {more}</style>", unsafe_allow_html=True)
+        st.markdown(f"<style>{css} .st-key-style-{name} {{ display: none; }}</style>", unsafe_allow_html=True)

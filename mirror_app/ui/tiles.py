@@ -26,6 +26,7 @@ def tiles(
     label: str,
     captions: bool = True,
     pixelated: bool = True,
+    in_a_row: bool = False,
     on_pick: Callable[[], None] | None = None,
 ) -> int | None:
     """Show the tiles of a sheet as buttons and return the index of the one picked in this run, or None.
@@ -35,6 +36,7 @@ def tiles(
     selected: the index of the tile that wears a ring; None where a pick does not last.
     label: what the tiles are together, for those who hear the page.
     pixelated: enlarge without smoothing.
+    in_a_row: all in one row, which scrolls where there is no room.
     on_pick: called at the start of the run that a pick causes; `st.session_state[key].picked` is the index.
     """
     rows = -(-len(names) // columns)
@@ -49,6 +51,7 @@ def tiles(
         "label": label,
         "captions": captions,
         "pixelated": pixelated,
+        "row": in_a_row,
     }
     with st.container(gap=None):
         # The pixels travel apart, as bytes: what changes about the tiles does not send them again.

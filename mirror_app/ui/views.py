@@ -1,6 +1,5 @@
 """The parts of a page: the picture or the sheet of maps, the prediction, the input."""
 
-import io
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -8,19 +7,15 @@ from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
-import torch
-from PIL import Image
 
-from mirror_app import engine, layers, live, registry, render
+from mirror_app import engine, layers, live, registry
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.request import Request
-from mirror_app.ui import cache, pointing, readout, words
-from mirror_app.ui.inline import address
+from mirror_app.ui import cache, inline, maps, readout, words
 from mirror_app.ui.session import Session
-from mirror_app.ui.tiles import tiles
 
 BARS = 40
 INTACT = (
@@ -86,13 +81,13 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
     if first.count == 1:
         _show_one(request, picture, result, first.png)
     else:
-        _show_sheet(request, picture, result, first.count)
+        maps.show_sheet(request, picture, result, first.count)
 
 
 def _show_one(request: Request, picture: Picture, result: Result, png: bytes) -> None:
     """Show one image large, with its numbers and what its colours mean, where they are no pixels."""
     if registry.get(request.visualisation).kind.of_steps:
-        st.image(address(png), width="stretch", alt="The visualisation")
+        inline.picture(png, "The visualisation", key="readout")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         legend = engine.legend(request, result.raw, cache.peak(request, result.raw, picture))
@@ -112,71 +107,6 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
         st.caption(f"The {BARS} largest of {len(values):,}.")
 
 
-@st.fragment
-def _show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
-    live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
-    pages = -(-count // PAGE)
-    film = "layers" in result.info
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        key, size = ("frame", 152) if film else ("tile", 72)
-        width = st.slider("Size of the maps", 32, 240, size, 8, key=key, persist_state="session", width=170)
-        page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
-    first = (page - 1) * PAGE
-    sheet = cache.sheet(request, result.raw, picture, first, PAGE)
-    names = _names(request, result, count)[first : first + sheet.shown]
-    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps", pixelated=not film)
-    if picked is not None:
-        _enlarge(request, picture, result, first + picked, count)
-
-
-def _names(request: Request, result: Result, count: int) -> list[str]:
-    """Return what the images of a result are called, in their order: by their layers, or by their numbers."""
-    if dict(request.params).get("order") == render.ORDERS[1]:
-        return [str(number) for number in render.strongest(torch.from_numpy(result.raw)).tolist()]
-    names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
-    return names
-
-
-@st.dialog("One map", width="medium")
-def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
-    """Show one map large, with its figures."""
-    one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
-    where = request.layer or live.shown(request.model)
-    name = _names(request, result, count)[number]
-    st.markdown(f"**{f'Map {name}' if name.isdigit() else name}** of `{where}`: {one.height} × {one.width}")
-    channel = int(name) if name.isdigit() else number
-    values = result.raw.reshape(count, *result.raw.shape[-2:])[channel]
-    picks = registry.get(request.visualisation).kind.of_channels
-    above = st.container()
-    place = readout.image(
-        _enlarged(one),
-        values,
-        "one-map",
-        alt="The map",
-        hint="Point at the map to read its numbers.",
-        picks=picks,
-    )
-    if picks:
-        with above:
-            pointing.ask(f"{request.layer}:{channel}", place)
-    figures = {
-        "Minimum": values.min(),
-        "Maximum": values.max(),
-        "Mean": values.mean(),
-        "Zeros": np.mean(values == 0),
-    }
-    for column, (name, figure) in zip(st.columns(4), figures.items(), strict=True):
-        column.metric(name, f"{figure:.0%}" if name == "Zeros" else f"{figure:.3g}")
-
-
-def _enlarged(map_: Image.Image) -> bytes:
-    """Return a small map as a PNG file of about 512 pixels, each of its places a square."""
-    cell = max(1, 512 // max(map_.size))
-    file = io.BytesIO()
-    map_.resize((map_.width * cell, map_.height * cell), Image.Resampling.NEAREST).save(file, "PNG")
-    return file.getvalue()
-
-
 def show_honesty(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
     """Say in one line what the picture is: of what, its range, what it cost, and whether the model is intact."""
     entry = registry.get(request.visualisation)
@@ -185,7 +115,7 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     if "target_class" in result.info:
         number = result.info["target_class"][0]
         sure = cache.prediction(model.name, picture).probabilities
-        share = f" ({sure[number]:.1%} sure)" if number < len(sure) else ""
+        share = f" ({percent(sure[number])} sure)" if number < len(sure) else ""
         parts.append(f"for *{literal(class_name(model, number))}*{share}")
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
@@ -225,14 +155,24 @@ def show_input(model: Model, picture: Picture) -> None:
         persist_state="session",
     )
     original = view == "Original"
-    seen_by = "" if original else model.name
-    png = cache.input_png(seen_by, picture.id, picture)
-    st.image(address(png), width="stretch", alt=picture.name)
-    height, width = (picture.pixels if original else cache.seen(model.name, picture.id, picture)).shape[:2]
-    cut = "" if original or picture.pixels.shape[:2] == (height, width) else ", resized and cut for the model"
-    st.caption(f"{literal(picture.name)} · {width} × {height} pixels{cut}")
+    inline.picture(cache.input_png(model.name, picture.id, original, picture), picture.name, key="input")
+    seen = cache.seen(model.name, picture.id, picture)
+    height, width = (picture.pixels if original else seen).shape[:2]
+    st.caption(f"{literal(picture.name)} · {width} × {height} pixels{_cut(model, picture, seen, original)}")
     for note in picture.notes:
         st.caption(literal(note))
+
+
+def _cut(model: Model, picture: Picture, seen: np.ndarray, original: bool) -> str:
+    """Return what must be said of how the picture became the input."""
+    if model.preprocessing.region(picture):
+        return ": the model does not see what is pale" if original else ", resized and cut for the model"
+    return "" if original or picture.pixels.shape == seen.shape else ", resized for the model"
+
+
+def percent(share: float) -> str:
+    """Return a share, in [0, 1], as a person would say it."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def class_name(model: Model, number: int) -> str:

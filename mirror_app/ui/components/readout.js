@@ -31,7 +31,6 @@ class Line {
     this.container = container;
     this.line = document.createElement("output");
     this.line.className = "line";
-    this.line.tabIndex = 0;
     this.mark = document.createElement("span");
     this.mark.className = "mark";
     this.mark.hidden = true;
@@ -43,19 +42,22 @@ class Line {
     this.onMove = (event) => this.point(event);
     this.onClick = (event) => this.click(event);
     this.onLeave = () => this.rest();
-    this.line.addEventListener("keydown", (event) => this.key(event));
-    this.line.addEventListener("blur", this.onLeave);
+    this.onKey = (event) => this.key(event);
+    this.watcher = new MutationObserver(() => this.name());
   }
 
   update(data, pick) {
     this.data = data;
     this.pick = pick;
-    this.line.setAttribute("aria-label", data.label);
     this.legend.update(data.legend);
     this.leave();
     this.container.addEventListener("pointermove", this.onMove);
     this.container.addEventListener("pointerleave", this.onLeave);
     this.container.addEventListener("click", this.onClick);
+    this.container.addEventListener("keydown", this.onKey);
+    this.container.addEventListener("focusout", this.onLeave);
+    this.watcher.observe(this.container, { subtree: true, childList: true });
+    this.name();
     this.rest();
   }
 
@@ -63,6 +65,15 @@ class Line {
     this.container.removeEventListener("pointermove", this.onMove);
     this.container.removeEventListener("pointerleave", this.onLeave);
     this.container.removeEventListener("click", this.onClick);
+    this.container.removeEventListener("keydown", this.onKey);
+    this.container.removeEventListener("focusout", this.onLeave);
+    this.watcher.disconnect();
+  }
+
+  // The picture itself takes the focus, since a dialog keeps it from what stands in a shadow root.
+  name() {
+    this.image?.setAttribute("aria-label", this.data.label);
+    this.image?.setAttribute("tabindex", "0");
   }
 
   get image() {
@@ -79,12 +90,14 @@ class Line {
   point(event) {
     const place = this.under(event);
     if (place) this.tell(place);
-    else if (!this.line.matches(":focus")) this.rest();
+    else if (document.activeElement !== this.image) this.rest();
   }
 
   click(event) {
     const place = this.under(event);
-    if (place && this.data.picks) this.take(place);
+    if (!place) return;
+    if (this.data.picks) this.take(place);
+    else this.tell(place); // a finger does not hover
   }
 
   take(place) {
@@ -93,6 +106,7 @@ class Line {
   }
 
   key(event) {
+    if (event.target !== this.image || event.key === "Tab" || event.key === "Escape") return;
     event.stopPropagation(); // Streamlit has shortcuts of its own
     const { rows, columns, picks } = this.data;
     const [row, column] = this.place ?? [Math.floor(rows / 2), Math.floor(columns / 2)];

@@ -64,6 +64,7 @@ class Tiles {
     group.style.setProperty("--size", `${100 * data.columns}% ${100 * data.rows}%`);
     group.classList.toggle("pixelated", data.pixelated);
     group.classList.toggle("captions", data.captions);
+    group.classList.toggle("row", data.row);
     while (group.children.length > data.names.length) group.lastElementChild.remove();
     while (group.children.length < data.names.length) group.append(tile());
     data.names.forEach((name, index) => {
@@ -96,6 +97,22 @@ class Tiles {
     if (index < 0) return;
     this.mark(index);
     this.pick(index);
+    if (this.data.selected === null) this.comeBackTo(this.group.children[index]);
+  }
+
+  // What a pick opens takes the focus with it when it is closed.
+  comeBackTo(button) {
+    let open = false;
+    this.watcher?.disconnect();
+    this.watcher = new MutationObserver(() => {
+      const dialog = document.querySelector('[role="dialog"]');
+      if (open && !dialog) {
+        this.watcher.disconnect();
+        button.focus();
+      }
+      open = dialog !== null;
+    });
+    this.watcher.observe(document.body, { subtree: true, childList: true });
   }
 
   onKey(event) {

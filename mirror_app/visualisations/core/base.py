@@ -109,6 +109,7 @@ class Visualisation:
             self.view.trace(inputs[:1])
         stages = layers.stages(layers.tree(self.view.source, self.view.calls))
         maps: dict[str, Tensor] = {}
+        cautions: dict[str, list[str]] = {}  # what must be known, and at which stages
         refused = MirrorError("The model has no layer with a spatial map.")
         for number, stage in enumerate(stages):
             try:
@@ -117,9 +118,12 @@ class Visualisation:
             except MirrorError as error:
                 refused = error
                 continue
+            if note := found.info.get("note"):
+                cautions.setdefault(note, []).append(stage)
             evidence = found.raw if found.raw.ndim == 3 else found.raw.sum(1)
             maps[stage] = render.resize(evidence, (inputs.shape[2], inputs.shape[3]))
-            info = {**found.info, "layers": list(maps), "progress": (number + 1) / len(stages)}
+            note = " ".join(f"At {', '.join(named)}: {caution}" for caution, named in cautions.items())
+            info = {**found.info, "layers": list(maps), "note": note, "progress": (number + 1) / len(stages)}
             yield Attribution(torch.stack(list(maps.values()), 1).flatten(0, 1), info)
         if not maps:
             raise refused

@@ -21,6 +21,7 @@ from mirror_app.visualisations.core.base import Attribution, TargetClass, Visual
 from mirror_app.visualisations.core.gradients import gradient
 
 _ALIKE = 0.5  # a correlation below which two maps are not the same picture
+_FAINT = 0.05  # of what speaks against a class: what speaks for it is hardly worth a look
 
 
 class GradientCam(Visualisation):
@@ -85,9 +86,8 @@ class GradCam(GradientCam):
         if not alike < _ALIKE:  # nor where one of them is flat, and there is no correlation
             return ""
         return (
-            "Do not rely on Grad-CAM at this layer: it averages each map's gradient over all places, and its picture "
-            f"has little in common with HiRes-CAM's, which does not (correlation {alike:.2f}). Take HiRes-CAM, "
-            "Layer-CAM, or a later layer."
+            "Do not rely on Grad-CAM here: it averages each map's gradient over all places, and its picture has little "
+            "in common with HiRes-CAM's, which does not. Take HiRes-CAM, Layer-CAM, or a later layer."
         )
 
     def attribute(
@@ -216,6 +216,10 @@ def _on_negative(maps: Tensor) -> str:
 def _note(evidence: Tensor, gradient: Tensor) -> str:
     if not gradient.any():
         return "The gradient is zero everywhere: this layer does not move this class's logit."
-    if not (evidence > 0).any():
-        return "Nothing in this layer speaks for this class; switch «Against, too» on to see what speaks against it."
+    most, least = float(evidence.max()), float(evidence.min())
+    against = "switch «Evidence against, too» on (under «Look») to see what speaks against it."
+    if most <= 0:
+        return f"Nothing in this layer speaks for this class: {against}"
+    if most < _FAINT * -least:
+        return f"Hardly anything in this layer speaks for this class: {against}"
     return ""

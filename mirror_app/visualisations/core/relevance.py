@@ -168,7 +168,7 @@ def _note(raw: Tensor, conserved: Tensor) -> str:
         return "No relevance comes down here: the logit is zero, or nothing that the rule counts speaks for it."
     note = ""
     if not (raw > 0).any():
-        note = "Nothing speaks for this class; switch «Against, too» on to see what speaks against it. "
+        note = "Nothing speaks for this class: switch «Evidence against, too» on (under «Look»). "
     worst = conserved[(conserved - 1).abs().argmax()]
     if abs(worst - 1) > 0.1:
         note += f"The relevance adds up to {worst:.2f} of the logit, not to all of it: biases and ε take the rest."
