@@ -291,9 +291,9 @@ def recognised(classes: Tensor, **params: object) -> float:
 def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    classes = torch.arange(1, 32, 4)  # all 32, in a minute: 84 % and 31 %; sharp, 91 % and 81 %
+    classes = torch.arange(32)  # 84 % and 31 %, on another machine 84 % and 41 %; sharp, 91 % and 81 %
     regularised = recognised(classes)
     plain = recognised(classes, total_variation=0.0, blur=0.0, robust=False)
     with capsys.disabled():
         print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
-    assert regularised >= plain + 0.3
+    assert regularised >= plain + 0.25

@@ -93,6 +93,7 @@ class AblationCam(Visualisation):
             for progress, span, found in tried:
                 drops[item, live[span]] = whole[item] - aim.score(found, target[one].expand(len(found)))
                 yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
+        drops[drops.abs() <= _rounding(answers)[:, None]] = 0
         if not drops.any():
             info["note"] = "Without any one map of this layer the class's logit stays what it is."
         yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
@@ -111,6 +112,11 @@ def _answers_without(
         return above(held.output(maps, output))
 
     return in_batches(without, len(channels), aim.view.device)
+
+
+def _rounding(answers: Tensor) -> Tensor:
+    """Return by how much rounding alone may change one of the `answers` (N, K) from batch to batch, (N,)."""
+    return 16 * torch.finfo(answers.dtype).eps * answers.abs().amax(1)
 
 
 def _weighted(weights: Tensor, maps: Tensor) -> Tensor:
