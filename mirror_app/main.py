@@ -58,3 +58,4 @@ if session.current().leaving:
     session.current().leaving = False
     st.switch_page(explore)
 page.run()
+browser.confirm()

@@ -98,7 +98,7 @@ def dashboard(browser: Browser, dashboard_url: str) -> Iterator[Callable[..., Pa
         page.on(
             "console",
             lambda message: (
-                errors.append(message.text)
+                errors.append(f"{message.text} {message.location['url']}")
                 if message.type == "error" and "/_stcore/" not in message.location["url"]
                 else None
             ),
