@@ -58,4 +58,3 @@ if session.current().leaving:
     session.current().leaving = False
     st.switch_page(explore)
 page.run()
-browser.confirm()

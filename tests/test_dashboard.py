@@ -26,10 +26,10 @@ def photograph() -> bytes:
 
 def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
-    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("button", name="Camera").click()
     page.wait_for_function("document.querySelector('video')?.readyState === 4")  # the camera gives pictures
     page.get_by_role("button", name="Take Photo").click()
-    own = page.get_by_role("button", name="Remove this picture")
+    own = page.get_by_role("button", name="Remove")
     expect(own).to_be_visible(timeout=30_000)
     settled(page)
     assert "input=checked-heart" not in page.url

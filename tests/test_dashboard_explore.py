@@ -47,8 +47,7 @@ def test_the_number_under_the_pointer_is_the_raw_one(dashboard: Callable[..., Pa
     page.mouse.move(5, 5)
     expect(page.get_by_text("Point at the picture")).to_be_visible()
     expect(legend.locator("b")).to_be_hidden()
-    line = page.get_by_label("the arrow keys go from place to place")
-    line.focus()
+    image.focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("row 8, column 9: ")).to_be_visible()
 

@@ -28,28 +28,33 @@ def tab_to(page: Page, name: str, most: int = 40) -> None:
 
 
 def test_back_and_forward_go_through_the_views_and_then_out(dashboard: Callable[..., Page]) -> None:
-    page = dashboard("", at_rest=False)
-    settled(page)
-    first = page.url
+    page = dashboard()
+    views = [(page.url, "Grad-CAM at features · for checked heart")]
+
+    def seen(text: str) -> None:
+        shown(page, text)
+        settled(page)
+        views.append((page.url, text))
+
     choose(page, "Visualisation", "Layer-CAM")
-    shown(page, "Layer-CAM at")
-    second = page.url
+    seen("Layer-CAM at features · for checked heart")
     page.get_by_role("group", name="Inputs").get_by_role("button").nth(2).click()
-    shown(page, "for striped ring")
+    seen("Layer-CAM at features · for striped ring")
     page.get_by_text("At every stage").click()
-    shown(page, "at every stage")
-    page.go_back()
-    shown(page, "Layer-CAM at features · for striped ring")
-    page.go_back()
-    shown(page, "for checked heart")
-    expect(page).to_have_url(second)
-    page.go_back()
-    shown(page, "Grad-CAM at features")
-    expect(page).to_have_url(first)
-    page.go_forward()
-    shown(page, "Layer-CAM at")
-    page.go_back()
-    shown(page, "Grad-CAM at features")
+    seen("Layer-CAM at every stage · for striped ring")
+
+    for go, number in (
+        (page.go_back, 2),
+        (page.go_back, 1),
+        (page.go_back, 0),
+        (page.go_forward, 1),
+        (page.go_back, 0),
+    ):
+        go()
+        url, text = views[number]
+        shown(page, text)
+        settled(page)
+        expect(page).to_have_url(url)
     page.go_back()
     expect(page).to_have_url("about:blank")
 

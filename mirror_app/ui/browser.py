@@ -1,7 +1,7 @@
 """What the browser does and Streamlit leaves alone: Back, and the sidebar of a narrow window."""
 
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import streamlit as st
 
@@ -14,11 +14,6 @@ _component = st.components.v2.component("mirror_browser", js=(_FILES / "browser.
 def listen() -> None:
     """Let the view that the visitor goes back to, within a page, be shown again; on phones, let the sidebar go."""
     _component(key="browser", on_went_change=_go)
-
-
-def confirm() -> None:
-    """See that the address is that of what is shown; to be called at the end of a run."""
-    _component(key="browser-address", data={"query": urlencode(st.query_params.to_dict())})
 
 
 def _go() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from mirror_app.errors import nearest
+from mirror_app.ui import address
 from mirror_app.ui.session import current
 
 Shown = Callable[[str], str]
@@ -45,10 +46,5 @@ def _arriving(name: str, options: Sequence[str]) -> list[str]:
 
 def _told(name: str, chosen: Sequence[str], default: Sequence[str]) -> list[str]:
     """Write what was chosen into the address, where it is not the default."""
-    text = ",".join(chosen)
-    if list(chosen) == list(default):
-        if name in st.query_params:
-            del st.query_params[name]
-    elif st.query_params.get(name) != text:
-        st.query_params[name] = text
+    address.write({name: None if list(chosen) == list(default) else ",".join(chosen)})
     return list(chosen)

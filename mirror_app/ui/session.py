@@ -37,6 +37,8 @@ class Session:
     asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
     leaving: bool = False  # whether Explore is to be shown next
     aimed_at: str | None = None  # the model that the target was chosen for
+    page: str = ""  # the one that `told` is of
+    told: dict[str, str | None] = field(default_factory=dict)  # what was written into the address last
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)

@@ -13,7 +13,7 @@ from mirror_app.models import catalogue
 from mirror_app.models.hub import Fetched
 from mirror_app.params import Value
 from mirror_app.request import Request
-from mirror_app.ui import cache, views, widgets
+from mirror_app.ui import address, cache, views, widgets
 from mirror_app.ui.layer_tree import layer_tree
 from mirror_app.ui.session import TARGET, Session, current
 
@@ -38,10 +38,8 @@ def draw(place: DeltaGenerator, page: str) -> None:
         entry, layer, values = choose(session, cache.model(model_name).classes)
     _aim(values, model_name, session, place)
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
-    kept = {name: text for name, text in st.query_params.items() if name.startswith(f"{page}.")}
-    address = session.request.to_query() | kept
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
+    others = (name for name in (*st.query_params, *session.told) if not name.startswith(f"{page}."))
+    address.write({**dict.fromkeys(others), **session.request.to_query()}, page)
 
 
 def _choose(session: Session, classes: Sequence[str]) -> Chosen:

@@ -1,15 +1,13 @@
 // What the browser does and Streamlit leaves alone: going back within a page is told to Python, and on a narrow window
 // the sidebar, which covers the page, goes once what was chosen there is to be seen.
-// It is mounted twice: at the top to listen, where Python receives the trigger "went", the query of the address that was
-// gone to; and at the end, where Python gives the query of what is shown.
+// Python receives the trigger "went": the query of the address that was gone to.
 
 const NARROW = 768; // pixels: where Streamlit lays the sidebar over the page
 const LEAVING = '[data-testid="stSidebarNavLink"], [data-testid="stFormSubmitButton"] button';
 
 const ends = new WeakMap(); // by shadow root: what takes its listeners away
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (data) return correct(data.query);
+export default function ({ parentElement, setTriggerValue }) {
   ends.get(parentElement)?.();
   let page = location.pathname;
   const went = () => {
@@ -30,10 +28,4 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   ends.set(parentElement, end);
   return end;
-}
-
-// Streamlit writes the address of a run that began before one went back.
-function correct(query) {
-  const plain = (text) => new URLSearchParams(text).toString();
-  if (plain(location.search) !== plain(query)) history.replaceState(history.state, "", `?${query}`);
 }
