@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
@@ -12,11 +13,24 @@ from mirror_app.params import Parameter, Value, checked, declared
 Kind = TypeVar("Kind", bound=type)
 
 
+class Question(Enum):
+    """What a visualisation answers: the question in plain words, and other words in which people ask it."""
+
+    WHERE = "Where did the model look for its answer?", "why, explain, explanation, attribution, localisation, heatmap"
+    PIXELS = "Which pixels made it say so?", "why, explain, explanation, pixel attribution, feature importance, heatmap"
+    FINDS = "What does a layer find in this picture?", "representation, intermediate features"
+    LIKENESS = "What does a filter or a class look like to it?", "feature visualisation, features"
+
+    def __init__(self, text: str, also: str) -> None:
+        self.text, self.also = text, also
+
+
 @dataclass(frozen=True)
 class Entry:
     """A visualisation as it is offered: its key in a link, what it is called, and what can be turned.
 
-    `use` and `avoid` say when to take it, and when not. `computed` are the parameters of the computation, `coloured`
+    `use` and `avoid` say when to take it, and when not; `asks` is the question that it answers, and `also` by which
+    other names people look for it. `computed` are the parameters of the computation, `coloured`
     those of its look, which cost no computation, and `around` those that every visualisation has.
     """
 
@@ -29,6 +43,8 @@ class Entry:
     around: Mapping[str, Parameter] = field(default_factory=dict)
     use: str = ""
     avoid: str = ""
+    asks: Question | None = None
+    also: str = ""
 
     @property
     def summary(self) -> str:
@@ -60,11 +76,14 @@ _entries: dict[str, Entry] = {}
 _lent: dict[str, Entry] = {}  # found by their key, and not among `entries`
 
 
-def visualisation(name: str, paper: str = "", use: str = "", avoid: str = "") -> Callable[[Kind], Kind]:
+def visualisation(
+    name: str, paper: str = "", use: str = "", avoid: str = "", asks: Question | None = None, also: str = ""
+) -> Callable[[Kind], Kind]:
     """Offer the decorated `Visualisation` under `name`; raise MirrorError where that name is taken, naming both.
 
-    `paper` is its reference; `use` and `avoid` tell a reader when to take it, and when not. The parameters are read off
-    the annotations of its `attribute` and its look.
+    `paper` is its reference; `use` and `avoid` tell a reader when to take it, and when not; `asks` is the question that
+    it answers, and `also` other names for it. The parameters are read off the annotations of its `attribute` and its
+    look.
     """
 
     def register(kind: Kind) -> Kind:
@@ -76,7 +95,7 @@ def visualisation(name: str, paper: str = "", use: str = "", avoid: str = "") ->
                 f"and by {kind.__module__}.{kind.__qualname__}."
             )
         parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
-        _entries[key] = Entry(key, name, kind, paper, *parts, use, avoid)
+        _entries[key] = Entry(key, name, kind, paper, *parts, use, avoid, asks, also)
         return kind
 
     return register

@@ -1,6 +1,6 @@
 """How far a picture can be trusted: do its pixels matter, does it depend on what the model has learned?"""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from mirror_app.request import Request
 
 STEPS = 24  # of a curve
 SEED = 0
+DRAWS = 3  # of random numbers: their curves differ, and so they are told by their mean
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Curves:
         """The areas below deletion, where little is good, and insertion, where much is."""
         return evaluation.area(torch.from_numpy(self.deletion)), evaluation.area(torch.from_numpy(self.insertion))
 
+    @property
+    def at_once(self) -> tuple[bool, bool]:
+        """Whether the class is gone at once in deletion, and back at once in insertion."""
+        deletion, insertion = torch.from_numpy(self.deletion), torch.from_numpy(self.insertion)
+        return evaluation.ends_at_once(deletion), evaluation.returns_at_once(insertion)
+
 
 def is_attribution(entry: Entry) -> bool:
     """Tell whether a visualisation gives evidence for something, place by place, which can be tested."""
@@ -44,32 +51,25 @@ def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
     return render.resize(raw.abs().sum(1) if raw.ndim == 4 else raw, size)[0]
 
 
-def curves(
-    request: Request, model: Model, picture: Picture, result: Result
-) -> Generator[dict[str, Curves], None, None]:
-    """Yield, one more each time, the curves of the result of `request`, of random numbers and of Sobel's edges.
+def curves(request: Request, model: Model, picture: Picture, result: Result) -> Generator[Curves, None, None]:
+    """Yield the curves of the result of `request`; raise MirrorError for what is no evidence for a class."""
+    target = target_of(request, result, engine.predict(model, picture).probabilities)
+    size = _size(model.inputs(picture))
+    yield from _curves(model, picture, [evidence(torch.from_numpy(result.raw), size)], target)
 
-    Raises MirrorError for what is no evidence for a class.
+
+def base_lines(model: Model, picture: Picture, target: int) -> Generator[dict[str, Curves], None, None]:
+    """Yield the curves of what any evidence for the class `target` must beat; the last frame has them all.
+
+    They are those of random numbers, the mean of as many draws as are done, and of Sobel's edges.
     """
     inputs = model.inputs(picture)
-    target = target_of(request, model, picture, result)
-    maps = {
-        registry.get(request.visualisation).name: evidence(torch.from_numpy(result.raw), _size(inputs)),
-        "random": evaluation.noise(inputs, SEED),
-        "edges": evaluation.sobel(inputs),
-    }
-    with model.views.lease(model.beside_of(picture)) as view:
-        inputs = inputs.to(view.device)
-
-        def logits(pictures: Tensor) -> Tensor:
-            found = class_logits(view.predict(pictures))
-            assert found is not None  # `target_of` has seen to it
-            return found
-
-        told: dict[str, Curves] = {}
-        for name, found in maps.items():
-            told[name] = _curves(logits, inputs, found.to(inputs), target)
-            yield dict(told)
+    draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]
+    drawn: list[Curves] = []
+    for found in _curves(model, picture, [*draws, evaluation.sobel(inputs)], target):
+        drawn.append(found)
+        random = {"random": _mean(drawn[:DRAWS])}
+        yield random if len(drawn) <= DRAWS else random | {"edges": found}
 
 
 def shuffled(
@@ -81,7 +81,7 @@ def shuffled(
     """
     params = dict(request.params)
     if "target_class" in registry.get(request.visualisation).params:
-        params["target_class"] = target_of(request, model, picture, result)
+        params["target_class"] = target_of(request, result, engine.predict(model, picture).probabilities)
     other = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
     yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), other, picture)
 
@@ -92,8 +92,11 @@ def likeness(one: Result, other: Result) -> float:
     return evaluation.rank_correlation(*maps)
 
 
-def target_of(request: Request, model: Model, picture: Picture, result: Result) -> int:
-    """Return the class whose evidence the result is, the most likely one where it has none; raise MirrorError."""
+def target_of(request: Request, result: Result, probabilities: np.ndarray) -> int:
+    """Return the class whose evidence the result is, the most likely one where it has none; raise MirrorError.
+
+    probabilities: of each class of the model for the picture, none where it gives no classes.
+    """
     entry = registry.get(request.visualisation)
     if not is_attribution(entry):
         raise MirrorError(f"{entry.name} gives no evidence for a class that could be tested: choose Grad-CAM, say.")
@@ -101,15 +104,33 @@ def target_of(request: Request, model: Model, picture: Picture, result: Result) 
         raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
     if len(result.raw) > 1:
         raise MirrorError("One layer can be tested at a time: switch «At every stage» off, or choose a layer.")
-    probabilities = engine.predict(model, picture).probabilities
     if not len(probabilities):
         raise MirrorError("Only a classification model can be tested: choose one that answers with classes.")
     return int(result.info.get("target_class", [probabilities.argmax()])[0])
 
 
-def _curves(model: Callable[[Tensor], Tensor], inputs: Tensor, found: Tensor, target: int) -> Curves:
-    drawn = (curve(model, inputs, found, target, STEPS) for curve in (evaluation.deletion, evaluation.insertion))
-    return Curves(*(curve.float().cpu().numpy() for curve in drawn))
+def _curves(model: Model, picture: Picture, maps: Sequence[Tensor], target: int) -> Generator[Curves, None, None]:
+    """Yield the curves of each of the maps (H, W) of evidence."""
+    with model.views.lease(model.beside_of(picture)) as view:
+        inputs = model.inputs(picture).to(view.device)
+
+        def logits(pictures: Tensor) -> Tensor:
+            found = class_logits(view.predict(pictures))
+            assert found is not None  # `target_of` has seen to it
+            return found
+
+        for found in maps:
+            drawn = (
+                curve(logits, inputs, found.to(inputs), target, STEPS)
+                for curve in (evaluation.deletion, evaluation.insertion)
+            )
+            yield Curves(*(curve.float().cpu().numpy() for curve in drawn))
+
+
+def _mean(drawn: Sequence[Curves]) -> Curves:
+    return Curves(
+        np.mean([curves.deletion for curves in drawn], axis=0), np.mean([curves.insertion for curves in drawn], axis=0)
+    )
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

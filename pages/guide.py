@@ -8,8 +8,10 @@ from mirror_app.ui.session import current
 session = current()
 views.show_problems(session)
 st.subheader("Guide")
-st.caption("Every way to look inside, with one picture each. What suits you depends on what you ask.")
+st.caption("Every way to look inside, with one picture each. Begin with your question.")
 guide.show_words()
-for entry in guide.find(session):
-    guide.show(entry)
+found = guide.find(session)
+with st.container(key="guide-cards"):
+    for entry in found:
+        guide.show(entry)
 guide.show_own()

@@ -1,25 +1,31 @@
-"""How far the picture on hand can be trusted: three questions, with figures."""
+"""How far the picture on hand can be trusted: three tests, with figures."""
 
 import streamlit as st
 
-from mirror_app import registry
-from mirror_app.ui import cache, trial, views
+from mirror_app import registry, trust
+from mirror_app.ui import cache, trial, verdicts, views
 from mirror_app.ui.session import current
 
 session = current()
 request = session.request
 picture = session.pictures[session.picture]
 entry = registry.get(request.visualisation)
+ignores = entry.kind.ignores_model(dict(request.params))
 
 views.show_problems(session)
-told = f"Three questions to the picture that Explore shows, of {views.literal(picture.name)}."
-say = views.heading(f"Can {entry.name} be trusted here?", told)
+say = views.heading(f"Can {entry.name} be trusted here?", "Three tests of what Explore shows.")
+if not trust.is_attribution(entry):
+    trial.offer_others(entry, session.entries)
+    st.stop()
 with views.failures():
-    trial.show_warning(request)
     result = cache.result(request, picture, say)
-    short = st.container(key="in-short")
-    unbeaten = trial.show_curves(request, picture, result, say)
-    depends = trial.show_shuffled(request, picture, result, say)
-    short.markdown(trial.in_short(request, unbeaten, depends))
+    target = trial.show_subject(request, picture, result, say)
+    if ignores:
+        trial.show_warning(entry)
+    short = None if ignores else st.container(key="in-short")
+    curves = trial.show_curves(request, picture, result, target, say)
+    shuffled = trial.show_shuffled(request, picture, result, say)
+    if short:
+        short.markdown(verdicts.in_short([*curves, shuffled]))
     trial.show_axiom(request, result)
 say("")

@@ -9,10 +9,12 @@ from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
     area,
     deletion,
+    ends_at_once,
     insertion,
     mass_inside,
     peak_inside,
     rank_correlation,
+    returns_at_once,
     with_last_layer_shuffled,
 )
 from tests.networks import resnet18, state
@@ -65,6 +67,34 @@ def test_a_curve_rises_when_what_matters_comes_first_and_not_before_when_it_come
     first, last = (insertion(Checks(), inputs, evidence, 1, 8) for evidence in (left, -left))
     assert torch.allclose(first, torch.tensor([0, 2, 4, 6, 8, 8, 8, 8, 8]).float().sigmoid(), atol=1e-3)
     assert torch.allclose(last, torch.tensor([0, 0, 0, 0, 0, 2, 4, 6, 8]).float().sigmoid(), atol=1e-3)
+
+
+class Share(nn.Module):
+    """The logit of class 1 is 0 where a share `least` of the picture is as it was: 2 more for each percent."""
+
+    def __init__(self, least: float) -> None:
+        super().__init__()
+        self.least = least
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        kept = (inputs * board(*inputs.shape[2:])).mean((1, 2, 3))
+        return torch.stack([torch.zeros_like(kept), 200 * (kept - self.least)], 1)
+
+
+@pytest.mark.parametrize(("share", "at_once"), [(0.05, True), (0.2, False)])
+def test_a_class_that_any_tenth_of_the_pixels_ends_or_brings_back_is_told(share: float, at_once: bool) -> None:
+    inputs = board(32, 32)[None, None]
+    evidence = torch.rand(32, 32, generator=torch.Generator().manual_seed(0))
+    deleted = deletion(Share(1 - share), inputs, evidence, 1, 24)
+    assert torch.allclose(deleted, (200 * (share - torch.linspace(0, 1, 25))).sigmoid(), atol=0.03)  # whole pixels
+    assert ends_at_once(deleted) is at_once
+    inserted = insertion(Share(share), inputs, evidence, 1, 24)
+    assert returns_at_once(inserted) is at_once
+
+
+def test_a_class_that_the_blurred_picture_still_shows_was_never_gone() -> None:
+    assert returns_at_once(torch.full((25,), 0.8))
+    assert not ends_at_once(torch.full((25,), 0.8))
 
 
 def test_the_area_is_that_below_the_curve() -> None:

@@ -5,37 +5,42 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
+from torch import Tensor
 
 from mirror_app import registry
-from mirror_app.ui import words
+from mirror_app.registry import Question
+from mirror_app.ui import finding, guide, words
 from mirror_app.ui.guide import PICTURES
 from mirror_app.ui.words import WORDS
+from mirror_app.visualisations.web import offer
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults, settled
 
 
 @pytest.fixture(scope="module")
-def guide() -> AppTest:
+def whole() -> AppTest:
     return page("guide")
 
 
 @pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
-def test_all_that_is_declared_is_told(entry: registry.Entry, guide: AppTest) -> None:
+def test_all_that_is_declared_is_told(entry: registry.Entry, whole: AppTest) -> None:
     assert entry.use
     assert entry.avoid
+    assert entry.asks
+    assert entry.also
     assert entry.paper or entry.key in ("activations", "kernels")
     assert (PICTURES / f"{entry.key}.png").exists()
-    told = "\n".join(item.value for item in guide.markdown).replace("\\", "")
-    for text in (entry.summary, entry.use, entry.avoid, entry.paper, entry.kind.__name__):
+    told = "\n".join(item.value for item in whole.markdown).replace("\\", "")
+    for text in (entry.summary, entry.use, entry.avoid, entry.also, entry.paper, entry.kind.__name__):
         assert text in told
     for name, parameter in entry.params.items():
         assert f"`{name}=" in told
         assert parameter.help.replace("\\", "") in told
-    assert any(button.key == f"try {entry.key}" for button in guide.button)
+    assert any(button.key == f"try {entry.key}" for button in whole.button)
 
 
-def test_words_are_explained_where_they_stand(guide: AppTest) -> None:
-    told = [item.value for item in guide.markdown]
+def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
+    told = [item.value for item in whole.markdown]
     assert all(f"**{word.capitalize()}:** {meaning}" in told for word, meaning in WORDS.items())
     explained = words.explained("How much the class's logit grows, ahead of each map")
     assert explained is not None
@@ -46,12 +51,105 @@ def test_words_are_explained_where_they_stand(guide: AppTest) -> None:
     assert "softmax" in summary.help
 
 
+def keys(query: str) -> set[str]:
+    return {entry.key for entry in registry.entries() if finding.matches(query, finding.all_of(entry))}
+
+
+def tried(test: AppTest) -> list[str]:
+    return [str(button.key).removeprefix("try ") for button in test.button if str(button.key).startswith("try ")]
+
+
+def asked(question: Question) -> set[str]:
+    return {entry.key for entry in registry.entries() if entry.asks is question}
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "others"),
+    [
+        ("Which pixels made the model say so?", asked(Question.PIXELS), {"activations", "kernels"}),
+        ("why", asked(Question.WHERE) | asked(Question.PIXELS), {"activations", "attention", "kernels", "deep-dream"}),
+        ("explain the class", asked(Question.WHERE) | asked(Question.PIXELS), {"activations", "eigen-cam"}),
+        ("saliency map", {"back-prop", "smoothgrad"}, {"grad-cam", "activations"}),
+        ("heatmaps", {"grad-cam", "occlusion", "lrp"}, {"activations", "kernels"}),
+        ("feature maps", {"activations"}, {"occlusion"}),
+        ("map activation class", {"cam", "grad-cam"}, {"lrp"}),  # in any order
+        ("guided backprop", {"back-prop"}, {"lrp"}),
+        ("blackbox", {"occlusion", "rise"}, {"grad-cam"}),
+        ("activation maximization", {"class-picture", "filter-visualisation"}, {"activations"}),
+        ("GradCAM++", {"grad-cam-plus-plus"}, {"lrp"}),
+        ("strength", {"grad-cam"}, {"kernels"}),  # a parameter
+        ("what is it", {entry.key for entry in registry.entries()}, set()),  # nothing but small words
+    ],
+)
+def test_a_query_finds_those_that_have_all_its_words(query: str, found: set[str], others: set[str]) -> None:
+    assert found <= keys(query)
+    assert not others & keys(query)
+
+
+def test_what_a_visualisation_is_not_for_does_not_find_it() -> None:
+    entry = registry.get("activations")
+    assert "chosen" in entry.avoid
+    assert "activations" not in keys("chosen")
+
+
+def test_one_of_ones_own_is_found_by_its_name_and_by_what_is_said_of_it() -> None:
+    @offer("Again and again")
+    def repeat(model: object, inputs: Tensor, layer: object) -> tuple[Tensor, None]:
+        """The zebra, once more."""
+        return inputs, None
+
+    assert repeat.entry.asks is None
+    for query in ("again", "zebra", ""):
+        assert finding.matches(query, finding.all_of(repeat.entry))
+    assert not finding.matches("heatmap", finding.all_of(repeat.entry))
+
+
+def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
+    test = page("guide")
+    for question in Question:
+        test.pills(key="guide-question").set_value(question).run()
+        assert set(tried(test)) == asked(question)
+        first = [key for key in guide.FIRST if key in asked(question)]
+        assert len(first) >= 3
+        assert tried(test)[: len(first)] == first
+    assert set(guide.FIRST) <= {entry.key for entry in registry.entries()}
+    test.text_input(key="guide-find").set_value("occlusion").run()
+    assert any("again to search everything: 1 found" in box.value for box in test.info)
+    test.pills(key="guide-question").set_value(None).run()
+    assert tried(test) == ["occlusion"]
+
+
+def test_what_is_named_so_comes_first_and_then_what_answers_the_question() -> None:
+    test = page("guide")
+    test.text_input(key="guide-find").set_value("layer-cam").run()
+    assert tried(test)[0] == "layer-cam"
+    test.text_input(key="guide-find").set_value("Which pixels made the model say so?").run()
+    assert set(tried(test)[:5]) == asked(Question.PIXELS)
+
+
+def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_said() -> None:
+    test = page("guide")
+    test.text_input(key="guide-find").set_value("receptive fields").run()
+    meaning = f"**Receptive field:** {WORDS['receptive field']}"
+    assert [item.value for item in test.markdown].count(meaning) == 2  # among all words, and for the query
+    assert any("what it means stands above" in box.value for box in test.info)
+    assert tried(test) == []
+    test.text_input(key="guide-find").set_value("salliency").run()
+    (box,) = test.info
+    assert "No visualisation is about «salliency»" in box.value
+    assert "Did you mean" in box.value
+    assert "saliency map" in box.value
+    test.text_input(key="guide-find").set_value("gradients").run()
+    assert tried(test)
+    assert finding.meant("gradients") == ["gradient"]
+    assert finding.meant("saliency map") == []
+
+
 def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> None:
     test = page("guide")
     next(field for field in test.text_input if field.label == "Find").set_value("transformer").run()
-    tried = [button.key for button in test.button if str(button.key).startswith("try ")]
-    assert {"try attention", "try attention-rollout"} <= set(tried)
-    assert len(tried) < len(registry.entries()) / 2
+    assert {"attention", "attention-rollout"} <= set(tried(test))
+    assert len(tried(test)) < len(registry.entries()) / 2
     next(field for field in test.text_input if field.label == "Find").set_value("layer-cam").run()
     next(button for button in test.button if button.key == "try layer-cam").click().run()
     assert not test.exception
@@ -69,6 +167,11 @@ def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., P
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"guide-{width}-{scheme}.png")
     assert faults(page) == []
+    page.get_by_text(Question.PIXELS.text).click()
+    expect(page.get_by_text(f"{len(asked(Question.PIXELS))} of 24 visualisations")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_text(Question.PIXELS.text).click()
+    expect(page.get_by_text("24 of 24 visualisations")).to_be_visible()
     page.get_by_label("Find", exact=True).fill("occlusion")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 24 visualisations").or_(page.get_by_text("2 of 24 visualisations"))).to_be_visible()

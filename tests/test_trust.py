@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
-from itertools import product
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
@@ -17,8 +18,10 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
 from mirror_app.probe import View, fingerprint
 from mirror_app.request import Request
+from mirror_app.trust import Curves
+from mirror_app.ui import verdicts
 from mirror_app.ui.jobs import Frames, Job, Jobs
-from mirror_app.ui.trial import _verdict, in_short
+from mirror_app.ui.verdicts import Answer
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults
 from tests.networks import ANYWHERE, Linear, quick, state
@@ -118,19 +121,43 @@ def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
     request, result = asked("grad-cam")
     model = catalogue.load("shapes")
     before = fingerprint(model.module)
-    *_, found = trust.curves(request, model, PICTURE, result)
-    assert list(found) == ["Grad-CAM", "random", "edges"]
-    assert fingerprint(model.module) == before
+    (found,) = trust.curves(request, model, PICTURE, result)
     inputs, target = model.inputs(PICTURE), result.info["target_class"][0]
+    *some, lines = trust.base_lines(model, PICTURE, target)
+    assert fingerprint(model.module) == before
+    assert [list(frame) for frame in some] == [["random"]] * 3
+    assert list(lines) == ["random", "edges"]
     evidence = trust.evidence(torch.from_numpy(result.raw), (128, 128))
     with torch.no_grad():
         own = evaluation.deletion(model.module, inputs, evidence, target, trust.STEPS)
-    assert torch.allclose(torch.from_numpy(found["Grad-CAM"].deletion), own, atol=1e-5)
-    assert found["Grad-CAM"].deletion[0] == pytest.approx(found["random"].deletion[0], abs=1e-6)
-    assert found["Grad-CAM"].insertion[-1] == pytest.approx(found["edges"].deletion[0], abs=1e-5)
-    deleted, inserted = found["Grad-CAM"].areas
-    assert deleted < found["random"].areas[0] - 0.3
-    assert inserted > found["random"].areas[1] + 0.1
+        draws = [
+            evaluation.deletion(model.module, inputs, evaluation.noise(inputs, seed), target, trust.STEPS)
+            for seed in range(3)
+        ]
+    assert torch.allclose(torch.from_numpy(found.deletion), own, atol=1e-5)
+    assert torch.allclose(torch.from_numpy(lines["random"].deletion), torch.stack(draws).mean(0), atol=1e-5)
+    assert found.deletion[0] == pytest.approx(lines["random"].deletion[0], abs=1e-6)
+    assert found.insertion[-1] == pytest.approx(lines["edges"].deletion[0], abs=1e-5)
+    deleted, inserted = found.areas
+    assert deleted < lines["random"].areas[0] - 0.3
+    assert inserted > lines["random"].areas[1] + 0.1
+    assert lines["random"].at_once == (False, False)  # this network tells methods apart
+
+
+class Fragile(nn.Module):
+    """Class 1 is there only while less than a twentieth of the picture is zero."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        gone = (inputs == 0).float().mean((1, 2, 3))
+        return torch.stack([200 * gone, torch.full_like(gone, 10)], 1)
+
+
+def test_a_class_that_any_damage_ends_and_that_blur_does_not_is_seen_in_the_random_line() -> None:
+    model = replace(catalogue.load("shapes"), module=Fragile())
+    *_, lines = trust.base_lines(model, PICTURE, 1)
+    shares = torch.linspace(0, 1, trust.STEPS + 1)
+    assert torch.allclose(torch.from_numpy(lines["random"].deletion), (10 - 200 * shares).sigmoid(), atol=0.01)
+    assert lines["random"].at_once == (True, True)
 
 
 def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that_does_not_stays() -> None:
@@ -162,7 +189,7 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     names = ("fc", "all above layer3", "everything")
 
     def said(*figures: float) -> str:
-        return _verdict(dict(zip(names, figures, strict=True)))
+        return verdicts.below_shuffled(dict(zip(names, figures, strict=True)))
 
     assert "as soon as the last layer" in said(-0.7, 0.6, 0.2)
     assert "(rank correlation −0.70)" in said(-0.7, 0.6, 0.2)
@@ -173,11 +200,12 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) -> None:
     request, result = asked(entry.key, layer="features.4")
+    probabilities = engine.predict(catalogue.load("shapes"), PICTURE).probabilities
     if trust.is_attribution(entry):
-        assert trust.target_of(request, catalogue.load("shapes"), PICTURE, result) in range(32)
+        assert trust.target_of(request, result, probabilities) in range(32)
     else:
         with pytest.raises(MirrorError, match="choose Grad-CAM"):
-            trust.target_of(request, catalogue.load("shapes"), PICTURE, result)
+            trust.target_of(request, result, probabilities)
 
 
 def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
@@ -211,15 +239,67 @@ def _empty_caches() -> None:
     st.cache_data.clear()
 
 
-def test_what_is_said_in_short_keeps_taking_away_and_giving_back_apart() -> None:
-    request, _ = asked("layer-cam")
-    none, edges, both = (), ("edges",), ("random", "edges")
-    short = {unbeaten: in_short(request, unbeaten, True) for unbeaten in product((none, edges, both), repeat=2)}
-    assert "matter more than random ones and edges, and" in short[none, none]
-    assert "matter no more than random ones and edges, and" in short[both, both]
-    assert "more than random ones and edges when taken away, and no more than edges when" in short[none, edges]
-    assert "matter no more than random ones and edges when taken away, and more" in short[both, none]
-    assert "hardly depends" in in_short(request, (none, none), False)
+def line(away: float, back: float, soon: bool = False) -> Curves:
+    """Curves that stay where they are, or begin as far from there as they can."""
+    curves = np.full((2, 25), [[away], [back]])
+    curves[:, [0, -1]] = [[1, 0], [0, 1]]
+    if not soon:
+        curves[0, :3], curves[1, :3] = 1, 0
+    return Curves(*curves)
+
+
+def found(own: Curves, random: Curves, edges: Curves) -> dict[str, Curves]:
+    return {"Grad-CAM": own, "random": random, "edges": edges}
+
+
+def test_what_is_said_of_the_curves_keeps_taking_away_and_giving_back_apart() -> None:
+    best, better, other = line(0.1, 0.9), line(0.3, 0.7), line(0.4, 0.6)
+    assert [verdicts.of_curves(found(best, better, other), part) for part in (0, 1)] == [
+        Answer(True, "When they are taken away, its pixels matter more than random ones and edges."),
+        Answer(True, "When they are given back, its pixels matter more than random ones and edges."),
+    ]
+    lame = line(0.4, 0.9)
+    assert verdicts.of_curves(found(lame, better, lame), 0).words.endswith("matter no more than random ones and edges.")
+    assert verdicts.of_curves(found(lame, better, other), 1).good
+    assert verdicts.below_chart(found(best, better, other), 0, False) == ":green[Clearly better than both.]"
+    assert verdicts.below_chart(found(lame, better, lame), 0, False) == ":orange[Worse than random.]"
+    assert verdicts.below_chart(found(best, better, best), 1, False) == ":orange[Not clearly better than edges.]"
+    assert "this is no proof" in verdicts.below_chart(found(best, better, other), 0, True)
+
+
+def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
+    curves = found(line(0.1, 0.9), line(0.1, 0.9, soon=True), line(0.3, 0.7))
+    for part in (0, 1):
+        assert verdicts.of_curves(curves, part).good is None
+        assert "with a tenth of the pixels" in verdicts.of_curves(curves, part).words
+        assert verdicts.below_chart(curves, part, False).startswith(":orange[This says little here:]")
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        ((True, True, True), "it passes the tests here."),
+        ((None, True, True), "it passes the tests that say something here."),
+        ((True, False, True), "trust it here with care."),
+        ((None, False, True), "trust it here with care."),
+        ((False, False, False), "do not rely on it here."),
+        ((None, None, False), "do not rely on it here."),
+        ((None, None, None), "these tests say little here."),
+    ],
+)
+def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], verdict: str) -> None:
+    first, *lines = verdicts.in_short([Answer(answer, f"Of {answer}.") for answer in answers]).split("  \n")
+    assert first == f"**In short:** {verdict}"
+    assert all(line.endswith(f" Of {answer}.") for line, answer in zip(lines, answers, strict=True))
+    assert all((":green[" in line) is (answer is True) for line, answer in zip(lines, answers, strict=True))
+    assert all((":orange[" in line) is (answer is False) for line, answer in zip(lines, answers, strict=True))
+
+
+def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_nothing_came() -> None:
+    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False).good is True
+    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
+    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
+    assert verdicts.of_shuffled({}, untrained=False).good is None
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:
@@ -227,16 +307,23 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     assert not test.exception
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
     assert told.count("Area below") == 2
-    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 1  # the verdict
+    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 2  # the verdicts
+    assert "Of checked heart, for the class *checked heart* (96.2% sure)" in told
+    assert "the mean of 3 draws, with the seeds 0, 1 and 2" in told
+    assert "becomes 0 in the model's numbers" in told
     assert "They miss it by" in told
     assert not test.warning
 
 
 def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidence() -> None:
     assert any("edges more than" in warning.value for warning in page("trust", visualisation="deconvnet").warning)
-    refused = page("trust", visualisation="activations")
-    assert any("choose Grad" in warning.value for warning in refused.warning)
-    assert not refused.exception
+    test = page("trust", visualisation="activations")
+    assert any("nothing to test" in box.value for box in test.info)
+    assert [button.label for button in test.main.button] == ["Test Grad\\-CAM", "Test LRP", "Test Integrated gradients"]
+    test.button(key="test grad-cam").click().run()
+    assert not test.exception
+    assert test.subheader[0].value == "Can Grad-CAM be trusted here?"
+    assert any("at the layer `features`" in caption.value for caption in test.caption)
 
 
 def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(
@@ -281,7 +368,7 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
 def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert "The model is untrained" in told
+    assert "the model is untrained" in told
     assert "little to take away" in told
     assert not test.exception
 
@@ -296,6 +383,7 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}.png")
     assert faults(page) == []
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
+    expect(page.get_by_text("Swipe the row")).to_be_visible(visible=width < 600)
     page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}-below.png")
@@ -309,7 +397,8 @@ def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_m
     expect(page.get_by_text("it is no explanation")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
-    expect(page.get_by_text("In short: a picture of edges")).to_be_visible()
+    expect(page.get_by_text("In short: it is no explanation")).to_be_visible()
+    expect(page.get_by_text("this is no proof")).to_have_count(2)
     pictures = page.locator(".st-key-trust-shuffled").get_by_role("img")
     shown = [picture.get_attribute("src") for picture in pictures.all()]
     assert len(set(shown)) == len(shown) == 5

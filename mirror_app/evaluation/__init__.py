@@ -1,7 +1,7 @@
 """How far a map of evidence can be trusted: does it point at the thing, do its pixels matter, does the model?"""
 
 from mirror_app.evaluation.bases import noise, sobel
-from mirror_app.evaluation.curves import area, deletion, insertion
+from mirror_app.evaluation.curves import area, deletion, ends_at_once, insertion, returns_at_once
 from mirror_app.evaluation.pointing import mass_inside, peak_inside
 from mirror_app.evaluation.randomisation import (
     Depth,
@@ -16,11 +16,13 @@ __all__ = [
     "area",
     "deletion",
     "depths",
+    "ends_at_once",
     "insertion",
     "mass_inside",
     "noise",
     "peak_inside",
     "rank_correlation",
+    "returns_at_once",
     "sobel",
     "with_last_layer_shuffled",
     "with_weights_shuffled",

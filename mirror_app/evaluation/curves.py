@@ -11,6 +11,7 @@ from torch import Tensor
 from mirror_app.optim import operators
 
 BATCH = 16
+SOON = 0.1  # of the pixels
 
 
 def deletion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
@@ -31,9 +32,23 @@ def insertion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tenso
     return _probabilities(model, _mixed(inputs, blurred, evidence, steps), target)
 
 
+def ends_at_once(deleted: Tensor) -> bool:
+    """Tell whether half of the probability is gone with the first tenth of the pixels."""
+    return bool((_soon(deleted) < deleted[0] / 2).any())
+
+
+def returns_at_once(inserted: Tensor) -> bool:
+    """Tell whether half of the probability is back with the first tenth of the pixels, or was never gone."""
+    return bool((_soon(inserted) > inserted[-1] / 2).any())
+
+
 def area(curve: Tensor) -> float:
     """Return the area below a curve over the share of pixels, from 0 to 1, by the trapezoid rule."""
     return float(torch.trapezoid(curve) / (len(curve) - 1))
+
+
+def _soon(curve: Tensor) -> Tensor:
+    return curve[: 1 + int(SOON * (len(curve) - 1))]
 
 
 def _mixed(first: Tensor, then: Tensor, evidence: Tensor, steps: int) -> Tensor:

@@ -106,12 +106,14 @@ def prediction(model_name: str, picture: Picture, meanwhile: Meanwhile = lambda 
     return found
 
 
-def curves(request: Request, picture: Picture, found: Result, meanwhile: Meanwhile) -> dict[str, Curves]:
-    """Return the curves of deletion and insertion of what `request` gave; raise MirrorError."""
-    wanted = engine.computed(request)
-    work = partial(_trial, trust.curves, wanted, picture, found)
-    told: dict[str, Curves] = _computed(_curves, f"{wanted.digest()} as curves", work, meanwhile)
-    return told
+def curves(
+    request: Request, picture: Picture, found: Result, target: int, meanwhile: Meanwhile
+) -> tuple[Curves, dict[str, Curves]]:
+    """Return the curves of what `request` gave, and those that it must beat; raise MirrorError."""
+    wanted, key = engine.computed(request), f"{request.model} of {picture.id} for {target}: base lines"
+    own = partial(_trial, trust.curves, wanted, picture, found)
+    told: Curves = _computed(_curves, f"{wanted.digest()} as curves", own, meanwhile)
+    return told, _computed(_curves, key, lambda: trust.base_lines(model(request.model), picture, target), meanwhile)
 
 
 def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, meanwhile: Meanwhile) -> Result:
@@ -232,7 +234,7 @@ def _prediction(digest: str, _found: Prediction | None) -> Prediction:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _curves(digest: str, _found: dict[str, Curves] | None) -> dict[str, Curves]:
+def _curves(digest: str, _found: Any) -> Any:
     if _found is None:
         raise _Missing
     return _found

@@ -1,18 +1,28 @@
 """The parts of the guide: each visualisation in a few words, from what is declared with it."""
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
+from mirror_app.errors import nearest
 from mirror_app.params import as_text
-from mirror_app.registry import Entry
-from mirror_app.ui import views
+from mirror_app.registry import Entry, Question
+from mirror_app.ui import finding, views
 from mirror_app.ui.inline import address
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.words import WORDS
 
 PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
+SIDE = 104  # pixels of a picture
+# For each question, what a newcomer should try first; what is not named comes after.
+FIRST = (
+    *("grad-cam", "occlusion", "layer-cam", "rise", "hires-cam", "attention-rollout"),
+    *("integrated-gradients", "lrp", "smoothgrad", "back-prop"),
+    *("activations", "attention", "deep-dream", "inverted-representation"),
+    *("filter-visualisation", "class-picture", "kernels"),
+)
 OWN = """\
 from typing import Annotated
 
@@ -31,39 +41,81 @@ mirror(inputs, model, visualisations=[repeat])
 
 
 def find(session: Session) -> list[Entry]:
-    """Let the visitor look for a word; return the visualisations in which it stands."""
-    word = st.text_input(
-        "Find", placeholder="a name, a word: gradient, edges, transformer …", key="guide-find", max_chars=60
+    """Let the visitor choose a question and look for words; return the visualisations that answer, the best first."""
+    question = _ask(session.entries)
+    query = st.text_input(
+        "Find", placeholder="a name or words: heatmap, saliency, transformer …", key="guide-find", max_chars=60
     )
-    found = [entry for entry in session.entries if _plain(word) in _plain(_all_of(entry))]
-    st.caption(f"{len(found)} of {len(session.entries)} visualisations")
-    return found
+    for word in finding.meant(query):
+        st.markdown(f"**{word.capitalize()}:** {WORDS[word]}")
+    named = [entry for entry in session.entries if finding.matches(query, finding.all_of(entry))]
+    found = [entry for entry in named if question in (None, entry.asks)]
+    if found:
+        st.caption(f"{len(found)} of {len(session.entries)} visualisations")
+    else:
+        st.info(_nothing(query, len(named), session.entries), icon=":material/search_off:")
+    if question:
+        return sorted(found, key=lambda entry: FIRST.index(entry.key) if entry.key in FIRST else len(FIRST))
+    return sorted(found, key=lambda entry: _distance(query, entry))
+
+
+def _distance(query: str, entry: Entry) -> tuple[bool, bool]:
+    """Return what sorts first those whose names are looked for, and then those whose question is."""
+    question = entry.asks.text if entry.asks else ""
+    return not finding.matches(query, f"{entry.name} {entry.also}"), not finding.matches(query, question)
+
+
+def _ask(entries: Sequence[Entry]) -> Question | None:
+    """Let one of the questions be chosen that the visualisations answer."""
+    asked = {entry.asks for entry in entries}
+    questions = [question for question in Question if question in asked]
+    if not questions:
+        return None
+    return st.pills(
+        "What do you want to know?", questions, format_func=lambda chosen: chosen.text, key="guide-question"
+    )
+
+
+def _nothing(query: str, elsewhere: int, entries: Sequence[Entry]) -> str:
+    """Return what is said where nothing is found, and what to try."""
+    asked = f"«{views.literal(query)}»"
+    if elsewhere:
+        return (
+            f"Nothing about {asked} answers this question. Click the question again to search everything: "
+            f"{elsewhere} found."
+        )
+    if finding.meant(query):
+        return f"No visualisation is about {asked} itself: what it means stands above."
+    names = [name.strip() for entry in entries for name in (entry.name, *entry.also.split(",")) if name.strip()]
+    hint = views.literal(nearest(query, [*names, *WORDS]))
+    other = ", or choose one of the questions above" if any(entry.asks for entry in entries) else ""
+    return f"No visualisation is about {asked}.{hint} Try a single word{other}."
 
 
 def show(entry: Entry) -> None:
     """Show what a visualisation is, when to take it and when not, and on demand its parameters and its paper."""
     with st.container(border=True):
-        picture, words = st.columns([1, 3], gap="medium")
-        drawn = PICTURES / f"{entry.key}.png"
-        if drawn.exists():
-            picture.image(address(drawn.read_bytes()), width="stretch", alt=f"An example of {entry.name}")
-        with words:
-            st.markdown(f"#### {views.literal(entry.name)}")
-            st.markdown(views.literal(_told(entry)))
-            if entry.use:
-                st.markdown(f":green[:material/check:] **When:** {views.literal(entry.use)}")
-            if entry.avoid:
-                st.markdown(f":orange[:material/close:] **When not:** {views.literal(entry.avoid)}")
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.button(
-                    f"Try {views.literal(entry.name)}",
-                    key=f"try {entry.key}",
-                    icon=":material/search:",
-                    on_click=_try,
-                    args=(entry,),
-                )
-                with st.popover("Parameters and paper", key=f"more {entry.key}"):
-                    _show_more(entry)
+        with st.container(horizontal=True):
+            drawn = PICTURES / f"{entry.key}.png"
+            if drawn.exists():
+                st.image(address(drawn.read_bytes()), width=SIDE, alt=f"An example of {entry.name}")
+            with st.container():
+                st.markdown(f"#### {views.literal(entry.name)}")
+                st.markdown(views.literal(_told(entry)))
+        if entry.use:
+            st.markdown(f":green[:material/check:] **When:** {views.literal(entry.use)}")
+        if entry.avoid:
+            st.markdown(f":orange[:material/close:] **When not:** {views.literal(entry.avoid)}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                f"Try {views.literal(entry.name)}",
+                key=f"try {entry.key}",
+                icon=":material/search:",
+                on_click=_try,
+                args=(entry,),
+            )
+            with st.popover("Parameters and paper", key=f"more {entry.key}"):
+                _show_more(entry)
 
 
 def show_words() -> None:
@@ -85,16 +137,9 @@ def _told(entry: Entry) -> str:
     return " ".join((inspect.getdoc(entry.kind) or "").split("\n\n")[0].split())
 
 
-def _plain(text: str) -> str:
-    """Return a text without what people write now like this, now like that: black box, black-box, Blackbox."""
-    return "".join(filter(str.isalnum, text.lower()))
-
-
-def _all_of(entry: Entry) -> str:
-    return " ".join([entry.name, inspect.getdoc(entry.kind) or "", entry.use, entry.avoid, entry.paper])
-
-
 def _show_more(entry: Entry) -> None:
+    if entry.also:
+        st.markdown(f"**Also:** {views.literal(entry.also)}")
     if entry.paper:
         st.markdown(f"**Paper:** {entry.paper}")
     st.markdown(f"**In Python:** `{entry.kind.__name__}`")

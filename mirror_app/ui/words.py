@@ -13,7 +13,7 @@ WORDS = {
     "evidence": "A number for each place: how much it speaks for the target. Below zero, it speaks against it.",
     "target": "What is explained: the most likely class, where nothing else is said.",
     "baseline": "A picture that shows nothing, such as a black one: what is seen is told as the difference from it.",
-    "receptive field": "The part of the picture that one place of a feature map can see.",
+    "receptive field": "The part of the picture that one place of a feature map can see. Architecture tells its size.",
     "octave": "One size of the picture in a dream. Each is larger than the one before.",
     "class token": "Where a transformer gathers what it says of the whole picture; other tokens are patches of it.",
     "head": "One of several attentions in a layer of a transformer. Each looks for something of its own.",

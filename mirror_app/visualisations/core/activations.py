@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.probe import layout
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
 
@@ -14,6 +14,8 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
     "Activations",
     use="To see what a layer has found, and where: the first thing to look at in any network.",
     avoid="To say why a class was chosen: a map that is bright need not matter to the answer.",
+    asks=Question.FINDS,
+    also="feature maps, activation maps, features, channels",
 )
 class Weights(Visualisation):
     """Every feature map of a layer: bright where the layer found what that map looks for.

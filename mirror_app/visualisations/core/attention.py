@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, token_grid
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
 
@@ -18,6 +18,8 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
     paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762",
     use="In a vision transformer, to see where one head gathers from.",
     avoid="To say why a class was chosen: attention says what is read, not what it does to the answer.",
+    asks=Question.FINDS,
+    also="attention map, attention weights, self-attention, vision transformer, ViT",
 )
 class Attention(Visualisation):
     """Where each head of an attention layer looks, when it gathers what the class token will know.
@@ -41,6 +43,8 @@ class Attention(Visualisation):
     paper="Abnar and Zuidema 2020, «Quantifying Attention Flow», https://arxiv.org/abs/2005.00928",
     use="For one map of where a vision transformer's class token gets its information.",
     avoid="To compare classes: it is the same for all of them, and blind to what the values say.",
+    asks=Question.WHERE,
+    also="attention map, attention flow, vision transformer, ViT",
 )
 class AttentionRollout(Visualisation):
     """Where the class token's knowledge comes from, through all attention layers up to the one that is chosen.

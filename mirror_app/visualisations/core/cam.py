@@ -15,7 +15,7 @@ from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
 from mirror_app.probe import Layout, layout
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
@@ -65,6 +65,8 @@ class GradientCam(Visualisation):
     paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391",
     use="As the first answer to «where»: quick, tells classes apart, works in nearly every network.",
     avoid="For fine outlines: it is as coarse as the layer's maps. At early layers prefer Layer-CAM or HiRes-CAM.",
+    asks=Question.WHERE,
+    also="class activation map, gradient-weighted class activation mapping, guided Grad-CAM",
 )
 class GradCam(GradientCam):
     """Where the model sees the class: the layer's maps, each weighted by how much the class's logit grows with it.
@@ -117,6 +119,8 @@ class GradCam(GradientCam):
     paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063",
     use="When several things of one class are in the picture.",
     avoid="To see evidence against a class, or to be exact: its weights are heuristic, and hardly depend on the class.",
+    asks=Question.WHERE,
+    also="class activation map, several objects",
 )
 class GradCamPlusPlus(GradientCam):
     """Grad-CAM for a class that is seen several times: each place counts on its own, so that small ones are not lost.
@@ -140,6 +144,8 @@ class GradCamPlusPlus(GradientCam):
     paper="Fu et al. 2020, «Axiom-based Grad-CAM», https://arxiv.org/abs/2008.02312",
     use="Like Grad-CAM, where its plain averaging of the gradient seems doubtful.",
     avoid="For networks whose maps sum up to nearly nothing: the weights are shares of that sum.",
+    asks=Question.WHERE,
+    also="class activation map, axiom-based Grad-CAM, axiomatic",
 )
 class XGradCam(GradientCam):
     """Grad-CAM with weights that obey two axioms: each place counts by its share of the map, not equally.
@@ -162,6 +168,8 @@ class XGradCam(GradientCam):
     paper="Draelos and Carin 2020, «HiResCAM», https://arxiv.org/abs/2011.08891",
     use="When you must be sure that a place was used: before a linear classifier it shows exactly what was added.",
     avoid="For smooth pictures: it keeps the grain of the gradient, above all in early layers.",
+    asks=Question.WHERE,
+    also="class activation map, high-resolution CAM, element-wise Grad-CAM",
 )
 class HiResCam(GradientCam):
     """Only places that the model really used: maps times gradient, place by place, without Grad-CAM's averaging.
@@ -185,6 +193,8 @@ class HiResCam(GradientCam):
     paper="Jiang et al. 2021, «LayerCAM», https://doi.org/10.1109/TIP.2021.3089943",
     use="For finer maps, from layers with more places.",
     avoid="To see evidence against a class: it leaves out whatever has a negative gradient.",
+    asks=Question.WHERE,
+    also="class activation map, fine-grained CAM",
 )
 class LayerCam(GradientCam):
     """Fine maps from early layers too: at each place only what would raise the class's logit counts."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, layout
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 
@@ -18,6 +18,8 @@ from mirror_app.visualisations.core.base import Attribution, TargetClass, Visual
     paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»",
     use="In networks that end in an average and one linear layer: the exact share of each place in the logit.",
     avoid="In others, where it is not defined: Grad-CAM is the same where both are.",
+    asks=Question.WHERE,
+    also="class activation map, class activation mapping, global average pooling",
 )
 class ClassActivationMapping(Visualisation):
     """The first class activation map: the layer's maps, weighted by the classifier's own weights for the class.
@@ -50,6 +52,8 @@ class ClassActivationMapping(Visualisation):
     paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299",
     use="To see what a layer mainly answers to, without any class.",
     avoid="To explain a class: it does not know of any, and is the same for all of them.",
+    asks=Question.FINDS,
+    also="principal component analysis, PCA, singular value decomposition, SVD, class-agnostic activation map",
 )
 class EigenCam(Visualisation):
     """What most of a layer's maps have in common, whatever the class: their first principal component.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.probe import Layout, layout
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
@@ -21,6 +21,8 @@ from mirror_app.visualisations.core.batches import in_batches
     paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279",
     use="When gradients seem to mislead: it only ever looks at answers.",
     avoid="When time matters: it runs the network once for each map, several hundred times.",
+    asks=Question.WHERE,
+    also="class activation map, gradient-free CAM, score-weighted, perturbation",
 )
 class ScoreCam(Visualisation):
     """Each map is laid over the picture as a mask, and weighs as much as the class's logit that is left.
@@ -62,6 +64,8 @@ class ScoreCam(Visualisation):
     paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360",
     use="When gradients seem to mislead: what is lost without a map is measured.",
     avoid="When maps can stand in for each other: without one of them, nothing seems to be lost.",
+    asks=Question.WHERE,
+    also="class activation map, gradient-free CAM, ablation, perturbation",
 )
 class AblationCam(Visualisation):
     """Each map is set to zero, and weighs as much as the class's logit loses without it.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from mirror_app import probe, render
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
@@ -16,6 +16,8 @@ from mirror_app.visualisations.core.gradients import gradient
     paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
     use="To read old papers, and to see which edges reach a layer.",
     avoid="To explain a class: it shows the picture's edges even in a network that has learned nothing.",
+    asks=Question.PIXELS,
+    also="deconvolution, deconvolutional network, saliency map",
 )
 class Deconvnet(Visualisation):
     """The gradient as if each ReLU stood on the way back: only what speaks for the class is handed down.

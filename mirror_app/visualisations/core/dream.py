@@ -10,7 +10,7 @@ from mirror_app import render
 from mirror_app.optim import Ascent, PixelSpace, Step, objectives, rules, transforms
 from mirror_app.params import Number, Slider
 from mirror_app.probe import View
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import Size, frames, resize, size_of, size_taken
 
@@ -20,6 +20,8 @@ from mirror_app.visualisations.core.film import Size, frames, resize, size_of, s
     paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»",
     use="To see what a layer delights in, and for the joy of it.",
     avoid="To explain an answer: it shows what the layer would like to see, not what it saw.",
+    asks=Question.FINDS,
+    also="DeepDream, Inceptionism, activation maximisation",
 )
 class DeepDream(Visualisation):
     """The picture, changed to show more of whatever a layer finds in it, from coarse forms to fine ones.

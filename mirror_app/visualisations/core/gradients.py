@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.params import Toggle
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 
@@ -20,6 +20,8 @@ Rewrite = Callable[[Tensor], None]
     paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034",
     use="To see which pixels the answer is most sensitive to, at the price of one backward pass.",
     avoid="To judge how much a region adds: a gradient is about small changes, and noisy from pixel to pixel.",
+    asks=Question.PIXELS,
+    also="saliency map, vanilla gradient, backpropagation, guided backpropagation, sensitivity map",
 )
 class SaliencyMap(Visualisation):
     """How much the class's logit grows with each pixel: the gradient, in the colours of the picture.

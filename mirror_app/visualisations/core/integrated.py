@@ -10,7 +10,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import PixelSpace, operators
 from mirror_app.params import Dropdown, Number, Slider
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
@@ -24,6 +24,8 @@ BASELINES = ("black", "white", "mean colour", "blur", "noise")
     paper="Sundararajan et al. 2017, «Axiomatic Attribution for Deep Networks», https://arxiv.org/abs/1703.01365",
     use="When the shares of all pixels must add up to the answer, and the error must be known.",
     avoid="Where the baseline's colour is the thing's own: black things do not count against a black baseline.",
+    asks=Question.PIXELS,
+    also="IG, saliency map, path attribution, axiomatic attribution, completeness",
 )
 class IntegratedGradients(Visualisation):
     """How much each pixel adds to the class's logit, on the straight way from a baseline to the picture.

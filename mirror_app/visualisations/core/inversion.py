@@ -9,7 +9,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, penalties, rules
 from mirror_app.params import Slider
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise, require_size
 
@@ -20,6 +20,8 @@ from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise,
     "https://arxiv.org/abs/1412.0035",
     use="To see what a layer still knows of the picture, and what it has forgotten.",
     avoid="To explain an answer: all of the representation counts, whether it is used or not.",
+    asks=Question.FINDS,
+    also="feature inversion, reconstruction, inverting",
 )
 class InvertedRepresentation(Visualisation):
     """A picture made from noise until the layer says of it what it says of the input: what is missing, it forgot.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
 
@@ -16,6 +16,8 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
     "Kernels",
     use="To see what a first layer multiplies the colours with: edges, blobs, colours.",
     avoid="Deep in a network, where filters look at maps and not at colours, and are seldom readable.",
+    asks=Question.LIKENESS,
+    also="filters, weights, convolution kernels",
 )
 class Kernels(Visualisation):
     """The weights of a convolution as small pictures: what each filter is multiplied with, place by place.

@@ -12,7 +12,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number, Slider
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
@@ -25,6 +25,8 @@ Box = tuple[slice, slice]
     paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
     use="For the most tangible evidence, from a black box and without gradients: hide a place, and see what is lost.",
     avoid="For large pictures with small patches, when time matters; and where either of two things would do alone.",
+    asks=Question.WHERE,
+    also="occlusion sensitivity, sliding window, perturbation, ablation, masking",
 )
 class Occlusion(Visualisation):
     """A patch slides over the picture: how much of the class's logit goes when it hides a place.
@@ -95,6 +97,8 @@ class Occlusion(Visualisation):
     paper="Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421",
     use="For any model, as a black box, without gradients; its maps are smooth.",
     avoid="When time matters, or for small things: it takes hundreds of masked pictures, and stays a little noisy.",
+    asks=Question.WHERE,
+    also="randomised input sampling, random masks, perturbation, saliency map",
 )
 class Rise(Visualisation):
     """The picture behind many random masks: a pixel counts as much as the model is sure of the class when it shows.

@@ -11,7 +11,7 @@ from torch.autograd.graph import Node
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Dropdown, Radio, Slider
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core import rules
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
@@ -51,6 +51,8 @@ PROPORTIONAL = frozenset(
     paper="Bach et al. 2015, «On Pixel-Wise Explanations», https://doi.org/10.1371/journal.pone.0130140",
     use="For fine pictures of what the logit was made from, which add up to it.",
     avoid="In transformers and squeeze-and-excitation networks, where its rules are not defined.",
+    asks=Question.PIXELS,
+    also="layer-wise relevance propagation, relevance map, deep Taylor decomposition",
 )
 class Relevance(Visualisation):
     """What the logit was computed from: it is handed down from layer to layer, and each layer shares it out.

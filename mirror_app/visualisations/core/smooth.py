@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.params import Number, Slider, Toggle
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
@@ -20,6 +20,8 @@ from mirror_app.visualisations.core.gradients import gradient
     paper="Smilkov et al. 2017, «SmoothGrad», https://arxiv.org/abs/1706.03825",
     use="When a plain gradient is too noisy to read.",
     avoid="For exact shares: the average over noisy copies is a gradient of none of them.",
+    asks=Question.PIXELS,
+    also="smooth gradient, noisy gradients, saliency map, sensitivity map",
 )
 class SmoothGrad(Visualisation):
     """The gradient, averaged over copies of the picture with noise: what flickers from copy to copy goes.

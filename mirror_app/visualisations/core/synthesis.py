@@ -17,7 +17,7 @@ from mirror_app.optim import (
     rules,
 )
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
-from mirror_app.registry import visualisation
+from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import (
@@ -38,6 +38,8 @@ from mirror_app.visualisations.core.film import (
     paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
     use="To see what one feature map looks for, whatever the picture.",
     avoid="To claim that it looks for nothing else: one filter often answers to several things.",
+    asks=Question.LIKENESS,
+    also="activation maximisation, optimisation, channel, neuron",
 )
 class FilterVisualisation(Visualisation):
     """The picture that a filter of a layer answers to most: what it looks for.
@@ -105,6 +107,8 @@ class FilterVisualisation(Visualisation):
     paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034",
     use="To see what a network takes for typical of a class.",
     avoid="As a likeness: many networks can be made sure of a class by pictures that show us nothing.",
+    asks=Question.LIKENESS,
+    also="activation maximisation, class model visualisation, prototype, optimisation",
 )
 class ClassPicture(Visualisation):
     """What the model imagines a class to look like: the picture that raises the class's logit most.
