@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mirror_app import registry, trust
-from mirror_app.ui import cache, trial, verdicts, views
+from mirror_app.ui import cache, strip, trial, verdicts, views
 from mirror_app.ui.session import current
 
 session = current()
@@ -13,6 +13,7 @@ entry = registry.get(request.visualisation)
 ignores = entry.kind.ignores_model(dict(request.params))
 
 views.show_problems(session)
+strip.show(session)
 say = views.heading(f"Can {entry.name} be trusted here?", "Three tests of what Explore shows.")
 if not trust.is_attribution(entry):
     trial.offer_others(entry, session.entries)
