@@ -30,6 +30,7 @@ class InvertedRepresentation(Visualisation):
 
     look = staticmethod(render.picture)
     of_steps = True
+    of_noise = True
 
     def attribute(
         self,
