@@ -18,6 +18,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.request import Request
 from mirror_app.ui import cache, pointing, readout, words
+from mirror_app.ui.dreams import made
 from mirror_app.ui.inline import address
 from mirror_app.ui.session import Session
 from mirror_app.ui.tiles import tiles
@@ -184,9 +185,11 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
-        sure = cache.prediction(model.name, picture).probabilities
-        share = f" ({sure[number]:.1%} sure)" if number < len(sure) else ""
-        parts.append(f"for *{literal(class_name(model, number))}*{share}")
+        of_steps = entry.kind.of_steps
+        sure = cache.prediction(model.name, made(result, model, picture) if of_steps else picture).probabilities
+        share = f"{sure[number]:.1%} sure" if number < len(sure) else ""
+        said = f"the model is {share} of it in this picture" if share and of_steps else share
+        parts.append(f"for *{literal(class_name(model, number))}*" + (f" ({said})" if said else ""))
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
