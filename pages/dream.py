@@ -24,7 +24,7 @@ with shown:
     if dream:
         dreaming.show(session, dream)
     else:
-        st.info("Set the knobs in the sidebar, then press **Dream**.", icon=":material/bedtime:")
+        dreaming.invite(request, model)
 with beside:
     views.show_input(model, picture)
 strip.show(session)
