@@ -16,15 +16,15 @@ if session.asked:
     session.asked = False
 
 views.show_problems(session)
+strip.show(session)
+dream = dreamer.dream
+entry = registry.get((dream.request if dream else request).visualisation)
+views.heading(entry.name, entry.summary)
 shown, beside = st.columns([3, 2], gap="large")
 with shown:
-    dream = dreamer.dream
-    entry = registry.get((dream.request if dream else request).visualisation)
-    views.heading(entry.name, entry.summary)
     if dream:
         dreaming.show(session, dream)
     else:
-        st.info("Set the knobs in the sidebar, then press **Dream**.", icon=":material/bedtime:")
+        dreaming.invite(request, model)
 with beside:
     views.show_input(model, picture)
-strip.show(session)

@@ -4,11 +4,12 @@ import io
 import time
 from collections.abc import Callable
 
+import av
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser import READY, SCREENSHOTS, faults, settled
+from tests.browser import READY, SCREENSHOTS, choose, faults, settled
 
 LONG = "dream?visualisation=deep-dream&octaves=8&steps=100&layer=features.4"
 
@@ -42,13 +43,23 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     page.screenshot(path=SCREENSHOTS / f"dream-stopped-{width}-{scheme}.png")
     assert faults(page) == []
 
-    page.get_by_role("button", name="Film").click()
+    on = page.get_by_role("button", name="Dream on from here")
+    expect(on).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Save the film").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="(.gif)").click()
-    page.keyboard.press("Escape")
+    assert download.value.suggested_filename == "deep-dream-features.4.gif"
     with Image.open(download.value.path()) as film:
         assert film.format == "GIF"
         assert getattr(film, "n_frames", 1) > 3
+    with page.expect_download() as download:
+        page.get_by_role("button", name="(.mp4)").click()
+    assert download.value.suggested_filename == "deep-dream-features.4.mp4"
+    with av.open(download.value.path()) as film:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(pictures) > 3
+    assert {picture.shape for picture in pictures} == {(128, 128, 3)}
+    page.keyboard.press("Escape")
 
     go(page, "Explore")
     settled(page)
@@ -61,7 +72,7 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     inputs.first.click()
     expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
 
-    page.get_by_role("button", name="Continue").click()
+    on.click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)
     expect(stop).to_be_visible()
     stop.click()
@@ -85,5 +96,32 @@ def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(das
     go(page, "Dream")
     expect(page.get_by_text("computed in")).to_be_visible(timeout=30_000)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Picture", exact=True).click()
+        page.get_by_role("button", name="Save the picture").click()
     assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (128, 128)
+
+
+def test_a_class_picture_says_what_it_will_be_and_is_kept_under_its_name(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
+    go(page, "Dream")
+    expect(page.get_by_role("img", name="An example of Deep Dream")).to_be_visible(timeout=30_000)
+    choose(page, "Visualisation", "Class picture")
+    expect(page.get_by_text("picture the class that it finds in the input")).to_be_visible()
+    expect(page.get_by_role("img", name="An example of Class picture")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Target")).to_be_in_viewport(ratio=1)
+    target = page.get_by_role("combobox", name="Target")
+    target.click()
+    target.fill("features.8:3")
+    target.press("Enter")
+    expect(page.get_by_text("the model will picture channel 3 of features.8.")).to_be_visible()
+    choose(page, "Target", "striped ring")
+    expect(page.get_by_text("the model will picture striped ring")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("button", name="Dream", exact=True).click()
+    expect(page.get_by_text("sure of it in this picture")).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the picture").click()
+    assert download.value.suggested_filename == "class-picture-striped-ring.png"
+    page.get_by_role("button", name="Take as an input").click()
+    expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("What is chosen has changed")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_have_count(0)

@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 import pytest
 import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, registry
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
+from mirror_app.ui import downloads
 from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Jobs
-from tests.app import page
+from tests.app import page, said
 
 LONG = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 8), ("steps", 100)))
 SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 2), ("steps", 3)))
@@ -81,39 +83,103 @@ def dream() -> AppTest:
     return page("dream")
 
 
+def finished(dream: AppTest) -> AppTest:
+    for _ in range(100):
+        if dream.warning or any("raw values" in caption.value for caption in dream.caption):
+            break
+        time.sleep(0.1)
+        dream.run()
+    assert not dream.exception
+    return dream
+
+
+def pressed(dream: AppTest) -> AppTest:
+    next(button for button in dream.button if button.label == "Dream").click()
+    return finished(dream.run())
+
+
 def test_nothing_begins_before_dream_is_pressed(dream: AppTest) -> None:
     assert not dream.exception
     assert any("press **Dream**" in info.value for info in dream.info)
+    captions = [picture.caption for block in dream.get("image") for picture in block.proto.imgs]
+    assert "An example: the bundled network." in captions
     names = [entry.name for entry in registry.entries() if entry.kind.of_steps]
     assert next(box for box in dream.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
 
 
 def test_what_cannot_be_dreamed_is_one_sentence(dream: AppTest) -> None:
-    next(number for number in dream.number_input if number.label == "Channel").set_value(5000)
-    next(button for button in dream.button if button.label == "Dream").click()
-    dream.run()
-    for _ in range(100):
-        if dream.warning:
-            break
-        time.sleep(0.1)
-        dream.run()
-    assert "5000" in dream.warning[0].value
-    assert not dream.exception
+    next(number for number in dream.number_input if number.label == "Filter").set_value(5000)
+    assert "5000" in pressed(dream).warning[0].value
 
 
 def test_a_dream_on_the_page_is_kept_for_explore(dream: AppTest) -> None:
     for label, value in (("Octaves", 2), ("Steps", 3)):
         next(slider for slider in dream.slider if slider.label == label).set_value(value)
-    next(button for button in dream.button if button.label == "Dream").click()
-    dream.run()
-    for _ in range(100):
-        if any("raw values" in caption.value for caption in dream.caption):
-            break
-        time.sleep(0.1)
-        dream.run()
-    assert not dream.exception
+    pressed(dream)
     assert any("Deep Dream" in caption.value for caption in dream.caption)
     explored = dream.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("deep-dream").run()
     assert any("from the cache" in caption.value for caption in explored.caption)
+
+
+def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_changed(dream: AppTest) -> None:
+    def planned(visualisation: str, box: str = "", value: object = None) -> str:
+        next(box for box in dream.selectbox if box.label == "Visualisation").set_value(visualisation).run()
+        if box:
+            next(widget for widget in (*dream.selectbox, *dream.number_input) if widget.label == box).set_value(value)
+        return " ".join(said(dream.run())).split("the model will picture ")[1]
+
+    assert planned("deep-dream") == "what layer `features` sees."
+    assert planned("deep-dream", "Filter", 3) == "what filter 3 of layer `features` looks for."
+    assert planned("filter-visualisation") == "what filter 0 of layer `features` looks for."
+    assert planned("inverted-representation") == "what layer `features` sees."
+    assert planned("class-picture") == "the class that it finds in the input."
+    assert planned("class-picture", "Target", 4) == "*striped ring*."
+    next(slider for slider in dream.slider if slider.label == "Steps").set_value(2)
+    pressed(dream)
+    assert not any("the model will picture" in sentence for sentence in said(dream))
+    assert planned("class-picture", "Target", 5) == "*checked ring*."
+
+
+def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_the_input(dream: AppTest) -> None:
+    request = Request("shapes", "checked-heart", "", "class-picture", (("steps", 3), ("target_class", 4)))
+    model, picture = catalogue.load("shapes"), examples()[0]
+    inputs = torch.from_numpy(engine.run(request, model, picture).raw)
+    mean, std = (torch.tensor(part).view(-1, 1, 1) for part in (model.preprocessing.mean, model.preprocessing.std))
+    with torch.no_grad():
+        sure, of_input = (model.module(x).softmax(1)[0, 4] for x in ((inputs - mean) / std, model.inputs(picture)))
+    assert f"{sure:.1%}" != f"{of_input:.1%}"
+    next(box for box in dream.selectbox if box.label == "Visualisation").set_value("class-picture").run()
+    next(box for box in dream.selectbox if box.label == "Target").set_value(4)
+    next(slider for slider in dream.slider if slider.label == "Steps").set_value(3)
+    line = f"for *striped ring* (the model is {sure:.1%} sure of it in this picture) · raw values"
+    assert any(line in caption.value for caption in pressed(dream).caption)
+    explored = dream.switch_page("../pages/explore.py").run()
+    next(box for box in explored.selectbox if box.label == "Visualisation").set_value("class-picture").run()
+    assert any(line in caption.value for caption in explored.caption)
+
+
+def test_the_filter_is_named_below_its_picture(dream: AppTest) -> None:
+    next(box for box in dream.selectbox if box.label == "Visualisation").set_value("filter-visualisation").run()
+    next(slider for slider in dream.slider if slider.label == "Steps").set_value(2)
+    next(number for number in dream.number_input if number.label == "Filter").set_value(7)
+    assert any("at `features` · filter 7 · raw values" in caption.value for caption in pressed(dream).caption)
+
+
+@pytest.mark.parametrize(
+    ("visualisation", "params", "stem"),
+    [
+        ("class-picture", {"target_class": 4}, "class-picture-striped-ring"),
+        ("class-picture", {"target_class": "features.8:3"}, "class-picture-channel-3-of-features.8"),
+        ("filter-visualisation", {}, "filter-visualisation-features.4-0"),
+        ("deep-dream", {}, "deep-dream-features.4"),
+        ("deep-dream", {"channel": 3}, "deep-dream-features.4-3"),
+        ("back-prop", {"target_class": 4}, "back-prop-striped-ring"),
+        ("grad-cam", {"target_class": 4}, "grad-cam-features.4"),
+    ],
+)
+def test_a_file_has_the_name_of_what_it_shows(visualisation: str, params: dict[str, int | str], stem: str) -> None:
+    steps = {"steps": 1} if registry.get(visualisation).kind.of_steps else {}
+    request = Request("shapes", "checked-heart", "features.4", visualisation, tuple((steps | params).items()))
+    assert downloads.stem(request, engine.run(request, catalogue.load("shapes"), examples()[0])) == stem

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mirror_app import engine
+from mirror_app import engine, registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import Model, catalogue, data, network, shapes
@@ -24,7 +24,7 @@ from mirror_app.visualisations.core import (
     InvertedRepresentation,
     Visualisation,
 )
-from mirror_app.visualisations.core.dream import octave_sizes
+from mirror_app.visualisations.core.dream import ASIDE, octave_sizes
 from mirror_app.visualisations.core.film import resize
 from tests.browser import ROOT
 from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
@@ -151,6 +151,46 @@ def test_frames_go_to_the_end_and_the_same_seed_gives_the_same_bits(kind: type[V
         runs.append(found[-1].raw)
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_progress_is_the_share_of_the_work_which_in_a_dream_grows_with_the_areas_of_its_octaves(
+    kind: type[Visualisation],
+) -> None:
+    dream = kind is DeepDream
+    params = {"steps": 2, "octaves": 3, "scale": 0.5} if dream else {"steps": 6}
+    found = list(film(kind(bundled(), None, *NORMALISATION), INPUTS[:1], LAYER, **params))
+    work = np.repeat([16 * 20 + ASIDE, 32 * 40 + ASIDE, 64 * 80 + ASIDE], 2) if dream else np.ones(6)
+    progress = [frame.info["progress"] for frame in found][-7:]  # an inversion looks once more when it is done
+    assert progress[:6] == pytest.approx(np.cumsum(work) / work.sum(), abs=1e-12)
+    assert progress[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "detail"),
+    [
+        (FilterVisualisation, {"channel": 5}, "filter 5"),
+        (DeepDream, {"channel": 0}, "filter 0"),
+        (DeepDream, {}, "all filters"),
+    ],
+)
+def test_what_is_made_says_which_filter_it_shows(
+    kind: type[Visualisation], params: dict[str, object], detail: str
+) -> None:
+    assert kind(bundled())(INPUTS[:1], LAYER, **few(kind), **params)[1]["detail"] == detail
+
+
+def test_the_class_is_the_first_thing_that_is_asked_for_and_all_have_the_same_words_for_the_same() -> None:
+    entries = [entry for entry in registry.entries() if entry.kind.of_steps]
+    assert next(iter(registry.get("class-picture").params)) == "target_class"
+    assert {entry.params["lr"].label for entry in entries} == {"Strength of a step"}
+    assert {entry.params["channel"].label for entry in entries if "channel" in entry.params} == {"Filter"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_made_of_noise_begins_as_the_input(kind: type[Visualisation]) -> None:
+    first = next(film(kind(bundled(), None, *NORMALISATION), INPUTS, LAYER, lr=0.0, **few(kind)))
+    assert torch.allclose(first.raw, PICTURES, atol=1e-5) is not kind.of_noise
 
 
 @pytest.mark.parametrize("kind", KINDS)

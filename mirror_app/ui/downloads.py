@@ -7,12 +7,14 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from mirror_app import files, live
+from mirror_app import files, layers, live, registry
 from mirror_app.engine import Result
 from mirror_app.images import Picture
+from mirror_app.matrix import safe
 from mirror_app.request import Request
 from mirror_app.snippet import snippet
 from mirror_app.ui import cache, views
+from mirror_app.ui.dreams import filter_of
 from mirror_app.ui.session import Session
 
 NOT_YOURS = ": your own picture does not travel, and the first one is shown in its place."
@@ -23,24 +25,33 @@ def show(session: Session, picture: Picture, result: Result) -> None:
     request = session.request
     seen = cache.seen(request.model, picture.id, picture)
     code = _code(session, picture, picture.name)
+    name = stem(request, result)
     row = st.container(horizontal=True)
     with row.popover("Share", icon=":material/share:", key="share"):
         st.caption("This view, for whoever opens the link" + ("." if picture not in session.own else NOT_YOURS))
         st.code(f"{st.context.url or ''}?{urlencode(request.to_query())}", language=None, wrap_lines=True)
     with row.popover("Download", icon=":material/download:", key="download"):
         if result.raw.ndim > 2:
-            _offer(request, "Picture", ".png", "image/png", partial(files.whole, request, result.raw, seen))
-        _offer(request, "Raw numbers", ".npy", "application/octet-stream", partial(files.npy, result.raw))
+            _offer(name, "Picture", ".png", "image/png", partial(files.whole, request, result.raw, seen))
+        _offer(name, "Raw numbers", ".npy", "application/octet-stream", partial(files.npy, result.raw))
         told = _named(request, result), picture.pixels, seen, _code(session, picture, files.ORIGINAL)
-        _offer(request, "Everything", ".zip", "application/zip", partial(files.package, request, result.raw, *told))
+        _offer(name, "Everything", ".zip", "application/zip", partial(files.package, request, result.raw, *told))
     if code:
         with st.expander("Show the code"):
             st.code(code, language="python")
 
 
-def _offer(request: Request, label: str, ending: str, mime: str, made: Callable[[], bytes]) -> None:
+def stem(request: Request, result: Result) -> str:
+    """Return the name of a file of `result` without its ending: it tells the layer and filter, or else the target."""
+    told, number = _named(request, result), filter_of(request)
+    of_layer = registry.get(request.visualisation).kind.of_layer
+    where = request.layer.replace(layers.EVERY, "stages") if of_layer else told.get("target_name", told.get("target"))
+    parts = [request.visualisation, where, None if number is None else str(number)]
+    return "-".join(safe(part) for part in parts if part)
+
+
+def _offer(name: str, label: str, ending: str, mime: str, made: Callable[[], bytes]) -> None:
     """Offer a file that is made when it is asked for."""
-    name = "-".join(part for part in (request.visualisation, request.layer) if part).replace("*", "stages")
     st.download_button(f"{label} ({ending})", made, f"{name}{ending}", mime, on_click="ignore", width="stretch")
 
 

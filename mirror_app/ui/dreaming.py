@@ -3,20 +3,56 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
-import torch
 
-from mirror_app import files, images, live, registry
+from mirror_app import files, live, registry, targets
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model
-from mirror_app.ui import cache, views
-from mirror_app.ui.dreams import Dream, Shot
+from mirror_app.params import checked
+from mirror_app.request import Request
+from mirror_app.ui import cache, downloads, views
+from mirror_app.ui.dreams import Dream, Shot, filter_of, made
 from mirror_app.ui.frame import frame
-from mirror_app.ui.session import Session, choose
+from mirror_app.ui.guide import PICTURES
+from mirror_app.ui.inline import address
+from mirror_app.ui.session import TARGET, Session, choose
 
 FILMS = ((".gif", "image/gif", files.gif), (".mp4", "video/mp4", files.mp4))
 LOOK = 0.4  # seconds between two looks at what runs
+
+
+def invite(request: Request, model: Model) -> None:
+    """Say what will be pictured once it is asked for, and show an example where there is one."""
+    entry = registry.get(request.visualisation)
+    st.info(
+        f"Set the knobs in the sidebar, then press **Dream**: the model will picture {_planned(request, model)}.",
+        icon=":material/bedtime:",
+    )
+    example = PICTURES / f"{entry.key}.png"
+    if example.exists():
+        st.image(
+            address(example.read_bytes()),
+            caption="An example: the bundled network.",
+            width=352,
+            alt=f"An example of {entry.name}",
+        )
+
+
+def _planned(request: Request, model: Model) -> str:
+    """Return in words, as Markdown, what `request` will picture."""
+    values: dict[str, Any] = checked(registry.get(request.visualisation).params, dict(request.params))
+    if TARGET in values:
+        target = targets.of(values[TARGET])
+        if not target.is_class:
+            return f"*{views.literal(target.words)}*"
+        if target.channel is None:
+            return "the class that it finds in the input"
+        return f"*{views.literal(views.class_name(model, target.channel))}*"
+    where = f"layer `{request.layer}`" if request.layer else f"`{live.shown(request.model)}`"
+    number = filter_of(request)
+    return f"what {where} sees" if number is None else f"what filter {number} of {where} looks for"
 
 
 def show(session: Session, dream: Dream) -> None:
@@ -28,9 +64,7 @@ def _show(session: Session, dream: Dream, began_running: bool) -> None:
     live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
     if began_running and not dream.running:
         st.rerun()
-    with st.container(
-        horizontal=True, vertical_alignment="center", height=64, border=False, gap="small", key="dream-state"
-    ):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="dream-state"):
         if dream.running:
             st.progress(*_progress(dream))
             st.button("Stop", icon=":material/stop:", on_click=dream.stop)
@@ -58,20 +92,21 @@ def _actions(session: Session, dream: Dream) -> None:
     shot = dream.newest
     if shot is None:
         return
-    name = f"{dream.request.visualisation}-{dream.request.layer or 'model'}"
-    with st.popover("Film", icon=":material/movie:", key="film"):
-        for ending, mime, made in FILMS[: 1 + files.can_mp4()]:
-            data = partial(_film, made, dream, shot)
-            st.download_button(f"Film ({ending})", data, f"{name}{ending}", mime, on_click="ignore", width="stretch")
-    st.download_button("Picture", shot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore")
-    if st.button(
-        "Continue",
-        icon=":material/fast_forward:",
-        on_click=_continue,
-        args=(session, dream, shot),
-        help="From here: the picture becomes an input of yours, and the same begins again from it.",
-    ):
+    if registry.get(dream.request.visualisation).kind.of_noise:
+        label, icon, then = "Take as an input", ":material/add_photo_alternate:", "you can look at it on other pages"
+    else:
+        label, icon, then = "Dream on from here", ":material/fast_forward:", "the same begins again from it"
+    told = f"This picture becomes an input of yours, and {then}."
+    if st.button(label, icon=icon, on_click=_take, args=(session, dream, shot), help=told):
         st.rerun()  # the whole page, and not this part of it alone
+    name = downloads.stem(dream.request, shot.result)
+    with st.popover("Save the film", icon=":material/movie:", key="film"):
+        for ending, mime, write in FILMS[: 1 + files.can_mp4()]:
+            data = partial(_film, write, dream, shot)
+            st.download_button(f"Film ({ending})", data, f"{name}{ending}", mime, on_click="ignore", width="stretch")
+    st.download_button(
+        "Save the picture", shot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
+    )
 
 
 def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
@@ -89,32 +124,30 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
         st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
     of_layer = registry.get(dream.request.visualisation).kind.of_layer
     if dream.request != (session.request if of_layer else replace(session.request, layer=dream.request.layer)):
-        st.info("What is chosen has changed since: press **Dream** to dream of that.", icon=":material/history:")
+        planned = _planned(session.request, cache.model(session.request.model))
+        st.info(
+            f"What is chosen has changed since: press **Dream**, and the model will picture {planned}.",
+            icon=":material/history:",
+        )
     if len(shot.result.info.get("curve", ())) > 1:
-        climbed = st.expander("How it climbed", key="climbed", on_change="rerun")
+        climbed = st.expander("How the objective grew", key="climbed", on_change="rerun")
         if climbed.open:  # the first chart of a server takes a second, and Stop must not wait for it
-            climbed.line_chart(shot.result.info["curve"], height=180, x_label="step", y_label="what is climbed")
+            climbed.line_chart(shot.result.info["curve"], height=180, x_label="step", y_label="objective")
 
 
-def _film(made: Callable[[Sequence[bytes], str], bytes], dream: Dream, shot: Shot) -> bytes:
-    return made(shot.film.stills, registry.get(dream.request.visualisation).name)
+def _film(write: Callable[[Sequence[bytes], str], bytes], dream: Dream, shot: Shot) -> bytes:
+    return write(shot.film.stills, registry.get(dream.request.visualisation).name)
 
 
-def _continue(session: Session, dream: Dream, shot: Shot) -> None:
-    """Take the newest frame as an input, and ask for the same again."""
+def _take(session: Session, dream: Dream, shot: Shot) -> None:
+    """Take the newest frame as an input; ask for the same again where it would begin from that."""
     try:
-        picture = _as_input(cache.model(dream.request.model), dream, shot)
+        picture = made(shot.result, cache.model(dream.request.model), dream.picture)
         session.add(picture)
     except MirrorError as error:
         session.problems.append(str(error))
         return
-    choose(dream.request)
-    session.picture, session.asked = picture.id, True
-    st.session_state["dream-visualisation"] = dream.request.visualisation
-
-
-def _as_input(model: Model, dream: Dream, shot: Shot) -> images.Picture:
-    mean, std = (torch.tensor(part)[:, None, None] for part in model.preprocessing.scale(dream.picture))
-    exact = (torch.from_numpy(shot.result.raw[0]) - mean) / std
-    name = dream.picture.name.removesuffix(", dreamed") + ", dreamed"
-    return images.from_tensor(exact.to(model.dtype), name, model.preprocessing)
+    if not registry.get(dream.request.visualisation).kind.of_noise:
+        choose(dream.request)
+        session.picture, session.asked = picture.id, True
+        st.session_state["dream-visualisation"] = dream.request.visualisation

@@ -6,10 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from mirror_app import engine, files
+import torch
+
+from mirror_app import engine, files, images, registry
 from mirror_app.engine import Result
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.params import checked
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Job, Jobs
 
@@ -73,6 +76,22 @@ class Dreamer:
         """End what runs."""
         if self.dream:
             self.dream.stop()
+
+
+def made(result: Result, model: Model, picture: Picture) -> Picture:
+    """Return the pixels that `result` made of `picture` as a picture that goes to the model as it is."""
+    mean, std = (torch.tensor(part)[:, None, None] for part in model.preprocessing.scale(picture))
+    exact = (torch.from_numpy(result.raw[0]) - mean) / std
+    name = picture.name.removesuffix(", dreamed") + ", dreamed"
+    found = images.from_tensor(exact.to(model.dtype), name, model.preprocessing)
+    return images.beside(found, picture.beside) if picture.beside else found
+
+
+def filter_of(request: Request) -> int | None:
+    """Return the number of the filter that `request` asks for; None where it asks for no single one."""
+    entry = registry.get(request.visualisation)
+    channel = checked(entry.params, dict(request.params)).get("channel")
+    return channel if isinstance(channel, int) and channel >= 0 else None
 
 
 def _shots(request: Request, model: Model, picture: Picture) -> Generator[Shot, None, None]:

@@ -63,16 +63,15 @@ def _choose(session: Session, classes: Sequence[str]) -> Chosen:
 
 
 def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
-    """Let what takes long be chosen in a form, so that nothing begins before it is asked for."""
+    """Let what takes long be chosen, which begins only when it is asked for."""
     dreams = [entry for entry in session.entries if entry.kind.of_steps]
     if not dreams:
         raise MirrorError("Nothing that is offered here is made step by step: choose another page.")
     if st.session_state.visualisation in [entry.key for entry in dreams]:
         st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
     entry = _entry(dreams, "dream-visualisation")
-    with st.form("dream-form", border=False):
-        begin = st.form_submit_button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
-        values = widgets.draw_all(entry, {**entry.computed, **entry.around, **entry.coloured}, classes)
+    begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
+    values = widgets.draw_all(entry, {**entry.computed, **entry.around, **entry.coloured}, classes)
     session.asked = session.asked or begin
     return entry, session.layer or "", values
 

@@ -15,6 +15,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.request import Request
 from mirror_app.ui import cache, inline, maps, readout, words
+from mirror_app.ui.dreams import made
 from mirror_app.ui.session import Session
 
 BARS = 40
@@ -108,15 +109,18 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
 
 
 def show_honesty(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
-    """Say in one line what the picture is: of what, its range, what it cost, and whether the model is intact."""
+    """Say below a picture what must be known of it, and in one line what it is: of what, its range, what it cost."""
+    _show_note(result)
     entry = registry.get(request.visualisation)
     where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
-        sure = cache.prediction(model.name, picture).probabilities
-        share = f" ({percent(sure[number])} sure)" if number < len(sure) else ""
-        parts.append(f"for *{literal(class_name(model, number))}*{share}")
+        of_steps = entry.kind.of_steps
+        sure = cache.prediction(model.name, made(result, model, picture) if of_steps else picture).probabilities
+        share = f"{percent(sure[number])} sure" if number < len(sure) else ""
+        said = f"the model is {share} of it in this picture" if share and of_steps else share
+        parts.append(f"for *{literal(class_name(model, number))}*" + (f" ({said})" if said else ""))
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
@@ -136,6 +140,9 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
             "number: the model is random, or holds something that cannot be copied.",
             icon=":material/warning:",
         )
+
+
+def _show_note(result: Result) -> None:
     silent = (
         "" if result.raw.any() else "Every number is 0: what is asked for is silent here, and no small change wakes it."
     )

@@ -50,6 +50,7 @@ class Visualisation:
     of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
     of_channels: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
     of_steps: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
+    of_noise: ClassVar[bool] = False  # whether that picture begins as noise, and not as the input
 
     def __init__(
         self,

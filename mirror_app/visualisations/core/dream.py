@@ -14,6 +14,8 @@ from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import Size, frames, resize, size_of, size_taken
 
+ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measured, or small octaves seem to be free
+
 
 @visualisation(
     "Deep Dream",
@@ -62,7 +64,7 @@ class DeepDream(Visualisation):
             int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
         ] = 16,
         channel: Annotated[
-            int, Number("One feature map of the layer to dream of; -1 is all that the layer sees.", min=-1)
+            int, Number("One filter of the layer to dream of; -1 is all that the layer sees.", "Filter", min=-1)
         ] = -1,
         seed: Annotated[int, Number("The seed of the random shifts.", min=0, max=10**6)] = 0,
     ) -> Iterator[Attribution]:
@@ -72,7 +74,8 @@ class DeepDream(Visualisation):
         objective = objectives.energy(layer) if channel < 0 else objectives.channel(layer, channel)
         ascent = Ascent(self.view, space, objective, rules.steepest(lr), transforms=[transforms.jitter(jitter)])
         dreamed = _dream(ascent, picture, sizes, steps, torch.Generator().manual_seed(seed))
-        yield from frames(dreamed, steps * len(sizes), note=note)
+        work = [height * width + ASIDE for height, width in sizes for _ in range(steps)]
+        yield from frames(dreamed, work, note=note, detail="all filters" if channel < 0 else f"filter {channel}")
 
 
 def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:

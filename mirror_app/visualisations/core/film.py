@@ -1,6 +1,7 @@
 """From the steps of an ascent to the frames that are shown, and the parameters that ascents share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Annotated, Any
 
 import torch
@@ -29,16 +30,16 @@ Faint = Annotated[float, Slider("How much pixels are held near grey: the weight 
 Blur = Annotated[float, Slider("Blur after each step, as a standard deviation in pixels.", max=2, step=0.05)]
 
 
-def frames(steps: Iterator[Step], total: int, **info: Any) -> Iterator[Attribution]:
-    """Yield the pixels of each of `total` steps, with `info` and how it goes.
+def frames(steps: Iterator[Step], work: Sequence[int], **info: Any) -> Iterator[Attribution]:
+    """Yield the pixels of each step, with `info` and how it goes; `work` says how much each of the steps takes.
 
     `objective` is, for each picture, that of the picture which the step began from; `curve` is that of all the steps so
-    far, as a mean over the pictures; `progress` goes up to 1.
+    far, as a mean over the pictures; `progress` is the share of the work that is done.
     """
     curve: list[float] = []
-    for step in steps:
+    for step, done in zip(steps, accumulate(work), strict=True):
         curve.append(float(step.value.mean()))
-        found = {"objective": step.value.tolist(), "curve": list(curve), "progress": len(curve) / total}
+        found = {"objective": step.value.tolist(), "curve": list(curve), "progress": done / sum(work)}
         yield Attribution(step.pixels, {**found, **info})
 
 
@@ -46,7 +47,7 @@ def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any)
     """Yield the frames of an ascent from noise to pictures of the shape of `like`; all begin from the same noise."""
     generator = torch.Generator().manual_seed(seed)
     noise = ascent.picture.noise(like[:1], generator).expand_as(like)
-    return frames(ascent.climb(noise, steps, generator), steps, **info)
+    return frames(ascent.climb(noise, steps, generator), [1] * steps, **info)
 
 
 def size_of(pictures: Tensor) -> Size:

@@ -32,6 +32,7 @@ class InvertedRepresentation(Visualisation):
 
     look = staticmethod(render.picture)
     of_steps = True
+    of_noise = True
 
     def attribute(
         self,

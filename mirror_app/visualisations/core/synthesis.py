@@ -36,7 +36,7 @@ from mirror_app.visualisations.core.film import (
 @visualisation(
     "Filter visualisation",
     paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
-    use="To see what one feature map looks for, whatever the picture.",
+    use="To see what one filter looks for, whatever the picture.",
     avoid="To claim that it looks for nothing else: one filter often answers to several things.",
     asks=Question.LIKENESS,
     also="activation maximisation, optimisation, channel, neuron",
@@ -50,13 +50,14 @@ class FilterVisualisation(Visualisation):
 
     look = staticmethod(render.picture)
     of_steps = True
+    of_noise = True
 
     def attribute(
         self,
         inputs: Tensor,
         layer: str,
         *,
-        channel: Annotated[int, Number("The feature map that is looked into, from 0.", min=0)] = 0,
+        channel: Annotated[int, Number("The filter that is looked into, from 0.", "Filter", min=0)] = 0,
         aim: Annotated[
             str,
             Radio(
@@ -99,7 +100,7 @@ class FilterVisualisation(Visualisation):
             ROBUST if robust else (),
             [operators.blur(blur)],
         )
-        yield from from_noise(ascent, inputs, steps, seed)
+        yield from from_noise(ascent, inputs, steps, seed, detail=f"filter {channel}")
 
 
 @visualisation(
@@ -119,6 +120,7 @@ class ClassPicture(Visualisation):
 
     look = staticmethod(render.picture)
     of_steps = True
+    of_noise = True
     of_layer = False
 
     def attribute(
@@ -126,6 +128,14 @@ class ClassPicture(Visualisation):
         inputs: Tensor,
         layer: str,
         *,
+        target_class: Annotated[
+            int | str | None,
+            ClassPicker(
+                "The class that is pictured; none: the one that the model finds in the input. Or type a target, as "
+                "`features.8:3` for a channel of a layer.",
+                "Target",
+            ),
+        ] = None,
         total_variation: Smooth = 0.003,
         l1: Annotated[
             float, Slider("How much pixels are held at grey exactly: the weight of L1.", "L1", max=0.5, step=0.005)
@@ -140,20 +150,13 @@ class ClassPicture(Visualisation):
             float,
             Slider(
                 "How far each step moves a pixel, root mean square, where 1 is from black to white.",
+                "Strength of a step",
                 max=0.3,
                 step=0.005,
             ),
         ] = 0.04,
         steps: Steps = 80,
         seed: Seed = 0,
-        target_class: Annotated[
-            int | str | None,
-            ClassPicker(
-                "The class that is pictured; none: the one that the model finds in the input. Or type a target, as "
-                "`features.8:3` for a channel of a layer.",
-                "Target",
-            ),
-        ] = None,
     ) -> Iterator[Attribution]:
         aim = Aim(self.view, inputs, target_class)
         require_size(self.view, inputs, aim.layer)
