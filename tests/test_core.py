@@ -1,5 +1,6 @@
 """Grad-CAM, guided gradients and activations: equal to captum and to closed forms, and they leave no trace."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -297,6 +298,13 @@ def test_a_map_without_evidence_comes_with_a_word() -> None:
     nn.init.ones_(model.maps.weight)
     images, info = GradCam(model)(PICTURES.float().abs(), None, show="heat map")
     assert "Nothing in this layer speaks for" in info["note"]
+    pictures = PICTURES.float().abs()
+    pictures[:, :, :-1] = 0
+    assert GradCam(model)(pictures, None)[1]["note"].startswith("Nothing in this layer speaks for")
+    pictures[:, :, 0] = -0.01
+    assert "Hardly anything in this layer speaks for" in GradCam(model)(pictures, None)[1]["note"]
+    pictures[:, :, 0] = -1
+    assert "speaks for" not in GradCam(model)(pictures, None)[1]["note"]
     assert images.isfinite().all()
 
 
@@ -325,6 +333,7 @@ def test_a_sweep_is_every_stage_as_if_alone(entry: registry.Entry) -> None:
         alone, own = entry.kind(model)(inputs, stage, **quick(entry))
         assert torch.equal(info["raw"][number :: len(stages)], render.resize(own["raw"], (48, 64)))
         assert torch.allclose(images[number :: len(stages)], alone, atol=1e-6)
+        assert not own.get("note") or re.search(rf"At [^:]*{stage}\b[^:]*: {re.escape(own['note'])}", info["note"])
 
 
 def test_a_result_says_what_it_is_and_that_the_model_is_untouched() -> None:
