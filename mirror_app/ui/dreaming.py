@@ -14,6 +14,7 @@ from mirror_app.ui import cache, views
 from mirror_app.ui.dreams import Dream, Shot
 from mirror_app.ui.frame import frame
 from mirror_app.ui.session import Session, choose
+from mirror_app.ui.share import share
 
 FILMS = ((".gif", "image/gif", files.gif), (".mp4", "video/mp4", files.mp4))
 LOOK = 0.4  # seconds between two looks at what runs
@@ -85,6 +86,7 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return
     views.show_honesty(dream.request, model, dream.picture, shot.result, cached=False)
+    share(session, dream.request.to_query(), [dream.picture])
     if dream.stopped:
         st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
     of_layer = registry.get(dream.request.visualisation).kind.of_layer
