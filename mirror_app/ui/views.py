@@ -206,11 +206,14 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
             "number: the model is random, or holds something that cannot be copied.",
             icon=":material/warning:",
         )
-    silent = (
-        "" if result.raw.any() else "Every number is 0: what is asked for is silent here, and no small change wakes it."
-    )
-    if note := result.info.get("note") or silent:
+    if note := note_of(result):
         st.info(literal(note), icon=":material/info:")
+
+
+def note_of(result: Result) -> str:
+    """Return what must be known to read a result's picture; «» where there is nothing."""
+    silent = "Every number is 0: what is asked for is silent here, and no small change wakes it."
+    return str(result.info.get("note") or ("" if result.raw.any() else silent))
 
 
 def show_input(model: Model, picture: Picture) -> None:
