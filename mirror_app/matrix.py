@@ -13,7 +13,7 @@ import numpy as np
 from mirror_app import files, layers, registry
 from mirror_app.layers import Layer
 from mirror_app.params import ClassPicker, Value
-from mirror_app.poster import poster
+from mirror_app.poster import Tile, poster
 from mirror_app.request import Request
 
 TARGET = "target_class"
@@ -33,7 +33,8 @@ class Cell:
     """What stands in a row and a column, numbers from 0: a request with its raw numbers and its picture, a PNG file.
 
     Where there is no picture, `said` is the sentence that says why. `largest` is the magnitude that is full brightness,
-    None where the picture has its own range.
+    None where the picture has its own range. `asked` is what was asked for, with how sure the model is of it; `note` is
+    what must be known to read the picture.
     """
 
     row: int
@@ -43,6 +44,8 @@ class Cell:
     picture: bytes | None = None
     said: str = ""
     largest: float | None = None
+    asked: str = ""
+    note: str = ""
 
 
 def varied(base: Request, changes: Mapping[str, Any]) -> Request:
@@ -79,19 +82,19 @@ def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Va
     return there.index(name) if name in there else None
 
 
-def picture(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
-    """Return the matrix as one PNG file, with the names of rows and columns."""
-    shown: list[list[bytes | str]] = [["" for _ in columns.names] for _ in rows.names]
+def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> bytes:
+    """Return the matrix as one PNG file, with the names of rows and columns, and above all of it the line `head`."""
+    shown = [[Tile("") for _ in columns.names] for _ in rows.names]
     for cell in cells:
-        shown[cell.row][cell.column] = cell.picture or cell.said
-    return poster(shown, rows.names, columns.names)
+        shown[cell.row][cell.column] = Tile(cell.picture or cell.said, cell.asked, bool(cell.note))
+    return poster(shown, rows.names, columns.names, head)
 
 
-def archive(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
+def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> bytes:
     """Return a ZIP file: the matrix, each cell's picture and raw numbers, and in `matrix.json` the request of each."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as kept:
-        kept.writestr("matrix.png", picture(cells, rows, columns))
+        kept.writestr("matrix.png", picture(cells, rows, columns, head))
         listed = []
         for cell in cells:
             row, column = rows.names[cell.row], columns.names[cell.column]
@@ -103,8 +106,7 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis) -> bytes:
             if cell.raw is not None:
                 kept.writestr(f"{stem}.npy", files.npy(cell.raw))
                 record["raw"] = f"{stem}.npy"
-            if cell.said:
-                record["said"] = cell.said
+            record |= {name: text for name in ("said", "asked", "note") if (text := getattr(cell, name))}
             listed.append(record)
         whole = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
         kept.writestr("matrix.json", json.dumps(whole, indent=2, ensure_ascii=False))

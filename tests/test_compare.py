@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -19,10 +20,10 @@ from mirror_app.matrix import Axis, Cell
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import Value
-from mirror_app.poster import GAP, MARGIN, NAMES, SIDE, lines, poster
+from mirror_app.poster import GAP, MARGIN, NAMES, ORANGE, SIDE, Tile, lines, poster
 from mirror_app.request import Request
-from mirror_app.ui import cache
-from tests.app import page, said
+from mirror_app.ui import cache, places, views
+from tests.app import page, png, said, upload
 from tests.networks import state
 from tests.test_page import _empty_caches  # noqa: F401 - a fixture
 
@@ -39,7 +40,7 @@ def compare(**query: str) -> AppTest:
 def opens(test: AppTest) -> list[str]:
     """What the pictures of the matrix are called, row after row."""
     covers = [button for button in test.button if (button.key or "").startswith("open-")]
-    return [button.label.replace("\\", "").removesuffix(" in Explore").removeprefix("Open ") for button in covers]
+    return [button.label.replace("\\", "").partition(" in Explore")[0].removeprefix("Open ") for button in covers]
 
 
 def words(test: AppTest) -> str:
@@ -71,7 +72,7 @@ def test_four_visualisations_of_four_inputs_without_a_click_and_nothing_twice(ca
     expected = [f"{name} of {of}" for name in ("Grad-CAM", "Layer-CAM") for of in names]
     assert [title.partition(" (")[0] for title in opens(test)[:8]] == expected
     assert len(opens(test)) == 16
-    assert "The parameters there are those of Grad-CAM" in words(test)
+    assert "The settings in the sidebar are for Grad-CAM; the others have their defaults." in words(test)
     assert "compare.rows" not in test.query_params
     assert [call[0] for call in calls].count("frames") == 16
     calls.clear()
@@ -84,9 +85,9 @@ def test_layers_of_one_visualisation_and_what_does_not_depend_on_them() -> None:
     assert [title.split("(")[1] for title in opens(test)] == [
         f"shapes, {layer})" for layer in ("features.1", "features.4", "features") for _ in range(2)
     ]
-    assert "The parameters there" not in words(test)
+    assert "The settings in the sidebar" not in words(test)
     test.session_state["visualisation"] = "back-prop"
-    assert "Back Prop asks no layer" in words(test.run())
+    assert "The same at every layer: Back Prop." in words(test.run())
     test.session_state["compare.columns"] = "visualisation"
     test.session_state["compare.visualisation"] = ["back-prop", "eigen-cam"]
     assert len(opens(test.run())) == 6
@@ -138,7 +139,73 @@ def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(m
     ]
     assert words(test).count("There is no network.") == 2
     assert tried == ["resnet18"]
-    assert "A model without that class" in words(test)
+    assert "Other models are shown at the layer that Mirror opens first." in words(test)
+    assert "A model that does not know the target explains its own most likely class." in words(test)
+
+
+def below(test: AppTest) -> list[str]:
+    """What stands below the pictures that say what was asked for, row after row."""
+    found = [caption.value.replace("\\", "") for caption in test.caption]
+    return [line for line in found if line.startswith(":orange") or line.endswith("%")]
+
+
+def test_each_picture_says_what_was_asked_for_and_how_sure_the_model_is() -> None:
+    query = {"compare_visualisation": "layer-cam,activations", "compare_input": ",".join(FOUR[:2])}
+    model, shown = cache.model("shapes"), examples()[:2]
+    sure = [engine.predict(model, picture).probabilities for picture in shown]
+    assert below(compare(**query)) == [f"{model.classes[each.argmax()]} · {each.max():.1%}" for each in sure]
+    asked = [f"{model.classes[3]} · {views.percent(float(each[3]))}" for each in sure]
+    assert below(compare(**query, target_class="3")) == asked
+    unit = Request("shapes", FOUR[0], "features.1", "layer-cam", (("target_class", "features.8:3"),))
+    assert places.asked_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
+    assert views.percent(0.588) == "58.8%"
+    assert views.percent(0.00099) == views.percent(0.0) == "<0.1%"
+
+
+def test_a_note_of_explore_is_not_lost() -> None:
+    test = compare(compare_visualisation="grad-cam,layer-cam", compare_input=FOUR[0], layer="features.1")
+    first, second = below(test)
+    assert first.startswith(":orange[:material/warning:] checked heart")
+    assert second.startswith("checked heart")
+    covers = [test.button(key=f"open-{row}-0") for row in range(2)]
+    for heard in (covers[0].label, covers[0].help):
+        assert "Do not rely on Grad-CAM at this layer" in heard.replace("\\", "")
+    for heard in (covers[1].label, covers[1].help):
+        assert "rely" not in heard
+
+
+def test_the_choice_in_the_sidebar_is_shown_first_or_said_to_be_missing() -> None:
+    few = {"compare_input": FOUR[0]}
+    test = compare(**few, visualisation="eigen-cam")
+    assert [title.partition(" of")[0] for title in opens(test)] == ["Eigen-CAM", "Grad-CAM", "Layer-CAM", "Back Prop"]
+    assert "compare.visualisation" not in test.query_params
+    before = opens(test)
+    test.session_state["visualisation"] = "hires-cam"
+    assert opens(test.run()) == before
+    assert "The sidebar's **HiRes-CAM** is not among these: add it to the list above to see it." in words(test)
+    link = {name: text if isinstance(text, str) else text[0] for name, text in test.query_params.items()}
+    assert opens(page(**link).switch_page("../pages/compare.py").run()) == before
+    test.session_state["compare.visualisation"] = ["grad-cam", "hires-cam"]
+    assert "is not among these" not in words(test.run())
+
+
+def test_the_link_to_share_holds_the_whole_matrix() -> None:
+    query = {"compare_rows": "layer", "compare_layer": "features.4,features", "compare_input": ",".join(FOUR[:2])}
+    test = compare(**query, compare_scale="one", strength="0.3")
+    link = next(code.value for code in test.code if "compare" in code.value)
+    read = dict(parse_qsl(urlsplit(link).query))
+    assert opens(page(**read).switch_page("../pages/compare.py").run()) == opens(test)
+    assert read["compare.scale"] == "one"
+    assert read["strength"] == "0.3"
+    assert "do not travel" not in words(test)
+
+
+def test_pictures_of_ones_own_do_not_travel_and_that_is_said() -> None:
+    test = upload(page(), "mine.png", png())
+    assert "Pictures of your own do not travel" in words(test)
+    test.switch_page("../pages/compare.py").run()
+    assert any(" of mine.png" in title for title in opens(test))
+    assert "Pictures of your own do not travel" in words(test)
 
 
 def test_numbers_are_said_to_be_numbers_and_open_too() -> None:
@@ -148,7 +215,7 @@ def test_numbers_are_said_to_be_numbers_and_open_too() -> None:
 
 
 def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]]) -> None:
-    compare(compare_rows="layer", compare_scale="one")
+    test = compare(compare_rows="layer", compare_scale="one")
     last: dict[str, float] = {}
     model = cache.model("shapes")
     for name, *arguments in calls:
@@ -161,7 +228,13 @@ def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]])
         if (request := Request("shapes", picture.id, layer, "grad-cam"))
     ]
     assert len(peaks) == len(last) == 12
-    assert set(last.values()) == {max(peak for peak in peaks if peak is not None)}
+    largest = max(peak for peak in peaks if peak is not None)
+    assert set(last.values()) == {largest}
+    assert f"Full brightness: **{largest:.3g}**" in words(test)
+    test.session_state["compare.scale"] = "own"
+    assert "Full brightness" not in words(test.run())
+    test.session_state["compare.scale"], test.session_state["visualisation"] = "one", "activations"
+    assert "Full brightness" not in words(test.run())  # their maps share no scale
 
 
 def test_a_link_opens_the_same_matrix_and_says_what_it_gets_wrong() -> None:
@@ -289,12 +362,12 @@ def solid(colour: tuple[int, int, int]) -> bytes:
 
 
 def test_the_poster_has_every_picture_and_sentence_in_its_place() -> None:
-    grid: list[list[bytes | str]] = [
-        [solid((200, 0, 0)), "It cannot be shown."],
-        [solid((0, 200, 0)), solid((0, 0, 9))],
+    grid = [
+        [Tile(solid((200, 0, 0))), Tile("It cannot be shown.")],
+        [Tile(solid((0, 200, 0))), Tile(solid((0, 0, 9)))],
     ]
-    with Image.open(io.BytesIO(poster(grid, ["first", "features.denseblock4.denselayer16.conv2"], ["a", "b"]))) as file:
-        shown = np.asarray(file)
+    file = poster(grid, ["first", "features.denseblock4.denselayer16.conv2"], ["a", "b"], "")
+    shown = np.asarray(Image.open(io.BytesIO(file)))
     step = SIDE + GAP
     left, top = MARGIN + NAMES + GAP + SIDE // 2, shown.shape[0] - MARGIN - SIDE // 2 - step
     assert shown[top, left].tolist() == [200, 0, 0]
@@ -306,6 +379,31 @@ def test_the_poster_has_every_picture_and_sentence_in_its_place() -> None:
     assert (sentence.min(2) < 150).any()
     names = shown[top + step - 40 : top + step + 40, MARGIN : MARGIN + NAMES]
     assert (names.min(2) < 100).any()
+
+
+def test_the_poster_says_what_was_asked_for_what_all_have_in_common_and_what_to_read_with_care() -> None:
+    def drawn(below: str = "", warned: bool = False, head: str = "") -> np.ndarray:
+        file = poster([[Tile(solid((0, 0, 9)), below, warned)]], [""], [""], head)
+        return np.asarray(Image.open(io.BytesIO(file))).astype(int)
+
+    def ink(picture: np.ndarray) -> np.ndarray:
+        """The rows in which something stands, from the first on."""
+        return np.flatnonzero((picture.min(2) < 200).any(1))
+
+    orange = [int(ORANGE[at : at + 2], 16) for at in (1, 3, 5)]
+    plain = drawn()
+    first, last = ink(plain)[[0, -1]]
+    told = drawn("bull mastiff · 58.8%")
+    assert ink(told)[0] == first
+    assert last < ink(told)[-1] < told.shape[0] - MARGIN // 2
+    assert not (told == orange).all(2).any()
+    warned = drawn("bull mastiff · 58.8%", warned=True)
+    signs = np.flatnonzero((warned == orange).all(2).any(1))
+    assert signs[0] > last
+    assert signs[-1] > ink(told)[-1]  # below it stands what the sign means
+    headed = drawn(head="model shapes · layer features")
+    assert MARGIN <= ink(headed)[0] < MARGIN + 16
+    assert ink(headed)[-1] - last == headed.shape[0] - plain.shape[0] > 0
 
 
 def test_names_that_are_too_long_are_broken_and_cut() -> None:
@@ -330,11 +428,12 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
         request = matrix.varied(BASE, {"input": key})
         raw = engine.run(request, model, pictures[key]).raw
         png = engine.sheet(request, raw, pictures[key].pixels, largest=0.37).png
-        cells.append(Cell(0, c, request, raw, png, largest=0.37))
+        cells.append(Cell(0, c, request, raw, png, largest=0.37, asked="a star · 99.0%", note="Do not rely on it."))
         cells.append(Cell(1, c, matrix.varied(BASE, {"visualisation": "attention", "input": key}), said="No, because."))
-    (tmp_path / "matrix.zip").write_bytes(matrix.archive(cells, rows, columns))
+    head = "model shapes · layer features"
+    (tmp_path / "matrix.zip").write_bytes(matrix.archive(cells, rows, columns, head))
     with zipfile.ZipFile(tmp_path / "matrix.zip") as kept:
-        assert kept.read("matrix.png") == matrix.picture(cells, rows, columns)
+        assert kept.read("matrix.png") == matrix.picture(cells, rows, columns, head)
         said_of = json.loads(kept.read("matrix.json"))
         assert said_of["rows"] == {"field": "visualisation", "values": list(rows.values), "names": list(rows.names)}
         assert len(kept.namelist()) == 2 + 2 * 2
@@ -343,7 +442,11 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
             assert request == cell.request
             if cell.raw is None:
                 assert record["said"] == "No, because."
+                assert "asked" not in record
+                assert "note" not in record
                 continue
+            assert record["asked"] == "a star · 99.0%"
+            assert record["note"] == "Do not rely on it."
             again = engine.run(request, model, pictures[request.input]).raw
             assert np.array_equal(again, np.load(io.BytesIO(kept.read(record["raw"]))))
             seen = model.preprocessing.as_seen(pictures[request.input])

@@ -61,6 +61,11 @@ def test_nothing_overflows_overlaps_or_fails(dashboard: Callable[..., Page], wid
             assert abs(across - down) < 1
             assert across >= 110
             assert box(button) == pytest.approx((left, top, across, down), abs=1)
+        for cell, below in zip(
+            page.locator("[class*=st-key-cell-]").all(), page.locator("[class*=st-key-below-]").all(), strict=True
+        ):
+            expect(below).to_have_text(re.compile(r"\S+ · (\d+\.\d|<0\.1)%$"))
+            assert box(below)[1] >= box(cell)[1] + box(cell)[3] - 1
         buttons.last.hover()
         page.wait_for_timeout(400)
         page.screenshot(path=SCREENSHOTS / f"compare-{width}-{scheme}-below.png")
@@ -120,8 +125,9 @@ def test_a_link_leads_straight_to_the_matrix(dashboard: Callable[..., Page]) -> 
 
 
 def test_cells_fill_as_they_are_done_and_one_scale_is_a_choice(dashboard: Callable[..., Page]) -> None:
+    slow = "visualisation=occlusion&stride=8"
     query = "compare.visualisation=occlusion,layer-cam&compare.input=striped-ring,checked-heart"
-    page = dashboard(f"compare?{query}", at_rest=False)
+    page = dashboard(f"compare?{slow}&{query}", at_rest=False)
     cell = page.locator(".st-key-cell-0-0")
     expect(cell).to_contain_text(re.compile(r"Computing: \d+%"), timeout=60_000)
     expect(page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open"))).not_to_have_count(4)
@@ -132,10 +138,64 @@ def test_cells_fill_as_they_are_done_and_one_scale_is_a_choice(dashboard: Callab
     page.get_by_text("One scale for all", exact=True).click()
     expect(page).to_have_url(re.compile("compare.scale=one"))
     full(page)
-    expect(page.get_by_text("Each visualisation has a unit of its own")).to_be_visible()
+    expect(page.get_by_text("Visualisations differ in what they measure")).to_be_visible()
     shared = [picture.get_attribute("src") for picture in pictures.all()]
     assert sum(one == other for one, other in zip(own, shared, strict=True)) == 1  # the brightest stays as it is
     page.get_by_text("Each picture its own", exact=True).click()
     expect(page).not_to_have_url(re.compile("compare.scale"))
     full(page)
     assert [picture.get_attribute("src") for picture in pictures.all()] == own
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_many_are_removed_one_after_another_and_enter_takes_the_best_match(
+    dashboard: Callable[..., Page], width: int, height: int
+) -> None:
+    chosen = "grad-cam,xgrad-cam,hires-cam,layer-cam,eigen-cam,activations,back-prop"
+    query = f"compare.visualisation={chosen}&compare.columns=layer&compare.layer=features"
+    page = dashboard(f"compare?{query}", width, height, at_rest=False)
+    full(page)
+    shown = page.locator(".st-key-compare-visualisation")
+    for name in ("Back Prop", "HiRes-CAM", "Grad-CAM", "Eigen-CAM", "XGrad-CAM"):
+        left, top, across, down = box(shown.get_by_role("button", name=f"Remove {name}", exact=True))
+        page.mouse.click(left + across / 2, top + down / 2)  # where it is now: nothing is scrolled to it
+    expect(shown.locator("[data-tag-index]")).to_have_text(["Layer-CAM", "Activations"])
+    full(page)
+    layers = page.get_by_role("combobox", name="Layers")
+    layers.fill("features.7")
+    expect(page.get_by_role("option")).to_have_count(4)
+    layers.press("Enter")
+    expect(page.locator(".st-key-compare-layer [data-tag-index]")).to_have_text(["features", "features.7"])
+    expect(page).to_have_url(re.compile("compare.visualisation=layer-cam%2Cactivations&.*features%2Cfeatures.7"))
+
+
+def test_a_note_is_seen_and_heard(dashboard: Callable[..., Page]) -> None:
+    query = "layer=features.1&compare.visualisation=grad-cam,layer-cam&compare.input=checked-heart"
+    page = dashboard(f"compare?{query}", at_rest=False)
+    full(page)
+    expect(page.locator(".st-key-below-0-0").get_by_role("img", name="warning")).to_be_visible()
+    expect(page.locator(".st-key-below-1-0").get_by_role("img")).to_have_count(0)
+    assert faults(page) == []
+    page.get_by_role("button", name=re.compile("^Open Grad-CAM .* in Explore. Do not rely on Grad-CAM")).hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("Do not rely on Grad-CAM at this layer")
+
+
+def test_what_is_shared_opens_the_same_matrix(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("compare?compare.rows=layer&compare.layer=features.4&compare.input=striped-ring", at_rest=False)
+    full(page)
+    page.get_by_role("button", name="Share").click()
+    link = page.get_by_test_id("stPopoverBody").locator("code").inner_text()
+    assert link == page.url
+    assert "/compare?" in link
+    assert faults(page) == []
+
+
+def test_a_picture_that_is_added_joins_those_that_are_compared(dashboard: Callable[..., Page], tmp_path: Path) -> None:
+    page = dashboard("compare?compare.visualisation=grad-cam&compare.input=checked-heart", at_rest=False)
+    full(page)
+    photo = tmp_path / "holiday.png"
+    Image.new("RGB", (40, 40), "red").save(photo)
+    page.locator("input[type=file]").set_input_files(photo)
+    cells = page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open Grad-CAM of"))
+    expect(cells).to_have_count(2, timeout=60_000)
+    expect(cells.first).to_have_accessible_name(re.compile("holiday"))

@@ -43,6 +43,9 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     page.screenshot(path=SCREENSHOTS / f"dream-stopped-{width}-{scheme}.png")
     assert faults(page) == []
 
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_test_id("stPopoverBody").locator("code")).to_contain_text("octaves=8&steps=100")
+    page.keyboard.press("Escape")
     on = page.get_by_role("button", name="Dream on from here")
     expect(on).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="Save the film").click()

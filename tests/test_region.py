@@ -7,7 +7,7 @@ import torch
 from mirror_app import render
 from mirror_app.images import Preprocessing, from_array, from_tensor
 
-HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+HALF = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
 @pytest.mark.parametrize("size", [(300, 300), (200, 500), (640, 130), (100, 4000), (256, 256)])
@@ -18,7 +18,7 @@ def test_the_region_holds_the_colours_that_the_model_sees(
     rows, columns = (np.linspace(20, 255, side) for side in size)
     colours = np.broadcast_arrays(rows[:, None], columns[None], 20)  # red tells the row, and green the column
     picture = from_array(np.stack(colours, 2).astype(np.uint8), "ramp")
-    preprocessing = Preprocessing(cut, resize, **HALF)
+    preprocessing = Preprocessing(cut, resize, *HALF)
     seen = preprocessing.as_seen(picture)
     seen = seen[seen[..., 2] > 10]  # what is padded is black
     left, top, right, bottom = preprocessing.region(picture) or (0, 0, size[1], size[0])
@@ -31,10 +31,10 @@ def test_the_region_holds_the_colours_that_the_model_sees(
 def test_what_is_seen_whole_has_no_region() -> None:
     square = from_array(np.zeros((90, 90, 3), np.uint8), "square")
     wide = from_array(np.zeros((90, 120, 3), np.uint8), "wide")
-    preprocessing = Preprocessing(128, 128, **HALF)
+    preprocessing = Preprocessing(128, 128, *HALF)
     assert preprocessing.region(square) is None
     assert preprocessing.region(wide) == (15, 0, 105, 90)
-    assert Preprocessing(224, 256, **HALF).region(from_tensor(torch.rand(3, 50, 90), "exact", preprocessing)) is None
+    assert Preprocessing(224, 256, *HALF).region(from_tensor(torch.rand(3, 50, 90), "exact", preprocessing)) is None
 
 
 def test_what_lies_outside_is_pale_and_what_lies_inside_is_itself() -> None:

@@ -17,6 +17,7 @@ from mirror_app.ui.session import Session, open_in_explore
 from mirror_app.ui.style import style
 from mirror_app.ui.views import literal
 
+WARNING = ":orange[:material/warning:]"
 HEAD = 88  # pixels: the side of the picture with the name of an input
 
 
@@ -65,9 +66,12 @@ def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[Place]:
             for c, other in enumerate(columns.values):
                 changes = {rows.field: value, columns.field: other}
                 request = matrix.varied(session.request, changes)
-                with st.container(key=f"cell-{r}-{c}", gap=None):
-                    lid, slot = st.empty(), st.empty()
-                places.append(Place(r, c, changes, request, session.pictures[request.input], lid, slot))
+                with st.container(key=f"spot-{r}-{c}", gap=None):
+                    with st.container(key=f"cell-{r}-{c}", gap=None):
+                        lid, slot = st.empty(), st.empty()
+                    with st.container(key=f"below-{r}-{c}"):
+                        below = st.empty()
+                places.append(Place(r, c, changes, request, session.pictures[request.input], lid, slot, below))
     return places
 
 
@@ -122,6 +126,7 @@ def _draw(place: Place, scale: float | None) -> None:
     else:
         if not place.drawn:
             _cover(place)
+            _tell(place)
         raw = place.result.raw
         if raw.ndim == 2:
             place.slot.caption(numbers(raw.shape[1]))
@@ -132,10 +137,20 @@ def _draw(place: Place, scale: float | None) -> None:
 
 
 def _cover(place: Place) -> None:
+    """Lay a button over a picture, with the note for those who hear the page and for those who point at it."""
+    about = f"{place.title}{f', for {place.asked}' if place.asked else ''}"
     place.lid.button(
-        literal(f"Open {place.title} in Explore"),
+        literal(f"Open {place.title} in Explore{f'. {place.note}' if place.note else ''}"),
         key=f"open-{place.row}-{place.column}",
-        help=literal(f"{place.title}{f', for {place.target}' if place.target else ''}"),
+        help=literal(about) + (f"\n\n{WARNING} {literal(place.note)}" if place.note else ""),
         on_click=open_in_explore,
         args=(place.request,),
     )
+
+
+def _tell(place: Place) -> None:
+    """Say below a picture what was asked for, with a sign where there is a note."""
+    said = [WARNING] if place.note else []
+    said += [literal(place.asked)] if place.asked else []
+    if said:
+        place.below.caption(" ".join(said))

@@ -25,12 +25,22 @@ def one(name: str, label: str, options: Sequence[str], why: str, shown: Shown = 
 def several(name: str, label: str, options: Sequence[str], default: Sequence[str], shown: Shown = str) -> list[str]:
     """Let the visitor choose some, `default` where nothing was said or nothing of it is left; else as `one`.
 
-    The label is heard only.
+    The label is heard only. What is chosen stands in lines below each other, since × is hard to hit in a line that
+    scrolls; Enter takes the best match of what is typed, since «Select all» is not offered.
     """
     chosen = _arriving(name, options) or st.session_state.get(name, default)
     left = [option for option in chosen if option in options]
     st.session_state[name] = left if left or not chosen else list(default)
-    st.multiselect(label, options, format_func=shown, key=name, label_visibility="collapsed", persist_state="session")
+    st.multiselect(
+        label,
+        options,
+        format_func=shown,
+        key=name,
+        label_visibility="collapsed",
+        select_all=False,
+        wrap=True,
+        persist_state="session",
+    )
     return _told(name, st.session_state[name], default)
 
 

@@ -1,9 +1,10 @@
 """The parts of the compare page: what the rows and the columns are, and the files of the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import layers, live, matrix, registry
 from mirror_app.matrix import TARGET, Axis
@@ -20,31 +21,58 @@ LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers
 ROWS = ("visualisation", "layer", "model", "input")
 COLUMNS = ("input", "visualisation", "model", "layer")
 LAYERS_OF = "compare.layers.of"
+KEPT, KNOWN = "compare.input", "compare.input.known"  # the inputs that are compared; those of one's own that were there
 SCALES = {"own": "Each picture its own", "one": "One scale for all"}
 SCALE = (
-    "What is full brightness: the largest number of each picture, or of all of them. One scale for all makes pictures "
-    "comparable whose numbers have one unit: those of one visualisation at several layers or inputs."
+    "Where full brightness is. Each picture its own: at the largest number of that picture, which shows its form best. "
+    "One scale for all: at the largest number of all pictures, so that weak ones are dark. Take it to compare one "
+    "visualisation at several layers or inputs."
 )
+FULL = "Full brightness"
+ROWS_ARE = "What changes from one row to the next. Below, choose which ones are shown."
+COLUMNS_ARE = "What changes from one column to the next. Below, choose which ones are shown."
 
 
-def choose(session: Session) -> tuple[Axis, Axis, bool]:
-    """Let the visitor choose what the rows and the columns are, and whether all pictures share one scale."""
+def choose(session: Session) -> tuple[Axis, Axis, bool, DeltaGenerator]:
+    """Let the visitor choose what the rows and the columns are, and whether all pictures share one scale.
+
+    Beside the last choice is room for what `tell_scale` says once the pictures are there.
+    """
     left, right = st.columns(2, gap="medium")
     with left:
-        field = choices.one("compare.rows", "Rows", ROWS, "What differs from row to row.", LABELS.__getitem__)
+        field = choices.one("compare.rows", "Rows", ROWS, ROWS_ARE, LABELS.__getitem__)
         rows = _axis(session, field)
     with right:
         others = [other for other in COLUMNS if other != field]
-        field = choices.one("compare.columns", "Columns", others, "What differs beside it.", LABELS.__getitem__)
+        field = choices.one("compare.columns", "Columns", others, COLUMNS_ARE, LABELS.__getitem__)
         columns = _axis(session, field)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        scale = choices.one("compare.scale", "Range", list(SCALES), SCALE, SCALES.__getitem__)
-        _describe(session, rows, columns, scale == "one")
-    return rows, columns, scale == "one"
+        shared = choices.one("compare.scale", "Brightness scale", list(SCALES), SCALE, SCALES.__getitem__) == "one"
+        room = st.empty()
+        if shared:
+            room.caption(f"{FULL}: …")
+    if rows.values and columns.values:
+        _describe(session, rows, columns, shared)
+    return rows, columns, shared, room
 
 
-def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
+def tell_scale(room: DeltaGenerator, places: Sequence[Place]) -> None:
+    """Say which number is full brightness, where the pictures share one scale."""
+    scale = _scale(places)
+    if scale:
+        room.caption(f"{FULL}: **{scale}**")
+    else:
+        room.empty()
+
+
+def offer_files(session: Session, places: Sequence[Place], rows: Axis, columns: Axis) -> None:
     """Offer the whole matrix as a picture, and as a folder of pictures, raw numbers and requests."""
+    same = _same(session, rows, columns)
+    if len({place.request.layer for place in places}) > 1:  # another model was looked at elsewhere
+        same.pop("layer", None)
+    if scale := _scale(places):
+        same[FULL.lower()] = scale
+    head = " · ".join(f"{name} {value}" for name, value in same.items())
     light = [replace(place, result=None) for place in places]  # what waits for a click holds no numbers
 
     def cells() -> list[matrix.Cell]:
@@ -53,7 +81,7 @@ def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
     with st.popover("Download", icon=":material/download:"):
         st.download_button(
             "The matrix as a picture (.png)",
-            lambda: matrix.picture(cells(), rows, columns),
+            lambda: matrix.picture(cells(), rows, columns, head),
             "matrix.png",
             "image/png",
             on_click="ignore",
@@ -61,7 +89,7 @@ def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
         )
         st.download_button(
             "Everything in it (.zip)",
-            lambda: matrix.archive(cells(), rows, columns),
+            lambda: matrix.archive(cells(), rows, columns, head),
             "matrix.zip",
             "application/zip",
             on_click="ignore",
@@ -70,35 +98,59 @@ def offer_files(places: Sequence[Place], rows: Axis, columns: Axis) -> None:
         )
 
 
-def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None:
-    """Say what all the cells have in common, and what must be known to read them."""
-    base, fields = session.request, (rows.field, columns.field)
-    entry = registry.get(base.visualisation)
+def _scale(places: Sequence[Place]) -> str:
+    """Return the number that is full brightness in all pictures; «» where each has its own, or none has one."""
+    return next((f"{place.largest:.3g}" for place in places if place.largest is not None), "")
+
+
+def _same(session: Session, rows: Axis, columns: Axis) -> dict[str, str]:
+    """Return what all the cells have in common, and what it is called."""
+    base = session.request
     same = {
-        "visualisation": entry.name,
+        "visualisation": registry.get(base.visualisation).name,
         "input": session.pictures[base.input].name,
         "model": live.shown(base.model),
         "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
     }
-    kept = " · ".join(f"{name} **{literal(same[name])}**" for name in same if name not in fields)
+    return {name: value for name, value in same.items() if name not in (rows.field, columns.field)}
+
+
+def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None:
+    """Say what all the cells have in common, and what must be known to read them."""
+    base, same = session.request, _same(session, rows, columns)
     target = dict(base.params).get(TARGET)
     if target is not None:
         named = views.class_name(cache.model(base.model), target) if isinstance(target, int) else str(target)
-        kept += f" · target **{literal(named)}**"
-    said = [f"From the sidebar: {kept}."]
-    if "visualisation" in fields:
-        shown = entry.key in next(axis.values for axis in (rows, columns) if axis.field == "visualisation")
-        which = f"are those of {entry.name}" if shown else f"are of {entry.name}, which is not shown here"
-        said.append(f"The parameters there {which}; the others have their defaults, and its target.")
-    if "layer" in fields and "visualisation" not in fields and not entry.kind.of_layer:
-        said.append(f"{entry.name} asks no layer: it is the same at each.")
-    if "model" in fields and "layer" not in fields:
-        said.append("A model without that layer is looked at where it is looked at first.")
-    if "model" in fields and isinstance(dict(base.params).get(TARGET), int):
-        said.append("A model without that class is asked for its most likely one.")
-    if shared and "visualisation" in fields:
-        said.append("Each visualisation has a unit of its own: compare brightness within one only.")
-    st.caption(" ".join(said))
+        same["target"] = named
+    kept = " · ".join(f"{name} **{literal(value)}**" for name, value in same.items())
+    st.caption(" ".join([f"From the sidebar, for all pictures: {kept}.", *_remarks(session, rows, columns, shared)]))
+
+
+def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Iterator[str]:
+    """Yield the sentences that matter for what is shown, and only those."""
+    base, axes = session.request, {axis.field: axis.values for axis in (rows, columns)}
+    chosen = registry.get(base.visualisation)
+    entries = [registry.get(key) for key in axes.get("visualisation", [base.visualisation])]
+    if chosen not in entries:
+        yield f"The sidebar's **{chosen.name}** is not among these: add it to the list above to see it."
+    elif len(entries) > 1:
+        yield f"The settings in the sidebar are for {chosen.name}; the others have their defaults."
+    alike = [entry.name for entry in entries if not entry.kind.of_layer]
+    if "layer" in axes and alike:
+        yield f"The same at every layer: {', '.join(alike)}."
+    if {_architecture(name) for name in axes.get("model", ())} - {_architecture(base.model)}:
+        if "layer" not in axes and len(alike) < len(entries) and base.layer != layers.EVERY:
+            first = base.layer == layers.first_look(cache.tree(base.model))
+            which = "Other models are" if first else "A model without this layer is"
+            yield f"{which} shown at the layer that Mirror opens first."
+        if isinstance(dict(base.params).get(TARGET), int):
+            yield "A model that does not know the target explains its own most likely class."
+    if shared and len(entries) > 1:
+        yield "Visualisations differ in what they measure: compare the brightness within one visualisation only."
+
+
+def _architecture(model: str) -> str:
+    return model.removesuffix(catalogue.UNTRAINED)
 
 
 def _axis(session: Session, field: str) -> Axis:
@@ -121,9 +173,15 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
     match field:
         case "visualisation":
             options = [entry.key for entry in session.entries]
-            return options, [key for key in METHODS if key in options] or options[:FEW]
+            usual = [key for key in METHODS if key in options] or options
+            return options, list(dict.fromkeys([base.visualisation, *usual]))[:FEW]
         case "input":
-            return list(session.pictures), [*(own.id for own in session.own), *session.pictures][:FEW]
+            own = [picture.id for picture in session.own]
+            if KEPT in st.session_state:  # what was added since stands among what was chosen
+                known = st.session_state.get(KNOWN, [])
+                st.session_state[KEPT] = [new for new in own if new not in known] + st.session_state[KEPT]
+            st.session_state[KNOWN] = own
+            return list(session.pictures), [*own, *session.pictures][:FEW]
         case "layer":
             if st.session_state.get(LAYERS_OF) != base.model:  # another model has other stages
                 st.session_state.pop("compare.layer", None)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -16,8 +15,7 @@ from mirror_app.snippet import snippet
 from mirror_app.ui import cache, views
 from mirror_app.ui.dreams import filter_of
 from mirror_app.ui.session import Session
-
-NOT_YOURS = ": your own picture does not travel, and the first one is shown in its place."
+from mirror_app.ui.share import share
 
 
 def show(session: Session, picture: Picture, result: Result) -> None:
@@ -27,9 +25,8 @@ def show(session: Session, picture: Picture, result: Result) -> None:
     code = _code(session, picture, picture.name)
     name = stem(request, result)
     row = st.container(horizontal=True)
-    with row.popover("Share", icon=":material/share:", key="share"):
-        st.caption("This view, for whoever opens the link" + ("." if picture not in session.own else NOT_YOURS))
-        st.code(f"{st.context.url or ''}?{urlencode(request.to_query())}", language=None, wrap_lines=True)
+    with row:
+        share(session, request.to_query(), [picture])
     with row.popover("Download", icon=":material/download:", key="download"):
         if result.raw.ndim > 2:
             _offer(name, "Picture", ".png", "image/png", partial(files.whole, request, result.raw, seen))

@@ -18,6 +18,7 @@ from mirror_app.ui.frame import frame
 from mirror_app.ui.guide import PICTURES
 from mirror_app.ui.inline import address
 from mirror_app.ui.session import TARGET, Session, choose
+from mirror_app.ui.share import share
 
 FILMS = ((".gif", "image/gif", files.gif), (".mp4", "video/mp4", files.mp4))
 LOOK = 0.4  # seconds between two looks at what runs
@@ -120,6 +121,7 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return
     views.show_honesty(dream.request, model, dream.picture, shot.result, cached=False)
+    share(session, dream.request.to_query(), [dream.picture])
     if dream.stopped:
         st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
     of_layer = registry.get(dream.request.visualisation).kind.of_layer

@@ -18,7 +18,8 @@ from mirror_app.ui.session import Session
 class Place:
     """Where a cell stands on the page, and what is known of it: a result, or the sentence that says why there is none.
 
-    `changes` are the fields in which its request differs from the sidebar's. `peak` is the magnitude that is full
+    `changes` are the fields in which its request differs from the sidebar's. `asked` is what was asked for, with how
+    sure the model is of it, `note` what must be known to read the picture. `peak` is the magnitude that is full
     brightness in its picture alone, `largest` the one that it was drawn with.
     """
 
@@ -29,8 +30,11 @@ class Place:
     picture: Picture
     lid: DeltaGenerator
     slot: DeltaGenerator
+    below: DeltaGenerator
     result: Result | None = None
     said: str = ""
+    asked: str = ""
+    note: str = ""
     peak: float | None = None
     largest: float | None = None
     drawn: bool = False
@@ -47,33 +51,38 @@ class Place:
         by = [live.shown(self.request.model), *([where] if entry.kind.of_layer and where else [])]
         return f"{entry.name} of {self.picture.name} ({', '.join(by)})"
 
-    @property
-    def target(self) -> str:
-        """What it was asked for, such as a class; «» where nothing is asked."""
-        info = self.result.info if self.result else {}
-        if "target_class" in info:
-            return views.class_name(cache.model(self.request.model), info["target_class"][0])
-        return str(info.get("target", ""))
-
     def settle(self, session: Session, result: Callable[[Request], Result | None]) -> None:
         """Find out what stands here: what `result` gives for its request, or why there is nothing."""
         try:
             self.request = request_of(session, self.changes)
-            self.result = result(self.request)
-            if self.result:
-                self.peak = cache.peak(self.request, self.result.raw, self.picture)
+            found = result(self.request)
+            if found:
+                self.asked, self.note = asked_of(self.request, self.picture, found), views.note_of(found)
+                self.peak = cache.peak(self.request, found.raw, self.picture)
+            self.result = found
         except Exception as error:
             self.said = views.reason(error)
 
     def cell(self) -> Cell:
         """Return the cell for a file; its numbers come from the cache, or are computed again."""
+        empty = Cell(self.row, self.column, self.request, said=self.said, asked=self.asked, note=self.note)
         if self.said:
-            return Cell(self.row, self.column, self.request, said=self.said)
+            return empty
         raw = cache.result(self.request, self.picture, lambda _: None).raw
         if raw.ndim == 2:
-            return Cell(self.row, self.column, self.request, raw, said=numbers(raw.shape[1]))
+            return replace(empty, raw=raw, said=numbers(raw.shape[1]))
         png = cache.sheet(self.request, raw, self.picture, 0, engine.PAGE, self.largest).png
-        return Cell(self.row, self.column, self.request, raw, png, largest=self.largest)
+        return replace(empty, raw=raw, picture=png, largest=self.largest)
+
+
+def asked_of(request: Request, picture: Picture, result: Result) -> str:
+    """Return what was asked for, a class with how sure the model is of it; «» where nothing is asked."""
+    if "target_class" not in result.info:
+        return str(result.info.get("target", ""))
+    number = result.info["target_class"][0]
+    name = views.class_name(cache.model(request.model), number)
+    sure = cache.prediction(request.model, picture).probabilities
+    return f"{name} · {views.percent(sure[number])}" if number < len(sure) else name
 
 
 def numbers(count: int) -> str:

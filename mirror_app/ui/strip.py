@@ -32,7 +32,7 @@ def show(session: Session) -> None:
             in_a_row=True,
             on_pick=_take_input,
         )
-        _add(session)
+        add(session)
         if session.picture in {own.id for own in session.own}:
             st.button(
                 "Remove",
@@ -44,7 +44,8 @@ def show(session: Session) -> None:
             )
 
 
-def _add(session: Session) -> None:
+def add(session: Session) -> None:
+    """Let pictures be added, from files and the camera."""
     st.file_uploader(
         "Add pictures of your own",
         [kind.lower() for kind in FORMATS] + ["jpg"],

@@ -68,7 +68,7 @@ def show_subject(request: Request, picture: Picture, result: Result, meanwhile: 
     sure = cache.prediction(request.model, picture, meanwhile).probabilities
     target = trust.target_of(request, result, sure)
     named = views.literal(views.class_name(cache.model(request.model), target))
-    parts = [f"Of {views.literal(picture.name)}", f"for the class *{named}* ({sure[target]:.1%} sure)"]
+    parts = [f"Of {views.literal(picture.name)}", f"for the class *{named}* ({views.percent(sure[target])} sure)"]
     if registry.get(request.visualisation).kind.of_layer:
         parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
     st.caption(", ".join(parts))

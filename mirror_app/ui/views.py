@@ -143,11 +143,14 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
 
 
 def _show_note(result: Result) -> None:
-    silent = (
-        "" if result.raw.any() else "Every number is 0: what is asked for is silent here, and no small change wakes it."
-    )
-    if note := result.info.get("note") or silent:
+    if note := note_of(result):
         st.info(literal(note), icon=":material/info:")
+
+
+def note_of(result: Result) -> str:
+    """Return what must be known to read a result's picture; «» where there is nothing."""
+    silent = "Every number is 0: what is asked for is silent here, and no small change wakes it."
+    return str(result.info.get("note") or ("" if result.raw.any() else silent))
 
 
 def show_input(model: Model, picture: Picture) -> None:
@@ -179,7 +182,7 @@ def _cut(model: Model, picture: Picture, seen: np.ndarray, original: bool) -> st
 
 def percent(share: float) -> str:
     """Return a share, in [0, 1], as a person would say it."""
-    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+    return "<0.1%" if share < 0.001 else f"{share:.1%}"
 
 
 def class_name(model: Model, number: int) -> str:

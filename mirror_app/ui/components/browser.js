@@ -3,7 +3,7 @@
 // Python receives the trigger "went": the query of the address that was gone to.
 
 const NARROW = 768; // pixels: where Streamlit lays the sidebar over the page
-const LEAVING = '[data-testid="stSidebarNavLink"], [data-testid="stFormSubmitButton"] button';
+const LEAVING = '[data-testid="stSidebarNavLink"], [data-testid="stBaseButton-primary"]';
 
 const ends = new WeakMap(); // by shadow root: what takes its listeners away
 
