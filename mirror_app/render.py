@@ -87,10 +87,7 @@ def heat(
     ] = 0.6,
     signed: Annotated[
         bool,
-        Toggle(
-            "Red speaks for the class and blue against it; off, only what speaks for it is shown.",
-            "Evidence against, too",
-        ),
+        Toggle("Red speaks for the class, blue against it. Off: only what speaks for it.", "Evidence against, too"),
     ] = False,
     colours: Annotated[
         str,

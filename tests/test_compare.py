@@ -169,7 +169,7 @@ def test_a_note_of_explore_is_not_lost() -> None:
     assert second.startswith("checked heart")
     covers = [test.button(key=f"open-{row}-0") for row in range(2)]
     for heard in (covers[0].label, covers[0].help):
-        assert "Do not rely on Grad-CAM at this layer" in heard.replace("\\", "")
+        assert "Do not rely on Grad-CAM here" in heard.replace("\\", "")
     for heard in (covers[1].label, covers[1].help):
         assert "rely" not in heard
 

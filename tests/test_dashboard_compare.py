@@ -23,8 +23,6 @@ def matrix(page: Page, width: int = 1280) -> None:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=30_000)
-    if width < 768:
-        page.get_by_test_id("stSidebarCollapseButton").click()
     full(page)
 
 
@@ -177,7 +175,7 @@ def test_a_note_is_seen_and_heard(dashboard: Callable[..., Page]) -> None:
     expect(page.locator(".st-key-below-1-0").get_by_role("img")).to_have_count(0)
     assert faults(page) == []
     page.get_by_role("button", name=re.compile("^Open Grad-CAM .* in Explore. Do not rely on Grad-CAM")).hover()
-    expect(page.get_by_role("tooltip")).to_contain_text("Do not rely on Grad-CAM at this layer")
+    expect(page.get_by_role("tooltip")).to_contain_text("Do not rely on Grad-CAM here")
 
 
 def test_what_is_shared_opens_the_same_matrix(dashboard: Callable[..., Page]) -> None:

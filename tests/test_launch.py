@@ -153,7 +153,7 @@ def test_a_script_waits_for_ctrl_c_and_goes_on_after_it(free: int, tmp_path: Pat
     assert url, line
     assert answers(url[1])
     script.send_signal(signal.SIGINT)
-    out, err = script.communicate(timeout=20)
+    out, err = script.communicate(timeout=60)
     assert (script.returncode, out.split("\n")[-2], err) == (0, "went on", "")
 
 
