@@ -16,22 +16,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app.colours import DIVERGING, SEQUENTIAL, colourise, css
 from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
 
 Look = Callable[..., Tensor]
 
-# Colours at equal distances. viridis and inferno: S. van der Walt and N. Smith, CC0; blue-red: C. Brewer's RdBu.
-_ANCHORS = {
-    "viridis": "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
-    "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725",
-    "inferno": "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 "
-    "d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4",
-    "grey": "000000 ffffff",
-    "jet": "000080 0000ff 0080ff 00ffff 80ff80 ffff00 ff8000 ff0000 800000",
-    "blue-red": "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f",
-}
 ORDERS = ("by number", "strongest first")
-COLOURS = ("viridis", "inferno", "grey", "jet")
 
 
 def tiles(
@@ -54,7 +44,7 @@ def tiles(
         ),
     ] = ORDERS[0],
     colours: Annotated[
-        str, Dropdown("viridis is even to the eye, and safe for the colour-blind.", options=COLOURS)
+        str, Dropdown("viridis is even to the eye, and safe for the colour-blind.", options=SEQUENTIAL)
     ] = "viridis",
 ) -> Tensor:
     """Every feature map (N, C, h, w) as a picture of its own, (N · C, 3, h, w); a vector (N, C) as its pixels."""
@@ -87,12 +77,20 @@ def heat(
     ] = 0.6,
     signed: Annotated[
         bool,
-        Toggle("Red speaks for the class, blue against it. Off: only what speaks for it.", "Evidence against, too"),
+        Toggle("Warm colours speak for the class, cold ones against it.", "Evidence against, too"),
     ] = False,
     colours: Annotated[
         str,
-        Dropdown("inferno is even to the eye, and safe for the colour-blind.", options=COLOURS, when=("signed", False)),
+        Dropdown(
+            "inferno is even to the eye, and safe for the colour-blind.", options=SEQUENTIAL, when=("signed", False)
+        ),
     ] = "inferno",
+    signed_colours: Annotated[
+        str,
+        Dropdown(
+            "Both are safe for the colour-blind; white is zero.", "Colours", options=DIVERGING, when=("signed", True)
+        ),
+    ] = DIVERGING[0],
     largest: float | None = None,
 ) -> Tensor:
     """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W).
@@ -104,7 +102,7 @@ def heat(
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
     if signed:
-        coloured = colourise(_shares(total, largest) / 2 + 0.5, "grey" if show == "map" else "blue-red")
+        coloured = colourise(_shares(total, largest) / 2 + 0.5, "grey" if show == "map" else signed_colours)
     else:
         positive = _shares(total.clamp(min=0), largest)
         coloured = colourise(positive, "grey" if show == "map" else colours)
@@ -133,7 +131,7 @@ def weights(
 ) -> Tensor:
     """Filters (N, C, h, w), C 1 or 3, as pictures (N, 3, h, w): mid-grey is zero; of one channel, blue is negative."""
     share = signed_share(raw.reshape(1, -1)).reshape(raw.shape) if scale == "all filters" else signed_share(raw)
-    return share / 2 + 0.5 if raw.shape[1] == 3 else colourise(share[:, 0] / 2 + 0.5, "blue-red")
+    return share / 2 + 0.5 if raw.shape[1] == 3 else colourise(share[:, 0] / 2 + 0.5, DIVERGING[0])
 
 
 def gradient(
@@ -197,8 +195,8 @@ def legend(look: Look, dimensions: int, largest: float | None, **params: Value) 
     if look is not heat or not largest or (params["show"] == "map" and dimensions == 4):
         return None
     signed = bool(params["signed"])
-    name = "grey" if params["show"] == "map" else "blue-red" if signed else str(params["colours"])
-    return Legend(tuple(f"#{code}" for code in _ANCHORS[name].split()), -largest if signed else 0.0, largest)
+    name = "grey" if params["show"] == "map" else str(params["signed_colours" if signed else "colours"])
+    return Legend(css(name), -largest if signed else 0.0, largest)
 
 
 def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
@@ -238,14 +236,6 @@ def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False, antialias=False)[:, 0]
 
 
-def colourise(values: Tensor, colours: str) -> Tensor:
-    """Return `values` (N, H, W) in [0, 1] in the colours of a colour map: (N, 3, H, W)."""
-    anchors = _anchors(colours).to(values)
-    place = values.clamp(0, 1) * (len(anchors) - 1)
-    below = place.floor().long().clamp(max=len(anchors) - 2)
-    return torch.lerp(anchors[below], anchors[below + 1], (place - below)[..., None]).movedim(-1, 1)
-
-
 def grid(images: Tensor, columns: int) -> Tensor:
     """Return `images` (N, C, H, W) side by side, `columns` to a row, without gaps: (C, rows · H, columns · W)."""
     count, channels, height, width = images.shape
@@ -282,10 +272,6 @@ def png(picture: np.ndarray) -> bytes:
     # Higher levels take three times as long for a tenth fewer bytes of a photograph: a visitor waits for each picture.
     Image.fromarray(picture).save(file, "PNG", compress_level=1)
     return file.getvalue()
-
-
-def _anchors(colours: str) -> Tensor:
-    return torch.tensor([list(bytes.fromhex(code)) for code in _ANCHORS[colours].split()]) / 255
 
 
 def _shares(values: Tensor, largest: float | None) -> Tensor:
