@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageColor, ImageDraw
 
-from mirror_app import render
+from mirror_app import registry, render
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.outputs import Box, Regions
@@ -36,20 +36,25 @@ def show(model: Model, picture: Picture) -> None:
 
 def _show_classes(probabilities: np.ndarray, model: Model) -> None:
     entry = pointing.explaining()
-    for number in probabilities.argsort()[::-1][:SHOWN].tolist():
-        name = class_name(model, number)
-        with st.container(gap=None):
-            st.button(
-                f"{literal(name)} · {percent(probabilities[number])}",
-                key=f"ask-{number}",
-                type="tertiary",
-                width="stretch",
-                help=f"Show what speaks for {literal(name)}.",
-                on_click=pointing.choose_class,
-                args=(entry, number),
-                disabled=entry is None,
-            )
-            st.progress(float(probabilities[number]))
+    with st.container(gap="xsmall"):
+        for number in probabilities.argsort()[::-1][:SHOWN].tolist():
+            _show_class(entry, number, class_name(model, number), float(probabilities[number]))
+
+
+def _show_class(entry: registry.Entry | None, number: int, name: str, share: float) -> None:
+    """Show how sure the model is of a class, under a button that lets `entry` explain it."""
+    with st.container(gap=None):
+        st.button(
+            f"{literal(name)} · {percent(share)}",
+            key=f"ask-{number}",
+            type="tertiary",
+            width="stretch",
+            help=f"Show what speaks for {literal(name)}.",
+            on_click=pointing.choose_class,
+            args=(entry, number),
+            disabled=entry is None,
+        )
+        st.progress(share)
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> None:
