@@ -19,6 +19,10 @@ from mirror_app.ui.dreams import made
 from mirror_app.ui.session import Session
 
 BARS = 40
+READING = (
+    "Raw values are the numbers before any colour. Enlarged to the size of the picture, a narrow peak becomes a little "
+    "lower: that is where the bar of colours ends."
+)
 INTACT = (
     "Mirror works on a private copy that shares the model's weights. Intact: for this input the copy answers exactly "
     "as the model does, and the model's weights, flags and hooks are what they were before."
@@ -133,7 +137,7 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
     parts.append(broken if deviation else intact)
     with st.container(key="honesty"):
-        st.caption(" · ".join(parts), help=INTACT)
+        st.caption(" · ".join(parts), help=f"{READING}\n\n{INTACT}")
     if deviation:
         st.warning(
             f"The copy that was looked at answers otherwise than the model itself, by {deviation:.1e} of its largest "
