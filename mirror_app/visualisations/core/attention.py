@@ -35,7 +35,7 @@ class Attention(Visualisation):
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         name = _attentions(self.view, inputs, layer)[-1]
         (weights,) = attention_weights(self.view, inputs, [name])
-        yield Attribution(_from_class_token(weights, inputs, name), {"note": f"The heads of '{name}'."})
+        yield Attribution(_from_class_token(weights, inputs, name), {"detail": f"the heads of {name}"})
 
 
 @visualisation(
