@@ -160,8 +160,8 @@ def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
     running = subprocess.Popen(
         [sys.executable, "-m", "mirror_app", *words, *output], env=LIVE, stderr=subprocess.PIPE, text=True
     )
-    maps = Path(f"/proc/{running.pid}/maps")  # where there is such a thing, it tells that PyTorch is there
-    while maps.exists() and "libtorch" not in maps.read_text(encoding="utf-8"):
+    maps = Path(f"/proc/{running.pid}/maps")  # where there is such a thing, it tells that weights can be read
+    while maps.exists() and "safetensors" not in maps.read_text(encoding="utf-8"):
         time.sleep(0.1)
     time.sleep(6)  # past the imports that follow, and long before the end
     running.send_signal(signal.SIGINT)

@@ -42,6 +42,7 @@ def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callab
 def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Page], tmp_path: Path) -> None:
     page = dashboard()
     expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
+    shown(page, "model intact")
 
     photo = tmp_path / "holiday.jpg"
     photo.write_bytes(photograph())
@@ -99,6 +100,35 @@ def test_a_view_travels_by_its_address(dashboard: Callable[..., Page]) -> None:
     other = dashboard(f"?{query}")
     shown(other, "for checked ring")
     assert other.get_by_role("img", name="The visualisation").evaluate("image => image.src") == picture
+
+
+def test_a_view_of_an_uploaded_picture_says_that_it_does_not_travel(
+    dashboard: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = dashboard()
+    photo = tmp_path / "holiday.jpg"
+    photo.write_bytes(photograph())
+    page.locator("input[type=file]").set_input_files(photo)
+    expect(page.get_by_text("holiday.jpg ·")).to_be_visible(timeout=30_000)
+    settled(page)
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_text("Pictures of your own do not travel with it")).to_be_visible()
+    other = dashboard(f"?{page.url.partition('?')[2]}")
+    expect(other.get_by_role("alert")).to_contain_text("uploaded pictures do not travel")
+    shown(other, "for checked heart")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_what_cannot_be_shown_says_why_and_the_page_stands(
+    dashboard: Callable[..., Page], width: int, scheme: str
+) -> None:
+    page = dashboard("?visualisation=attention", width, 900, scheme, at_rest=False)
+    expect(page.get_by_text("take Grad-CAM")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("button", name="checked heart · 96.2%")).to_be_attached(timeout=30_000)
+    page.wait_for_selector(READY)
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"refused-{width}-{scheme}.png")
+    assert faults(page) == []
 
 
 def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(dashboard: Callable[..., Page]) -> None:

@@ -197,3 +197,12 @@ def test_a_picture_that_is_added_joins_those_that_are_compared(dashboard: Callab
     cells = page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open Grad-CAM of"))
     expect(cells).to_have_count(2, timeout=60_000)
     expect(cells.first).to_have_accessible_name(re.compile("holiday"))
+
+
+def test_models_stand_beside_each_other(dashboard: Callable[..., Page]) -> None:
+    query = "compare.rows=model&compare.columns=layer&compare.model=shapes,squeezenet1_1-untrained"
+    page = dashboard(f"compare?{query}&compare.layer=features.4,features", at_rest=False)
+    full(page)
+    names = [f"Open Grad-CAM of checked heart ({model}, " for model in ("shapes", "squeezenet1_1-untrained")]
+    for name in names:
+        expect(page.locator(".st-key-matrix").get_by_role("button", name=name)).to_have_count(2)

@@ -74,6 +74,10 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     expect(page.get_by_text("What is chosen has changed")).to_be_visible(timeout=30_000)
     inputs.first.click()
     expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
+    if width > 768:
+        page.get_by_role("slider", name="Jitter").press("ArrowRight")
+        expect(page.get_by_text("What is chosen has changed")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Stopped at")).to_be_visible()  # what was made stays
 
     on.click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)

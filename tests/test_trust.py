@@ -1,5 +1,6 @@
 """How far a picture can be trusted: the base lines, the shuffling, the curves of a request, and the page."""
 
+import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -388,6 +389,11 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}-below.png")
     assert faults(page) == []
+
+
+def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("trust?visualisation=lrp", at_rest=False)
+    expect(page.get_by_text(re.compile(r"\d+\.\d% of it arrives"))).to_be_attached(timeout=90_000)
 
 
 def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_beside(

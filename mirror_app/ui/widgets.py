@@ -74,7 +74,9 @@ def _(parameter: Toggle, key: str, classes: Sequence[str]) -> Value:
 @draw.register
 def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
     try:
-        st.session_state[key] = parameter.check(_called(st.session_state[key], classes))
+        called = parameter.check(_called(st.session_state[key], classes))
+        if called != st.session_state[key]:  # what it has already would undo what is chosen in the browser meanwhile
+            st.session_state[key] = called
     except MirrorError as error:
         current().problems.append(str(error))
         st.session_state[key] = None
