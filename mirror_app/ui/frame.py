@@ -1,14 +1,13 @@
 """The newest frame of a film: it travels as bytes, since the address of a frame is gone when the next one comes."""
 
-from pathlib import Path
-
 import streamlit as st
 
-_FILES = Path(__file__).parent / "components"
+from mirror_app.ui.front import front
+
 _component = st.components.v2.component(
     "mirror_frame",
-    css=(_FILES / "frame.css").read_text("utf-8"),
-    js=(_FILES / "frame.js").read_text("utf-8"),
+    css=front("components/frame.css"),
+    js=front("components/frame.js"),
 )
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
-_FILES = Path(__file__).parent / "components"
+from mirror_app.ui.front import front
+
 _component = st.components.v2.component(
     "mirror_layer_tree",
-    css=(_FILES / "layer_tree.css").read_text("utf-8"),
-    js=(_FILES / "layer_tree.js").read_text("utf-8"),
+    css=front("components/layer_tree.css"),
+    js=front("components/layer_tree.js"),
 )
 
 

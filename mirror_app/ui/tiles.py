@@ -2,16 +2,16 @@
 
 import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import streamlit as st
 from PIL import Image
 
-_FILES = Path(__file__).parent / "components"
+from mirror_app.ui.front import front
+
 _component = st.components.v2.component(
     "mirror_tiles",
-    css=(_FILES / "tiles.css").read_text("utf-8"),
-    js=(_FILES / "tiles.js").read_text("utf-8"),
+    css=front("components/tiles.css"),
+    js=front("components/tiles.js"),
 )
 
 
