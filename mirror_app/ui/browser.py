@@ -1,13 +1,14 @@
 """What the browser does and Streamlit leaves alone: Back, and the sidebar of a narrow window."""
 
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import streamlit as st
 
 from mirror_app.ui import session
-from mirror_app.ui.front import front
 
-_component = st.components.v2.component("mirror_browser", js=front("components/browser.js"))
+_FILES = Path(__file__).parent / "components"
+_component = st.components.v2.component("mirror_browser", js=(_FILES / "browser.js").read_text("utf-8"))
 
 
 def listen() -> None:

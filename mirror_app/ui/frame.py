@@ -1,13 +1,14 @@
 """The newest frame of a film: it travels as bytes, since the address of a frame is gone when the next one comes."""
 
+from pathlib import Path
+
 import streamlit as st
 
-from mirror_app.ui.front import front
-
+_FILES = Path(__file__).parent / "components"
 _component = st.components.v2.component(
     "mirror_frame",
-    css=front("components/frame.css"),
-    js=front("components/frame.js"),
+    css=(_FILES / "frame.css").read_text("utf-8"),
+    js=(_FILES / "frame.js").read_text("utf-8"),
 )
 
 

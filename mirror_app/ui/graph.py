@@ -1,12 +1,12 @@
 """The graph of a network's layers, in which a box is clicked on."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import streamlit as st
 
-from mirror_app.ui.front import front
-
-_component = st.components.v2.component("mirror_graph", js=front("components/graph.js"))
+_FILES = Path(__file__).parent / "components"
+_component = st.components.v2.component("mirror_graph", js=(_FILES / "graph.js").read_text("utf-8"))
 
 
 def graph(dot: str, layers: Sequence[str], chosen: str, key: str, on_pick: Callable[[], None]) -> None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
-from mirror_app.ui.front import front
-
+_FILES = Path(__file__).parent / "components"
 _component = st.components.v2.component(
     "mirror_layer_tree",
-    css=front("components/layer_tree.css"),
-    js=front("components/layer_tree.js"),
+    css=(_FILES / "layer_tree.css").read_text("utf-8"),
+    js=(_FILES / "layer_tree.js").read_text("utf-8"),
 )
 
 

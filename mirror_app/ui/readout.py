@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from mirror_app.render import Legend
-from mirror_app.ui.front import front
 from mirror_app.ui.inline import picture
 
+_FILES = Path(__file__).parent / "components"
 _component = st.components.v2.component(
     "mirror_readout",
-    css=front("components/readout.css"),
-    js=front("components/readout.js"),
+    css=(_FILES / "readout.css").read_text("utf-8"),
+    js=(_FILES / "readout.js").read_text("utf-8"),
 )
 _HINT = "Point at the picture to read its numbers."
 

@@ -1,13 +1,15 @@
 """Styles of the page: they travel as Markdown, since what a browser must fetch a part for comes late, and all jumps."""
 
+from pathlib import Path
+
 import streamlit as st
 
-from mirror_app.ui.front import front
+_FILES = Path(__file__).parent / "styles"
 
 
 def style(name: str, more: str = "") -> None:
     """Let the page look as the style sheet of that name says, and as `more` CSS."""
-    rules(name, f"{front(f'styles/{name}.css')} {more}")
+    rules(name, f"{(_FILES / f'{name}.css').read_text('utf-8')} {more}")
 
 
 def rules(name: str, css: str) -> None:

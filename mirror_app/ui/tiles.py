@@ -2,16 +2,16 @@
 
 import io
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import streamlit as st
 from PIL import Image
 
-from mirror_app.ui.front import front
-
+_FILES = Path(__file__).parent / "components"
 _component = st.components.v2.component(
     "mirror_tiles",
-    css=front("components/tiles.css"),
-    js=front("components/tiles.js"),
+    css=(_FILES / "tiles.css").read_text("utf-8"),
+    js=(_FILES / "tiles.js").read_text("utf-8"),
 )
 
 
