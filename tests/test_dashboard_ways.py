@@ -159,7 +159,7 @@ def test_a_target_stays_what_it_is_when_the_model_changes_or_goes_with_a_word(da
     page = dashboard("?target_class=7")
     shown(page, "for zigzag ring")
     choose(page, "Model", "alexnet")
-    page.get_by_text("Untrained").click()
+    page.locator(".st-key-untrained").get_by_text("Untrained").click()
     expect(page.get_by_text("has no zigzag ring: its most likely class is shown.")).to_be_visible(timeout=60_000)
     shown(page, "untrained")
     assert "target_class" not in page.url
