@@ -336,4 +336,4 @@ def test_another_network_names_the_pictures_from_afar_more_often_than_without_re
     plain = recognised(classes, total_variation=0.0, blur=0.0, robust=False)
     with capsys.disabled():
         print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
-    assert regularised >= plain + 0.25
+    assert regularised >= plain + 0.3
