@@ -63,7 +63,7 @@ def test_attention_is_the_class_tokens_row_at_the_places_of_the_picture() -> Non
     images, info = Attention(model)(PICTURES, LAYER)
     assert torch.equal(info["raw"], weights[:, :, 0, 1:].reshape(2, 4, 4, 4))
     assert images.shape == (8, 3, 4, 4)
-    assert LAYER in info["note"]
+    assert info["detail"] == f"the heads of {LAYER}"
 
 
 def test_rollout_is_the_product_of_the_layers_with_their_residuals() -> None:
@@ -130,7 +130,7 @@ def test_a_layer_stands_for_the_attention_in_it_or_around_it(kind: type[Attentio
     model = vit()
     name = f"encoder.layers.encoder_layer_{meant}.self_attention"
     _, info = kind(model)(PICTURES.float(), layer)
-    assert f"'{name}'" in info["note"]
+    assert name in info["detail" if kind is Attention else "note"].replace("'", " ").split()
     assert torch.equal(info["raw"], kind(model)(PICTURES.float(), name)[1]["raw"])
 
 
