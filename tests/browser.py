@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = ROOT / "tests" / "screenshots"
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 # What Streamlit draws itself, by the rule of axe-core that it breaks and a part of its HTML: the zone that takes files,
@@ -137,6 +138,8 @@ def shown(page: Page, text: str) -> Locator:
 def choose(page: Page, label: str, option: str) -> None:
     """Choose from a dropdown as a person does: click, type, Enter."""
     box = page.get_by_role("combobox", name=label)
+    box.scroll_into_view_if_needed()
+    page.evaluate(TWO_FRAMES)  # a scroll that is still to be told of closes the list
     box.click()
     box.fill(option)
     page.get_by_role("option", name=option).first.click()

@@ -29,6 +29,7 @@ def box(page: Page, layer: str) -> Locator:
 def column(page: Page, heading: str) -> list[str]:
     """What stands in a column of the table, from the top, as those hear it who do not see it."""
     cells = page.get_by_test_id("stDataFrame").locator(f'td[aria-colindex="{HEADINGS[heading]}"]')
+    expect(cells.first).not_to_be_empty(timeout=30_000)
     return [text.strip() for text in cells.all_inner_texts()]
 
 
