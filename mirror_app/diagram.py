@@ -1,5 +1,6 @@
 """The network as a graph: its layers as boxes, folded but for those around the one that is chosen."""
 
+import html
 import json
 from collections.abc import Iterable, Sequence
 
@@ -8,6 +9,7 @@ from mirror_app.layers import Layer
 _GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.3; fontname="sans-serif"; fontcolor="#8a84a0"'
 _NODE = 'shape=box; style="rounded,filled"; color="#8a6fd6"; fillcolor="#ede7fb"; fontcolor="#221d33"; fontsize=11'
 _CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"; class="chosen"'
+_LETTER = 8  # points: how wide a letter of a frame's label is, about
 
 CROWDED = 3  # edges for each box
 
@@ -58,7 +60,7 @@ def dot(listed: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tuple[str
             if layer.name in boxes:
                 written.append(_box(layer, layer.name == chosen))
             elif inside[layer.name]:
-                title = f"label={json.dumps(layer.name)}; labeljust=l; style=rounded; "
+                title = f"label={_title(layer.name)}; labeljust=l; style=rounded; "
                 frame = 'penwidth=2; color="#6d3bd4"' if layer.name == chosen else 'color="#8a84a0"'
                 cluster = json.dumps(f"cluster {layer.name}")
                 written += [f"subgraph {cluster} {{ {title}{frame}", *lines(layer.name), "}"]
@@ -73,6 +75,12 @@ def _box(layer: Layer, chosen: bool) -> str:
     shape = " × ".join(map(str, layer.call.shape)) if layer.call and layer.call.shape else ""
     label = "\n".join(filter(None, (f"{layer.label}: {layer.type}", shape)))
     return f"{json.dumps(layer.name)} [label={json.dumps(label, ensure_ascii=False)}{f'; {_CHOSEN}' if chosen else ''}]"
+
+
+def _title(name: str) -> str:
+    """Return the label of a frame, with as much room to its right: arrows enter in the middle."""
+    cell = f'<td align="left" width="{2 * _LETTER * len(name)}">{html.escape(name)}</td>'
+    return f'<<table border="0" cellpadding="0"><tr>{cell}</tr></table>>'
 
 
 def _within(name: str, container: str) -> bool:

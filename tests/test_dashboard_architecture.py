@@ -99,3 +99,20 @@ def test_a_heading_sorts_and_a_row_still_chooses_its_own_layer(dashboard: Callab
     third = column(page, "layer")[2]
     table.click(position={"x": 18, "y": ROW * 3 + 18})
     expect(page).to_have_url(re.compile(rf"layer={re.escape(third)}&"))
+
+
+CROSSED = """() => [...document.querySelectorAll("g.cluster text")].filter((text) => {
+    const box = text.getBBox();
+    return [...document.querySelectorAll("g.edge path")].some((arrow) => {
+        for (let along = 0; along < arrow.getTotalLength(); along += 1) {
+            const { x, y } = arrow.getPointAtLength(along);
+            if (box.x < x && x < box.x + box.width && box.y < y && y < box.y + box.height) return true;
+        }
+    });
+}).map((text) => text.textContent)"""
+
+
+def test_no_arrow_crosses_the_name_of_a_frame(dashboard: Callable[..., Page]) -> None:
+    page = opened(dashboard, "?layer=features.4")
+    expect(page.locator("g.cluster text")).to_have_text(["features", "features.4"])
+    assert page.evaluate(CROSSED) == []
