@@ -1,19 +1,29 @@
-"""Fixtures for the tests in a real browser."""
+"""Fixtures that tests share, most of them for a real browser."""
 
 import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from streamlit.components.v2 import manifest_scanner
 
 from tests import browser as real
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 expect.set_options(timeout=15_000)  # a machine may be slow, and busy with other tests
 CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_are_searched_once() -> Iterator[None]:
+    """Streamlit's test runner reads about every installed package for each page that it opens, for half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")
