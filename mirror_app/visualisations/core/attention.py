@@ -92,8 +92,8 @@ def _attentions(view: View, inputs: Tensor, layer: str) -> list[str]:
     known = [name for name in running if isinstance(view.modules[name], nn.MultiheadAttention)]
     if not known:
         raise MirrorError(
-            "The model has no nn.MultiheadAttention, whose weights could be shown (the windows of Swin and MaxViT have "
-            "no class token and do not see the whole picture): take Grad-CAM, which shows where it sees a class."
+            "The model has no attention over the whole picture (no nn.MultiheadAttention, as in a ViT; the windows of "
+            "Swin and MaxViT see parts of it): take Grad-CAM, which shows where it sees a class."
         )
     around = layer
     while not (within := [name for name in known if f"{name}.".startswith(f"{around}." if around else "")]):
