@@ -23,6 +23,7 @@ from mirror_app.params import Value
 from mirror_app.poster import GAP, MARGIN, NAMES, ORANGE, SIDE, Tile, lines, poster
 from mirror_app.request import Request
 from mirror_app.ui import cache, places, views
+from mirror_app.ui.dreams import made
 from tests.app import page, png, said, upload
 from tests.networks import state
 from tests.test_page import _empty_caches  # noqa: F401 - a fixture
@@ -451,3 +452,16 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
             assert np.array_equal(again, np.load(io.BytesIO(kept.read(record["raw"]))))
             seen = model.preprocessing.as_seen(pictures[request.input])
             assert engine.sheet(request, again, seen, largest=record["largest"]).png == kept.read(record["picture"])
+
+
+def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_what_they_do_not_depend_on() -> None:
+    query = {"visualisation": "class-picture", "target_class": "4", "steps": "30"}
+    test = compare(compare_rows="layer", compare_input=",".join(FOUR[:2]), **query)
+    assert "The same at every layer: Class picture. The same for every input: Class picture." in words(test)
+    model = catalogue.load("shapes")
+    request = Request("shapes", FOUR[0], "features", "class-picture", (("steps", 30), ("target_class", 4)))
+    (sure,) = engine.predict(
+        model, made(engine.run(request, model, examples()[0]), model, examples()[0])
+    ).probabilities[[4]]
+    assert sure > 0.5
+    assert set(below(test)) == {f"{model.classes[4]} · {views.percent(float(sure))}"}

@@ -48,6 +48,9 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
     photo.write_bytes(photograph())
     page.locator("input[type=file]").set_input_files(photo)
     expect(page.get_by_text("holiday.jpg ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("group", name="Inputs").get_by_role("button", name="holiday.jpg")).to_be_in_viewport(
+        ratio=1
+    )
     page.get_by_role("radio", name="Original").click()
     expect(page.get_by_text("holiday.jpg · 600 × 900 pixels")).to_be_visible(timeout=30_000)
 

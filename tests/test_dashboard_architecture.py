@@ -33,6 +33,11 @@ def column(page: Page, heading: str) -> list[str]:
     return [text.strip() for text in cells.all_inner_texts()]
 
 
+def ticked(page: Page) -> Locator:
+    """The names of the layers whose rows are ticked, of the rows that are drawn."""
+    return page.get_by_test_id("stDataFrame").locator('tr[aria-selected="true"] td[aria-colindex="1"]')
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
@@ -57,6 +62,10 @@ def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
     expect(box(page, "features.0.0")).to_be_visible(timeout=30_000)
     expect(box(page, "features.4.0")).to_be_hidden()
     expect(page).to_have_url(re.compile(r"layer=features\.0&"))
+    expect(ticked(page)).to_have_text(["features.0"])
+    box(page, "features.0.1").click()  # what is chosen elsewhere is ticked, too
+    expect(page).to_have_url(re.compile(r"layer=features\.0\.1&"))
+    expect(ticked(page)).to_have_text(["features.0.1"])
 
 
 def test_the_keyboard_chooses_and_the_frame_leads_back_up_and_the_choice_holds_everywhere(

@@ -1,6 +1,7 @@
 """Explore in a real Chromium: the numbers under the pointer, targets by pointing, what is taken home."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,7 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
     is_shown(show="heat map", colours="jet")
     page.get_by_text("Evidence against, too").click()
     is_shown(show="heat map", colours="jet", signed=True)
+    expect(page.get_by_role("img", name="The colours go from -")).to_have_text(re.compile(r"^against -\S+\d for$"))
     choose(page, "Colours", "purple-orange")
     is_shown(show="heat map", colours="jet", signed=True, signed_colours="purple-orange")
     choose(page, "Colours", "blue-red")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import READY, SCREENSHOTS, choose, faults, settled, shown
 
@@ -109,14 +109,33 @@ def test_a_finger_reads_a_number_and_the_sidebar_goes_when_a_page_is_chosen(
     page = context.new_page()
     page.goto(dashboard_url)
     settled(page)
+    expect(page.get_by_text("Tap the picture to read its numbers.")).to_be_visible()
     page.get_by_role("img", name="The visualisation").tap()
     expect(page.get_by_text(re.compile(r"row \d+, column \d+: "))).to_be_visible()
     page.get_by_test_id("stExpandSidebarButton").tap()
     page.wait_for_timeout(500)
+    asks_for_help(page, Locator.tap)
     page.get_by_role("link", name="Guide").tap()
     expect(page.get_by_role("heading", name="Guide", exact=True)).to_be_visible(timeout=30_000)
     expect(page.get_by_role("tree")).not_to_be_in_viewport()
     context.close()
+
+
+def asks_for_help(page: Page, press: Callable[[Locator], None]) -> None:
+    """The «?» beside a switch tells what it does, and leaves it as it is; a press on the switch turns it."""
+    switch = page.get_by_test_id("stCheckbox").filter(has_text="Guided")
+    press(switch.get_by_test_id("stTooltipIcon"))
+    expect(page.get_by_text("fine detail, which shows edges even where they do not matter")).to_be_visible()
+    page.wait_for_timeout(500)
+    settled(page)
+    expect(switch.get_by_role("switch")).not_to_be_checked()
+
+
+def test_help_is_no_switch(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
+    asks_for_help(page, Locator.click)
+    page.get_by_text("Guided", exact=True).click()
+    expect(page.get_by_role("switch", name="Guided")).to_be_checked()
 
 
 def test_from_every_stage_one_goes_to_one_layer_by_its_picture_or_by_the_tree(dashboard: Callable[..., Page]) -> None:

@@ -109,7 +109,7 @@ def test_nothing_begins_before_dream_is_pressed(dream: AppTest) -> None:
 
 
 def test_what_cannot_be_dreamed_is_one_sentence(dream: AppTest) -> None:
-    next(number for number in dream.number_input if number.label == "Filter").set_value(5000)
+    next(number for number in dream.number_input if number.label == "Filter, -1 for all").set_value(5000)
     assert "5000" in pressed(dream).warning[0].value
 
 
@@ -131,7 +131,7 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
         return " ".join(said(dream.run())).split("the model will picture ")[1]
 
     assert planned("deep-dream") == "what layer `features` sees."
-    assert planned("deep-dream", "Filter", 3) == "what filter 3 of layer `features` looks for."
+    assert planned("deep-dream", "Filter, -1 for all", 3) == "what filter 3 of layer `features` looks for."
     assert planned("filter-visualisation") == "what filter 0 of layer `features` looks for."
     assert planned("inverted-representation") == "what layer `features` sees."
     assert planned("class-picture") == "the class that it finds in the input."

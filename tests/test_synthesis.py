@@ -184,7 +184,10 @@ def test_the_class_is_the_first_thing_that_is_asked_for_and_all_have_the_same_wo
     entries = [entry for entry in registry.entries() if entry.kind.of_steps]
     assert next(iter(registry.get("class-picture").params)) == "target_class"
     assert {entry.params["lr"].label for entry in entries} == {"Strength of a step"}
-    assert {entry.params["channel"].label for entry in entries if "channel" in entry.params} == {"Filter"}
+    assert {entry.params["channel"].label for entry in entries if "channel" in entry.params} == {
+        "Filter",
+        "Filter, -1 for all",
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -297,7 +297,11 @@ def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | No
 
 
 def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_nothing_came() -> None:
-    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False).good is True
+    assert verdicts.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
+    late = verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
+    assert late == Answer(
+        False, "It stays much the same with the last layer shuffled, and changes only with earlier ones."
+    )
     assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
     assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
     assert verdicts.of_shuffled({}, untrained=False).good is None

@@ -47,8 +47,7 @@ def show_graph(model: Model, session: Session) -> None:
 
     with st.container(height=HEIGHT, border=True):
         graph(diagram.dot(listed, boxes, edges, chosen), can_be_chosen, chosen, "graph", choose)
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.caption(told, width="content")
+    with st.container(horizontal=True, vertical_alignment="center"):
         if _MAPS in {entry.key for entry in session.entries}:
             st.button(
                 f"Show the maps of {views.literal(chosen or live.shown(model.name))}",
@@ -56,6 +55,7 @@ def show_graph(model: Model, session: Session) -> None:
                 on_click=open_in_explore,
                 args=(replace(session.request, layer=chosen, visualisation=_MAPS, params=()),),
             )
+        st.caption(told, width="content")
 
 
 def show_table(model: Model, session: Session) -> None:
@@ -69,6 +69,9 @@ def show_table(model: Model, session: Session) -> None:
             session.layer = listed[rows[0]].name
 
     total = costs[""].seconds
+    rows = [number for number, layer in enumerate(listed) if layer.name == session.layer]
+    if rows != st.session_state.get(key, {}).get("selection", {}).get("rows"):  # it was chosen elsewhere
+        st.session_state[key] = {"selection": {"rows": rows}}
     st.dataframe(
         [_row(layer, costs[layer.name], total, live.shown(model.name)) for layer in listed],
         height=HEIGHT,

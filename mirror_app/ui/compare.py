@@ -138,6 +138,9 @@ def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Itera
     alike = [entry.name for entry in entries if not entry.kind.of_layer]
     if "layer" in axes and alike:
         yield f"The same at every layer: {', '.join(alike)}."
+    made = [entry.name for entry in entries if entry.kind.of_noise]
+    if "input" in axes and made and dict(base.params).get(TARGET) is not None:
+        yield f"The same for every input: {', '.join(made)}."
     if {_architecture(name) for name in axes.get("model", ())} - {_architecture(base.model)}:
         if "layer" not in axes and len(alike) < len(entries) and base.layer != layers.EVERY:
             first = base.layer == layers.first_look(cache.tree(base.model))

@@ -33,7 +33,7 @@ def invite(request: Request, model: Model) -> None:
     )
     example = PICTURES / f"{entry.key}.png"
     if example.exists():
-        st.image(
+        st.container(key="example").image(
             address(example.read_bytes()),
             caption="An example: the bundled network.",
             width=352,
@@ -101,6 +101,8 @@ def _actions(session: Session, dream: Dream) -> None:
     if st.button(label, icon=icon, on_click=_take, args=(session, dream, shot), help=told):
         st.rerun()  # the whole page, and not this part of it alone
     name = downloads.stem(dream.request, shot.result)
+    if dream.stopped:
+        st.caption(f"Stopped at {shot.result.info['progress']:.0%}", width="content")
     with st.popover("Save the film", icon=":material/movie:", key="film"):
         for ending, mime, write in FILMS[: 1 + files.can_mp4()]:
             data = partial(_film, write, dream, shot)
@@ -122,8 +124,6 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
         return
     views.show_honesty(dream.request, model, dream.picture, shot.result, cached=False)
     share(session, dream.request.to_query(), [dream.picture])
-    if dream.stopped:
-        st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
     of_layer = registry.get(dream.request.visualisation).kind.of_layer
     if dream.request != (session.request if of_layer else replace(session.request, layer=dream.request.layer)):
         planned = _planned(session.request, cache.model(session.request.model))
@@ -149,6 +149,7 @@ def _take(session: Session, dream: Dream, shot: Shot) -> None:
     except MirrorError as error:
         session.problems.append(str(error))
         return
+    st.toast(f"*{views.literal(picture.name)}* is the input now, on every page.", icon=":material/add_photo_alternate:")
     if not registry.get(dream.request.visualisation).kind.of_noise:
         choose(dream.request)
         session.picture, session.asked = picture.id, True

@@ -82,6 +82,7 @@ def _head_of_stage(request: Request, layer: str) -> None:
     """Name the stage of a film, and lead to it."""
     entry = registry.get(request.visualisation)
     st.markdown(f"**{entry.name}** at `{layer}`")
+    st.caption("Here the maps of all stages have the size of the input: enlarged, a peak becomes a little lower.")
     if st.button("Show this layer alone", on_click=choose, args=(replace(request, layer=layer),)):
         st.rerun()  # the whole page, and not this part of it alone
 

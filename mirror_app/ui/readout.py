@@ -16,7 +16,7 @@ _component = st.components.v2.component(
     css=(_FILES / "readout.css").read_text("utf-8"),
     js=(_FILES / "readout.js").read_text("utf-8"),
 )
-_HINT = "Point at the picture to read its numbers."
+HINT = "Point at the picture to read its numbers."
 
 
 def image(
@@ -25,7 +25,7 @@ def image(
     key: str,
     *,
     alt: str,
-    hint: str = _HINT,
+    hint: str = HINT,
     legend: Legend | None = None,
     names: Sequence[str] | None = None,
     picks: bool = False,

@@ -71,7 +71,10 @@ def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
         st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
     entry = _entry(dreams, "dream-visualisation")
     begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
-    values = widgets.draw_all(entry, {**entry.computed, **entry.around, **entry.coloured}, classes)
+    values = widgets.draw_all(entry, {**entry.computed, **entry.coloured}, classes)
+    if entry.around:
+        with st.expander("Transformations"):
+            values |= widgets.draw_all(entry, entry.around, classes)
     session.asked = session.asked or begin
     return entry, session.layer or "", values
 

@@ -21,6 +21,7 @@ from mirror_app.ui.verdicts import Answer
 
 LEAST = 0.0001  # of a share that is told exactly
 UNSURE = 0.1  # a probability below which there is little to take away
+OWN = "this method"  # in a legend, where a long name would lie over the next
 HEIGHT = 260  # pixels of a chart
 OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
 LIKENESS = (
@@ -110,7 +111,8 @@ def _listed(seeds: Sequence[int]) -> str:
 
 def _chart(found: dict[str, Curves], part: int, ignores_model: bool) -> None:
     """Show the curves of deletion, or of insertion, and below them what they say."""
-    curves = {name: (curve.insertion if part else curve.deletion).tolist() for name, curve in found.items()}
+    shown = (curve.insertion if part else curve.deletion for curve in found.values())
+    curves = {name: values.tolist() for name, values in zip([OWN, *list(found)[1:]], shown, strict=True)}
     shares = [step / trust.STEPS for step in range(trust.STEPS + 1)]
     st.markdown(f"**{verdicts.PARTS[part].capitalize()}**: the class's probability")
     st.line_chart({"share of pixels": shares, **curves}, x="share of pixels", y=list(curves), height=HEIGHT)

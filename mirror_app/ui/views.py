@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from mirror_app import engine, layers, live, registry
+from mirror_app import engine, layers, live, registry, render
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
@@ -19,9 +19,11 @@ from mirror_app.ui.dreams import made
 from mirror_app.ui.session import Session
 
 BARS = 40
+COLOURED = f"Grey is zero. {readout.HINT}"
 READING = (
     "Raw values are the numbers before any colour. Enlarged to the size of the picture, a narrow peak becomes a little "
-    "lower: that is where the bar of colours ends."
+    "lower: that is where the bar of colours ends. In a coloured picture on grey, red, green and blue show the numbers "
+    "of these three, and grey is zero."
 )
 INTACT = (
     "Mirror works on a private copy that shares the model's weights. Intact: for this input the copy answers exactly "
@@ -91,12 +93,15 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
 
 def _show_one(request: Request, picture: Picture, result: Result, png: bytes) -> None:
     """Show one image large, with its numbers and what its colours mean, where they are no pixels."""
-    if registry.get(request.visualisation).kind.of_steps:
+    entry = registry.get(request.visualisation)
+    if entry.kind.of_steps:
         inline.picture(png, "The visualisation", key="readout")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         legend = engine.legend(request, result.raw, cache.peak(request, result.raw, picture))
-        readout.image(png, evidence, "readout", alt="The visualisation", legend=legend)
+        coloured = dict(request.params).get("show", "colour") == "colour"
+        hint = COLOURED if entry.kind.look is render.gradient and coloured else readout.HINT
+        readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
 
 
 def _show_bars(request: Request, values: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 // The component is mounted twice there: once with the bytes of the numbers, float16, and once with what they are.
 // Python receives the trigger "picked": [row, column].
 
+const FINGER = matchMedia("(hover: none)");
 const numbers = new WeakMap(); // by container: the numbers, each a share of the largest
 const lines = new WeakMap(); // by shadow root: the line there
 
@@ -143,7 +144,7 @@ class Line {
     this.place = undefined;
     this.mark.hidden = true;
     this.legend.mark(NaN);
-    this.line.textContent = this.data.hint;
+    this.line.textContent = FINGER.matches ? this.data.hint.replace("Point at", "Tap") : this.data.hint;
   }
 }
 
@@ -162,8 +163,9 @@ class Legend {
     this.range = range;
     if (!range) return;
     const short = (number) => String(Number(number.toPrecision(3)));
-    this.low.textContent = short(range.low);
-    this.high.textContent = short(range.high);
+    const signed = range.low < 0;
+    this.low.textContent = signed ? `against ${short(range.low)}` : short(range.low);
+    this.high.textContent = signed ? `${short(range.high)} for` : short(range.high);
     this.bar.style.background = `linear-gradient(to right, ${range.colours.join(", ")})`;
     this.element.setAttribute("aria-label", `The colours go from ${short(range.low)} to ${short(range.high)}`);
   }

@@ -2,6 +2,7 @@
 // it gives to that container as the CSS variable --sheet, and once with what the tiles are, which show parts of it.
 // Python receives the trigger "picked": the index of a tile.
 
+const RING = 4; // pixels around a tile
 const sheets = new WeakMap(); // by shadow root: the bytes that came last there, and the address of what is shown
 const groups = new WeakMap(); // by shadow root: the tiles there
 
@@ -78,6 +79,15 @@ class Tiles {
     });
     this.mark(data.selected);
     this.restAt(Math.min(data.selected ?? this.resting, data.names.length - 1));
+    if (data.row) requestAnimationFrame(() => this.bring(group.children[data.selected]));
+  }
+
+  // Of a row that scrolls, the selected tile is in sight: what was just added is the last one.
+  bring(button) {
+    if (!button) return;
+    const here = this.group.getBoundingClientRect(), there = button.getBoundingClientRect();
+    const left = there.left - RING - here.left, right = there.right + RING - here.right;
+    this.group.scrollLeft += Math.min(left, 0) + Math.max(right, 0);
   }
 
   mark(selected) {

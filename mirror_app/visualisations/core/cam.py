@@ -66,7 +66,7 @@ class GradientCam(Visualisation):
     use="As the first answer to «where»: quick, tells classes apart, works in nearly every network.",
     avoid="For fine outlines: it is as coarse as the layer's maps. At early layers prefer Layer-CAM or HiRes-CAM.",
     asks=Question.WHERE,
-    also="class activation map, gradient-weighted class activation mapping, guided Grad-CAM",
+    also="gradient-weighted class activation mapping, guided Grad-CAM, why not another class, evidence against",
 )
 class GradCam(GradientCam):
     """Where the model sees the class: the layer's maps, each weighted by how much the class's logit grows with it.

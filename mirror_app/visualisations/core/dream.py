@@ -64,7 +64,7 @@ class DeepDream(Visualisation):
             int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
         ] = 16,
         channel: Annotated[
-            int, Number("One filter of the layer to dream of; -1 is all that the layer sees.", "Filter", min=-1)
+            int, Number("One filter of the layer to dream of; -1 is all that it sees.", "Filter, -1 for all", min=-1)
         ] = -1,
         seed: Annotated[int, Number("The seed of the random shifts.", min=0, max=10**6)] = 0,
     ) -> Iterator[Attribution]:
