@@ -101,8 +101,6 @@ def _actions(session: Session, dream: Dream) -> None:
     if st.button(label, icon=icon, on_click=_take, args=(session, dream, shot), help=told):
         st.rerun()  # the whole page, and not this part of it alone
     name = downloads.stem(dream.request, shot.result)
-    if dream.stopped:
-        st.caption(f"Stopped at {shot.result.info['progress']:.0%}", width="content")
     with st.popover("Save the film", icon=":material/movie:", key="film"):
         for ending, mime, write in FILMS[: 1 + files.can_mp4()]:
             data = partial(_film, write, dream, shot)
@@ -122,6 +120,8 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
     if shot is None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return
+    if dream.stopped:
+        st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
     views.show_honesty(dream.request, model, dream.picture, shot.result, cached=False)
     share(session, dream.request.to_query(), [dream.picture])
     of_layer = registry.get(dream.request.visualisation).kind.of_layer

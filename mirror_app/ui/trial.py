@@ -21,7 +21,7 @@ from mirror_app.ui.verdicts import Answer
 
 LEAST = 0.0001  # of a share that is told exactly
 UNSURE = 0.1  # a probability below which there is little to take away
-OWN = "this method"  # in a legend, where a long name would lie over the next
+OWN = "This method"  # in a legend, where a long name would lie over the next; capitals come first there
 HEIGHT = 260  # pixels of a chart
 OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
 LIKENESS = (
