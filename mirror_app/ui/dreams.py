@@ -87,6 +87,12 @@ def made(result: Result, model: Model, picture: Picture) -> Picture:
     return images.beside(found, picture.beside) if picture.beside else found
 
 
+def judged(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
+    """Return the picture of which it is told how sure the model is: what was made, or what was looked at."""
+    of_steps = registry.get(request.visualisation).kind.of_steps
+    return made(result, model, picture) if of_steps else picture
+
+
 def filter_of(request: Request) -> int | None:
     """Return the number of the filter that `request` asks for; None where it asks for no single one."""
     entry = registry.get(request.visualisation)

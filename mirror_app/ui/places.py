@@ -11,7 +11,7 @@ from mirror_app.images import Picture
 from mirror_app.matrix import TARGET, Cell
 from mirror_app.request import Request
 from mirror_app.ui import cache, views
-from mirror_app.ui.dreams import made
+from mirror_app.ui.dreams import judged
 from mirror_app.ui.session import Session
 
 
@@ -81,10 +81,9 @@ def asked_of(request: Request, picture: Picture, result: Result) -> str:
     if "target_class" not in result.info:
         return str(result.info.get("target", ""))
     number = result.info["target_class"][0]
-    name = views.class_name(cache.model(request.model), number)
-    of_steps = registry.get(request.visualisation).kind.of_steps
-    looked_at = made(result, cache.model(request.model), picture) if of_steps else picture
-    sure = cache.prediction(request.model, looked_at).probabilities
+    model = cache.model(request.model)
+    name = views.class_name(model, number)
+    sure = cache.prediction(request.model, judged(request, result, model, picture)).probabilities
     return f"{name} · {views.percent(sure[number])}" if number < len(sure) else name
 
 

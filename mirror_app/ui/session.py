@@ -138,6 +138,12 @@ def aim(entry: registry.Entry, target: str) -> None:
     st.session_state[TARGET] = entry.parse(TARGET, target)
 
 
+def hold(key: str, value: object) -> None:
+    """Let a widget have a value; one that it has already would undo what is chosen in the browser meanwhile."""
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+
 def param_key(entry: registry.Entry, name: str) -> str:
     """Return the key of the widget for a parameter; what is asked for stays when another visualisation is chosen."""
     return name if isinstance(entry.params.get(name), ClassPicker) else f"{entry.key}.{name}"

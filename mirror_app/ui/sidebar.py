@@ -52,9 +52,7 @@ def _choose(session: Session, classes: Sequence[str]) -> Chosen:
         persist_state="session",
     )
     values = widgets.draw_all(entry, entry.computed, classes)
-    if entry.around:
-        with st.expander("Transformations"):
-            values |= widgets.draw_all(entry, entry.around, classes)
+    values |= _transformations(entry, classes)
     if entry.coloured:
         with st.expander("Look", expanded=not entry.computed):  # what can be changed is in sight
             values |= widgets.draw_all(entry, entry.coloured, classes)
@@ -72,11 +70,17 @@ def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
     entry = _entry(dreams, "dream-visualisation")
     begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
     values = widgets.draw_all(entry, {**entry.computed, **entry.coloured}, classes)
-    if entry.around:
-        with st.expander("Transformations"):
-            values |= widgets.draw_all(entry, entry.around, classes)
+    values |= _transformations(entry, classes)
     session.asked = session.asked or begin
     return entry, session.layer or "", values
+
+
+def _transformations(entry: registry.Entry, classes: Sequence[str]) -> dict[str, Value]:
+    """Let it be chosen, folded away, what is done around the computation."""
+    if not entry.around:
+        return {}
+    with st.expander("Transformations"):
+        return widgets.draw_all(entry, entry.around, classes)
 
 
 def _keep_target(model_name: str, session: Session) -> None:

@@ -82,11 +82,11 @@ def of_shuffled(found: Mapping[str, float], untrained: bool) -> Answer:
         return Answer(None, "Shuffled weights say little here: the model is untrained, and has learned nothing.")
     if not found:
         return Answer(None, "Shuffled weights say little here: those models give no picture.")
-    if min(found.values()) < ALIKE <= next(iter(found.values())):
+    if min(found.values()) >= ALIKE:
+        return Answer(False, "It hardly changes when weights are shuffled: it shows the picture more than the model.")
+    if next(iter(found.values())) >= ALIKE:
         return Answer(False, "It stays much the same with the last layer shuffled, and changes only with earlier ones.")
-    if min(found.values()) < ALIKE:
-        return Answer(True, "It changes when weights are shuffled: it depends on what the model has learned.")
-    return Answer(False, "It hardly changes when weights are shuffled: it shows the picture more than the model.")
+    return Answer(True, "It changes when weights are shuffled: it depends on what the model has learned.")
 
 
 def below_shuffled(found: Mapping[str, float]) -> str:

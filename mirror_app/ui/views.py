@@ -13,9 +13,10 @@ from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.params import checked
 from mirror_app.request import Request
 from mirror_app.ui import cache, inline, maps, readout, words
-from mirror_app.ui.dreams import made
+from mirror_app.ui.dreams import judged
 from mirror_app.ui.session import Session
 
 BARS = 40
@@ -99,8 +100,8 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         legend = engine.legend(request, result.raw, cache.peak(request, result.raw, picture))
-        coloured = dict(request.params).get("show", "colour") == "colour"
-        hint = COLOURED if entry.kind.look is render.gradient and coloured else readout.HINT
+        shown = checked(entry.params, dict(request.params)).get("show")
+        hint = COLOURED if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
         readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
 
 
@@ -125,10 +126,9 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
-        of_steps = entry.kind.of_steps
-        sure = cache.prediction(model.name, made(result, model, picture) if of_steps else picture).probabilities
+        sure = cache.prediction(model.name, judged(request, result, model, picture)).probabilities
         share = f"{percent(sure[number])} sure" if number < len(sure) else ""
-        said = f"the model is {share} of it in this picture" if share and of_steps else share
+        said = f"the model is {share} of it in this picture" if share and entry.kind.of_steps else share
         parts.append(f"for *{literal(class_name(model, number))}*" + (f" ({said})" if said else ""))
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")

@@ -8,7 +8,7 @@ import streamlit as st
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 from mirror_app.registry import Entry
-from mirror_app.ui.session import current, param_key
+from mirror_app.ui.session import current, hold, param_key
 
 
 def draw_all(entry: Entry, parameters: Mapping[str, Parameter], classes: Sequence[str]) -> dict[str, Value]:
@@ -74,9 +74,7 @@ def _(parameter: Toggle, key: str, classes: Sequence[str]) -> Value:
 @draw.register
 def _(parameter: ClassPicker, key: str, classes: Sequence[str]) -> Value:
     try:
-        called = parameter.check(_called(st.session_state[key], classes))
-        if called != st.session_state[key]:  # what it has already would undo what is chosen in the browser meanwhile
-            st.session_state[key] = called
+        hold(key, parameter.check(_called(st.session_state[key], classes)))
     except MirrorError as error:
         current().problems.append(str(error))
         st.session_state[key] = None

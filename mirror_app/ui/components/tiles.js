@@ -79,7 +79,10 @@ class Tiles {
     });
     this.mark(data.selected);
     this.restAt(Math.min(data.selected ?? this.resting, data.names.length - 1));
-    if (data.row) requestAnimationFrame(() => this.bring(group.children[data.selected]));
+    if (data.row && data.selected !== this.brought) {
+      this.brought = data.selected; // a row that is scrolled by hand afterwards stays where it is
+      requestAnimationFrame(() => this.bring(group.children[data.selected]));
+    }
   }
 
   // Of a row that scrolls, the selected tile is in sight: what was just added is the last one.
