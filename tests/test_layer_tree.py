@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.browser import said, settle
+from tests.browser import said, says, settle
 
 Visit = Callable[..., Page]
 HOSTILE = "<img src=x onerror=hacked=1>"
@@ -28,11 +28,11 @@ def in_view(row: Locator) -> bool:
 
 def test_a_click_opens_and_selects_and_a_second_click_closes(visit: Visit) -> None:
     page = visit()
-    assert said(page, "Layer") == "features.conv0"
+    says(page, "Layer", "features.conv0")
     block = layer(page, "denseblock1")
     expect(block).to_have_attribute("aria-expanded", "false")
     block.click()
-    assert said(page, "Layer") == "features.denseblock1"
+    says(page, "Layer", "features.denseblock1")
     expect(block).to_have_attribute("aria-expanded", "true")
     expect(block).to_have_attribute("aria-selected", "true")
     expect(page.locator('[aria-selected="true"]')).to_have_count(1)
@@ -77,14 +77,14 @@ def test_the_keyboard_reaches_everything(visit: Visit) -> None:
         page.keyboard.press(key)
         expect(layer(page, label)).to_be_focused()
         expect(page.get_by_role("tree").locator('[tabindex="0"]')).to_have_count(1)
-    assert said(page, "Layer") == "features.conv0"
+    says(page, "Layer", "features.conv0")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert said(page, "Layer") == "features"
+    says(page, "Layer", "features")
     expect(layer(page, "features")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press(" ")
-    assert said(page, "Layer") == "features.conv0"
+    says(page, "Layer", "features.conv0")
 
 
 def test_the_filter_shows_matches_with_what_stands_above_them(visit: Visit) -> None:
@@ -105,7 +105,7 @@ def test_the_filter_shows_matches_with_what_stands_above_them(visit: Visit) -> N
     page.keyboard.press("ArrowDown")
     expect(layer(page, "relu1")).to_be_focused()
     page.keyboard.press("Enter")
-    assert said(page, "Layer") == "features.denseblock3.denselayer40.relu1"
+    says(page, "Layer", "features.denseblock3.denselayer40.relu1")
     page.keyboard.press("Escape")
     expect(box).to_have_value("")
     assert in_view(layer(page, "relu1"))  # its place in the whole tree
@@ -124,25 +124,25 @@ def test_a_layer_that_was_not_reached_is_shown_and_not_selected(visit: Visit) ->
     row.click(force=True)  # a browser's click does not ask whether a row is enabled
     expect(row).to_be_focused()
     page.keyboard.press("Enter")
-    assert said(page, "Layer") == "features.conv0"
+    says(page, "Layer", "features.conv0")
 
 
 def test_python_selects_and_the_next_click_wins(visit: Visit) -> None:
     page = visit()
     scroll = "() => document.querySelector('[data-testid=stMain]').scrollTop"
     page.get_by_role("button", name="Go deep").click()
-    assert said(page, "Layer") == DEEP
+    says(page, "Layer", DEEP)
     row = page.locator('[aria-selected="true"]')
     expect(row).to_have_attribute("title", re.compile(re.escape(DEEP)))
     assert page.evaluate(scroll) == 0
     assert in_view(row)
     layer(page, "norm1").last.click()
-    assert said(page, "Layer") == DEEP.replace("conv2", "norm1")
+    says(page, "Layer", DEEP.replace("conv2", "norm1"))
     page.get_by_role("button", name="Run again").click()
-    assert said(page, "Layer") == DEEP.replace("conv2", "norm1")
+    says(page, "Layer", DEEP.replace("conv2", "norm1"))
     for name, wanted in (("Go to conv0", "features.conv0"), ("Go deep", DEEP), ("Run again", DEEP)):
         page.get_by_role("button", name=name).click()
-        assert said(page, "Layer") == wanted
+        says(page, "Layer", wanted)
         expect(row).to_have_attribute("title", re.compile(re.escape(wanted)))
 
 
@@ -150,7 +150,7 @@ def test_names_are_text(visit: Visit) -> None:
     page = visit()
     expect(page.get_by_role("tree").get_by_text(HOSTILE).first).to_be_attached()
     layer(page, HOSTILE).click()
-    assert said(page, "Layer") == HOSTILE
+    says(page, "Layer", HOSTILE)
     page.get_by_label("Filter layers").fill(HOSTILE + "?")
     expect(page.get_by_text(f"no layer matches «{HOSTILE}?»")).to_be_visible()
     expect(page.locator("img")).to_have_count(0)
@@ -160,24 +160,24 @@ def test_names_are_text(visit: Visit) -> None:
 def test_focus_scroll_and_rows_survive_a_run(visit: Visit) -> None:
     page = visit()
     layer(page, "denseblock1").click()
-    settle(page)
+    says(page, "Layer", "features.denseblock1")
     row = layer(page, "denselayer6")
     row.evaluate("(row) => { row.kept = true; }")
     row.click()
-    settle(page)
+    says(page, "Layer", "features.denseblock1.denselayer6")
     expect(row).to_be_focused()
     assert row.evaluate("(row) => row.kept")  # a selection builds nothing anew
     page.get_by_text("Notes change").click()  # from now on each run has other nodes
-    settle(page)
+    expect(row).to_have_attribute("title", re.compile(r"^\d+: "))
     page.get_by_role("button", name="Go deep").click()
-    settle(page)
+    says(page, "Layer", DEEP)
     tree = page.get_by_role("tree")
     below = layer(page, "relu1").last
     below.focus()
     scroll = tree.evaluate("(list) => list.scrollTop")
     assert scroll > 500
     page.keyboard.press("Enter")
-    assert said(page, "Layer").endswith("denselayer24.relu1")
+    says(page, "Layer", DEEP.replace("conv2", "relu1"))
     expect(below).to_be_focused()
     assert tree.evaluate("(list) => list.scrollTop") == scroll
     expect(below).to_have_attribute("title", re.compile(r"^\d+: "))
@@ -207,7 +207,7 @@ def test_seven_hundred_rows_stay_fast(visit: Visit) -> None:
 def test_what_was_opened_is_open_when_the_tree_comes_back(visit: Visit) -> None:
     page = visit()
     page.get_by_role("button", name="Go deep").click()
-    settle(page)
+    says(page, "Layer", DEEP)
     page.get_by_label("Filter layers").fill("conv")
     tree = page.get_by_role("tree")
     tree.evaluate("(list) => { list.scrollTop = 500; }")
@@ -219,7 +219,7 @@ def test_what_was_opened_is_open_when_the_tree_comes_back(visit: Visit) -> None:
     assert tree.evaluate("(list) => list.scrollTop") == 500
     page.get_by_label("Filter layers").press("Escape")
     expect(page.locator('[aria-selected="true"]')).to_have_attribute("title", re.compile(re.escape(DEEP)))
-    assert said(page, "Layer") == DEEP
+    says(page, "Layer", DEEP)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -227,7 +227,7 @@ def test_what_was_opened_is_open_when_the_tree_comes_back(visit: Visit) -> None:
 def test_nothing_is_too_wide_or_too_faint(visit: Visit, theme: str, size: ViewportSize) -> None:
     page = visit(color_scheme=theme, viewport=size, reduced_motion="reduce")
     page.get_by_role("button", name="Go deep").click()
-    settle(page)
+    says(page, "Layer", DEEP)
     tree = page.get_by_role("tree")
     too_wide = tree.evaluate("""(list) => [list, list.parentElement, ...list.children]
         .filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.textContent)""")

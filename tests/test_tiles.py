@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
-from tests.browser import said, settle
+from tests.browser import says, settle
 
 Visit = Callable[..., Page]
 
@@ -28,13 +28,13 @@ def maps(page: Page) -> Locator:
 def test_a_pick_is_told_once(visit: Visit) -> None:
     page = visit()
     expect(maps(page)).to_have_count(64)
-    assert said(page, "Picked") == "None"
+    says(page, "Picked", "None")
     page.get_by_role("button", name="17", exact=True).click()
-    assert said(page, "Picked") == "17"
+    says(page, "Picked", "17")
     page.get_by_role("button", name="Run again").click()
-    assert said(page, "Picked") == "None"
+    says(page, "Picked", "None")
     maps(page).nth(17).click()  # the same again is a pick too
-    assert said(page, "Picked") == "17"
+    says(page, "Picked", "17")
     expect(maps(page).nth(17)).not_to_have_attribute("aria-pressed", "true")
 
 
@@ -54,11 +54,11 @@ def test_arrow_keys_move_between_tiles(visit: Visit) -> None:
     expect(maps(page).nth(63)).to_be_focused()
     expect(page.get_by_role("group", name="Maps").locator('[tabindex="0"]')).to_have_count(1)
     page.keyboard.press("Enter")
-    assert said(page, "Picked") == "63"
+    says(page, "Picked", "63")
     expect(maps(page).nth(63)).to_be_focused()
     page.keyboard.press("Home")
     page.keyboard.press(" ")
-    assert said(page, "Picked") == "0"
+    says(page, "Picked", "0")
 
 
 def test_the_selected_tile_is_marked(visit: Visit) -> None:
@@ -66,7 +66,7 @@ def test_the_selected_tile_is_marked(visit: Visit) -> None:
     inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
     expect(inputs.nth(1)).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="photo 3").click()
-    assert said(page, "Input") == "3"
+    says(page, "Input", "3")
     expect(inputs.nth(3)).to_have_attribute("aria-pressed", "true")
     expect(inputs.and_(page.locator('[aria-pressed="true"]'))).to_have_count(1)
     assert inputs.nth(0).inner_text() == ""  # without captions
