@@ -124,15 +124,15 @@ def says(page: Page, word: str, text: str) -> None:
 def settled(page: Page) -> None:
     """Wait until the page shows a result, nothing runs, and every part of it is drawn."""
     expect(page.get_by_text("raw values").first).to_be_visible(timeout=90_000)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_timeout(300)
-    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+    expect(page.locator(READY)).to_be_visible()
 
 
 def shown(page: Page, text: str) -> Locator:
     """The line of honesty below the picture, once it says `text`."""
     line = page.get_by_test_id("stCaptionContainer").filter(has_text="raw values").first
-    expect(line).to_contain_text(text, timeout=30_000)
+    expect(line).to_contain_text(text)
     return line
 
 

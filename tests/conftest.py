@@ -14,7 +14,7 @@ from streamlit.components.v2 import manifest_scanner
 from tests import browser as real
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-expect.set_options(timeout=15_000)  # a machine may be slow, and busy with other tests
+expect.set_options()  # a machine may be slow, and busy with other tests
 CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 
 
@@ -66,8 +66,8 @@ def visit(browser: Browser, components_url: str) -> Iterator[Callable[..., Page]
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         page.add_init_script(script)
         page.goto(components_url)
-        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=30_000)
-        expect(page.get_by_role("group", name="Inputs")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("treeitem").first).to_be_visible()
+        expect(page.get_by_role("group", name="Inputs")).to_be_visible()
         real.settle(page)
         return page
 

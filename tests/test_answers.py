@@ -101,7 +101,7 @@ def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     ask = page.get_by_role("button", name=re.compile("Explain .+ here"))
-    expect(ask).to_be_visible(timeout=30_000)
+    expect(ask).to_be_visible()
     page.wait_for_selector(READY)
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / "regions-390-dark.png")
@@ -119,7 +119,7 @@ def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> N
     before = seen.get_attribute("src")
     choose(page, "Box", "2: ")
     ask = page.get_by_role("button", name="Explain box 2")
-    expect(ask).to_be_visible(timeout=30_000)
+    expect(ask).to_be_visible()
     assert seen.get_attribute("src") != before  # its frame is the thick one now
     page.wait_for_selector(READY)
     page.wait_for_timeout(300)
@@ -141,4 +141,4 @@ def test_an_entry_of_any_output_is_typed(dashboard: Callable[..., Page]) -> None
     assert "target_class=%3Aout%3A7%40100%2C300" in page.url
     box.fill(":aux:7@100,300")
     box.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="aux")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("alert").filter(has_text="aux")).to_be_visible()

@@ -30,12 +30,12 @@ def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callab
     page.wait_for_function("document.querySelector('video')?.readyState === 4")  # the camera gives pictures
     page.get_by_role("button", name="Take Photo").click()
     own = page.get_by_role("button", name="Remove")
-    expect(own).to_be_visible(timeout=30_000)
+    expect(own).to_be_visible()
     settled(page)
     assert "input=checked-heart" not in page.url
     page.keyboard.press("Escape")
     own.click()
-    expect(own).to_be_hidden(timeout=30_000)
+    expect(own).to_be_hidden()
     settled(page)
 
 
@@ -47,12 +47,12 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
     photo = tmp_path / "holiday.jpg"
     photo.write_bytes(photograph())
     page.locator("input[type=file]").set_input_files(photo)
-    expect(page.get_by_text("holiday.jpg ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("holiday.jpg ·")).to_be_visible()
     expect(page.get_by_role("group", name="Inputs").get_by_role("button", name="holiday.jpg")).to_be_in_viewport(
         ratio=1
     )
     page.get_by_role("radio", name="Original").click()
-    expect(page.get_by_text("holiday.jpg · 600 × 900 pixels")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("holiday.jpg · 600 × 900 pixels")).to_be_visible()
 
     tree = page.get_by_role("tree")
     tree.get_by_text("features", exact=True).click()  # it is selected: a click opens it
@@ -76,7 +76,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
     maps = page.get_by_role("group", name="Feature maps")
     expect(maps.get_by_role("button")).to_have_count(64)
     page.get_by_role("button", name="Page 2").click()
-    expect(maps.get_by_role("button", name="64", exact=True)).to_be_visible(timeout=30_000)
+    expect(maps.get_by_role("button", name="64", exact=True)).to_be_visible()
     maps.get_by_role("button", name="70", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Map 70")
@@ -90,7 +90,7 @@ def test_a_click_in_the_strip_selects_that_input(dashboard: Callable[..., Page])
     third = strip.get_by_role("button").nth(2)
     name = third.get_attribute("aria-label") or third.inner_text()
     third.click()
-    expect(page.get_by_text(f"{name} · 128 × 128 pixels")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"{name} · 128 × 128 pixels")).to_be_visible()
     expect(page).to_have_url(re.compile(f"input={name.replace(' ', '-')}&"))
 
 
@@ -112,7 +112,7 @@ def test_a_view_of_an_uploaded_picture_says_that_it_does_not_travel(
     photo = tmp_path / "holiday.jpg"
     photo.write_bytes(photograph())
     page.locator("input[type=file]").set_input_files(photo)
-    expect(page.get_by_text("holiday.jpg ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("holiday.jpg ·")).to_be_visible()
     settled(page)
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_text("Pictures of your own do not travel with it")).to_be_visible()
@@ -127,7 +127,7 @@ def test_what_cannot_be_shown_says_why_and_the_page_stands(
 ) -> None:
     page = dashboard("?visualisation=attention", width, 900, scheme, at_rest=False)
     expect(page.get_by_text("take Grad-CAM")).to_be_visible(timeout=90_000)
-    expect(page.get_by_role("button", name="checked heart · 96.2%")).to_be_attached(timeout=30_000)
+    expect(page.get_by_role("button", name="checked heart · 96.2%")).to_be_attached()
     page.wait_for_selector(READY)
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"refused-{width}-{scheme}.png")
@@ -140,7 +140,7 @@ def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(d
     page.locator("input[type=file]").set_input_files(
         {"name": "**notes**.png", "mimeType": "image/png", "buffer": b"<script>alert(1)</script>"}
     )
-    expect(page.get_by_role("alert").filter(has_text="**notes**.png")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("alert").filter(has_text="**notes**.png")).to_be_visible()
     settled(page)
 
 
@@ -171,7 +171,7 @@ def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(dashboard: Call
     page = dashboard()
     page.get_by_text("At every stage").click()
     shown(page, "at every stage")
-    expect(page.get_by_role("button", name="features.4")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="features.4")).to_be_visible()
     page.get_by_text("Show the code").click()
     expect(page.get_by_text("request = Request(model.name, picture.id, '*', 'grad-cam', ())")).to_be_visible()
 

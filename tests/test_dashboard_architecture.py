@@ -16,7 +16,7 @@ WEIGHTS: Position = {"x": 620, "y": 18}  # where that heading is drawn at 1280 p
 def opened(dashboard: Callable[..., Page], query: str = "", width: int = 1280, scheme: str = "light") -> Page:
     page = dashboard(f"architecture{query}", width, 900, scheme, at_rest=False)
     expect(page.get_by_text("multiply-adds for a picture")).to_be_visible(timeout=90_000)
-    expect(page.get_by_test_id("stGraphVizChart").get_by_role("button").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("stGraphVizChart").get_by_role("button").first).to_be_visible()
     page.wait_for_selector(READY)
     return page
 
@@ -29,7 +29,7 @@ def box(page: Page, layer: str) -> Locator:
 def column(page: Page, heading: str) -> list[str]:
     """What stands in a column of the table, from the top, as those hear it who do not see it."""
     cells = page.get_by_test_id("stDataFrame").locator(f'td[aria-colindex="{HEADINGS[heading]}"]')
-    expect(cells.first).not_to_be_empty(timeout=30_000)
+    expect(cells.first).not_to_be_empty()
     return [text.strip() for text in cells.all_inner_texts()]
 
 
@@ -50,7 +50,7 @@ def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
     expect(page.get_by_text(re.compile(r"takes the most time: \d+%"))).to_be_visible()
 
     box(page, "features.4").click()
-    expect(box(page, "features.4.0")).to_be_visible(timeout=30_000)
+    expect(box(page, "features.4.0")).to_be_visible()
     expect(page).to_have_url(re.compile(r"layer=features\.4&"))
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}-unfolded.png")
@@ -59,7 +59,7 @@ def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
     table = page.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": ROW * 3 + 18})  # the box in front of the third row: features.0
-    expect(box(page, "features.0.0")).to_be_visible(timeout=30_000)
+    expect(box(page, "features.0.0")).to_be_visible()
     expect(box(page, "features.4.0")).to_be_hidden()
     expect(page).to_have_url(re.compile(r"layer=features\.0&"))
     expect(ticked(page)).to_have_text(["features.0"])

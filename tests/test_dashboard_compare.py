@@ -22,7 +22,7 @@ def matrix(page: Page, width: int = 1280) -> None:
     if width < 768:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="Compare").click()
-    expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
     full(page)
 
 
@@ -36,7 +36,7 @@ def box(element: Locator) -> tuple[float, float, float, float]:
 def full(page: Page) -> None:
     expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(300)
-    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+    expect(page.locator(READY)).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])

@@ -67,20 +67,20 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     go(page, "Explore")
     settled(page)
     go(page, "Dream")
-    expect(page.get_by_text("Stopped at")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Stopped at")).to_be_visible()
     expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
     inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
     inputs.nth(2).click()
-    expect(page.get_by_text("What is chosen has changed")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("What is chosen has changed")).to_be_visible()
     inputs.first.click()
     expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
     if width > 768:
         page.get_by_role("slider", name="Jitter").press("ArrowRight")
-        expect(page.get_by_text("What is chosen has changed")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("What is chosen has changed")).to_be_visible()
         expect(page.get_by_text("Stopped at")).to_be_visible()  # what was made stays
 
     on.click()
-    expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
     expect(stop).to_be_visible()
     stop.click()
     expect(page.get_by_text("Stopped at")).to_be_visible()
@@ -89,7 +89,7 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
 def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     go(page, "Dream")
-    expect(page.get_by_text("then press Dream")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("then press Dream")).to_be_visible()
     steps = page.get_by_role("slider", name="Steps")
     steps.focus()
     for _ in range(5):
@@ -101,7 +101,7 @@ def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(das
     go(page, "Explore")
     settled(page)
     go(page, "Dream")
-    expect(page.get_by_text("computed in")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("computed in")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the picture").click()
     assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (128, 128)
@@ -110,7 +110,7 @@ def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(das
 def test_a_class_picture_says_what_it_will_be_and_is_kept_under_its_name(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     go(page, "Dream")
-    expect(page.get_by_role("img", name="An example of Deep Dream")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("img", name="An example of Deep Dream")).to_be_visible()
     choose(page, "Visualisation", "Class picture")
     expect(page.get_by_text("picture the class that it finds in the input")).to_be_visible()
     expect(page.get_by_role("img", name="An example of Class picture")).to_be_visible()
@@ -129,6 +129,6 @@ def test_a_class_picture_says_what_it_will_be_and_is_kept_under_its_name(dashboa
         page.get_by_role("button", name="Save the picture").click()
     assert download.value.suggested_filename == "class-picture-striped-ring.png"
     page.get_by_role("button", name="Take as an input").click()
-    expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
     expect(page.get_by_text("What is chosen has changed")).to_be_visible()
     expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_have_count(0)

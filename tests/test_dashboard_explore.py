@@ -67,13 +67,13 @@ def test_a_map_and_then_a_unit_of_it_become_the_target(dashboard: Callable[..., 
     page = dashboard("?layer=features.4&visualisation=activations", width, 900, scheme)
     page.get_by_role("button", name="3", exact=True).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("button", name="Explain this map")).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_role("button", name="Explain this map")).to_be_visible()
     image = dialog.get_by_test_id("stImage").locator("img")
     hover(page, image, 17.5 / 32, 2.5 / 32)
     page.mouse.down()
     page.mouse.up()
     unit = dialog.get_by_role("button", name="Explain row 2, column 17")
-    expect(unit).to_be_visible(timeout=30_000)
+    expect(unit).to_be_visible()
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / f"pointing-{width}-{scheme}.png")
     assert faults(page) == []
@@ -91,7 +91,7 @@ def test_the_map_that_fires_most_comes_first_and_keeps_its_number(dashboard: Cal
     expect(first).to_have_attribute("aria-label", str(strongest))
     first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text(f"Map {strongest}")).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_text(f"Map {strongest}")).to_be_visible()
     expect(dialog.get_by_text(f"{raw.max():.3g}", exact=True)).to_be_visible()
 
 

@@ -88,14 +88,14 @@ def test_the_keyboard_alone_leads_to_a_layer_an_input_and_a_map(dashboard: Calla
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("button", name="Explain this map")).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_role("button", name="Explain this map")).to_be_visible()
     page.wait_for_selector(READY)
     tab_to(page, "The map: the arrow keys go")
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_text("row 8, column 9: ")).to_be_in_viewport()  # its numbers are in sight
     expect(dialog.get_by_text("Maximum")).to_be_in_viewport()
     page.keyboard.press("Enter")
-    expect(dialog.get_by_role("button", name="Explain row 8, column 9")).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_role("button", name="Explain row 8, column 9")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.wait_for_timeout(300)
@@ -116,7 +116,7 @@ def test_a_finger_reads_a_number_and_the_sidebar_goes_when_a_page_is_chosen(
     page.wait_for_timeout(500)
     asks_for_help(page, Locator.tap)
     page.get_by_role("link", name="Guide").tap()
-    expect(page.get_by_role("heading", name="Guide", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Guide", exact=True)).to_be_visible()
     expect(page.get_by_role("tree")).not_to_be_in_viewport()
     context.close()
 
@@ -144,7 +144,7 @@ def test_from_every_stage_one_goes_to_one_layer_by_its_picture_or_by_the_tree(da
     expect(page.get_by_text("At features.1, features.4: Do not rely on Grad-CAM here")).to_be_visible()
     page.get_by_role("button", name="features.4").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Grad-CAM at features.4")).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_text("Grad-CAM at features.4")).to_be_visible()
     page.wait_for_selector(READY)
     page.screenshot(path=SCREENSHOTS / "stage-1280-light.png")
     assert faults(page) == []
@@ -171,7 +171,7 @@ def test_of_a_picture_that_is_cut_the_original_shows_what_the_model_does_not_see
     page = dashboard("?model=alexnet-untrained")
     expect(page.get_by_text("224 × 224 pixels, resized and cut for the model")).to_be_visible()
     page.get_by_role("radio", name="Original").click()
-    expect(page.get_by_text("128 × 128 pixels: the model does not see what is pale")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("128 × 128 pixels: the model does not see what is pale")).to_be_visible()
 
 
 def test_a_target_stays_what_it_is_when_the_model_changes_or_goes_with_a_word(dashboard: Callable[..., Page]) -> None:

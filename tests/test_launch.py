@@ -324,7 +324,7 @@ def test_a_notebooks_frame_shows_a_whole_page_that_takes_uploads(free: int, brow
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.set_content(handle._repr_html_())  # another site than the page's own, as a notebook is
     frame = page.frame_locator("iframe")
-    expect(frame.get_by_text("raw values")).to_be_visible(timeout=30_000)
+    expect(frame.get_by_text("raw values")).to_be_visible()
     expect(frame.get_by_text("Classes, with more and more noise")).to_be_visible()
     frame.get_by_role("slider", name="Size of the maps").press("ArrowRight")  # runs a fragment of the page
     expect(frame.get_by_text("80", exact=True)).to_be_visible()
@@ -336,11 +336,11 @@ def test_a_notebooks_frame_shows_a_whole_page_that_takes_uploads(free: int, brow
     frame.locator("input[type=file]").set_input_files(upload)  # type: ignore[arg-type]
     expect(frame.get_by_text("turned.png · 128 × 128 pixels")).to_be_visible(timeout=10_000)
     frame.get_by_role("link", name="Architecture").click()
-    expect(frame.get_by_text("multiply-adds for a picture")).to_contain_text("shapes:", timeout=30_000)
+    expect(frame.get_by_text("multiply-adds for a picture")).to_contain_text("shapes:")
     page.close()
     assert errors == []
 
 
 def ready(page: Page) -> None:
-    expect(page.get_by_text("raw values")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("raw values")).to_be_visible()
     settle(page)

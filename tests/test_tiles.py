@@ -137,7 +137,7 @@ def test_what_did_not_change_does_not_travel_again(browser: Browser, components_
 
     page.on("websocket", follow)
     page.goto(components_url)
-    expect(page.get_by_role("group", name="Inputs")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("group", name="Inputs")).to_be_visible()
     settle(page)
     assert sum(received) > 450_000  # the nodes and the sheet came
 

@@ -413,4 +413,4 @@ def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_m
     shown = [picture.get_attribute("src") for picture in pictures.all()]
     assert len(set(shown)) == len(shown) == 5
     page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
-    expect(page.get_by_text("it is no explanation")).to_be_hidden(timeout=30_000)
+    expect(page.get_by_text("it is no explanation")).to_be_hidden()
