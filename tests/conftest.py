@@ -18,6 +18,13 @@ expect.set_options()  # a machine may be slow, and busy with other tests
 CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On busy cores a browser loses a click now and then: its tests have a second try, and the first is told of."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _packages_are_searched_once() -> Iterator[None]:
     """Streamlit's test runner reads about every installed package for each page that it opens, for half a second."""
