@@ -14,7 +14,7 @@ from streamlit.components.v2 import manifest_scanner
 from tests import browser as real
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-expect.set_options()  # a machine may be slow, and busy with other tests
+expect.set_options(timeout=30_000)  # a machine may be slow, and busy with other tests
 CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 
 
