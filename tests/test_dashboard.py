@@ -12,6 +12,15 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import READY, SCREENSHOTS, choose, faults, settled, shown
 
+# A line on which what the server says takes a second and a half, once `slow` is set.
+SLOW_LINE = """
+const add = WebSocket.prototype.addEventListener;
+WebSocket.prototype.addEventListener = function (kind, listen) {
+  const late = (event) => (window.slow ? setTimeout(() => listen(event), 1500) : listen(event));
+  add.call(this, kind, kind === "message" ? late : listen);
+};
+"""
+
 
 def photograph() -> bytes:
     """A JPEG as a camera gives it: not square, turned by its EXIF orientation."""
@@ -92,6 +101,24 @@ def test_a_click_in_the_strip_selects_that_input(dashboard: Callable[..., Page])
     third.click()
     expect(page.get_by_text(f"{name} · 128 × 128 pixels")).to_be_visible()
     expect(page).to_have_url(re.compile(f"input={name.replace(' ', '-')}&"))
+
+
+def test_on_a_slow_line_one_goes_quickly_back_to_a_picture_from_before(dashboard: Callable[..., Page]) -> None:
+    page = dashboard()
+    page.add_init_script(SLOW_LINE)
+    page.reload()
+    settled(page)
+    inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
+    first = inputs.first.get_attribute("title")
+    inputs.nth(1).click()
+    expect(page.get_by_text(f"{inputs.nth(1).get_attribute('title')} · 128 × 128 pixels")).to_be_visible()
+    settled(page)
+    page.evaluate("window.slow = true")
+    inputs.nth(2).click()
+    page.wait_for_timeout(900)  # the server has run, and nothing of it is here yet
+    inputs.first.click()
+    expect(page.get_by_text(f"{first} · 128 × 128 pixels")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_view_travels_by_its_address(dashboard: Callable[..., Page]) -> None:
