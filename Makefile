@@ -5,13 +5,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint browser clean bench zoo refusals pictures truth mutants
+.PHONY: run test suite lint browser clean bench zoo refusals pictures truth mutants
 
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
 
+test: lint suite
+
 # Three workers, a file each, and one thread in each: on two cores that is the quickest, since browsers are waited for.
-test: lint browser
+suite: browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/test.stamp
