@@ -111,14 +111,19 @@ def settle(page: Page) -> None:
 
 def said(page: Page, word: str) -> str:
     """Return what the page says after a word and a colon, up to the full stop at the end of the line."""
-    settle(page)
-    return page.get_by_text(f"{word}: ").last.inner_text().removeprefix(f"{word}: ").removesuffix(".")
+    before = ""
+    while True:  # until it says the same twice: a run may begin late on a busy machine
+        settle(page)
+        text = page.get_by_text(f"{word}: ").last.inner_text()
+        if text == before:
+            return text.removeprefix(f"{word}: ").removesuffix(".")
+        before = text
 
 
 def says(page: Page, word: str, text: str) -> None:
-    """Wait until the page says that text after a word and a colon, and has run to its end."""
+    """Wait until the page says that text after a word and a colon; it must still say so once it has come to rest."""
     expect(page.get_by_text(f"{word}: ").last).to_have_text(f"{word}: {text}.")
-    settle(page)
+    assert said(page, word) == text
 
 
 def settled(page: Page) -> None:

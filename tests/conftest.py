@@ -19,7 +19,7 @@ CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On busy cores a browser loses a click now and then: its tests have a second try, and the first is told of."""
+    """In a browser on busy cores a test fails now and then for no cause we know: it is tried again, and told of."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=1))
