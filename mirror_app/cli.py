@@ -121,7 +121,7 @@ def _render(options: argparse.Namespace) -> None:
     if not options.output.parent.is_dir():
         raise MirrorError(f"There is no folder '{options.output.parent}' to write '{options.output.name}' into.")
     entry, picture, model = registry.get(options.visualisation), _picture(options.image), _model(options.model)
-    layer = layers.first_look(engine.tree(model)) if options.layer is None else options.layer
+    layer = layers.default_layer(engine.tree(model)) if options.layer is None else options.layer
     values = _values(entry, model, options)
     request = Request(model.name, picture.id, layer, entry.key, entry.canonical(values))
     seen = model.preprocessing.as_seen(picture)

@@ -60,7 +60,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
     values = checked({**entry.computed, **entry.around}, dict(computed(request).params))
     began = time.perf_counter()
-    with model.views.lease(model.beside_of(picture)) as view:
+    with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std)
         inputs = visualisation.prepared(model.inputs(picture))
@@ -152,12 +152,12 @@ class Prediction:
 def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
     inputs = model.inputs(picture)
-    beside = model.beside_of(picture)
-    with model.views.lease(beside) as view, torch.no_grad():
-        output = view.trace(inputs)
+    extra_inputs = model.extra_inputs_of(picture)
+    with model.views.lease(extra_inputs) as view, torch.no_grad():
+        output = view.record_calls(inputs)
         # A live model that is being trained must not run: that would move the averages of its batch norms.
         trained = any(module.training for module in model.module.modules())
-        own = output if trained else model.module(*(part.to(view.device) for part in (inputs, *beside)))
+        own = output if trained else model.module(*(part.to(view.device) for part in (inputs, *extra_inputs)))
     logits = class_logits(output)
     probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
@@ -177,20 +177,20 @@ def _deviation(output: Tensor, own: Tensor) -> float:
 
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
-    with model.views.lease(model.beside) as view, torch.no_grad():
-        view.trace(model.blank())
+    with model.views.lease(model.extra_inputs) as view, torch.no_grad():
+        view.record_calls(model.blank())
         return layers.tree(model.module, view.calls)
 
 
 def costs(model: Model) -> dict[str, probe.Cost]:
     """Return what each layer of `model` costs for a grey picture of the size that it expects."""
-    with model.views.lease(model.beside) as view:
+    with model.views.lease(model.extra_inputs) as view:
         return probe.costs(view, model.blank())
 
 
 def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return between which of the layers `names`, none of which lies in another, data flows: (from, to)."""
-    with model.views.lease(model.beside) as view:
+    with model.views.lease(model.extra_inputs) as view:
         return probe.flow(view, model.blank(), names)
 
 

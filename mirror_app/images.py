@@ -48,7 +48,7 @@ class Picture:
     """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks.
 
     `exact`, a float tensor (C, H, W), is an input that goes to the model as it is; the pixels are made from it.
-    `beside`, (1, …) each, is what a model of several inputs takes beside this one.
+    `extra_inputs`, (1, …) each, is what a model of several inputs takes beside this one.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Picture:
     id: str
     notes: tuple[str, ...] = ()
     exact: Tensor | None = None
-    beside: tuple[Tensor, ...] = ()
+    extra_inputs: tuple[Tensor, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -113,12 +113,12 @@ def from_image(image: Image.Image, name: str) -> Picture:
     return _picture(name, pixels, None, notes)
 
 
-def beside(picture: Picture, others: Sequence[Tensor]) -> Picture:
+def with_extra_inputs(picture: Picture, others: Sequence[Tensor]) -> Picture:
     """Return `picture` with what a model of several inputs takes beside it, (1, …) each."""
     digest = hashlib.sha1(picture.id.encode(), usedforsecurity=False)
     for other in others:
         digest.update(other.cpu().contiguous().view(torch.uint8).numpy().data)
-    return replace(picture, id=digest.hexdigest(), beside=tuple(others))
+    return replace(picture, id=digest.hexdigest(), extra_inputs=tuple(others))
 
 
 def from_tensor(inputs: Tensor, name: str, preprocessing: "Preprocessing", notes: tuple[str, ...] = ()) -> Picture:

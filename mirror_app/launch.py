@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from mirror_app import live
 from mirror_app.live import Stage
-from mirror_app.staging import Input, Net, Said, stage
+from mirror_app.staging import Input, Net, PreprocessingOverrides, stage
 from mirror_app.ui.server import Server
 
 PORT = 8501
@@ -69,7 +69,7 @@ def mirror(
     the next free one. From a script it returns after Ctrl+C; where an event loop runs, as in a notebook, at once. A
     further call joins the server at an address of its own.
     """
-    handle = start(inputs, model, visualisations, port, Said(mean, std, size, classes))
+    handle = start(inputs, model, visualisations, port, PreprocessingOverrides(mean, std, size, classes))
     try:
         print(handle, flush=True)
         if open_browser:
@@ -87,10 +87,10 @@ def start(
     model: Net | Mapping[str, Net],
     visualisations: Sequence[object] | None = None,
     port: int = PORT,
-    said: Said | None = None,
+    said: PreprocessingOverrides | None = None,
 ) -> Handle:
     """Do as `mirror` does, but open no tab, print nothing, and return at once."""
-    shown = stage(secrets.token_hex(3), inputs, model, visualisations, said or Said())
+    shown = stage(secrets.token_hex(3), inputs, model, visualisations, said or PreprocessingOverrides())
     return Handle(_open[0]._server if _open else Server(port), shown)
 
 

@@ -97,7 +97,7 @@ def last_convolution(model: nn.Module, calls: Mapping[str, Call] = MappingProxyT
     return max((name for name in found if name in calls), key=lambda name: calls[name].order, default=found[-1])
 
 
-def first_look(listed: Sequence[Layer]) -> str:
+def default_layer(listed: Sequence[Layer]) -> str:
     """Return the layer to begin with: the outermost around the last convolution with maps of the same height and width.
 
     It is what a whole stage gives, normalised, activated, concatenated. Where the model gives more than one number a
@@ -157,7 +157,7 @@ def _alike(layer: Layer, other: Layer | None) -> bool:
     return other is not None and _places(layer) == _places(other)
 
 
-def whole(listed: Sequence[Layer], name: str) -> str:
+def outermost_like(listed: Sequence[Layer], name: str) -> str:
     """Return the outermost layer around `name` that gives something of the same shape; «» is the model."""
     return _around({layer.name: layer for layer in listed}, name, _shape)
 

@@ -66,9 +66,9 @@ def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer]) -> st
 
     It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first.
     """
-    if layer == layers.EVERY or (layer != layers.first_look(here) and layer in {known.name for known in there}):
+    if layer == layers.EVERY or (layer != layers.default_layer(here) and layer in {known.name for known in there}):
         return layer
-    return layers.first_look(there)
+    return layers.default_layer(there)
 
 
 def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:

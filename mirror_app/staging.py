@@ -29,7 +29,7 @@ _PLAIN = "All its numbers lie in [0, 1], as if it were not normalised: the model
 
 
 @dataclass(frozen=True)
-class Said:
+class PreprocessingOverrides:
     """What the caller says about the preprocessing of pictures and the names of the classes."""
 
     mean: Sequence[float] | None = None
@@ -43,7 +43,7 @@ def stage(
     inputs: Input | Sequence[Input],
     model: Net | Mapping[str, Net],
     visualisations: Sequence[object] | None,
-    said: Said,
+    said: PreprocessingOverrides,
 ) -> Stage:
     """Return the stage of that token; raise MirrorError for what cannot be shown."""
     given = list(_each(inputs))
@@ -75,7 +75,7 @@ def _name(net: object) -> str:
     return net.name if isinstance(net, Model) else type(net).__name__
 
 
-def _preprocessing(name: str, net: object, first: Input, said: Said) -> Preprocessing:
+def _preprocessing(name: str, net: object, first: Input, said: PreprocessingOverrides) -> Preprocessing:
     """Return what pictures go through: as it is said, else as the catalogue has it, else ImageNet's."""
     if not isinstance(net, nn.Module | Model):
         raise MirrorError(f"The model '{name}' is a {type(net).__name__}: an nn.Module is needed.")
@@ -97,7 +97,7 @@ def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     name = f"input {number}"
     if isinstance(item, tuple):
         whole = item[0].ndim == 4  # a batch of one, as the model takes it
-        return images.beside(
+        return images.with_extra_inputs(
             _picture(item[0][0] if whole else item[0], number, preprocessing),
             [part if whole else part[None] for part in item[1:]],
         )
@@ -107,14 +107,16 @@ def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     return replace(picture, notes=(_PLAIN,)) if picture.plain and set(preprocessing.std) != {1.0} else picture
 
 
-def _model(name: str, token: str, net: Net, preprocessing: Preprocessing, first: Picture, said: Said) -> Model:
+def _model(
+    name: str, token: str, net: Net, preprocessing: Preprocessing, first: Picture, said: PreprocessingOverrides
+) -> Model:
     module = net.module if isinstance(net, Model) else net
-    model = Model(live.named(name, token), module, preprocessing, (), beside=first.beside)
+    model = Model(live.named(name, token), module, preprocessing, (), extra_inputs=first.extra_inputs)
     view = View(module)
-    view.beside = first.beside
+    view.extra_inputs = first.extra_inputs
     try:
         with torch.no_grad():
-            output = view.trace(model.inputs(first))
+            output = view.record_calls(model.inputs(first))
     except MirrorError:
         raise
     except Exception as error:  # a person's own code

@@ -74,7 +74,7 @@ class Family:
     target: int | str = 3
     size: tuple[int, int] = (64, 64)
     channels: int = 3
-    beside: tuple[Tensor, ...] = field(default=())
+    extra_inputs: tuple[Tensor, ...] = field(default=())
 
     def inputs(self) -> Tensor:
         generator = torch.Generator().manual_seed(0)
@@ -105,7 +105,7 @@ FAMILIES = [
         "tricky.late",
         ":logits:3",
         (40, 24),
-        beside=(torch.tensor([[0.5, -1, 2]], dtype=torch.float64),),
+        extra_inputs=(torch.tensor([[0.5, -1, 2]], dtype=torch.float64),),
     ),
     Family("segmentation, a pixel", segments, "backbone.6", ":out:3@20,30"),
     Family("detection, a box", detects, "backbone.features.0.6", ":scores:0", (64, 48)),
@@ -139,7 +139,7 @@ def cell(row: Row, family: Family) -> str:
         params["target_class"] = family.target
 
     def look(pictures: Tensor) -> tuple[Tensor, Tensor]:
-        given = (pictures, *family.beside) if family.beside else pictures
+        given = (pictures, *family.extra_inputs) if family.extra_inputs else pictures
         images, info = row.entry.kind(model)(given, family.layer, **params)
         return images, info["raw"]
 

@@ -397,7 +397,7 @@ def test_what_lies_above_a_layer_is_the_model_with_that_layers_output_replaced(
     view = View(model)
     output = view.capture(picture, layer)
     noise = torch.randn(3, *output.shape[1:], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    found = view.above(picture, layer)(output + noise)
+    found = view.run_from(picture, layer)(output + noise)
     times = view.calls[layer].times
     calls: list[int] = []
 
@@ -464,7 +464,7 @@ def test_the_first_frame_of_ablation_cam_holds_the_first_maps() -> None:
     maps, _ = by_hand(family.model, family)
     view = View(family.model)
     whole = family.model(family.pictures[:1])[0, TARGET]
-    above = view.above(family.pictures[:1], family.layer)
+    above = view.run_from(family.pictures[:1], family.layer)
     expected = torch.zeros_like(first)
     for number in range(SIZES["cpu"]):
         without = maps[:1].clone()

@@ -13,8 +13,8 @@ from mirror_app import registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, guide
 from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.target_score import TargetScore
 from tests.networks import ANYWHERE, Functional, Linear, Tricky, bundled, densenet, quick, resnet18, squeezenet, state
 
 Build = Callable[[], nn.Module]
@@ -58,7 +58,10 @@ def test_grad_cam_is_captums(build: Build, layer: str | None) -> None:
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])
 def test_guided_gradients_are_captums(build: Build) -> None:
     expected = captum.attr.GuidedBackprop(build().double()).attribute(PICTURES.clone().requires_grad_(), target=3)
-    assert difference(gradient(Aim(View(build().double()), PICTURES, 3), PICTURES, rewrite=guide)[0], expected) <= BOUND
+    assert (
+        difference(gradient(TargetScore(View(build().double()), PICTURES, 3), PICTURES, rewrite=guide)[0], expected)
+        <= BOUND
+    )
 
 
 @pytest.mark.parametrize("build", [bundled, resnet18, squeezenet])

@@ -22,7 +22,7 @@ BLANK = torch.zeros(1, 3, 224, 224)
 def listed(model: nn.Module, inputs: Tensor = BLANK) -> tuple[View, list[Layer]]:
     view = View(model)
     with torch.no_grad():
-        view.trace(inputs)
+        view.record_calls(inputs)
     return view, layers.tree(model, view.calls)
 
 
@@ -126,7 +126,7 @@ def test_data_flows_past_a_residual_branch_and_through_functions() -> None:
 def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: bool) -> None:
     inputs = torch.zeros(1, 3, 64, 64)
     view, found = listed(build(), inputs)
-    chosen = max(found, key=lambda layer: layer.depth).name if deep else layers.first_look(found)
+    chosen = max(found, key=lambda layer: layer.depth).name if deep else layers.default_layer(found)
     boxes = diagram.unfolded(found, chosen)
     parents = {layer.parent for layer in found}
     for layer in found:

@@ -34,7 +34,7 @@ from mirror_app.launch import Handle, start
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
-from mirror_app.staging import IMAGENET, Net, Said, stage
+from mirror_app.staging import IMAGENET, Net, PreprocessingOverrides, stage
 from mirror_app.visualisations.web import DeepDream, GradCam, offer
 from tests.browser import ROOT, settle
 from tests.networks import Linear, resnet18, state
@@ -180,7 +180,7 @@ def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
         [given, given[None].repeat(2, 1, 1, 1)],
         nn.Sequential(Keeping(), nn.Conv2d(3, 2, 1)).to(dtype),
         None,
-        Said(),
+        PreprocessingOverrides(),
     )
     (model,) = made.models.values()
     assert len(made.pictures) == 3
@@ -192,7 +192,7 @@ def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
 
 
 def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it_is() -> None:
-    made = stage("abc", INPUT, Linear(), [DeepDream], Said())
+    made = stage("abc", INPUT, Linear(), [DeepDream], PreprocessingOverrides())
     (picture,) = made.pictures
     assert "as if it were not normalised" in picture.notes[0]
     (model,) = made.models.values()
@@ -200,12 +200,14 @@ def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it
     values = made.entries[0].canonical({"steps": 1, "lr": 0.0})
     dreamed = engine.run(Request(model.name, picture.id, "maps", "deep-dream", values), model, picture).raw
     assert np.allclose(dreamed[0], INPUT, atol=1e-6)
-    assert stage("abc", INPUT, Linear(), None, Said(mean=[0] * 3, std=[1] * 3)).pictures[0].notes == ()
+    assert (
+        stage("abc", INPUT, Linear(), None, PreprocessingOverrides(mean=[0] * 3, std=[1] * 3)).pictures[0].notes == ()
+    )
 
 
 def test_a_normalised_tensor_is_shown_as_the_picture_that_it_was() -> None:
     given = IMAGENET.prepare(examples()[0])[0]
-    made = stage("abc", given, Linear(), None, Said())
+    made = stage("abc", given, Linear(), None, PreprocessingOverrides())
     shown = next(iter(made.models.values())).preprocessing.as_seen(made.pictures[0])
     assert np.abs(shown.astype(int) - IMAGENET.as_seen(examples()[0])).max() <= 1
 
@@ -215,11 +217,15 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
     Image.fromarray(pixels).save(tmp_path / "noise.png")
     image = Image.open(tmp_path / "noise.png")
     shapes = catalogue.load("shapes")
-    cases: list[tuple[Net, Said, Preprocessing]] = [
-        (shapes, Said(), shapes.preprocessing),
-        (Linear(), Said(), IMAGENET),
-        (Linear(), Said(mean=[0.5] * 3, std=[0.25] * 3, size=48), Preprocessing(48, 48, (0.5,) * 3, (0.25,) * 3)),
-        (Linear(), Said(size=(32, 48)), Preprocessing((32, 48), 48, IMAGENET.mean, IMAGENET.std)),
+    cases: list[tuple[Net, PreprocessingOverrides, Preprocessing]] = [
+        (shapes, PreprocessingOverrides(), shapes.preprocessing),
+        (Linear(), PreprocessingOverrides(), IMAGENET),
+        (
+            Linear(),
+            PreprocessingOverrides(mean=[0.5] * 3, std=[0.25] * 3, size=48),
+            Preprocessing(48, 48, (0.5,) * 3, (0.25,) * 3),
+        ),
+        (Linear(), PreprocessingOverrides(size=(32, 48)), Preprocessing((32, 48), 48, IMAGENET.mean, IMAGENET.std)),
     ]
     for net, said, expected in cases:
         made = stage("abc", image, net, None, said)
@@ -227,7 +233,7 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
         assert made.pictures[0].name == "noise.png"
         assert torch.equal(model.inputs(made.pictures[0]), expected.prepare(from_array(pixels, "noise")))
     image.close()
-    (model,) = stage("abc", Image.fromarray(pixels), shapes, None, Said()).models.values()
+    (model,) = stage("abc", Image.fromarray(pixels), shapes, None, PreprocessingOverrides()).models.values()
     assert model.classes == shapes.classes
     assert model.module is shapes.module
 
@@ -246,20 +252,23 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
         ((INPUT.double(), Linear()), "The model 'Linear' does not take input 1: RuntimeError"),
         ((INPUT, "vgg16"), "The model 'str' is a str: an nn.Module is needed"),
         ((INPUT, {"a": Linear(), "b": None}), "The model 'b' is a NoneType"),
-        ((INPUT, Linear(), None, Said(classes=["cat"])), "There are 1 names of classes, and the model 'Linear' has 2"),
-        ((INPUT, Linear(), None, Said(mean=[0.5], std=[0.5] * 3)), "must each have 1, 3 or 4 values"),
+        (
+            (INPUT, Linear(), None, PreprocessingOverrides(classes=["cat"])),
+            "There are 1 names of classes, and the model 'Linear' has 2",
+        ),
+        ((INPUT, Linear(), None, PreprocessingOverrides(mean=[0.5], std=[0.5] * 3)), "must each have 1, 3 or 4 values"),
         ((INPUT, Linear(), ["grad-kam"]), "Did you mean 'grad-cam'"),
     ],
 )
 def test_what_cannot_be_shown_is_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
     inputs, model, visualisations, said = (*arguments, None, None)[:4] if len(arguments) < 4 else arguments
     with pytest.raises(MirrorError, match=sentence) as caught:
-        stage("abc", inputs, model, visualisations, said or Said())  # type: ignore[arg-type]
+        stage("abc", inputs, model, visualisations, said or PreprocessingOverrides())  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_gives_no_logits_and_grey_inputs_are_shown_too() -> None:
-    made = stage("abc", INPUT[:1], nn.Sequential(nn.Conv2d(1, 2, 3)), [GradCam], Said())
+    made = stage("abc", INPUT[:1], nn.Sequential(nn.Conv2d(1, 2, 3)), [GradCam], PreprocessingOverrides())
     (model,) = made.models.values()
     assert model.classes == ()
     assert [entry.name for entry in made.entries] == ["Grad-CAM", "Activations"]
@@ -269,7 +278,7 @@ def test_a_model_that_gives_no_logits_and_grey_inputs_are_shown_too() -> None:
 def test_a_model_that_is_being_trained_is_looked_at_as_it_answers_and_not_touched() -> None:
     net = resnet18().train()
     before = state(net)
-    made = stage("abc", INPUT, net, None, Said())
+    made = stage("abc", INPUT, net, None, PreprocessingOverrides())
     (model,) = made.models.values()
     assert np.array_equal(engine.predict(model, made.pictures[0]).probabilities, answer(net))
     for key in ("grad-cam", "back-prop", "activations"):
@@ -287,7 +296,7 @@ def test_a_person_meets_both_models_and_inputs_and_a_second_session(free: int, b
     program = sys.modules["__main__"]
     nets = {"small": Linear(), "large": Linear(maps=7)}
     handle = start([INPUT, INPUT - 0.5], nets, [GradCam], free)
-    other = start(INPUT, Linear(classes=5), ["back-prop"], free, Said(classes=list("abcde")))
+    other = start(INPUT, Linear(classes=5), ["back-prop"], free, PreprocessingOverrides(classes=list("abcde")))
     errors: list[str] = []
     page, beside = browser.new_page(), browser.new_page()
     for opened, url in ((page, handle.url), (beside, other.url)):

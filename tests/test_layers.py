@@ -19,7 +19,7 @@ from tests.networks import Tricky, resnet18
 def tree_of(model: torch.nn.Module) -> list[layers.Layer]:
     view = View(model)
     with torch.no_grad():
-        view.trace(torch.zeros(1, 3, 64, 64))
+        view.record_calls(torch.zeros(1, 3, 64, 64))
     return layers.tree(model, view.calls)
 
 
@@ -59,8 +59,8 @@ def test_a_layer_is_found_by_name_by_module_or_as_the_last_convolution() -> None
     assert layers.find(model, "layer1.0") == "layer1.0"
     assert layers.find(model, model.get_submodule("layer1.0")) == "layer1.0"
     assert layers.find(model, None) == "layer4.1.conv2"
-    assert layers.whole(tree_of(model), "layer4.1.conv2") == "layer4"
-    assert layers.whole(tree_of(Tricky()), "late") == "late"
+    assert layers.outermost_like(tree_of(model), "layer4.1.conv2") == "layer4"
+    assert layers.outermost_like(tree_of(Tricky()), "late") == "late"
     with pytest.raises(MirrorError, match=r"no layer 'layer1\.0\.conv9'. Did you mean 'layer1\.0\.conv"):
         layers.find(model, "layer1.0.conv9")
 
@@ -78,7 +78,7 @@ def test_a_stage_ends_where_the_maps_change_their_size(name: str, expected: list
     model = torchvision.models.get_model(name, weights=None).eval()
     view = View(model)
     with torch.no_grad():
-        view.trace(torch.zeros(1, 3, 224, 224))
+        view.record_calls(torch.zeros(1, 3, 224, 224))
     assert layers.stages(layers.tree(model, view.calls)) == expected
 
 
@@ -89,7 +89,7 @@ def test_a_stage_ends_where_the_maps_change_their_size(name: str, expected: list
 def test_a_transformer_begins_where_the_last_places_reach_the_output(
     build: Callable[[], nn.Module], expected: str
 ) -> None:
-    assert layers.first_look(tree_of(build())) == expected
+    assert layers.default_layer(tree_of(build())) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,10 @@ def test_a_transformer_begins_where_the_last_places_reach_the_output(
     ],
 )
 def test_what_marks_places_begins_at_the_end_of_its_backbone(name: str, expected: str) -> None:
-    assert layers.first_look(engine.tree(catalogue.load(f"{name}-untrained"))) == expected
+    assert layers.default_layer(engine.tree(catalogue.load(f"{name}-untrained"))) == expected
 
 
 def test_a_model_whose_layers_give_no_maps_has_no_stages() -> None:
     listed = tree_of(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 4)))
     assert layers.stages(listed) == []
-    assert layers.first_look(listed) == ""
+    assert layers.default_layer(listed) == ""

@@ -275,17 +275,17 @@ def test_objectives_of_several_layers_are_climbed_together() -> None:
 
 def test_the_forward_pass_stops_at_the_last_layer_that_is_wanted_and_the_graph_goes_down_to_the_pixels() -> None:
     view = View(Tricky().double())
-    view.trace(PICTURES)
+    view.record_calls(PICTURES)
     ran: list[str] = []
     view.modules["classifier"].register_forward_hook(lambda *_: ran.append("classifier"))
     leaf = PICTURES.clone().requires_grad_()
-    outputs = view.reach(leaf, ["late", "early"])
+    outputs = view.outputs_of(leaf, ["late", "early"])
     assert ran == []
     assert torch.equal(outputs["early"], view.capture(PICTURES, "early"))
     assert torch.equal(outputs["late"], view.capture(PICTURES, "late"))
     assert torch.autograd.grad(outputs["late"].sum(), leaf)[0].any()
     with pytest.raises(MirrorError, match="never reaches the layer 'spare'"):
-        view.reach(PICTURES, ["late", "spare"])
+        view.outputs_of(PICTURES, ["late", "spare"])
 
 
 def test_a_unit_that_is_silent_everywhere_is_woken_and_the_others_are_as_they_were() -> None:

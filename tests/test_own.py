@@ -16,7 +16,7 @@ from mirror_app import engine, live, registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.request import Request
-from mirror_app.staging import Said, stage
+from mirror_app.staging import PreprocessingOverrides, stage
 from mirror_app.ui import cache
 from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
@@ -78,7 +78,9 @@ def page() -> Iterator[Callable[..., AppTest]]:
     stages: list[live.Stage] = []
 
     def opened(visualisations: list[object], **query: str) -> AppTest:
-        stages.append(stage(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, Said()))
+        stages.append(
+            stage(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, PreprocessingOverrides())
+        )
         live.put(stages[-1])
         return app.page(**{"model": next(iter(stages[-1].models)), "layer": "maps", **query})
 
@@ -163,7 +165,7 @@ def test_the_numbers_on_the_page_are_those_of_python(kind: type[Visualisation], 
 
 def test_what_is_like_a_normalised_input_is_shown_un_normalised(page: Callable[..., AppTest]) -> None:
     mean, std = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-    made = stage("abc", (INPUT - mean) / std, Linear(), [repeated], Said())
+    made = stage("abc", (INPUT - mean) / std, Linear(), [repeated], PreprocessingOverrides())
     request = Request("Linear@abc", made.pictures[0].id, "maps", "repeat@abc")
     registry.lend(made.entries)
     try:

@@ -19,7 +19,7 @@ PICTURE = torch.rand(2, 3, 64, 80, generator=torch.Generator().manual_seed(0))
 def test_a_view_shares_the_weights_and_gives_the_same_logits(build: type[nn.Module]) -> None:
     model = build().eval()
     view = View(model)
-    assert torch.equal(view.trace(PICTURE), model(PICTURE))
+    assert torch.equal(view.record_calls(PICTURE), model(PICTURE))
     for mine, its in zip(view.module.parameters(), model.parameters(), strict=True):
         assert mine.data_ptr() == its.data_ptr()
         assert its.requires_grad
@@ -43,7 +43,7 @@ def test_what_is_captured_is_what_the_layer_gave(build: type[nn.Module]) -> None
 
 def test_the_forward_pass_stops_at_the_layer() -> None:
     view = View(Tricky())
-    view.trace(PICTURE)
+    view.record_calls(PICTURE)
     ran: list[str] = []
     view.modules["classifier"].register_forward_hook(lambda *_: ran.append("classifier"))
     view.capture(PICTURE, "late")
@@ -93,7 +93,7 @@ def test_batch_norm_and_dropout_are_in_evaluation_mode_whatever_the_model_is_in(
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)).train()
     before = state(model)
     view = View(model)
-    assert torch.equal(view.trace(PICTURE), view.trace(PICTURE))
+    assert torch.equal(view.record_calls(PICTURE), view.record_calls(PICTURE))
     assert state(model) == before
 
 
@@ -110,7 +110,7 @@ def test_frozen_models_and_weights_made_in_inference_mode_can_be_differentiated(
 def test_a_view_is_used_again_unless_its_computation_raised_or_changed_it() -> None:
     pool = Pool(Tricky().eval())
     with pool.lease() as first:
-        first.trace(PICTURE)
+        first.record_calls(PICTURE)
     with pool.lease() as second:
         assert second is first
         second.module.train()

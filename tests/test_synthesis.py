@@ -69,7 +69,9 @@ def aimless(rule: Callable[[float], rules.Rule], seed: int) -> Callable[[float],
 
 def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Tensor:
     space = PixelSpace.of(INPUTS[:1], *NORMALISATION)
-    values = [objective(Seen(pixels, view.reach(space.inputs(pixels), objective.layers))) for pixels in (before, after)]
+    values = [
+        objective(Seen(pixels, view.outputs_of(space.inputs(pixels), objective.layers))) for pixels in (before, after)
+    ]
     return values[1] - values[0]
 
 

@@ -16,8 +16,8 @@ from mirror_app.probe import View
 from mirror_app.probe.outputs import class_logits, described
 from mirror_app.targets import Target
 from mirror_app.visualisations.core import GradCam, Occlusion, Rise, SaliencyMap
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.target_score import TargetScore
 from tests.families import swin, vit
 from tests.networks import Tricky, bundled, densenet, quick, resnet18, squeezenet, state
 
@@ -81,8 +81,8 @@ def test_a_unit_of_a_layer_is_captums(build: Callable[[], nn.Module], layer: str
     theirs: Any = kind(reference, reference.get_submodule(layer))
     channel = int(View(model).capture(PICTURES, layer)[0, :, 1, 2].argmax())
     expected = theirs.attribute(PICTURES.clone().requires_grad_(), neuron_selector=(channel, 1, 2))
-    aim = Aim(View(model), PICTURES, f"{layer}:{channel}@1,2")
-    ours, _ = gradient(aim, PICTURES, rewrite=probe.guide if guide else None)
+    target_score = TargetScore(View(model), PICTURES, f"{layer}:{channel}@1,2")
+    ours, _ = gradient(target_score, PICTURES, rewrite=probe.guide if guide else None)
     assert expected.any()
     assert (ours - expected).abs().max() <= 1e-10 * expected.abs().max()
 
@@ -113,14 +113,14 @@ def test_a_channel_is_its_model_cut_off_there(entry: registry.Entry) -> None:
 def test_no_pass_goes_further_than_the_layer_that_is_asked() -> None:
     model = Tricky().double()
     view = View(model)
-    aim = Aim(view, PICTURES, "late:1")
-    aim.predict(PICTURES)  # learns how often each layer is called
+    target_score = TargetScore(view, PICTURES, "late:1")
+    target_score.predict(PICTURES)  # learns how often each layer is called
     ran: list[str] = []
     for name, module in view.modules.items():
         module.register_forward_hook(lambda *_, name=name: ran.append(name))
-    aim.predict(PICTURES)
-    aim.output(PICTURES)
-    aim.split(PICTURES, "early")
+    target_score.predict(PICTURES)
+    target_score.output(PICTURES)
+    target_score.split(PICTURES, "early")
     assert set(ran) == {"early", "relu", "late"}
 
 
@@ -133,16 +133,16 @@ def test_tokens_and_channels_last_have_places_too() -> None:
         model = build().double()
         pictures = torch.randn(2, 3, *size, dtype=torch.float64)
         expected = read(View(model).capture(pictures, layer))
-        aim = Aim(View(model), pictures, f"{layer}:7@2,3")
-        answers = aim.predict(pictures)
-        assert torch.equal(aim.score(answers, aim.chosen(answers)), expected)
+        target_score = TargetScore(View(model), pictures, f"{layer}:7@2,3")
+        answers = target_score.predict(pictures)
+        assert torch.equal(target_score.score(answers, target_score.chosen(answers)), expected)
 
 
 def test_a_token_has_a_number_where_its_row_and_column_are_not_known() -> None:
     model = vit().double()
     pictures = torch.randn(1, 3, 64, 64, dtype=torch.float64)
-    aim = Aim(View(model), pictures, "encoder:5@0")
-    assert torch.equal(aim.predict(pictures), View(model).capture(pictures, "encoder")[:, 0])
+    target_score = TargetScore(View(model), pictures, "encoder:5@0")
+    assert torch.equal(target_score.predict(pictures), View(model).capture(pictures, "encoder")[:, 0])
 
 
 @pytest.mark.parametrize(

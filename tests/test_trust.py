@@ -88,7 +88,7 @@ def test_what_is_shuffled_goes_from_the_head_by_stages_down_to_everything() -> N
     model = Small()
     model(torch.rand(1, 3, 8, 8))
     view = View(model)
-    view.trace(torch.rand(1, 3, 8, 8))
+    view.record_calls(torch.rand(1, 3, 8, 8))
     before = state(model)
     found = evaluation.depths(layers.tree(model, view.calls))
     assert [depth.words for depth in found] == ["head", "all above first", "everything"]
@@ -104,7 +104,7 @@ def test_what_is_shuffled_goes_from_the_head_by_stages_down_to_everything() -> N
     assert state(model) == before
     assert len(evaluation.depths(layers.tree(model, view.calls), most=2)) == 2
     relu = View(nn.Sequential(nn.ReLU()))
-    relu.trace(torch.rand(1, 3, 8, 8))
+    relu.record_calls(torch.rand(1, 3, 8, 8))
     with pytest.raises(MirrorError, match="no layer with weights"):
         evaluation.depths(layers.tree(relu.module, relu.calls))
 
@@ -400,7 +400,7 @@ def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
     expect(page.get_by_text(re.compile(r"\d+\.\d% of it arrives"))).to_be_attached(timeout=90_000)
 
 
-def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_beside(
+def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_extra_inputs(
     dashboard: Callable[..., Page],
 ) -> None:
     page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)

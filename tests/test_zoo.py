@@ -64,7 +64,7 @@ def test_twelve_families_show_their_tree_and_a_first_picture(name: str) -> None:
     model = small(name)
     listed = engine.tree(model)
     assert all(layer.call for layer in listed if layer.type == "Conv2d")
-    layer = layers.first_look(listed)
+    layer = layers.default_layer(listed)
     picture = from_array(PHOTO, "x")
     found = engine.run(Request(model.name, picture.id, layer, "grad-cam"), model, picture)
     assert found.raw.ndim == 3
@@ -114,7 +114,7 @@ def boxed(name: str) -> Picture:
 
 def evidence(model: Model, picture: Picture, target: int) -> np.ndarray:
     """Grad-CAM where the page begins, its positive part laid over the whole picture: (H, W), nothing off the crop."""
-    layer = layers.first_look(engine.tree(model))
+    layer = layers.default_layer(engine.tree(model))
     request = Request(model.name, picture.id, layer, "grad-cam", (("target_class", target),))
     said = model.preprocessing
     assert isinstance(said.size, int)

@@ -26,7 +26,7 @@ def row(name: str) -> str:
     """Return the line of one model: what it is, and the first picture that it gave."""
     model = catalogue.load(f"{name}{catalogue.UNTRAINED}")
     listed = engine.tree(model)
-    layer = layers.first_look(listed)
+    layer = layers.default_layer(listed)
     began = time.perf_counter()
     what = first_picture(model, layer)
     took = time.perf_counter() - began

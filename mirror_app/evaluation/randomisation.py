@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.layers import Layer, stages
-from mirror_app.probe import structural_copy
+from mirror_app.probe import structural_clone
 
 DEPTHS = 5
 
@@ -54,13 +54,13 @@ def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int =
     Each of their tensors of weights keeps its numbers, in random order: the same order for the same seed, whatever else
     is shuffled. The copy shares all other weights, and the model is not touched.
     """
-    twin = structural_copy(model, None)
+    clone = structural_clone(model, None)
     for name in layers:
         generator = torch.Generator().manual_seed(seed)
-        for weights in twin.get_submodule(name).parameters(recurse=False):
+        for weights in clone.get_submodule(name).parameters(recurse=False):
             order = torch.randperm(weights.numel(), generator=generator).to(weights.device)
             weights.data = weights.detach().flatten()[order].view_as(weights)
-    return twin
+    return clone
 
 
 def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:

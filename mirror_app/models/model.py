@@ -14,8 +14,9 @@ from mirror_app.probe import Pool
 class Model:
     """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names.
 
-    `untrained`: its weights are random numbers. `beside` is what the module takes beside a picture, (1, …) each, where
-    the picture brings nothing of its own. `labels` are the names of what it marks, where it gives places or boxes.
+    `untrained`: its weights are random numbers. `extra_inputs` is what the module takes after a picture, (1, …) each,
+    where the picture brings nothing of its own. `labels` are the names of what it marks, where it gives places or
+    boxes.
     """
 
     name: str
@@ -23,7 +24,7 @@ class Model:
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     untrained: bool = False
-    beside: tuple[Tensor, ...] = ()
+    extra_inputs: tuple[Tensor, ...] = ()
     labels: tuple[str, ...] = ()
 
     @property
@@ -37,9 +38,9 @@ class Model:
         inputs = self.preprocessing.prepare(picture)
         return inputs if picture.exact is not None else inputs.to(self.dtype)
 
-    def beside_of(self, picture: Picture) -> tuple[Tensor, ...]:
+    def extra_inputs_of(self, picture: Picture) -> tuple[Tensor, ...]:
         """Return what the model is given beside `picture`, (1, …) each."""
-        return picture.beside or self.beside
+        return picture.extra_inputs or self.extra_inputs
 
     def blank(self) -> Tensor:
         """Return an input (1, C, h, w) of zeros, of the size that it expects."""

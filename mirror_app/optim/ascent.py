@@ -56,7 +56,7 @@ class Ascent:
             changed = pixels
             for transform in self.transforms:
                 changed = transform(changed, generator)
-            outputs = self.view.reach(self.space.inputs(changed), self.objective.layers)
+            outputs = self.view.outputs_of(self.space.inputs(changed), self.objective.layers)
             value = self.objective(Seen(pixels, outputs))
             (gradient,) = torch.autograd.grad(value.sum(), leaf, retain_graph=True)
             if not (moved := gradient.flatten(1).any(1)).all():

@@ -4,13 +4,13 @@ A view is a structural copy that shares its weights with the model handed in: it
 so that nothing done to it is seen by the model or by another computation.
 """
 
+from mirror_app.probe.clone import structural_clone
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
 from mirror_app.probe.maps import Layout, channels_first, layout, token_grid
 from mirror_app.probe.pool import Pool
-from mirror_app.probe.twin import structural_copy
 from mirror_app.probe.view import View, one_tensor
 
 __all__ = [
@@ -29,6 +29,6 @@ __all__ = [
     "layout",
     "one_tensor",
     "revive",
-    "structural_copy",
+    "structural_clone",
     "token_grid",
 ]

@@ -107,7 +107,7 @@ def readings(shape: Sequence[int], size: Sides) -> list[Layout]:
 def _worked_on(view: View, inputs: Tensor) -> Sides:
     """Return the size of what the first convolution takes: a detection model changes that of its pictures itself."""
     with torch.no_grad():
-        view.trace(inputs[:1])
+        view.record_calls(inputs[:1])
     run = [name for name, module in view.modules.items() if isinstance(module, nn.Conv2d) and name in view.calls]
     first = min(run, key=lambda name: view.calls[name].order, default=None)
     if first is None:
@@ -127,7 +127,7 @@ def _covers(grid: Sides, size: Sides) -> bool:
 
 def _has_channels_last(view: View, inputs: Tensor, size: Sides) -> bool:
     with torch.no_grad():
-        view.trace(inputs[:1])
+        view.record_calls(inputs[:1])
     all_readings = (readings(call.shape, size) for call in view.calls.values() if call.shape)
     return any([reading.kind for reading in found] == ["channels last"] for found in all_readings)
 

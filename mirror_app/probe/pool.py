@@ -19,8 +19,8 @@ class Pool:
         self._idle: deque[View] = deque(maxlen=4)
 
     @contextmanager
-    def lease(self, beside: tuple[Tensor, ...] = ()) -> Iterator[View]:
-        """Lend a view that runs with what is `beside` the pictures.
+    def lease(self, extra_inputs: tuple[Tensor, ...] = ()) -> Iterator[View]:
+        """Lend a view that runs with `extra_inputs` after the pictures.
 
         One whose computation raised, or that came back changed, is thrown away.
         """
@@ -29,7 +29,7 @@ class Pool:
             view = self._idle.pop()
         except IndexError:
             view = View(self.model)
-        view.beside = beside
+        view.extra_inputs = extra_inputs
         yield view
         if fingerprint(self.model) != before:
             raise MirrorError("The model was changed while it was looked at: its picture is not shown.")

@@ -12,8 +12,8 @@ from torch.utils._pytree import tree_map
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
+from mirror_app.probe.clone import structural_clone
 from mirror_app.probe.fingerprint import fingerprint
-from mirror_app.probe.twin import structural_copy
 
 T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -23,17 +23,17 @@ Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 class View:
     """A private copy of `model` in evaluation mode that shares its weights, frozen.
 
-    On another `device` than the model's the weights are copied, for they cannot be shared. `beside` is what the model
-    takes beside the pictures, (1, …) each: the same for all.
+    On another `device` than the model's the weights are copied, for they cannot be shared. `extra_inputs` is what the
+    model takes after the pictures, (1, …) each: the same for all.
     """
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
         self.source = model
-        self.module = structural_copy(model, device)
+        self.module = structural_clone(model, device)
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
-        self.beside: tuple[Tensor, ...] = ()
+        self.extra_inputs: tuple[Tensor, ...] = ()
         self._print = fingerprint(self.module)
 
     def layer(self, layer: str | nn.Module | None) -> str:
@@ -45,10 +45,10 @@ class View:
 
     def run(self, inputs: Tensor) -> Any:
         """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them."""
-        beside = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.beside)
-        return self.module(inputs.to(self.device), *beside)
+        extra_inputs = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.extra_inputs)
+        return self.module(inputs.to(self.device), *extra_inputs)
 
-    def trace(self, inputs: Tensor) -> Any:
+    def record_calls(self, inputs: Tensor) -> Any:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""
         began: dict[str, int] = {}
         calls: dict[str, layers.Call] = {}
@@ -77,9 +77,9 @@ class View:
         Once the view knows how often the layer is called, the forward pass goes no further than that.
         """
         with torch.no_grad():
-            return one_tensor(self.reach(inputs, [layer])[layer], layer)
+            return one_tensor(self.outputs_of(inputs, [layer])[layer], layer)
 
-    def reach(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Any]:
+    def outputs_of(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Any]:
         """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` to them."""
         taken: dict[str, list[object]] = {layer: [] for layer in wanted}
 
@@ -93,14 +93,14 @@ class View:
         with ExitStack() as hooks, suppress(_Reached):
             for layer in taken:
                 hooks.enter_context(self._hooked(layer, partial(keep, layer)))
-            self.run(inputs) if self.calls else self.trace(inputs)
+            self.run(inputs) if self.calls else self.record_calls(inputs)
         return {layer: _last(outputs, layer) for layer, outputs in taken.items()}
 
-    def takes(self, inputs: Tensor, layer: str) -> bool:
+    def accepts_size(self, inputs: Tensor, layer: str) -> bool:
         """Tell whether `layer` can be reached with pictures of the size of `inputs`, once the view knows its calls."""
         try:
             with torch.no_grad():
-                self.reach(inputs, [layer])
+                self.outputs_of(inputs, [layer])
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, AssertionError):  # how PyTorch's operations refuse a size
@@ -151,13 +151,13 @@ class View:
             self.run(inputs)
         return taken
 
-    def above(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
+    def run_from(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
         """Return the function from outputs of `layer` (B, …), in place of its last one, to what the layer `at` gives.
 
         All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here.
         """
         if not self.calls:
-            self.trace(picture)
+            self.record_calls(picture)
         times = self.calls[layer].times
         ended = self._ended(picture, layer, times)
 
@@ -177,7 +177,7 @@ class View:
         return run
 
     def _until(self, inputs: Tensor, at: str) -> Any:
-        return self.reach(inputs, [at])[at] if at else self.run(inputs)
+        return self.outputs_of(inputs, [at])[at] if at else self.run(inputs)
 
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""

@@ -143,7 +143,7 @@ def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Itera
         yield f"The same for every input: {', '.join(made)}."
     if {_architecture(name) for name in axes.get("model", ())} - {_architecture(base.model)}:
         if "layer" not in axes and len(alike) < len(entries) and base.layer != layers.EVERY:
-            first = base.layer == layers.first_look(cache.tree(base.model))
+            first = base.layer == layers.default_layer(cache.tree(base.model))
             which = "Other models are" if first else "A model without this layer is"
             yield f"{which} shown at the layer that Mirror opens first."
         if isinstance(dict(base.params).get(TARGET), int):

@@ -84,7 +84,7 @@ def made(result: Result, model: Model, picture: Picture) -> Picture:
     exact = (torch.from_numpy(result.raw[0]) - mean) / std
     name = picture.name.removesuffix(", dreamed") + ", dreamed"
     found = images.from_tensor(exact.to(model.dtype), name, model.preprocessing)
-    return images.beside(found, picture.beside) if picture.beside else found
+    return images.with_extra_inputs(found, picture.extra_inputs) if picture.extra_inputs else found
 
 
 def judged(request: Request, result: Result, model: Model, picture: Picture) -> Picture:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mirror_app import registry, targets
-from mirror_app.ui.session import TARGET, aim, current
+from mirror_app.ui.session import TARGET, current, explain_target
 
 FIRST = "back-prop"  # what explains a target, where nothing else was chosen
 
@@ -16,7 +16,7 @@ def explaining() -> registry.Entry | None:
 
 
 def choose_class(entry: registry.Entry, number: int) -> None:
-    """Let `entry` explain the class of that number; for callbacks, as `aim`."""
+    """Let `entry` explain the class of that number; for callbacks, as `explain_target`."""
     st.session_state.visualisation = entry.key
     st.session_state[TARGET] = number
 
@@ -52,5 +52,7 @@ def _method(place: str) -> registry.Entry:
 
 def _button(entry: registry.Entry, target: str, label: str) -> None:
     words = targets.parse(target).words
-    if st.button(label, on_click=aim, args=(entry, target), help=f"Show what in the picture raises {words}."):
+    if st.button(
+        label, on_click=explain_target, args=(entry, target), help=f"Show what in the picture raises {words}."
+    ):
         st.rerun()  # the whole page, and not this part of it alone

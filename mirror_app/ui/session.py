@@ -36,7 +36,7 @@ class Session:
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
     asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
     leaving: bool = False  # whether Explore is to be shown next
-    aimed_at: str | None = None  # the model that the target was chosen for
+    target_model: str | None = None  # the model that the target was chosen for
     page: str = ""  # the one that `told` is of
     told: dict[str, str | None] = field(default_factory=dict)  # what was written into the address last
     uploads: int = 0
@@ -100,7 +100,7 @@ def current() -> Session:
 def choose(request: Request) -> None:
     """Make `request` the visitor's choice; only a callback may call this, before any widget is drawn."""
     session, entry = current(), registry.get(request.visualisation)
-    session.aimed_at = request.model
+    session.target_model = request.model
     _choose_model(session, request.model)
     st.session_state.visualisation = entry.key
     st.session_state.everywhere = request.layer == layers.EVERY
@@ -127,12 +127,12 @@ def go_to(query: Mapping[str, str]) -> None:
         entry = registry.get(query["visualisation"])
         for name, parameter in entry.params.items():
             st.session_state[param_key(entry, name)] = parameter.default
-    session.aimed_at = None
+    session.target_model = None
     _follow(query, session)
     session.asked = False  # what takes long does not begin again
 
 
-def aim(entry: registry.Entry, target: str) -> None:
+def explain_target(entry: registry.Entry, target: str) -> None:
     """Let `entry` show why the model gives `target`; only a callback may call this, before any widget is drawn."""
     st.session_state.visualisation, st.session_state.everywhere = entry.key, False
     st.session_state[TARGET] = entry.parse(TARGET, target)

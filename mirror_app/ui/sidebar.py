@@ -85,7 +85,7 @@ def _transformations(entry: registry.Entry, classes: Sequence[str]) -> dict[str,
 
 def _keep_target(model_name: str, session: Session) -> None:
     """Where another model was chosen, let the target be what it was by name; else the most likely class, and say so."""
-    before, session.aimed_at = session.aimed_at or model_name, model_name
+    before, session.target_model = session.target_model or model_name, model_name
     target = st.session_state.get(TARGET)
     if target is None or before == model_name or not cache.there(before):
         return
@@ -165,7 +165,7 @@ def _layer(model_name: str, session: Session) -> str:
             session.problems.append(f"In the link: {error}")
         session.linked_layer = None
     if chosen not in {layer.name for layer in listed}:
-        chosen = layers.first_look(listed)
+        chosen = layers.default_layer(listed)
     with st.container(gap="xxsmall"):
         st.markdown(":small[Layer]", help="Where to look. The layers stand in the order in which they run.")
         picked = layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)

@@ -108,7 +108,7 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
 def _show_bars(request: Request, values: np.ndarray) -> None:
     """Show the numbers that a layer gives, the largest first: with the names of the classes where it is the last."""
     classes = cache.model(request.model).classes
-    last = layers.whole(cache.tree(request.model), request.layer) == ""
+    last = layers.outermost_like(cache.tree(request.model), request.layer) == ""
     named = last and len(values) == len(classes)
     order = values.argsort()[::-1][:BARS]
     rows = [{"name": classes[n] if named else f"unit {n}", "value": float(values[n])} for n in order]

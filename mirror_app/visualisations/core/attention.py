@@ -87,7 +87,7 @@ def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[
 def _attentions(view: View, inputs: Tensor, layer: str) -> list[str]:
     """Return the attention layers that run up to the one meant by `layer`, in the order in which they run."""
     with torch.no_grad():
-        view.trace(inputs[:1])
+        view.record_calls(inputs[:1])
     running = sorted(view.calls, key=lambda name: view.calls[name].order)
     known = [name for name in running if isinstance(view.modules[name], nn.MultiheadAttention)]
     if not known:

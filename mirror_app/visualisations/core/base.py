@@ -107,7 +107,7 @@ class Visualisation:
         if not self.of_stages:
             raise MirrorError(f"{type(self).__name__} looks at one layer at a time: name one in place of '*'.")
         with torch.no_grad():
-            self.view.trace(inputs[:1])
+            self.view.record_calls(inputs[:1])
         stages = layers.stages(layers.tree(self.view.source, self.view.calls))
         maps: dict[str, Tensor] = {}
         cautions: dict[str, list[str]] = {}  # what must be known, and at which stages
@@ -145,12 +145,12 @@ class Visualisation:
         named = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
         if isinstance(inputs, tuple):
-            inputs, self.view.beside = inputs[0], self._beside(inputs[1:])
+            inputs, self.view.extra_inputs = inputs[0], self._extra_inputs(inputs[1:])
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
             with torch.no_grad():
-                self.view.trace(inputs[:1])  # the last convolution to run may not be the last that is defined
+                self.view.record_calls(inputs[:1])  # the last convolution to run may not be the last that is defined
             name = self.view.layer(None)
         before = fingerprint(self.view.source)
         for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
@@ -168,7 +168,7 @@ class Visualisation:
         logits = class_logits(self.view.predict(inputs))
         return {} if logits is None else {"prediction": logits.argmax(1).tolist()}
 
-    def _beside(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for number, other in enumerate(others, 2):
             if not isinstance(other, Tensor) or other.shape[:1] != (1,):
                 shown = tuple(other.shape) if isinstance(other, Tensor) else type(other).__name__

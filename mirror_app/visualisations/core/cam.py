@@ -16,9 +16,9 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
 from mirror_app.probe import Layout, layout
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.target_score import TargetScore
 
 _ALIKE = 0.5  # a correlation below which two maps are not the same picture
 _FAINT = 0.05  # of what speaks against a class: what speaks for it is hardly worth a look
@@ -42,22 +42,22 @@ class GradientCam(Visualisation):
         return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        aim = Aim(self.view, inputs, target_class)
-        output, answers = aim.split(inputs, layer)
+        target_score = TargetScore(self.view, inputs, target_class)
+        output, answers = target_score.split(inputs, layer)
         found = layout(self.view, inputs, layer, output)
-        target = aim.chosen(answers)
-        (gradient,) = torch.autograd.grad(aim.score(answers, target).sum(), output, allow_unused=True)
+        target = target_score.chosen(answers)
+        (gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
         if gradient is None:
-            raise aim.apart(inputs, layer)
+            raise target_score.apart(inputs, layer)
         if gradient.any() and not found.maps(gradient).any():
             raise MirrorError(
                 f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
-                f"picture: try '{_last_with_gradient(aim, inputs[:1], found, target[:1])}'."
+                f"picture: try '{_last_with_gradient(target_score, inputs[:1], found, target[:1])}'."
             )
         maps, slope = found.maps(output.detach()), found.maps(gradient)
         evidence = self.combine(maps, slope)
         note = _note(evidence, gradient) or self.caution(maps, slope)
-        yield Attribution(evidence, {**aim.said(target), "note": note})
+        yield Attribution(evidence, {**target_score.info(target), "note": note})
 
 
 @visualisation(
@@ -109,7 +109,7 @@ class GradCam(GradientCam):
             if not guide:
                 yield plain
                 continue
-            fine, _ = gradient(Aim(self.view, inputs, target_class), inputs, rewrite=probe.guide)
+            fine, _ = gradient(TargetScore(self.view, inputs, target_class), inputs, rewrite=probe.guide)
             coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
             yield Attribution(coarse[:, None] * fine, plain.info)
 
@@ -203,18 +203,18 @@ class LayerCam(GradientCam):
         return (gradient.relu() * maps).sum(1)
 
 
-def _last_with_gradient(aim: Aim, inputs: Tensor, found: Layout, target: Tensor) -> str:
+def _last_with_gradient(target_score: TargetScore, inputs: Tensor, found: Layout, target: Tensor) -> str:
     """Return the last layer to begin, of those with the same tokens, whose places reach the output."""
     with torch.no_grad():
-        aim.view.trace(inputs)
+        target_score.view.record_calls(inputs)
     length = found.prefix + found.grid[0] * found.grid[1]
-    for name, call in sorted(aim.view.calls.items(), key=lambda item: -item[1].order):
+    for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):
         if call.shape and len(call.shape) == 2 and call.shape[0] == length:
-            output, answers = aim.split(inputs, name)
-            (slope,) = torch.autograd.grad(aim.score(answers, target).sum(), output, allow_unused=True)
+            output, answers = target_score.split(inputs, name)
+            (slope,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
             if slope is not None and found.maps(slope).any():
                 return name
-    return aim.view.layer(None)
+    return target_score.view.layer(None)
 
 
 def _on_negative(maps: Tensor) -> str:

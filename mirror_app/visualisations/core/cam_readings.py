@@ -9,8 +9,8 @@ from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, layout
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.target_score import TargetScore
 
 
 @visualisation(
@@ -34,9 +34,9 @@ class ClassActivationMapping(Visualisation):
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
         maps = layout(self.view, inputs, layer, output).maps(output)
-        aim = Aim(self.view, inputs, target_class)
-        logits = aim.predict(inputs)
-        target = aim.chosen(logits)
+        target_score = TargetScore(self.view, inputs, target_class)
+        logits = target_score.predict(inputs)
+        target = target_score.chosen(logits)
         weights = _averaged_by(self.view, maps, logits)
         if weights is None:
             raise MirrorError(
@@ -44,7 +44,7 @@ class ClassActivationMapping(Visualisation):
                 f"'{layer}': {_instead(self.view, inputs, logits)}."
             )
         evidence = torch.einsum("nk,nkhw->nhw", weights[target], maps)
-        yield Attribution(evidence, {**aim.said(target), "note": ""})
+        yield Attribution(evidence, {**target_score.info(target), "note": ""})
 
 
 @visualisation(
@@ -96,8 +96,8 @@ def _averaged_by(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
 
 def _instead(view: View, inputs: Tensor, logits: Tensor) -> str:
     with torch.no_grad():
-        view.trace(inputs[:1])
-    last = layers.whole(layers.tree(view.module, view.calls), view.layer(None))
+        view.record_calls(inputs[:1])
+    last = layers.outermost_like(layers.tree(view.module, view.calls), view.layer(None))
     output = view.capture(inputs, last)
     if output.ndim == 4 and _averaged_by(view, output, logits) is not None:
         return f"try '{last}'"

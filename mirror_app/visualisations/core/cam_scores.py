@@ -11,9 +11,9 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.probe import Layout, layout
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
+from mirror_app.visualisations.core.target_score import TargetScore
 
 
 @visualisation(
@@ -40,18 +40,18 @@ class ScoreCam(Visualisation):
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
         maps = layout(self.view, inputs, layer, output).maps(output)
-        aim = Aim(self.view, inputs, target_class)
-        target = aim.chosen(aim.predict(inputs))
-        nothing = aim.predict(torch.zeros_like(inputs[:1])).expand(len(inputs), -1)
-        scores = aim.score(nothing, target)[:, None].repeat(1, maps.shape[1])
+        target_score = TargetScore(self.view, inputs, target_class)
+        target = target_score.chosen(target_score.predict(inputs))
+        nothing = target_score.predict(torch.zeros_like(inputs[:1])).expand(len(inputs), -1)
+        scores = target_score.score(nothing, target)[:, None].repeat(1, maps.shape[1])
         live = (maps.amax((2, 3)) > maps.amin((2, 3))).nonzero()
 
         def tried(span: slice) -> Tensor:
             items, channels = live[span].T
             masks = _stretched(render.resize(maps[items, channels], (inputs.shape[2], inputs.shape[3])))
-            return aim.score(aim.predict(inputs[items] * masks[:, None]), target[items])
+            return target_score.score(target_score.predict(inputs[items] * masks[:, None]), target[items])
 
-        info = {**aim.said(target), "note": "" if len(live) else "All maps of this layer are flat here."}
+        info = {**target_score.info(target), "note": "" if len(live) else "All maps of this layer are flat here."}
         for progress, span, found in in_batches(tried, len(live), self.view.device):
             scores[tuple(live[span].T)] = found
             yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": progress})
@@ -84,18 +84,18 @@ class AblationCam(Visualisation):
         output = self.view.capture(inputs, layer)
         held = layout(self.view, inputs, layer, output)
         maps = held.maps(output)
-        aim = Aim(self.view, inputs, target_class)
-        answers = aim.predict(inputs)
-        target = aim.chosen(answers)
-        whole = aim.score(answers, target)
+        target_score = TargetScore(self.view, inputs, target_class)
+        answers = target_score.predict(inputs)
+        target = target_score.chosen(answers)
+        whole = target_score.score(answers, target)
         drops = maps.new_zeros(maps.shape[:2])
-        info = {**aim.said(target), "note": ""}
+        info = {**target_score.info(target), "note": ""}
         for item in range(len(inputs)):
             one = slice(item, item + 1)
             live = maps[item].flatten(1).any(1).nonzero()[:, 0]
-            tried = _answers_without(aim, inputs[one], layer, output[one], held, live)
+            tried = _answers_without(target_score, inputs[one], layer, output[one], held, live)
             for progress, span, found in tried:
-                drops[item, live[span]] = whole[item] - aim.score(found, target[one].expand(len(found)))
+                drops[item, live[span]] = whole[item] - target_score.score(found, target[one].expand(len(found)))
                 yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
         drops[drops.abs() <= _rounding(answers)[:, None]] = 0
         if not drops.any():
@@ -104,10 +104,10 @@ class AblationCam(Visualisation):
 
 
 def _answers_without(
-    aim: Aim, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
+    target_score: TargetScore, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
 ) -> Iterator[tuple[float, slice, Tensor]]:
     """Yield `(progress, span, answers)` for one picture, without each of the layer's `channels` in turn."""
-    above = aim.above(picture, layer)
+    above = target_score.run_from(picture, layer)
 
     def without(span: slice) -> Tensor:
         absent = channels[span]
@@ -115,7 +115,7 @@ def _answers_without(
         maps[torch.arange(len(absent)), absent] = 0
         return above(held.output(maps, output))
 
-    return in_batches(without, len(channels), aim.view.device)
+    return in_batches(without, len(channels), target_score.view.device)
 
 
 def _rounding(answers: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.target_score import TargetScore
 
 
 @visualisation(
@@ -34,7 +34,7 @@ class Deconvnet(Visualisation):
         return True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        aim = Aim(self.view, inputs, target_class)
-        signal, target = gradient(aim, inputs, rewrite=probe.deconvolve)
+        target_score = TargetScore(self.view, inputs, target_class)
+        signal, target = gradient(target_score, inputs, rewrite=probe.deconvolve)
         note = "This shows edges more than reasons: it changes little with the class, or when weights are shuffled."
-        yield Attribution(signal, {**aim.said(target), "note": note})
+        yield Attribution(signal, {**target_score.info(target), "note": note})

@@ -91,7 +91,7 @@ def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -
     largest = size_taken(view, inputs, layer)
     smaller = octave_sizes(largest, octaves, scale)[:-1]
     note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
-    sizes = [size for size in smaller if view.takes(resize(inputs[:1], size), layer)]
+    sizes = [size for size in smaller if view.accepts_size(resize(inputs[:1], size), layer)]
     return [*sizes, largest], "" if largest == own else note
 
 

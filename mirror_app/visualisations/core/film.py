@@ -67,7 +67,7 @@ def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
     height, width = size_of(inputs)
     for times in (1, 2, 4, 8, 16):
         size = (height * times, width * times)
-        if view.takes(resize(inputs[:1], size), layer):
+        if view.accepts_size(resize(inputs[:1], size), layer):
             return size
     view.capture(inputs, layer)  # not the size but something else is wrong, and this raises it
     return height, width

@@ -9,8 +9,8 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.params import Toggle
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.target_score import TargetScore
 
 Rewrite = Callable[[Tensor], None]
 
@@ -54,22 +54,22 @@ class SaliencyMap(Visualisation):
         ] = False,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        aim = Aim(self.view, inputs, target_class)
-        slope, target = gradient(aim, inputs, rewrite=probe.guide if guide else None)
-        yield Attribution(slope * inputs if times_input else slope, aim.said(target))
+        target_score = TargetScore(self.view, inputs, target_class)
+        slope, target = gradient(target_score, inputs, rewrite=probe.guide if guide else None)
+        yield Attribution(slope * inputs if times_input else slope, target_score.info(target))
 
 
 def gradient(
-    aim: Aim, inputs: Tensor, target: Tensor | None = None, rewrite: Rewrite | None = None
+    target_score: TargetScore, inputs: Tensor, target: Tensor | None = None, rewrite: Rewrite | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the gradient of each item's score by the inputs (N, C, H, W), and which of the answers it is (N,).
 
-    `target` says which, else `aim` does. `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes the ReLUs:
-    raises MirrorError where there are none on the way, or other activations.
+    `target` says which, else `target_score` does. `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes
+    the ReLUs: raises MirrorError where there are none on the way, or other activations.
     """
-    pixels, answers = aim.output(inputs)
+    pixels, answers = target_score.output(inputs)
     if target is None:
-        target = aim.chosen(answers)
+        target = target_score.chosen(answers)
     if rewrite is not None:
         rewrite(answers)
-    return torch.autograd.grad(aim.score(answers, target).sum(), pixels)[0], target
+    return torch.autograd.grad(target_score.score(answers, target).sum(), pixels)[0], target

@@ -11,10 +11,10 @@ from mirror_app import render
 from mirror_app.optim import PixelSpace, operators
 from mirror_app.params import Dropdown, Number, Slider
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
 from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.target_score import TargetScore
 
 BASELINES = ("black", "white", "mean colour", "blur", "noise")
 
@@ -58,10 +58,10 @@ class IntegratedGradients(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         start = self._start(inputs, baseline, seed)
-        aim = Aim(self.view, inputs, target_class)
-        answers = aim.predict(inputs)
-        target = aim.chosen(answers)
-        gained = aim.score(answers, target) - aim.score(aim.predict(start), target)
+        target_score = TargetScore(self.view, inputs, target_class)
+        answers = target_score.predict(inputs)
+        target = target_score.chosen(answers)
+        gained = target_score.score(answers, target) - target_score.score(target_score.predict(start), target)
         nodes, weights = (torch.from_numpy(part).to(inputs) for part in np.polynomial.legendre.leggauss(steps))
         nodes, weights = (nodes + 1) / 2, weights / 2  # from [-1, 1] to [0, 1]
         total, seen = torch.zeros_like(inputs), inputs.new_zeros(len(inputs), 1, 1, 1)
@@ -70,7 +70,7 @@ class IntegratedGradients(Visualisation):
             pairs = torch.arange(len(inputs) * steps, device=inputs.device)[span]
             items, number = pairs // steps, pairs % steps
             between = torch.lerp(start[items], inputs[items], nodes[number, None, None, None])
-            return items, weights[number, None, None, None], gradient(aim, between, target[items])[0]
+            return items, weights[number, None, None, None], gradient(target_score, between, target[items])[0]
 
         for progress, _, (items, weight, gradients) in in_batches(sampled, len(inputs) * steps, self.view.device):
             total.index_add_(0, items, weight * gradients)
@@ -79,7 +79,7 @@ class IntegratedGradients(Visualisation):
                 (inputs - start) * total / torch.where(seen == 0, 1, seen) if progress < 1 else (inputs - start) * total
             )
             missing = (raw.sum((1, 2, 3)) - gained) / torch.where(gained == 0, 1, gained.abs())
-            info = {**aim.said(target), "completeness": missing.tolist(), "progress": progress}
+            info = {**target_score.info(target), "completeness": missing.tolist(), "progress": progress}
             yield Attribution(raw, {**info, "baseline": baseline, **_told(missing, progress)})
 
     def _start(self, inputs: Tensor, baseline: str, seed: int) -> Tensor:

@@ -52,6 +52,6 @@ class InvertedRepresentation(Visualisation):
         for frame in from_noise(ascent, inputs, steps, seed):
             yield frame
         with torch.no_grad():
-            outputs = self.view.reach(space.inputs(frame.raw), [layer])
+            outputs = self.view.outputs_of(space.inputs(frame.raw), [layer])
         loss = distance(Seen(frame.raw, outputs))
         yield Attribution(frame.raw, {**frame.info, "loss": loss.tolist()})

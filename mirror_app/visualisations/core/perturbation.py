@@ -13,9 +13,9 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number, Slider
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
+from mirror_app.visualisations.core.target_score import TargetScore
 
 Box = tuple[slice, slice]
 
@@ -68,10 +68,10 @@ class Occlusion(Visualisation):
     ) -> Iterator[Attribution]:
         if stride > patch:
             raise MirrorError(f"A stride of {stride} leaves pixels that no patch of {patch} hides: at most {patch}.")
-        aim = Aim(self.view, inputs, target_class)
-        answers = aim.predict(inputs)
-        target = aim.chosen(answers)
-        whole = aim.score(answers, target)
+        target_score = TargetScore(self.view, inputs, target_class)
+        answers = target_score.predict(inputs)
+        target = target_score.chosen(answers)
+        whole = target_score.score(answers, target)
         boxes = _boxes((inputs.shape[2], inputs.shape[3]), patch, stride)
         lost, times = torch.zeros_like(inputs[:, 0]), torch.zeros_like(inputs[:, 0])
 
@@ -81,14 +81,14 @@ class Occlusion(Visualisation):
             pictures = inputs[items]
             for picture, pair in zip(pictures, pairs, strict=True):
                 picture[:, *boxes[pair % len(boxes)]] = fill
-            return whole[items] - aim.score(aim.predict(pictures), target[items])
+            return whole[items] - target_score.score(target_score.predict(pictures), target[items])
 
         for progress, span, drops in in_batches(hidden, len(inputs) * len(boxes), self.view.device):
             for pair, drop in zip(range(len(inputs) * len(boxes))[span], drops, strict=True):
                 place = (pair // len(boxes), *boxes[pair % len(boxes)])
                 lost[place] += drop
                 times[place] += 1
-            info = {**aim.said(target), "note": "", "progress": progress}
+            info = {**target_score.info(target), "note": "", "progress": progress}
             yield Attribution(lost / times.clamp(min=1), info)
 
 
@@ -132,8 +132,8 @@ class Rise(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         size = (inputs.shape[2], inputs.shape[3])
-        aim = Aim(self.view, inputs, target_class)
-        target = aim.chosen(aim.predict(inputs))
+        target_score = TargetScore(self.view, inputs, target_class)
+        target = target_score.chosen(target_score.predict(inputs))
         generator = torch.Generator().manual_seed(seed)
         grids = (torch.rand(n, cells + 1, cells + 1, generator=generator) < p).to(inputs)
         shifts = torch.rand(n, 2, generator=generator)
@@ -144,13 +144,13 @@ class Rise(Visualisation):
             pairs = torch.arange(len(inputs) * n)[span]
             items, number = (pairs // n).to(inputs.device), pairs % n
             masks = _masks(grids[number], shifts[number], size)
-            sure = aim.likelihood(aim.predict(inputs[items] * masks[:, None]))
-            return items, masks, aim.score(sure, target[items])[:, None, None]
+            sure = target_score.likelihood(target_score.predict(inputs[items] * masks[:, None]))
+            return items, masks, target_score.score(sure, target[items])[:, None, None]
 
         for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view.device):
             for total, part in ((both, sure * masks), (shown, masks), (certain, sure), (times, torch.ones_like(sure))):
                 total.index_add_(0, items, part)
-            info = {**aim.said(target), "note": "", "progress": progress}
+            info = {**target_score.info(target), "note": "", "progress": progress}
             yield Attribution((both - certain * shown / times.clamp(min=1)) / (times - 1).clamp(min=1) / p, info)
 
 

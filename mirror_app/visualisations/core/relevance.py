@@ -13,9 +13,9 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Dropdown, Radio, Slider
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core import rules
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.canonical import Canonical, Composite
+from mirror_app.visualisations.core.target_score import TargetScore
 
 
 def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
@@ -103,9 +103,9 @@ class Relevance(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         picture = layer == "" or at == "the picture"
-        aim = Aim(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class)
         with Canonical(composites(epsilon, gamma)[rule], picture) as canonical:
-            source, answers = aim.output(inputs) if picture else aim.split(inputs, layer)
+            source, answers = target_score.output(inputs) if picture else target_score.split(inputs, layer)
         if source.ndim != 4 or source[0, 0].numel() == 1:
             shape = " × ".join(str(side) for side in source.shape[1:])
             raise MirrorError(
@@ -113,11 +113,11 @@ class Relevance(Visualisation):
                 f"try '{self.view.layer(None)}', the last convolution, or the picture."
             )
         _refuse_strangers(answers)
-        target = aim.chosen(answers)
-        logits = aim.score(answers, target)
+        target = target_score.chosen(answers)
+        logits = target_score.score(answers, target)
         raw = _shared_out(logits, source, canonical.ends)
         conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach())
-        info = {**aim.said(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
+        info = {**target_score.info(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
         yield Attribution(raw, info)
 
 

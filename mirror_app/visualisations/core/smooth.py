@@ -9,10 +9,10 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.params import Number, Slider, Toggle
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
 from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.target_score import TargetScore
 
 
 @visualisation(
@@ -62,8 +62,8 @@ class SmoothGrad(Visualisation):
         seed: Annotated[int, Number("Other noise; the same number gives the same picture.", min=0, max=10**6)] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        aim = Aim(self.view, inputs, target_class)
-        target = aim.chosen(aim.predict(inputs))
+        target_score = TargetScore(self.view, inputs, target_class)
+        target = target_score.chosen(target_score.predict(inputs))
         deviation = sigma * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
         seeds = torch.randint(2**62, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
         total, times = torch.zeros_like(inputs), inputs.new_zeros(len(inputs), 1, 1, 1)
@@ -73,12 +73,12 @@ class SmoothGrad(Visualisation):
             items = (pairs // n).to(inputs.device)
             noise = torch.stack([_normal(inputs[0], seeds[number]) for number in (pairs % n).tolist()])
             noisy = inputs[items] + deviation[items] * noise
-            return items, gradient(aim, noisy, target[items], probe.guide if guide else None)[0]
+            return items, gradient(target_score, noisy, target[items], probe.guide if guide else None)[0]
 
         for progress, _, (items, gradients) in in_batches(sampled, len(inputs) * n, self.view.device):
             total.index_add_(0, items, gradients)
             times.index_add_(0, items, torch.ones_like(times[items]))
-            yield Attribution(total / times.clamp(min=1), {**aim.said(target), "progress": progress})
+            yield Attribution(total / times.clamp(min=1), {**target_score.info(target), "progress": progress})
 
 
 def _normal(like: Tensor, seed: int) -> Tensor:

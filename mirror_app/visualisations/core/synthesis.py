@@ -18,7 +18,6 @@ from mirror_app.optim import (
 )
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
 from mirror_app.registry import Question, visualisation
-from mirror_app.visualisations.core.aim import Aim
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import (
     ROBUST,
@@ -31,6 +30,7 @@ from mirror_app.visualisations.core.film import (
     from_noise,
     require_size,
 )
+from mirror_app.visualisations.core.target_score import TargetScore
 
 
 @visualisation(
@@ -158,10 +158,12 @@ class ClassPicture(Visualisation):
         steps: Steps = 80,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
-        aim = Aim(self.view, inputs, target_class)
-        require_size(self.view, inputs, aim.layer)
-        chosen = aim.chosen(aim.predict(inputs))
-        objective = objectives.score(aim.layer, lambda output: aim.score(aim.answers(output), chosen))
+        target_score = TargetScore(self.view, inputs, target_class)
+        require_size(self.view, inputs, target_score.layer)
+        chosen = target_score.chosen(target_score.predict(inputs))
+        objective = objectives.score(
+            target_score.layer, lambda output: target_score.score(target_score.answers(output), chosen)
+        )
         ascent = Ascent(
             self.view,
             PixelSpace.of(inputs, self.mean, self.std),
@@ -170,4 +172,4 @@ class ClassPicture(Visualisation):
             transforms=ROBUST if robust else (),
             operators=[operators.blur(blur), operators.clip(clip)],
         )
-        yield from from_noise(ascent, inputs, steps, seed, **aim.said(chosen))
+        yield from from_noise(ascent, inputs, steps, seed, **target_score.info(chosen))

@@ -15,7 +15,7 @@ from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, o
 Info = dict[str, Any]
 
 
-class Aim:
+class TargetScore:
     """What `target_class` asks of `view` for inputs (N, C, H, W): a class, or what `targets.parse` reads of a text.
 
     The answers (N, K) are the logits of the classes, or a number for each channel of a layer or of an entry of the
@@ -46,9 +46,9 @@ class Aim:
             raise self.apart(inputs, layer)
         return leaf, answers
 
-    def above(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
+    def run_from(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
         """Return the function from what `layer` may give (B, …), in place of what it does, to the answers (B, K)."""
-        run = self.view.above(picture, layer, self.layer)
+        run = self.view.run_from(picture, layer, self.layer)
         return lambda outputs: self.answers(run(outputs))
 
     def answers(self, output: Any) -> Tensor:
@@ -81,7 +81,7 @@ class Aim:
         """Return the answers as probabilities where they are logits of classes, else as they are."""
         return answers.softmax(1) if self.target.is_class else answers
 
-    def said(self, chosen: Tensor) -> Info:
+    def info(self, chosen: Tensor) -> Info:
         """Return what there is to say: the classes that were chosen, by number, or the target in words."""
         return {"target_class": chosen.tolist()} if self.target.is_class else {"target": self.target.words}
 
@@ -91,7 +91,7 @@ class Aim:
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         reached = [name for name in convolutions if name in self.view.calls] or convolutions
         with torch.enable_grad():
-            taken = self.view.reach(inputs.detach().requires_grad_(), [*reached, self.layer])
+            taken = self.view.outputs_of(inputs.detach().requires_grad_(), [*reached, self.layer])
             score = self.answers(taken.pop(self.layer)).sum()
             slopes = torch.autograd.grad(score, list(taken.values()), allow_unused=True)
         parts = [name for name, slope in zip(taken, slopes, strict=True) if slope is not None and slope.ndim == 4]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def structural_copy(model: nn.Module, device: torch.device | str | None) -> nn.Module:
+def structural_clone(model: nn.Module, device: torch.device | str | None) -> nn.Module:
     """Return the copy in evaluation mode, with nothing in place; on another `device` weights are copied too."""
     shared: dict[int, object] = {}
     for module in model.modules():
@@ -17,11 +17,11 @@ def structural_copy(model: nn.Module, device: torch.device | str | None) -> nn.M
         shared[id(buffer)] = buffer.to(device) if device else buffer
     for parameter in model.parameters():
         shared[id(parameter)] = _frozen(parameter, device)
-    twin = copy.deepcopy(model, shared).eval()
-    for module in twin.modules():
+    clone = copy.deepcopy(model, shared).eval()
+    for module in clone.modules():
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
-    return twin
+    return clone
 
 
 def _frozen(parameter: nn.Parameter, device: torch.device | str | None) -> nn.Parameter:
