@@ -19,6 +19,7 @@ from mirror_app.models import Model
 from mirror_app.params import Value, checked
 from mirror_app.probe.outputs import Box, Regions, boxes_of, class_logits, described, regions_of
 from mirror_app.request import Request
+from mirror_app.visualisations.core.base import require_finite
 
 PAGE = 64  # images on a sheet
 TILE = 128  # pixels: the longest side of an image on a sheet
@@ -66,7 +67,8 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
         inputs = visualisation.prepared(model.inputs(picture))
         for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
-            yield Result(_finite(frame.raw, layer).cpu().numpy(), frame.info, now - began, now)
+            require_finite(frame.raw, layer)
+            yield Result(frame.raw.detach().contiguous().cpu().numpy(), frame.info, now - began, now)
 
 
 def run(request: Request, model: Model, picture: Picture) -> Result:
@@ -152,12 +154,11 @@ class Prediction:
 def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
     inputs = model.inputs(picture)
-    extra_inputs = model.extra_inputs_of(picture)
-    with model.views.lease(extra_inputs) as view, torch.no_grad():
+    with model.views.lease(model.extra_inputs_of(picture)) as view, torch.no_grad():
         output = view.record_calls(inputs)
-        # A live model that is being trained must not run: that would move the averages of its batch norms.
-        trained = any(module.training for module in model.module.modules())
-        own = output if trained else model.module(*(part.to(view.device) for part in (inputs, *extra_inputs)))
+        # A model that changes as it runs must not run: in training, batch norms would move their averages.
+        changes = view.has_effects or any(module.training for module in model.module.modules())
+        own = output if changes else view.answer_of(model.module, inputs)
     logits = class_logits(output)
     probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
@@ -192,9 +193,3 @@ def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return between which of the layers `names`, none of which lies in another, data flows: (from, to)."""
     with model.views.lease(model.extra_inputs) as view:
         return probe.flow(view, model.blank(), names)
-
-
-def _finite(raw: Tensor, layer: str) -> Tensor:
-    if not raw.isfinite().all():
-        raise MirrorError(f"There are numbers that are not finite at the layer '{layer}': look for NaN in the weights.")
-    return raw.detach().contiguous()

@@ -7,6 +7,7 @@ The declaration gives the argument's check, its widget on the page, its help, an
 
 import inspect
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -150,9 +151,13 @@ class ClassPicker(Parameter):
             return None
         if isinstance(value, str):
             return self.parse(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        try:
+            number = operator.index(value)  # NumPy's integers and tensors of one whole number, too
+        except TypeError:
+            raise self.refuse(value) from None
+        if isinstance(value, bool) or number < 0:
             raise self.refuse(value)
-        return value
+        return number
 
     def parse(self, text: str) -> Value:
         try:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.layers import Layer, stages
-from mirror_app.probe import structural_clone
+from mirror_app.probe import Clone
 
 DEPTHS = 5
 
@@ -54,7 +54,7 @@ def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int =
     Each of their tensors of weights keeps its numbers, in random order: the same order for the same seed, whatever else
     is shuffled. The copy shares all other weights, and the model is not touched.
     """
-    clone = structural_clone(model, None)
+    clone = Clone(model).module
     for name in layers:
         generator = torch.Generator().manual_seed(seed)
         for weights in clone.get_submodule(name).parameters(recurse=False):

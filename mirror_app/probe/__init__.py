@@ -4,7 +4,7 @@ A view is a structural copy that shares its weights with the model handed in: it
 so that nothing done to it is seen by the model or by another computation.
 """
 
-from mirror_app.probe.clone import structural_clone
+from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
@@ -15,6 +15,7 @@ from mirror_app.probe.view import View, one_tensor
 
 __all__ = [
     "PICTURE",
+    "Clone",
     "Cost",
     "Layout",
     "Pool",
@@ -29,6 +30,5 @@ __all__ = [
     "layout",
     "one_tensor",
     "revive",
-    "structural_clone",
     "token_grid",
 ]

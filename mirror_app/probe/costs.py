@@ -36,6 +36,7 @@ class Cost:
 
 def costs(view: View, inputs: Tensor) -> dict[str, Cost]:
     """Return the cost of each layer that runs for `inputs` (1, C, H, W), by its dotted name."""
+    view.learn(inputs)
     calls = _counted(view, inputs)
     seconds = _timed(view, inputs)
     fields = _Fields()

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,26 @@ def parts_of(output: Any) -> dict[str, Any]:
         return {str(key): part for key, part in output.items()}
     is_row = isinstance(output, Sequence) and not isinstance(output, str)
     return {str(number): part for number, part in enumerate(output)} if is_row else {}
+
+
+def as_dicts(output: Any) -> Any:
+    """Return `output` with dictionaries in place of other mappings, dataclasses and objects with tensors in them."""
+    if isinstance(output, Mapping):
+        return {str(key): as_dicts(part) for key, part in output.items()}
+    if isinstance(output, list | tuple):
+        return [as_dicts(part) for part in output]
+    if isinstance(output, Tensor | str) or not (own := _attributes(output)):
+        return output
+    return {name: as_dicts(part) for name, part in own.items()}
+
+
+def _attributes(output: object) -> dict[str, Any]:
+    """Return the public attributes of an object that holds tensors; none of one that does not."""
+    if isinstance(output, type | nn.Module):
+        return {}
+    named = [field.name for field in fields(output)] if is_dataclass(output) else list(getattr(output, "__dict__", {}))
+    own = {name: getattr(output, name) for name in named if not name.startswith("_")}
+    return own if any(isinstance(leaf, Tensor) for part in own.values() for leaf in tree_leaves(part)) else {}
 
 
 def leaves_of(output: Any) -> list[tuple[str, Tensor]]:

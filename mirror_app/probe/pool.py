@@ -27,6 +27,7 @@ class Pool:
         before = fingerprint(self.model)
         try:
             view = self._idle.pop()
+            view.follow()
         except IndexError:
             view = View(self.model)
         view.extra_inputs = extra_inputs

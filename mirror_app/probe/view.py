@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -12,9 +13,15 @@ from torch.utils._pytree import tree_map
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
-from mirror_app.probe.clone import structural_clone
-from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.admission import admitted
+from mirror_app.probe.batch import is_independent, item_axes, items_first
+from mirror_app.probe.calls import CallLog
+from mirror_app.probe.clone import Clone
+from mirror_app.probe.conduct import Conduct, observe, remember, remembered
+from mirror_app.probe.fingerprint import fingerprint, structure
+from mirror_app.probe.outputs import as_dicts
 
+_ALONE = "In a batch, this model's answers change with their neighbours: each picture was run alone."
 T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Hook = Callable[[nn.Module, tuple[object, ...], object], object]
@@ -23,52 +30,112 @@ Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 class View:
     """A private copy of `model` in evaluation mode that shares its weights, frozen.
 
-    On another `device` than the model's the weights are copied, for they cannot be shared. `extra_inputs` is what the
-    model takes after the pictures, (1, …) each: the same for all.
+    On another `device` than the model's the weights are copied, for they cannot be shared, and so are those that the
+    model's forward pass writes into. `extra_inputs` is what the model takes after the pictures, (1, …) each: the same
+    for all. Raises MirrorError for a model that cannot be looked into.
     """
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
-        self.source = model
-        self.module = structural_clone(model, device)
-        self.modules = dict(self.module.named_modules())
-        self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
-        self.calls: dict[str, layers.Call] = {}
+        self.source, self.note = admitted(model)
         self.extra_inputs: tuple[Tensor, ...] = ()
-        self._print = fingerprint(self.module)
+        self._device = device
+        self._make(remembered(self.source))
 
-    def layer(self, layer: str | nn.Module | None) -> str:
+    def _make(self, conduct: Conduct | None) -> None:
+        self._conduct = conduct
+        self._clone = Clone(self.source, self._device, conduct.written if conduct else frozenset())
+        self.module = self._clone.module
+        self.modules = dict(self.module.named_modules())
+        self.device = next((p.device for p in self.module.parameters()), torch.device(self._device or "cpu"))
+        self.calls: dict[str, layers.Call] = {}
+        self._picture: Tensor | None = None
+        vars(self).pop("is_independent", None)
+        self._structure = structure(self.source)
+        self._print = self._fingerprint()
+
+    def follow(self) -> None:
+        """Take over what has changed in the model since: a new head, other weights, another hook."""
+        if structure(self.source) != self._structure:
+            self._make(None)
+        else:
+            self._clone.follow()
+
+    def learn(self, inputs: Tensor) -> None:
+        """See what the model does on the first of `inputs` (N, C, H, W), where that is not known; raise MirrorError.
+
+        The model runs once on a copy of all its weights, so that nothing it writes can reach the model handed in.
+        """
+        if self._conduct is None:
+
+            def call(module: nn.Module, graph: bool) -> Any:
+                return module(*self._arguments(inputs[:1].detach().to(self.device).requires_grad_(graph)))
+
+            conduct, output = observe(self.source, self._device, call)
+            if conduct.written:
+                self._make(conduct)
+            with torch.no_grad(), self._clone.restored():
+                axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
+            self._conduct, self.calls = replace(conduct, axes=axes), conduct.calls
+            remember(self.source, self._conduct)
+        if self._picture is None:
+            self._picture = inputs[:1].detach().clone()
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said of whatever this view shows."""
+        alone = vars(self).get("is_independent") is False
+        return [note for note in (self.note, _ALONE if alone else "") if note]
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether running the model changes it, as far as that is known: not before it has run."""
+        return self._conduct is None or self._conduct.has_effects
+
+    @cached_property
+    def is_independent(self) -> bool:
+        """Whether the model answers each picture of a batch on its own; it is tried once, with a picture that ran."""
+        assert self._picture is not None
+        with torch.no_grad():
+            return is_independent(self.run, self._picture)
+
+    def layer(self, layer: object) -> str:
         """Return the dotted name of `layer`: a name, a submodule of the model or of the view, or None."""
+        if isinstance(layer, list | tuple) and len(layer) == 1:
+            (layer,) = layer
         own = next((name for name, module in self.modules.items() if module is layer), None)
         if own is not None:
             return own
+        if not isinstance(layer, str | nn.Module | None):
+            raise MirrorError(f"The layer is a {type(layer).__name__}: its dotted name or the submodule is needed.")
         return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
 
     def run(self, inputs: Tensor) -> Any:
-        """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them."""
-        extra_inputs = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.extra_inputs)
-        return self.module(inputs.to(self.device), *extra_inputs)
+        """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them.
+
+        The first axis of its tensors counts the pictures, also where one picture comes without such an axis, and
+        objects that hold tensors are dictionaries.
+        """
+        self.learn(inputs)
+        with self._clone.restored():
+            return self.answer_of(self.module, inputs)
+
+    def answer_of(self, module: nn.Module, inputs: Tensor) -> Any:
+        """Return what `module` gives, the view's or the one handed in, as `run` does."""
+        output = as_dicts(module(*self._arguments(inputs)))
+        axes = self._conduct.axes if self._conduct and len(inputs) == 1 else ()
+        return items_first(output, axes) if axes else output
+
+    def _arguments(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return copies of what the model takes, since its code may write into them."""
+        others = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.extra_inputs)
+        return tuple(part.clone() for part in (inputs.to(self.device), *others))
 
     def record_calls(self, inputs: Tensor) -> Any:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""
-        began: dict[str, int] = {}
-        calls: dict[str, layers.Call] = {}
-
-        def begin(name: str, *_: object) -> None:
-            began.setdefault(name, len(began))
-
-        def end(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
-            shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else None
-            times = calls[name].times + 1 if name in calls else 1
-            calls[name] = layers.Call(began[name], times, shape)
-
-        before = [m.register_forward_pre_hook(partial(begin, name)) for name, m in self.modules.items()]
-        after = [m.register_forward_hook(partial(end, name)) for name, m in self.modules.items()]
-        try:
+        self.learn(inputs)
+        with CallLog(self.modules) as log:
             output = self.run(inputs)
-        finally:
-            for handle in before + after:
-                handle.remove()
-        self.calls = calls
+        self.calls = log.calls
         return output
 
     def capture(self, inputs: Tensor, layer: str) -> Tensor:
@@ -81,7 +148,10 @@ class View:
 
     def outputs_of(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Any]:
         """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` to them."""
+        self.learn(inputs)
         taken: dict[str, list[object]] = {layer: [] for layer in wanted}
+        if torch.is_grad_enabled() and inputs.requires_grad:
+            self._require_gradient(lambda behind: not behind.issuperset(taken))
 
         def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
             taken[layer].append(output)
@@ -113,6 +183,8 @@ class View:
         The graph begins at the leaf: nothing is recorded below it, and a gradient goes no further down. «» is the
         model.
         """
+        self.learn(inputs)
+        self._require_gradient(lambda behind: layer in behind)
         taken: list[Tensor] = []
 
         def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor:
@@ -128,6 +200,8 @@ class View:
 
     def output(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:
         """Return the inputs as a leaf of the graph, and what the layer `at` gives, computed from it."""
+        self.learn(inputs)
+        self._require_gradient(lambda _: True)
         leaf = inputs.to(self.device).detach().requires_grad_()
         with torch.enable_grad():
             return leaf, self._until(leaf.clone(), at)
@@ -139,6 +213,7 @@ class View:
 
     def arguments(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Arguments]:
         """Return what each of the layers is called with for `inputs`, in its last call: (positional, by name)."""
+        self.learn(inputs)
         taken: dict[str, Arguments] = {}
 
         def keep(name: str, _module: nn.Module, *arguments: Any) -> None:
@@ -156,6 +231,7 @@ class View:
 
         All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here.
         """
+        self.learn(picture)
         if not self.calls:
             self.record_calls(picture)
         times = self.calls[layer].times
@@ -181,7 +257,19 @@ class View:
 
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
-        return fingerprint(self.module) == self._print
+        return self._fingerprint() == self._print
+
+    def _fingerprint(self) -> tuple[object, ...]:
+        return fingerprint(self.module, but={id(tensor) for tensor in self._clone.written})
+
+    def _require_gradient(self, is_lost: Callable[[frozenset[str]], bool]) -> None:
+        """Raise MirrorError where gradients end, and `is_lost` says so of the layers that have ended before."""
+        conduct = self._conduct
+        if conduct and conduct.no_gradient and (conduct.behind is None or is_lost(conduct.behind)):
+            raise MirrorError(
+                f"{conduct.no_gradient}: let it record a graph, or take a visualisation without gradients, such as "
+                "Occlusion or RISE."
+            )
 
     def _ended(self, picture: Tensor, layer: str, times: int) -> dict[str, Tensor]:
         """Return the outputs of the outermost layers that have ended when `layer` ends for the last time."""
@@ -237,8 +325,10 @@ def _last(taken: list[T], layer: str) -> T:
 
 
 def one_tensor(output: object, layer: str) -> Tensor:
-    """Return `output`, which `layer` gave; raise MirrorError where it is not one tensor."""
+    """Return `output`, which `layer` gave; raise MirrorError where it is not one tensor of real numbers."""
     if not isinstance(output, Tensor):
         culprit = f"The layer '{layer}'" if layer else "The model"
         raise MirrorError(f"{culprit} gives a {type(output).__name__}, where one tensor is needed.")
+    if output.is_complex():
+        raise MirrorError(f"The layer '{layer}' gives complex numbers, which cannot be shown: choose another.")
     return output

@@ -1,7 +1,9 @@
 """What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -46,6 +48,7 @@ class Visualisation:
     """
 
     look: ClassVar[render.Look]
+    of_inputs: ClassVar[bool] = True  # whether the inputs make a difference
     of_layer: ClassVar[bool] = True  # whether the layer makes a difference
     of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
     of_channels: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
@@ -98,10 +101,27 @@ class Visualisation:
         item, have the size of the inputs; `layers` in info names the S stages. Raises MirrorError.
         """
         inputs = applied(input_transformation, INPUTS, inputs)
-        shown = self._sweep(inputs, **params) if layer == layers.EVERY else self.attribute(inputs, layer, **params)
-        for frame in shown:
+        for frame in self._each(inputs, layer, **params):
             about = {"method": type(self).__name__, "layer": layer, "params": params}
-            yield Attribution(applied(output_transformation, OUTPUTS, frame.raw), {**about, **frame.info})
+            note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
+            info = {**about, **frame.info, **({"note": note} if note else {})}
+            yield Attribution(applied(output_transformation, OUTPUTS, frame.raw), info)
+
+    def _each(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
+        """Yield the frames of all inputs; of one at a time where the model's answers change with their neighbours."""
+        show = self._sweep if layer == layers.EVERY else partial(self.attribute, layer=layer)
+        if len(inputs) == 1 or not self.of_inputs or self._are_independent(inputs):
+            yield from show(inputs, **params)
+            return
+        last = [deque(show(one, **params), maxlen=1).pop() for one in inputs.split(1)]
+        info = dict(last[-1].info)
+        for key in [key for key, value in info.items() if isinstance(value, list) and len(value) == 1]:
+            info[key] = [value for frame in last for value in frame.info[key]]
+        yield Attribution(torch.cat([frame.raw for frame in last]), info)
+
+    def _are_independent(self, inputs: Tensor) -> bool:
+        self.view.learn(inputs)
+        return self.view.is_independent
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.of_stages:
@@ -139,6 +159,10 @@ class Visualisation:
         Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
         (1, …) each.
         """
+        with torch.inference_mode(False):
+            return self._called(inputs, layer, **params)
+
+    def _called(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
         computed, coloured = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
@@ -146,6 +170,7 @@ class Visualisation:
         values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
         if isinstance(inputs, tuple):
             inputs, self.view.extra_inputs = inputs[0], self._extra_inputs(inputs[1:])
+        self.view.follow()
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
@@ -155,6 +180,7 @@ class Visualisation:
         before = fingerprint(self.view.source)
         for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
             last = frame
+        require_finite(last.raw, name)
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
         info = {**last.info, **self._prediction(inputs, last.info, params.get("target_class"))}
@@ -180,7 +206,18 @@ class Visualisation:
         if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
             shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
             raise MirrorError(f"The inputs are {shown}, where a float tensor (N, channels, height, width) is needed.")
-        return inputs.detach().to(self.view.device)
+        if not inputs.numel():
+            raise MirrorError(f"The inputs are {tuple(inputs.shape)}: there is no picture in them.")
+        if not inputs.isfinite().all():
+            raise MirrorError("The inputs hold numbers that are not finite: look for NaN or a division by zero.")
+        inputs = inputs.detach().to(self.view.device)
+        return inputs.clone() if inputs.is_inference() else inputs
+
+
+def require_finite(raw: Tensor, layer: str) -> None:
+    """Raise MirrorError where there are numbers in `raw`, of that layer, that are not finite."""
+    if not raw.isfinite().all():
+        raise MirrorError(f"There are numbers that are not finite at the layer '{layer}': look for NaN in the weights.")
 
 
 def _as_picture(inputs: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TypeVar
 import torch
 
 from mirror_app.errors import MirrorError
+from mirror_app.probe import View
 
 T = TypeVar("T")
 
@@ -13,15 +14,13 @@ T = TypeVar("T")
 SIZES = {"cpu": 4, "cuda": 32}
 
 
-def in_batches(
-    work: Callable[[slice], T], count: int, device: torch.device | str = "cpu"
-) -> Iterator[tuple[float, slice, T]]:
+def in_batches(work: Callable[[slice], T], count: int, view: View | None = None) -> Iterator[tuple[float, slice, T]]:
     """Yield `(progress, span, work(span))` for spans that cover `count` samples in order; progress ends at 1.
 
-    A span that does not fit into memory is halved and tried again, and so are those after it. Raises MirrorError where
-    not even one sample fits.
+    The samples of a `view` whose answers change with their neighbours go one at a time. A span that does not fit into
+    memory is halved and tried again, and so are those after it. Raises MirrorError where not even one sample fits.
     """
-    size, first = SIZES.get(torch.device(device).type, 4), 0
+    size, first = _size(view) if count > 1 else 1, 0
     while first < count:
         span = slice(first, min(first + size, count))
         try:
@@ -40,6 +39,12 @@ def in_batches(
             continue
         first = span.stop
         yield first / count, span, result
+
+
+def _size(view: View | None) -> int:
+    if view is None:
+        return SIZES["cpu"]
+    return SIZES.get(view.device.type, SIZES["cpu"]) if view.is_independent else 1
 
 
 def _short_of_memory(error: Exception) -> bool:

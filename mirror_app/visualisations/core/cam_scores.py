@@ -52,7 +52,7 @@ class ScoreCam(Visualisation):
             return target_score.score(target_score.predict(inputs[items] * masks[:, None]), target[items])
 
         info = {**target_score.info(target), "note": "" if len(live) else "All maps of this layer are flat here."}
-        for progress, span, found in in_batches(tried, len(live), self.view.device):
+        for progress, span, found in in_batches(tried, len(live), self.view):
             scores[tuple(live[span].T)] = found
             yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": progress})
         if not len(live):
@@ -115,7 +115,7 @@ def _answers_without(
         maps[torch.arange(len(absent)), absent] = 0
         return above(held.output(maps, output))
 
-    return in_batches(without, len(channels), target_score.view.device)
+    return in_batches(without, len(channels), target_score.view)
 
 
 def _rounding(answers: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class IntegratedGradients(Visualisation):
             between = torch.lerp(start[items], inputs[items], nodes[number, None, None, None])
             return items, weights[number, None, None, None], gradient(target_score, between, target[items])[0]
 
-        for progress, _, (items, weight, gradients) in in_batches(sampled, len(inputs) * steps, self.view.device):
+        for progress, _, (items, weight, gradients) in in_batches(sampled, len(inputs) * steps, self.view):
             total.index_add_(0, items, weight * gradients)
             seen.index_add_(0, items, weight)
             raw = (

@@ -28,6 +28,7 @@ class Kernels(Visualisation):
     """
 
     look = staticmethod(render.weights)
+    of_inputs = False
 
     def attribute(
         self,

@@ -83,7 +83,7 @@ class Occlusion(Visualisation):
                 picture[:, *boxes[pair % len(boxes)]] = fill
             return whole[items] - target_score.score(target_score.predict(pictures), target[items])
 
-        for progress, span, drops in in_batches(hidden, len(inputs) * len(boxes), self.view.device):
+        for progress, span, drops in in_batches(hidden, len(inputs) * len(boxes), self.view):
             for pair, drop in zip(range(len(inputs) * len(boxes))[span], drops, strict=True):
                 place = (pair // len(boxes), *boxes[pair % len(boxes)])
                 lost[place] += drop
@@ -147,7 +147,7 @@ class Rise(Visualisation):
             sure = target_score.likelihood(target_score.predict(inputs[items] * masks[:, None]))
             return items, masks, target_score.score(sure, target[items])[:, None, None]
 
-        for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view.device):
+        for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view):
             for total, part in ((both, sure * masks), (shown, masks), (certain, sure), (times, torch.ones_like(sure))):
                 total.index_add_(0, items, part)
             info = {**target_score.info(target), "note": "", "progress": progress}

@@ -75,7 +75,7 @@ class SmoothGrad(Visualisation):
             noisy = inputs[items] + deviation[items] * noise
             return items, gradient(target_score, noisy, target[items], probe.guide if guide else None)[0]
 
-        for progress, _, (items, gradients) in in_batches(sampled, len(inputs) * n, self.view.device):
+        for progress, _, (items, gradients) in in_batches(sampled, len(inputs) * n, self.view):
             total.index_add_(0, items, gradients)
             times.index_add_(0, items, torch.ones_like(times[items]))
             yield Attribution(total / times.clamp(min=1), {**target_score.info(target), "progress": progress})

@@ -36,7 +36,13 @@ class TargetScore:
     def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs as a leaf of the graph, and the answers that were computed from it."""
         leaf, output = self.view.output(inputs, self.layer)
-        return leaf, self.answers(output)
+        answers = self.answers(output)
+        if not answers.requires_grad:
+            raise MirrorError(
+                "No gradient leads from the answer to the picture, as where a forward pass detaches: take a "
+                "visualisation without gradients, such as Occlusion or RISE."
+            )
+        return leaf, answers
 
     def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Return what `layer` gives as a leaf of the graph, and the answers that were computed from it."""
@@ -109,6 +115,8 @@ class TargetScore:
         found = output if isinstance(output, Tensor) else only_answers(output)
         if found is None:
             raise _several(output)
+        if found.is_complex():
+            raise MirrorError("The model gives complex numbers, which have no order: let it give real ones.")
         if not found.is_floating_point():
             raise MirrorError(f"The target '{self.target}' is a whole number, which no pixel moves: choose another.")
         return found
