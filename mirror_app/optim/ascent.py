@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from mirror_app.errors import MirrorError
 from mirror_app.optim.objectives import Objective, Seen
 from mirror_app.optim.operators import Operator
 from mirror_app.optim.parametrisations import Parametrisation, Pixels
@@ -56,11 +57,25 @@ class Ascent:
             changed = pixels
             for transform in self.transforms:
                 changed = transform(changed, generator)
-            outputs = self.view.outputs_of(self.space.inputs(changed), self.objective.layers)
+            inputs = self.space.inputs(changed)
+            outputs = self.view.outputs_of(inputs, self.objective.layers)
             value = self.objective(Seen(pixels, outputs))
-            (gradient,) = torch.autograd.grad(value.sum(), leaf, retain_graph=True)
+            gradient, through = _slopes(value, leaf, inputs)
             if not (moved := gradient.flatten(1).any(1)).all():
                 revive(value)
-                (revived,) = torch.autograd.grad(value.sum(), leaf)
+                revived, through = _slopes(value, leaf, inputs)
                 gradient[~moved] = revived[~moved]
+        if through is None or not through.any():
+            raise MirrorError(
+                "No gradient leads from the target to the picture, so that it would stay as it begins: choose another "
+                "target or layer."
+            )
         return value.detach(), gradient
+
+
+def _slopes(value: Tensor, leaf: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return the slope of `value` by the numbers of the picture, and by what the model is given; None without a way."""
+    if not value.requires_grad:
+        return torch.zeros_like(leaf), None
+    gradient, through = torch.autograd.grad(value.sum(), [leaf, inputs], retain_graph=True, allow_unused=True)
+    return torch.zeros_like(leaf) if gradient is None else gradient, through

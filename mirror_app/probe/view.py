@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
+from torch.utils.hooks import RemovableHandle
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
@@ -49,6 +50,7 @@ class View:
         self.device = next((p.device for p in self.module.parameters()), torch.device(self._device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
+        self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
         vars(self).pop("is_independent", None)
         self._structure = structure(self.source)
         self._print = self._fingerprint()
@@ -116,8 +118,13 @@ class View:
         objects that hold tensors are dictionaries.
         """
         self.learn(inputs)
+        self._remove_left()
         with self._clone.restored():
             return self.answer_of(self.module, inputs)
+
+    def _remove_left(self) -> None:
+        while self._left:
+            self._left.pop().remove()
 
     def answer_of(self, module: nn.Module, inputs: Tensor) -> Any:
         """Return what `module` gives, the view's or the one handed in, as `run` does."""
@@ -188,12 +195,18 @@ class View:
         taken: list[Tensor] = []
 
         def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor:
+            if handle in self._left:  # a checkpointed block is computed again in the backward pass
+                return taken[-1].clone()
             taken.append(one_tensor(output, layer).detach().requires_grad_())
             # A clone, since what comes next may work in place, which a leaf does not allow.
             return taken[-1].clone()
 
-        with self._hooked(layer, cut), torch.enable_grad():
-            output = self._until(inputs, at)
+        handle = self.modules[layer].register_forward_hook(cut)
+        try:
+            with torch.enable_grad():
+                output = self._until(inputs, at)
+        finally:
+            self._left.append(handle)
         if at and not taken:
             raise MirrorError(f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one.")
         return _last(taken, layer), output
@@ -257,6 +270,7 @@ class View:
 
     def unchanged(self) -> bool:
         """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
+        self._remove_left()
         return self._fingerprint() == self._print
 
     def _fingerprint(self) -> tuple[object, ...]:

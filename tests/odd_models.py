@@ -1,0 +1,454 @@
+"""Models of people who did not think of Mirror: they keep, write, couple and close over what they please."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+
+class Small(nn.Module):
+    """Two convolutions, an average and a linear layer, for members of a kind to build on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(20)
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.conv = nn.Conv2d(4, 6, 3, padding=1)
+        self.head = nn.Linear(6, 5)
+
+    def maps(self, inputs: Tensor) -> Tensor:
+        return self.conv(self.first(inputs).relu()).relu()
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.head(self.maps(inputs).mean((2, 3)))
+
+
+# What changes as it runs, or as its mode is set.
+
+
+class FitsInTrain(Small):
+    def train(self, mode: bool = True) -> "FitsInTrain":
+        with torch.no_grad():
+            self.head.weight.add_(1)
+        return super().train(mode)
+
+
+class MergesInEval(Small):
+    """As LoRA: `eval` adds to the weight, once."""
+
+    merged = False
+
+    def train(self, mode: bool = True) -> "MergesInEval":
+        super().train(mode)
+        if not mode and not self.merged:
+            self.head.weight.data += 1
+            self.merged = True
+        return self
+
+
+class TrainReturnsNone(Small):
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        super().train(mode)
+
+
+class CountsInABuffer(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.seen += 1
+        return super().forward(inputs) * self.seen
+
+
+class WritesByData(Small):
+    """A write that no version counter sees."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.head.weight.data.mul_(1.5)
+        return super().forward(inputs)
+
+
+class Observes(Small):
+    """As a quantisation observer: the range so far, in evaluation mode too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.tensor(0.0))
+
+    def forward(self, inputs: Tensor) -> Any:
+        maps = self.maps(inputs)
+        self.low.data = torch.minimum(self.low, maps.min().detach() - 1)
+        return self.head((maps - self.low).mean((2, 3)))
+
+
+class RebindsABuffer(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("average", torch.zeros(6))
+
+    def forward(self, inputs: Tensor) -> Any:
+        features = self.maps(inputs).mean((2, 3))
+        self.average = 0.5 * self.average + features.detach().mean(0)
+        return self.head(features - self.average)
+
+
+class Counts(Small):
+    """A plain attribute on which the answer depends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.calls += 1
+        return super().forward(inputs) * self.calls
+
+
+WRITERS = [
+    FitsInTrain,
+    MergesInEval,
+    TrainReturnsNone,
+    CountsInABuffer,
+    WritesByData,
+    Observes,
+    RebindsABuffer,
+    Counts,
+]
+
+# What keeps everything that passes.
+
+
+class KeepsInAList(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Tensor] = []
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.kept.append(inputs)
+        return super().forward(inputs)
+
+
+class KeepsInItsClass(Small):
+    kept: list[Tensor] = []  # noqa: RUF012 - what this stranger does wrong
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.kept.append(inputs)
+        return super().forward(inputs)
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.kept: list[Tensor] = []
+
+    def __call__(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self.kept.append(output)
+
+    def keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self.kept.append(output)
+
+
+def kept_by_a_closure() -> tuple[nn.Module, list[Tensor]]:
+    model, kept = Small(), []
+    model.conv.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+    return model, kept
+
+
+def kept_by_an_object() -> tuple[nn.Module, list[Tensor]]:
+    model, recorder = Small(), _Recorder()
+    model.conv.register_forward_hook(recorder.keep)
+    return model, recorder.kept
+
+
+def kept_by_a_callable() -> tuple[nn.Module, list[Tensor]]:
+    model, recorder = Small(), _Recorder()
+    model.conv.register_forward_hook(recorder)
+    return model, recorder.kept
+
+
+def kept_in_a_list() -> tuple[nn.Module, list[Tensor]]:
+    model = KeepsInAList()
+    return model, model.kept
+
+
+def kept_in_a_class() -> tuple[nn.Module, list[Tensor]]:
+    return KeepsInItsClass(), KeepsInItsClass.kept
+
+
+def kept_by_a_partial() -> tuple[nn.Module, list[Tensor]]:
+    model, kept = Small(), []
+
+    def keep(into: list[Tensor], _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        into.append(output)
+
+    model.conv.register_forward_hook(partial(keep, kept))
+    return model, kept
+
+
+KEEPERS: list[Callable[[], tuple[nn.Module, list[Tensor]]]] = [
+    kept_in_a_list,
+    kept_in_a_class,
+    kept_by_a_closure,
+    kept_by_an_object,
+    kept_by_a_callable,
+    kept_by_a_partial,
+]
+
+# What cannot be copied.
+
+
+class _Trainer:
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.lock = threading.Lock()
+        self.optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+
+class _Refuses:
+    def __deepcopy__(self, memo: object) -> None:
+        raise RuntimeError("cannot be copied")
+
+
+def with_a_lock() -> nn.Module:
+    model = Small()
+    model.lock = threading.Lock()
+    return model
+
+
+def with_an_open_file() -> nn.Module:
+    model = Small()
+    model.log = Path(__file__).open(encoding="utf-8")  # type: ignore[assignment]  # noqa: SIM115
+    return model
+
+
+def with_a_trainer() -> nn.Module:
+    model = Small()
+    model.trainer = _Trainer(model)
+    return model
+
+
+def with_kept_outputs() -> nn.Module:
+    model = Small()
+    model.outputs = [model(torch.rand(1, 3, 12, 12))]  # not a leaf: a deep copy raises
+    return model
+
+
+def with_a_hook_that_cannot_be_copied() -> nn.Module:
+    model, refuses = Small(), _Refuses()
+    model.conv.register_forward_hook(lambda _module, _inputs, output, own=refuses: output if own else None)
+    return model
+
+
+def with_a_generator() -> nn.Module:
+    model = Small()
+    model.numbers = (number for number in range(3))
+    return model
+
+
+UNCOPYABLE = [
+    with_a_lock,
+    with_an_open_file,
+    with_a_trainer,
+    with_kept_outputs,
+    with_a_hook_that_cannot_be_copied,
+    with_a_generator,
+]
+
+# What closes over the model itself.
+
+
+def forward_is_a_lambda() -> nn.Module:
+    model = Small()
+    model.forward = lambda inputs: Small.forward(model, inputs)  # type: ignore[method-assign]
+    return model
+
+
+def hook_runs_the_model() -> nn.Module:
+    model = Small()
+    model.first.register_forward_hook(lambda _module, _inputs, output: model.first.forward(output[:, :3]))
+    return model
+
+
+def forward_is_wrapped() -> nn.Module:
+    model = Small()
+    original = model.forward
+    model.forward = lambda *inputs: original(*inputs)  # type: ignore[method-assign]
+    return model
+
+
+CLOSURES = [forward_is_a_lambda, hook_runs_the_model, forward_is_wrapped]
+
+
+class UsesAGlobal(nn.Module):
+    """Its forward names a model that it does not hold, whose batch norm is in training mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        global _NORM
+        _NORM = nn.BatchNorm2d(3)
+        self.held = [_NORM]
+        self.net = Small()
+        self.norm = _NORM
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.net(_NORM(inputs))
+
+
+_NORM: nn.Module
+
+# Whose answer does not begin with the batch.
+
+
+class Squeezes(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs).squeeze()
+
+
+class TakesTheFirst(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs)[0]
+
+
+class SequenceFirst(Small):
+    """Three steps, then the batch, then the classes; the last step is the answer."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        answer = super().forward(inputs)
+        return torch.stack([0 * answer, answer, 2 * answer])
+
+
+class Bag(Small):
+    """One answer for all pictures together."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs).mean(0, keepdim=True)
+
+
+class OneOnly(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return self.head(self.maps(inputs).reshape(1, 6, -1).mean(2))
+
+
+class Alone(Small):
+    """A scalar for one picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(6, 1)
+
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs).squeeze()
+
+
+AXES = [Squeezes, TakesTheFirst, Bag, OneOnly]
+
+# Whose answers change with their neighbours.
+
+
+class NormOfTheBatch(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        maps = F.batch_norm(self.maps(inputs), None, None, training=True)
+        return self.head(maps.relu().mean((2, 3)))
+
+
+class MinusTheMean(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        features = self.maps(inputs).mean((2, 3))
+        return self.head(features - 0.5 * features.mean(0))
+
+
+class ScaledByTheLargest(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        maps = self.maps(inputs)
+        return self.head((maps / maps.max()).mean((2, 3)))
+
+
+COUPLED = [NormOfTheBatch, MinusTheMean, ScaledByTheLargest]
+
+# Where gradients end.
+
+
+class NoGradBackbone(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        with torch.no_grad():
+            maps = self.first(inputs).relu()
+        return self.head(self.conv(maps).relu().mean((2, 3)))
+
+
+class NoGradBranch(Small):
+    """Half of the answer has a gradient: a map of it alone would be plausible, and wrong."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        with torch.no_grad():
+            blind = self.maps(inputs).mean((2, 3))
+        return self.head(blind + self.maps(inputs).mean((2, 3)))
+
+
+class NoGradAtAll(Small):
+    @torch.no_grad()
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs)
+
+
+class InferenceInside(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        with torch.inference_mode():
+            maps = self.first(inputs).relu()
+        return self.head(self.conv(maps.clone()).relu().mean((2, 3)))
+
+
+class Reentrant(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        maps = checkpoint(self.maps, inputs, use_reentrant=True)
+        return self.head(maps.mean((2, 3)))
+
+
+BLIND = [NoGradBackbone, NoGradBranch, NoGradAtAll, Reentrant]
+
+# Blocks that are computed again in the backward pass.
+
+
+class Checkpointed(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return self.head(checkpoint(self.maps, inputs, use_reentrant=False).mean((2, 3)))
+
+
+class ByAFlag(Small):
+    """As timm's and Transformers' models."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grad_checkpointing = True
+
+    def forward(self, inputs: Tensor) -> Any:
+        run = partial(checkpoint, self.maps, use_reentrant=True) if self.grad_checkpointing else self.maps
+        return self.head(run(inputs).mean((2, 3)))
+
+
+class CustomFunction(Small):
+    """A function of autograd's own, whose forward runs without a graph."""
+
+    class Swish(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, inputs: Tensor) -> Tensor:
+            ctx.save_for_backward(inputs)
+            return inputs * inputs.sigmoid()
+
+        @staticmethod
+        def backward(ctx: Any, slope: Tensor) -> Tensor:  # type: ignore[override]
+            (inputs,) = ctx.saved_tensors
+            share = inputs.sigmoid()
+            return slope * share * (1 + inputs * (1 - share))
+
+    def forward(self, inputs: Tensor) -> Any:
+        maps: Tensor = self.Swish.apply(self.conv(self.first(inputs).relu()))
+        return self.head(maps.mean((2, 3)))
+
+
+RECOMPUTED = [Checkpointed, ByAFlag, CustomFunction]

@@ -1,0 +1,409 @@
+"""Whatever a person's model does as it runs, it stays what it was, and its picture is right or refused by name."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mirror_app import engine
+from mirror_app.errors import MirrorError
+from mirror_app.images import Preprocessing, from_tensor
+from mirror_app.models import Model
+from mirror_app.probe import Pool, View
+from mirror_app.visualisations.core import (
+    ClassPicture,
+    FilterVisualisation,
+    GradCam,
+    IntegratedGradients,
+    Occlusion,
+    Rise,
+    SaliencyMap,
+    SmoothGrad,
+    Weights,
+)
+from tests import odd_models
+from tests.networks import Tricky, resnet18, state
+from tests.odd_models import Small
+
+PICTURES = torch.rand(3, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+ONE = PICTURES[:1]
+Build = Callable[[], nn.Module]
+
+
+def as_it_stands(model: nn.Module) -> nn.Module:
+    """A full copy in evaluation mode, which no code of the model was called for."""
+    other = copy.deepcopy(model)
+    for module in other.modules():
+        vars(module)["training"] = False
+    return other
+
+
+def slopes(model: nn.Module, pictures: Tensor, target: int) -> Tensor:
+    """The gradient of the class's logit for each picture alone, by plain autograd on a copy."""
+    found = []
+    for picture in pictures.split(1):
+        leaf = picture.clone().requires_grad_()
+        logits = as_it_stands(model)(leaf)
+        found.append(torch.autograd.grad(logits.flatten()[target], leaf)[0])
+    return torch.cat(found)
+
+
+def state_and_attributes(model: nn.Module) -> list[object]:
+    plain = (bool, int, float, str, list)
+    return [
+        *state(model),
+        *(
+            (name, value, len(value) if isinstance(value, list) else None)
+            for name, value in vars(model).items()
+            if isinstance(value, plain)
+        ),
+    ]
+
+
+@pytest.mark.parametrize("build", odd_models.WRITERS)
+@pytest.mark.parametrize("training", [False, True])
+def test_a_model_that_changes_as_it_runs_is_left_as_it_was(build: Build, training: bool) -> None:
+    model = build()
+    nn.Module.train(model, training) if build is not odd_models.FitsInTrain else None
+    before = state_and_attributes(model)
+    expected = slopes(model, ONE, 2)
+    kept = SaliencyMap(model)
+    for visualisation in (kept, kept, SaliencyMap(model)):  # the first call is no different from the second
+        _, info = visualisation(ONE, target_class=2)
+        assert torch.allclose(info["raw"], expected, rtol=1e-5, atol=1e-8)
+        assert info["untouched"]
+    GradCam(model)(ONE, "conv")
+    Rise(model)(ONE, n=100)
+    Weights(model)(ONE, "conv")
+    assert state_and_attributes(model) == before
+
+
+@pytest.mark.parametrize("build", odd_models.WRITERS)
+def test_the_page_does_not_run_a_model_that_changes_as_it_runs(build: Build) -> None:
+    model = build()
+    before = state_and_attributes(model)
+    preprocessing = Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
+    shown = Model("odd", model, preprocessing, tuple("abcde"))
+    prediction = engine.predict(shown, from_tensor(ONE[0], "one", preprocessing))
+    assert prediction.deviation == 0
+    assert state_and_attributes(model) == before
+
+
+@pytest.mark.parametrize("build", odd_models.KEEPERS)
+def test_what_a_model_keeps_of_each_call_does_not_grow(build: Callable[[], tuple[nn.Module, list[Tensor]]]) -> None:
+    model, kept = build()
+    kept.clear()
+    smooth = SmoothGrad(model)
+    raw = smooth(ONE, target_class=1, n=8)[1]["raw"]
+    assert kept == []
+    lists = [value for value, _ in smooth.view._clone._containers if isinstance(value, list)]
+    assert all(not value for value in lists)
+    assert torch.equal(raw, SmoothGrad(Small())(ONE, target_class=1, n=8)[1]["raw"])
+
+
+@pytest.mark.parametrize("build", odd_models.UNCOPYABLE)
+def test_what_cannot_be_copied_is_no_hindrance(build: Build) -> None:
+    model = build()
+    before = state(model)
+    raw = SaliencyMap(model)(ONE, target_class=1)[1]["raw"]
+    assert torch.equal(raw, slopes(Small(), ONE, 1))
+    assert state(model) == before
+    if log := vars(model).get("log"):
+        log.close()
+
+
+@pytest.mark.parametrize("build", odd_models.CLOSURES)
+def test_a_function_that_closes_over_the_model_runs_the_copy(build: Build) -> None:
+    model = build().train()
+    model.add_module("norm", nn.BatchNorm2d(3))
+    own = model.forward
+
+    def forward(inputs: Tensor) -> Any:
+        return own(model.norm(inputs))
+
+    model.forward = forward  # type: ignore[method-assign]
+    before = state(model)
+    raw = SaliencyMap(model)(ONE, target_class=1)[1]["raw"]
+    assert raw.any()
+    assert state(model) == before
+    model.eval()
+    leaf = ONE.clone().requires_grad_()
+    assert torch.allclose(raw, torch.autograd.grad(model(leaf)[0, 1], leaf)[0], atol=1e-7)
+
+
+def test_a_global_name_for_the_model_is_refused_before_it_runs() -> None:
+    model = odd_models.UsesAGlobal().train()
+    before = state(model)
+    for visualisation in (SaliencyMap(model), Occlusion(model), Weights(model)):
+        with pytest.raises(MirrorError, match="weights that are not its own"):
+            visualisation(ONE, "net.conv")
+    assert state(model) == before
+
+
+class InPlace(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs.sub_(0.5).div_(0.25))
+
+
+class InPlaceSlice(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        inputs[:, :, :2] = 0
+        return super().forward(inputs)
+
+
+class InPlaceData(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        inputs.data.clamp_(min=0.4)
+        return super().forward(inputs)
+
+
+@pytest.mark.parametrize("build", [InPlace, InPlaceSlice, InPlaceData])
+def test_a_forward_that_writes_into_its_argument_gets_a_copy(build: Build) -> None:
+    model, given = build().eval(), PICTURES.clone()
+    whole = torch.cat([model(picture.clone()) for picture in PICTURES.split(1)])[:, 3]
+    hidden = PICTURES.clone()
+    hidden[:, :, :6, :6] = 0
+    for picture in hidden:
+        picture.unsqueeze_(0)
+    drop = whole - torch.stack([model(picture[None].clone())[0, 3] for picture in hidden])
+    raw = Occlusion(model)(given, patch=6, stride=6, target_class=3)[1]["raw"]
+    assert torch.allclose(raw[:, 0, 0], drop, atol=1e-6)
+    SaliencyMap(model)(given, target_class=3)
+    Rise(model)(given, n=100)
+    IntegratedGradients(model)(given, steps=3)
+    View(model).run(given)
+    assert torch.equal(given, PICTURES)
+    preprocessing = Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
+    shown, picture = Model("odd", model, preprocessing, tuple("abcde")), from_tensor(given[0], "one", preprocessing)
+    first = engine.predict(shown, picture)
+    assert first.deviation < 1e-6
+    assert np.array_equal(first.probabilities, engine.predict(shown, picture).probabilities)
+    assert torch.equal(given, PICTURES)
+
+
+@pytest.mark.parametrize("build", odd_models.AXES)
+def test_an_answer_that_does_not_begin_with_the_batch_is_read_for_each_picture(build: Build) -> None:
+    model = build().eval()
+    before = state(model)
+    for pictures in (ONE, PICTURES[:2], PICTURES, PICTURES[[0, 1, 2, 0, 1]]):  # also as many pictures as classes
+        _, info = SaliencyMap(model)(pictures, target_class=2)
+        assert torch.allclose(info["raw"], slopes(Small(), pictures, 2), atol=1e-7)
+        top = [int(Small()(picture).argmax()) for picture in pictures.split(1)]
+        _, info = GradCam(model)(pictures, "conv")
+        assert info["target_class"] == info["prediction"] == top
+        assert torch.allclose(info["raw"], GradCam(Small())(pictures, "conv")[1]["raw"], atol=1e-6)
+    assert torch.allclose(Rise(model)(ONE, n=100)[1]["raw"], Rise(Small())(ONE, n=100)[1]["raw"], atol=1e-6)
+    assert state(model) == before
+
+
+def test_the_axis_of_the_batch_is_found_behind_a_sequence() -> None:
+    model = odd_models.SequenceFirst().eval()
+    for number, factor in enumerate((0, 1, 2)):
+        raw = SaliencyMap(model)(ONE, target_class=f":{number}@1")[1]["raw"]
+        assert torch.allclose(raw, factor * slopes(Small(), ONE, 1), atol=1e-7)
+    with pytest.raises(MirrorError, match="name a target such as"):
+        SaliencyMap(model)(PICTURES)
+
+
+def test_a_scalar_is_the_one_answer_of_one_picture() -> None:
+    model = odd_models.Alone().eval()
+    for pictures in (ONE, PICTURES):
+        raw = SaliencyMap(model)(pictures, target_class=0)[1]["raw"]
+        assert torch.allclose(raw, slopes(model, pictures, 0), atol=1e-7)
+
+
+@pytest.mark.parametrize("build", odd_models.COUPLED)
+def test_pictures_that_change_each_others_answers_go_one_at_a_time(build: Build) -> None:
+    model = build().eval()
+    _, info = SaliencyMap(model)(PICTURES, target_class=2)
+    assert torch.allclose(info["raw"], slopes(model, PICTURES, 2), atol=1e-6)
+    assert "each picture was run alone" in info["note"]
+    _, occluded = Occlusion(model)(ONE, patch=6, stride=6, target_class=2)
+    hidden = ONE.clone()
+    hidden[:, :, :6, :6] = 0
+    assert torch.allclose(occluded["raw"][0, 0, 0], (model(ONE) - model(hidden))[0, 2], atol=1e-6)
+    assert "note" not in SaliencyMap(Small())(PICTURES)[1]
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("build", odd_models.BLIND)
+def test_gradients_that_end_inside_are_refused_by_name(build: Build) -> None:
+    model = build().eval()
+    for visualisation in (SaliencyMap(model), IntegratedGradients(model), ClassPicture(model)):
+        with pytest.raises(MirrorError, match=r"where gradients end: .* such as Occlusion"):
+            visualisation(ONE)
+    assert Occlusion(model)(ONE, patch=6, stride=6)[1]["raw"].any()
+    assert Weights(model)(ONE, "conv")[1]["raw"].any()
+
+
+def test_a_layer_behind_what_has_no_gradient_can_be_explained() -> None:
+    model = odd_models.NoGradBackbone().eval()
+    assert torch.equal(GradCam(model)(ONE, "conv")[1]["raw"], GradCam(Small())(ONE, "conv")[1]["raw"])
+    with pytest.raises(MirrorError, match=r"computes under torch.no_grad"):
+        GradCam(model)(ONE, "first")
+
+
+def test_inference_mode_inside_a_forward_is_refused() -> None:
+    with pytest.raises(MirrorError, match="gradients end"):
+        SaliencyMap(odd_models.InferenceInside().eval())(ONE)
+
+
+class Detaches(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs.detach())
+
+
+def test_a_picture_of_noise_alone_is_refused() -> None:
+    for model in (Detaches(), odd_models.NoGradAtAll()):
+        with pytest.raises(MirrorError, match="gradient"):
+            ClassPicture(model.eval())(ONE)
+    with pytest.raises(MirrorError, match="gradient"):
+        FilterVisualisation(Detaches().eval())(ONE, "conv")
+
+
+@pytest.mark.parametrize("build", odd_models.RECOMPUTED)
+def test_blocks_that_are_computed_again_are_looked_into(build: Build) -> None:
+    model = build().eval()
+    before = state(model)
+    expected = slopes(model, ONE, 2) if build is not odd_models.ByAFlag else slopes(Small(), ONE, 2)
+    assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
+    taken: list[Tensor] = []
+    other = as_it_stands(model)
+    if build is odd_models.ByAFlag:
+        other.grad_checkpointing = False  # type: ignore[assignment]
+    other.conv.register_forward_hook(lambda _module, _inputs, output: taken.append(output))
+    (slope,) = torch.autograd.grad(other(ONE.clone().requires_grad_())[0, 2], taken[0])
+    cam = (slope.mean((2, 3), keepdim=True) * taken[0]).sum(1)
+    assert torch.allclose(GradCam(model)(ONE, "conv", target_class=2)[1]["raw"], cam, atol=1e-6)
+    assert state(model) == before
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_there_whatever_mode_the_caller_is_in(mode: type) -> None:
+    expected = GradCam(Small())(ONE, "conv")[1]["raw"]
+    with mode():
+        for given in (ONE, ONE.clone()):  # the clone is an inference tensor
+            assert torch.equal(GradCam(Small())(given, "conv")[1]["raw"], expected)
+        assert SmoothGrad(Small())(ONE, n=2)[1]["raw"].any()
+        assert ClassPicture(Small())(ONE, steps=2)[1]["raw"].any()
+
+
+def test_kept_objects_follow_the_model() -> None:
+    model = Small().eval()
+    kept, pool = SaliencyMap(model), Pool(model)
+
+    def both() -> list[Tensor]:
+        with pool.lease() as view:
+            pooled = SaliencyMap(view)(ONE, target_class=2)[1]["raw"]
+        return [kept(ONE, target_class=2)[1]["raw"], pooled]
+
+    def follows() -> bool:
+        expected = slopes(model, ONE, 2)
+        return all(torch.allclose(raw, expected, atol=1e-7) for raw in both())
+
+    assert follows()
+    model.head = nn.Linear(6, 5)
+    assert follows()
+    model.load_state_dict({name: value + 0.5 for name, value in model.state_dict().items()}, assign=True)
+    assert follows()
+    with torch.no_grad():
+        model.conv.weight.mul_(2)
+    assert follows()
+    for parameter in model.parameters():  # as averaged weights are swapped in
+        parameter.data = parameter.data * 0.5
+    assert follows()
+    model.conv.register_forward_hook(lambda _module, _inputs, output: output * 3)
+    assert follows()
+    model.register_buffer("scale", torch.ones(()))
+    model.forward = lambda inputs: Small.forward(model, inputs) * 4  # type: ignore[method-assign]
+    assert follows()
+
+
+def test_weights_and_buffers_made_in_inference_mode_have_gradients() -> None:
+    expected = GradCam(resnet18())(PICTURES, "layer1", target_class=1)[1]["raw"]
+    with torch.inference_mode():
+        model = resnet18()
+    assert torch.equal(GradCam(model)(PICTURES, "layer1", target_class=1)[1]["raw"], expected)
+
+
+def test_compiled_models_are_unwrapped_and_say_so() -> None:
+    expected = GradCam(Tricky().eval())(PICTURES, "late")[1]
+    _, info = GradCam(torch.compile(Tricky().eval()))(PICTURES, "late")
+    assert torch.equal(info["raw"], expected["raw"])
+    assert "torch.compile" in info["note"]
+    inner = resnet18()
+    raw = SaliencyMap(inner)(PICTURES, target_class=1)[1]["raw"]
+    inner.layer4 = torch.compile(inner.layer4)
+    inner.layer1.compile()
+    assert torch.equal(SaliencyMap(inner)(PICTURES, target_class=1)[1]["raw"], raw)
+
+
+def _scripted() -> nn.Module:
+    return torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+
+
+def _quantised() -> nn.Module:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(432, 3))
+    return torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+
+
+class _Complex(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return torch.fft.fft(super().forward(inputs))
+
+
+class _ComplexMaps(nn.Module):
+    def forward(self, inputs: Tensor) -> Any:
+        return torch.fft.fft2(inputs)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (_scripted, "TorchScript program"),
+        (_quantised, "quantised"),
+        (lambda: nn.Sequential(nn.LazyConv2d(3, 3)), "lazy"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, device="meta")), "meta device"),
+        (_Complex, "complex numbers"),
+        (lambda: "resnet18", "The model is a str"),
+    ],
+)
+def test_what_cannot_be_looked_into_gets_one_sentence(build: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(MirrorError, match=sentence):
+        SaliencyMap(build())(ONE)
+
+
+def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
+    model = Small()
+    for given, sentence in (
+        (ONE[:0], "there is no picture"),
+        (ONE * torch.nan, "not finite"),
+        (ONE.to(torch.complex64), "a float tensor"),
+        (ONE.long(), "a float tensor"),
+    ):
+        with pytest.raises(MirrorError, match=sentence):
+            SaliencyMap(model)(given)
+    layers: list[Any] = [2, 2.5, [model.conv, model.first], object()]
+    for layer in layers:
+        with pytest.raises(MirrorError, match="The layer is a"):
+            GradCam(model)(ONE, layer)
+    expected = GradCam(model)(ONE, "conv", target_class=3)[1]["raw"]
+    for layer in ([model.conv], (model.conv,), ["conv"]):
+        assert torch.equal(GradCam(model)(ONE, layer, target_class=3)[1]["raw"], expected)  # type: ignore[arg-type]
+    for target in (np.int64(3), np.uint8(3), torch.tensor(3), torch.tensor([3])):
+        assert torch.equal(GradCam(model)(ONE, "conv", target_class=target)[1]["raw"], expected)
+    for target in (3.0, True, torch.tensor([1, 2]), -1, [3]):
+        with pytest.raises(MirrorError, match="target_class"):
+            GradCam(model)(ONE, "conv", target_class=target)
+    with pytest.raises(MirrorError, match="complex numbers"):
+        Weights(nn.Sequential(_ComplexMaps(), nn.Identity()))(ONE, "0")
+    broken = Small()
+    nn.init.constant_(broken.head.bias, torch.nan)
+    nn.init.constant_(broken.head.weight, torch.nan)
+    with pytest.raises(MirrorError, match="not finite"):
+        SaliencyMap(broken)(ONE, target_class=0)
