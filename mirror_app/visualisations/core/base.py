@@ -139,13 +139,17 @@ class Visualisation:
         Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
         (1, …) each.
         """
+        if isinstance(inputs, tuple) and inputs:
+            own, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
+            try:
+                return Visualisation.__call__(self, inputs[0], layer, **params)
+            finally:
+                self.view.extra_inputs = own
         kind = type(self)
         computed, coloured = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
         named = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
-        if isinstance(inputs, tuple):
-            inputs, self.view.extra_inputs = inputs[0], self._extra_inputs(inputs[1:])
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
