@@ -16,7 +16,7 @@ from mirror_app.request import Request
 from mirror_app.trust import Curves
 from mirror_app.ui import cache, verdicts, views
 from mirror_app.ui.cache import Meanwhile
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.verdicts import Answer
 
 LEAST = 0.0001  # of a share that is told exactly
@@ -158,7 +158,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile:
 def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -> None:
     """Put a picture into a slot, and below it what it is of."""
     with slot.container():
-        st.image(address(png), width="stretch", alt=told.replace("*", "").replace("\\", ""))
+        st.image(data_url(png), width="stretch", alt=told.replace("*", "").replace("\\", ""))
         st.caption(told, help=why)
 
 
