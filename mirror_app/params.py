@@ -72,9 +72,10 @@ class Number(Parameter):
             return self
         step = max(1, round(self.step)) if kind is int else self.step
         number = replace(self, annotation=kind, step=step)
-        # A default that is refused stays what it is, so that the refusal can name it.
-        fits = isinstance(self.default, int | float) and not isinstance(self.default, bool)
-        return replace(number, default=kind(self.default)) if fits and self.default == kind(self.default) else number
+        try:
+            return replace(number, default=number.check(self.default))
+        except MirrorError:  # raised where the default is used, as for every other parameter
+            return number
 
     def check(self, value: Value) -> Value:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -188,9 +189,8 @@ def declared(function: Callable[..., object]) -> dict[str, Parameter]:
         for mark in getattr(hint, "__metadata__", ()):
             if isinstance(mark, Parameter):
                 label = mark.label or name.replace("_", " ").capitalize()
-                parameter = replace(mark, name=name, label=label, default=arguments[name].default)
-                typed = isinstance(parameter, Number)
-                found[name] = parameter.annotated(hint.__origin__) if typed else parameter
+                known: Parameter = replace(mark, name=name, label=label, default=arguments[name].default)
+                found[name] = known.annotated(hint.__origin__) if isinstance(known, Number) else known
     return found
 
 

@@ -69,7 +69,7 @@ ELEMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def takes(
+def takes(  # type: ignore[no-untyped-def]
     model: nn.Module,
     inputs: Tensor,
     layer: nn.Module,
@@ -77,7 +77,7 @@ def takes(
     share: float = 1,
     rate: "float" = 2,
     count: int = 4,
-    free=1,  # type: ignore[no-untyped-def] # noqa: ANN001
+    free=1,  # noqa: ANN001
     open=1,  # noqa: A002, ANN001
 ) -> Tensor:
     kinds = [type(value) is kind for value, kind in zip((share, rate, count, free, open), WANTED, strict=True)]

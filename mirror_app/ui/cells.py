@@ -32,7 +32,7 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
         places = _laid_out(session, rows, columns)
     for place in places:
         if cache.there(place.request.model):
-            place.settle(session, cache.known)
+            place.settle(session, cache.cached_result)
         if not place.done:
             place.slot.caption("…")
     waiting = [place for place in places if not place.done]

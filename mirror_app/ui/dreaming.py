@@ -115,8 +115,6 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
     model = cache.model(dream.request.model)
     if not dream.stopped:
         dream.job.result()
-        if shot:
-            cache.keep(dream.request, shot.result)
     if shot is None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return
