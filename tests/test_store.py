@@ -16,7 +16,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, stage
+from mirror_app.staging import PreprocessingOverrides, live_session
 from mirror_app.ui import cache, jobs
 from mirror_app.ui.dreams import Dreamer, Shot
 from tests.networks import Linear
@@ -51,7 +51,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, threading.Event
     gate = threading.Event()
     gate.set()
     inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    shown = stage("0a0b0c", inputs, Held(gate), None, PreprocessingOverrides())
+    shown = live_session("0a0b0c", inputs, Held(gate), None, PreprocessingOverrides())
     live.put(shown)
     yield next(iter(shown.models)), gate
     gate.set()
@@ -60,7 +60,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, threading.Event
 
 
 def picture(name: str) -> Picture:
-    found = live.stage_of(name)
+    found = live.session_of(name)
     assert found
     return found.pictures[0]
 
