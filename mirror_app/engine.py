@@ -17,6 +17,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
+from mirror_app.precision import widened
+from mirror_app.probe import lacking_explained
 from mirror_app.probe.outputs import Box, Regions, boxes_of, class_logits, described, regions_of
 from mirror_app.request import Request
 
@@ -83,7 +85,8 @@ def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | 
     """
     entry, values = _look(request)
     look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
-    images: Tensor = look(torch.from_numpy(raw), _picture(seen), **values)
+    numbers = torch.from_numpy(raw)
+    images: Tensor = look(numbers, _picture(seen).to(numbers), **values)
     return images
 
 
@@ -153,13 +156,15 @@ def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
     inputs = model.inputs(picture)
     extra_inputs = model.extra_inputs_of(picture)
-    with model.views.lease(extra_inputs) as view, torch.no_grad():
+    with model.views.lease(extra_inputs) as view, torch.no_grad(), lacking_explained(view.module, inputs):
+        inputs = view.accept(inputs)
         output = view.record_calls(inputs)
         # A live model that is being trained must not run: that would move the averages of its batch norms.
         trained = any(module.training for module in model.module.modules())
-        own = output if trained else model.module(*(part.to(view.device) for part in (inputs, *extra_inputs)))
+        given = view.input_cast(model.module, tuple(part.to(view.device) for part in (inputs, *extra_inputs)))
+        own = output if trained else model.module(*given)
     logits = class_logits(output)
-    probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
+    probabilities = np.empty(0) if logits is None else widened(logits[0]).softmax(0).cpu().numpy()
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
     deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
     regions = None if len(probabilities) else regions_of(output)

@@ -15,7 +15,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing
 from mirror_app.live import LiveSession
 from mirror_app.models import Model
-from mirror_app.probe import View
+from mirror_app.probe import View, lacking_explained
 from mirror_app.probe.outputs import class_logits
 from mirror_app.registry import Entry
 from mirror_app.visualisations.core import Weights
@@ -117,8 +117,9 @@ def _model(
     view = View(module)
     view.extra_inputs = first.extra_inputs
     try:
-        with torch.no_grad():
-            output = view.record_calls(model.inputs(first))
+        inputs = view.accept(model.inputs(first))
+        with torch.no_grad(), lacking_explained(view.module, inputs):
+            output = view.record_calls(inputs)
     except MirrorError:
         raise
     except Exception as error:  # a person's own code

@@ -83,7 +83,7 @@ def test_names_are_found_while_other_sessions_come_and_go() -> None:
         return LiveSession(session_id, models, made.pictures, entries)
 
     def work(number: int) -> None:
-        for turn in range(300):
+        for turn in range(100):
             session = other(number, turn)
             (name,), (entry,) = session.models, session.entries
             live.put(session)

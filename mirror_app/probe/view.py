@@ -14,6 +14,7 @@ from mirror_app import layers
 from mirror_app.errors import MirrorError
 from mirror_app.probe.clone import structural_clone
 from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.input_type import InputCast
 
 T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -34,6 +35,8 @@ class View:
         self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
         self.extra_inputs: tuple[Tensor, ...] = ()
+        self.input_cast = InputCast()
+        self.module.register_forward_pre_hook(self.input_cast)
         self._print = fingerprint(self.module)
 
     def layer(self, layer: str | nn.Module | None) -> str:
@@ -42,6 +45,13 @@ class View:
         if own is not None:
             return own
         return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
+
+    def accept(self, inputs: Tensor) -> Tensor:
+        """Find the floating type in which the model takes `inputs`; return them in that type, in float32 at least.
+
+        From then on the model is given its inputs in that type, whatever type the work on them is done in.
+        """
+        return self.input_cast.settle(inputs, self.module.parameters(), self.run)
 
     def run(self, inputs: Tensor) -> Any:
         """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them."""
@@ -164,8 +174,9 @@ class View:
         def run(outputs: Tensor) -> Any:
             calls = count(1)
 
-            def replace(_module: nn.Module, _inputs: object, _output: object) -> Tensor | None:
-                return outputs.clone() if next(calls) == times else None
+            def replace(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor | None:
+                # In the layer's own type: what follows may take no other.
+                return outputs.to(output.dtype, copy=True) if next(calls) == times else None
 
             with ExitStack() as stack:
                 for name, output in ended.items():

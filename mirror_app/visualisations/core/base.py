@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
-from mirror_app.probe import View, fingerprint
+from mirror_app.precision import widened
+from mirror_app.probe import View, fingerprint, lacking_explained
 from mirror_app.probe.outputs import class_logits
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
@@ -99,9 +100,11 @@ class Visualisation:
         """
         inputs = applied(input_transformation, INPUTS, inputs)
         shown = self._sweep(inputs, **params) if layer == layers.EVERY else self.attribute(inputs, layer, **params)
-        for frame in shown:
-            about = {"method": type(self).__name__, "layer": layer, "params": params}
-            yield Attribution(applied(output_transformation, OUTPUTS, frame.raw), {**about, **frame.info})
+        about = {"method": type(self).__name__, "layer": layer, "params": params}
+        with lacking_explained(self.view.module, inputs):
+            for frame in shown:
+                raw = applied(output_transformation, OUTPUTS, widened(frame.raw))
+                yield Attribution(raw, {**about, **frame.info})
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.of_stages:
@@ -138,6 +141,9 @@ class Visualisation:
 
         Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
         (1, …) each.
+
+        Inputs of another floating type than that of the weights go to the model as they are if it runs with them, and
+        else in the type of the weights. Half models run in half precision; sums and results are float32.
         """
         if isinstance(inputs, tuple) and inputs:
             own, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
@@ -153,7 +159,7 @@ class Visualisation:
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
-            with torch.no_grad():
+            with torch.no_grad(), lacking_explained(self.view.module, inputs):
                 self.view.record_calls(inputs[:1])  # the last convolution to run may not be the last that is defined
             name = self.view.layer(None)
         before = fingerprint(self.view.source)
@@ -180,11 +186,11 @@ class Visualisation:
         return others
 
     def prepared(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""
+        """Return `inputs` on the view's device, as `View.accept` does; raise MirrorError if they are no pictures."""
         if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
             shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
             raise MirrorError(f"The inputs are {shown}, where a float tensor (N, channels, height, width) is needed.")
-        return inputs.detach().to(self.view.device)
+        return self.view.accept(inputs.detach().to(self.view.device))
 
 
 def _as_picture(inputs: Tensor) -> Tensor:
