@@ -5,7 +5,7 @@ import streamlit as st
 
 from mirror_app import render
 from mirror_app.ui import sidebar
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.session import current
 
 SIDE = 116  # pixels of noise: as many bytes as a guided Grad-CAM of 128 x 128
@@ -15,7 +15,7 @@ def show() -> None:
     guided = len(current().request.params)
     noise = np.random.default_rng(guided).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     with st.container(key="picture"):
-        st.image(address(render.png(noise)), width="stretch")
+        st.image(data_url(render.png(noise)), width="stretch")
 
 
 st.set_page_config(layout="wide")

@@ -17,6 +17,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
+from mirror_app.precision import widened
+from mirror_app.probe import lacking_explained
 from mirror_app.probe.outputs import Box, Regions, boxes_of, class_logits, described, regions_of
 from mirror_app.request import Request
 from mirror_app.visualisations.core.base import require_finite
@@ -85,7 +87,8 @@ def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | 
     """
     entry, values = _look(request)
     look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
-    images: Tensor = look(torch.from_numpy(raw), _picture(seen), **values)
+    numbers = torch.from_numpy(raw)
+    images: Tensor = look(numbers, _picture(seen).to(numbers), **values)
     return images
 
 
@@ -154,13 +157,15 @@ class Prediction:
 def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
     inputs = model.inputs(picture)
-    with model.views.lease(model.extra_inputs_of(picture)) as view, torch.no_grad():
+    extra_inputs = model.extra_inputs_of(picture)
+    with model.views.lease(extra_inputs) as view, torch.no_grad(), lacking_explained(view.module, inputs):
+        inputs = view.accept(inputs)
         output = view.record_calls(inputs)
         # A model that changes as it runs must not run: in training, batch norms would move their averages.
         changes = view.has_effects or any(module.training for module in model.module.modules())
         own = output if changes else view.answer_of(model.module, inputs)
     logits = class_logits(output)
-    probabilities = np.empty(0) if logits is None else logits[0].softmax(0).cpu().numpy()
+    probabilities = np.empty(0) if logits is None else widened(logits[0]).softmax(0).cpu().numpy()
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
     deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
     regions = None if len(probabilities) else regions_of(output)

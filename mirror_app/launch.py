@@ -4,38 +4,38 @@ import asyncio
 import secrets
 import webbrowser
 from collections.abc import Mapping, Sequence
-from threading import Event
+from threading import Event, Lock
 from urllib.parse import urlencode
 
 from mirror_app import live
-from mirror_app.live import Stage
-from mirror_app.staging import Input, Net, PreprocessingOverrides, stage
+from mirror_app.live import LiveSession
+from mirror_app.staging import Input, Net, PreprocessingOverrides, live_session
 from mirror_app.ui.server import Server
 
 PORT = 8501
 
-_open: list["Handle"] = []  # what is shown now, all of it by one server
+_guard = Lock()  # held while a session is added or removed, so that all join one server
+_handles: list["Handle"] = []  # what is shown now
 
 
 class Handle:
     """What a call of `mirror` shows, at `url`, until `stop`; in a notebook it shows itself."""
 
-    def __init__(self, server: Server, shown: Stage) -> None:
-        self.url = f"{server.url}/?{urlencode({'model': next(iter(shown.models))})}"
+    def __init__(self, server: Server, session: LiveSession) -> None:
+        self.url = f"{server.url}/?{urlencode({'model': next(iter(session.models))})}"
         self._server = server
-        self._shown = shown
+        self._session = session
         self._stopped = Event()
-        live.put(shown)
-        _open.append(self)
 
     def stop(self) -> None:
         """Show it no longer and let go of the models; with the last that is shown, the server ends."""
-        if self in _open:
-            _open.remove(self)
-            live.remove(self._shown)
-            self._stopped.set()
-            if not _open:
-                self._server.stop()
+        with _guard:
+            if self in _handles:
+                _handles.remove(self)
+                live.remove(self._session)
+                self._stopped.set()
+                if not _handles:
+                    self._server.stop()
 
     def wait(self) -> None:
         """Return once it was stopped."""
@@ -46,7 +46,7 @@ class Handle:
         return f'<iframe src="{self.url}" title="Mirror" width="100%" height="820" style="border: 0"></iframe>'
 
     def __repr__(self) -> str:
-        return f"Mirror at {self.url}" if self in _open else "Mirror, stopped"
+        return f"Mirror at {self.url}" if not self._stopped.is_set() else "Mirror, stopped"
 
 
 def mirror(
@@ -90,8 +90,12 @@ def start(
     said: PreprocessingOverrides | None = None,
 ) -> Handle:
     """Do as `mirror` does, but open no tab, print nothing, and return at once."""
-    shown = stage(secrets.token_hex(3), inputs, model, visualisations, said or PreprocessingOverrides())
-    return Handle(_open[0]._server if _open else Server(port), shown)
+    session = live_session(secrets.token_hex(3), inputs, model, visualisations, said or PreprocessingOverrides())
+    with _guard:
+        handle = Handle(_handles[0]._server if _handles else Server(port), session)
+        live.put(session)
+        _handles.append(handle)
+    return handle
 
 
 def _loop_runs() -> bool:

@@ -1,8 +1,9 @@
-"""What a Python session shows: its own models, inputs and visualisations, live, under a token that ends their names."""
+"""What a Python session shows: its own models, inputs and visualisations, live, under an id that ends their names."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from types import ModuleType
 
 from mirror_app import registry
@@ -10,20 +11,26 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.registry import Entry
 
-MARK = "@"  # between a name and the token
+MARK = "@"  # between a name and the id of its session
 
 
 @dataclass(frozen=True)
-class Stage:
+class LiveSession:
     """What one call of `mirror` shows: models by their name in a link, pictures, and the visualisations on offer."""
 
-    token: str
+    session_id: str
     models: Mapping[str, Model]
     pictures: Sequence[Picture]
     entries: Sequence[Entry]
 
+    @property
+    def own_entries(self) -> list[Entry]:
+        """The visualisations that this session alone has."""
+        return [entry for entry in self.entries if entry.key.endswith(MARK + self.session_id)]
 
-_stages: dict[str, Stage] = {}
+
+_guard = Lock()  # a program may start and stop sessions in several threads, while pages look for theirs
+_sessions: dict[str, LiveSession] = {}
 _program: list[ModuleType] = []
 
 
@@ -38,35 +45,39 @@ def restore_program() -> None:
         sys.modules["__main__"] = _program[0]
 
 
-def put(stage: Stage) -> None:
-    """Let links that name a model of `stage` find it."""
-    registry.lend([entry for entry in stage.entries if entry.key.endswith(MARK + stage.token)])
-    _stages[stage.token] = stage
+def put(session: LiveSession) -> None:
+    """Let links that name a model of `session` find it."""
+    registry.register_temporary(session.own_entries)
+    with _guard:
+        _sessions[session.session_id] = session
 
 
-def remove(stage: Stage) -> None:
-    """Forget `stage`, and hold its models no longer."""
-    del _stages[stage.token]
-    registry.take_back([entry for entry in stage.entries if entry.key.endswith(MARK + stage.token)])
+def remove(session: LiveSession) -> None:
+    """Forget `session`, and hold its models no longer."""
+    with _guard:
+        del _sessions[session.session_id]
+    registry.unregister(session.own_entries)
 
 
-def named(name: str, token: str) -> str:
+def named(name: str, session_id: str) -> str:
     """Return the name in a link of what a Python session calls `name`."""
-    return f"{name}{MARK}{token}"
+    return f"{name}{MARK}{session_id}"
 
 
 def shown(name: str) -> str:
     """Return a name in a link as a person is shown it."""
-    plain, mark, token = name.rpartition(MARK)
-    return plain if mark and token in _stages else name
+    plain, mark, session_id = name.rpartition(MARK)
+    with _guard:
+        return plain if mark and session_id in _sessions else name
 
 
-def stage_of(model_name: str) -> Stage | None:
-    """Return the stage on which the model of that name in a link stands; None for those of the catalogue."""
-    return next((stage for stage in _stages.values() if model_name in stage.models), None)
+def session_of(model_name: str) -> LiveSession | None:
+    """Return the session that shows the model of that name in a link; None for the models of the catalogue."""
+    with _guard:
+        return next((session for session in _sessions.values() if model_name in session.models), None)
 
 
 def model(name: str) -> Model | None:
     """Return the live model of that name in a link, None where there is none."""
-    stage = stage_of(name)
-    return stage.models[name] if stage else None
+    session = session_of(name)
+    return session.models[name] if session else None

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.style import style
 
 HERE = Path(__file__).resolve().parent
 # In the repository the pages stand beside the package; a wheel carries them inside it.
 PAGES = next(folder for folder in (HERE.parent / "pages", HERE / "pages") if folder.is_dir())
 
-st.set_page_config(page_title="Mirror", page_icon=str(HERE / "ui" / "icon.png"), layout="wide")
+st.set_page_config(page_title="Mirror", page_icon=data_url((HERE / "ui" / "icon.png").read_bytes()), layout="wide")
 st.logo(str(HERE / "ui" / "logo.svg"), size="medium")
 explore = st.Page(PAGES / "explore.py", title="Explore", icon=":material/search:", default=True)
 page = st.navigation(

@@ -11,7 +11,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from mirror_app import targets
 from mirror_app.errors import MirrorError, nearest
@@ -49,15 +49,34 @@ class Parameter(ABC):
 
 @dataclass(frozen=True)
 class Number(Parameter):
-    """A number typed in; whole where the default is whole."""
+    """A number typed in: whole if the argument is annotated as an `int`, not if as a `float`.
+
+    Where no annotation decides, it is whole if its default and its step are.
+    """
 
     min: float = -math.inf
     max: float = math.inf
     step: float = 1
+    annotation: type[int] | type[float] | None = None
 
     @property
     def whole(self) -> bool:
-        return isinstance(self.default, int) and isinstance(self.step, int)
+        if self.annotation is None:
+            return isinstance(self.default, int) and isinstance(self.step, int)
+        return self.annotation is int
+
+    def annotated(self, annotation: object) -> "Number":
+        """Return this number with the type that `annotation` names, and with its default and step in that type."""
+        named = get_args(annotation) or (annotation,)
+        kind = next((kind for kind in (float, int) if kind in named or kind.__name__ in named), None)
+        if kind is None:
+            return self
+        step = max(1, round(self.step)) if kind is int else self.step
+        number = replace(self, annotation=kind, step=step)
+        try:
+            return replace(number, default=number.check(self.default))
+        except MirrorError:  # raised where the default is used, as for every other parameter
+            return number
 
     def check(self, value: Value) -> Value:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -175,7 +194,8 @@ def declared(function: Callable[..., object]) -> dict[str, Parameter]:
         for mark in getattr(hint, "__metadata__", ()):
             if isinstance(mark, Parameter):
                 label = mark.label or name.replace("_", " ").capitalize()
-                found[name] = replace(mark, name=name, label=label, default=arguments[name].default)
+                known: Parameter = replace(mark, name=name, label=label, default=arguments[name].default)
+                found[name] = known.annotated(hint.__origin__) if isinstance(known, Number) else known
     return found
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from threading import Lock
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
@@ -72,8 +73,9 @@ class Entry:
         return self.params[name].parse(text)
 
 
+_guard = Lock()  # several threads may show things of their own, while pages look for theirs
 _entries: dict[str, Entry] = {}
-_lent: dict[str, Entry] = {}  # found by their key, and not among `entries`
+_temporary: dict[str, Entry] = {}  # found by their key, and not among `entries`
 
 
 def visualisation(
@@ -88,14 +90,15 @@ def visualisation(
 
     def register(kind: Kind) -> Kind:
         key = key_of(name)
-        if key in _entries:
-            old = _entries[key].kind
+        parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
+        with _guard:
+            entry = _entries.setdefault(key, Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
+        if entry.kind is not kind:
+            old = entry.kind
             raise MirrorError(
                 f"The name '{name}' is taken twice: by {old.__module__}.{old.__qualname__} "
                 f"and by {kind.__module__}.{kind.__qualname__}."
             )
-        parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
-        _entries[key] = Entry(key, name, kind, paper, *parts, use, avoid, asks, also)
         return kind
 
     return register
@@ -106,27 +109,33 @@ def key_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower().replace("+", "-plus")).strip("-")
 
 
-def lend(entries: Iterable[Entry]) -> None:
+def register_temporary(entries: Iterable[Entry]) -> None:
     """Let `get` find the visualisations of one Python session, which are not offered to others."""
-    _lent.update({entry.key: entry for entry in entries})
+    with _guard:
+        _temporary.update({entry.key: entry for entry in entries})
 
 
-def take_back(entries: Iterable[Entry]) -> None:
-    """End what `lend` began."""
-    for entry in entries:
-        _lent.pop(entry.key, None)
+def unregister(entries: Iterable[Entry]) -> None:
+    """Forget visualisations that `register_temporary` added."""
+    with _guard:
+        for entry in entries:
+            _temporary.pop(entry.key, None)
 
 
 def entries() -> list[Entry]:
     """Return all visualisations in the order in which they were registered."""
-    return list(_entries.values())
+    with _guard:
+        return list(_entries.values())
 
 
 def get(key: str) -> Entry:
     """Return the visualisation of that key or name; raise MirrorError with the nearest."""
-    for entry in (*_entries.values(), *_lent.values()):
+    offered = entries()
+    with _guard:
+        temporary = list(_temporary.values())
+    for entry in (*offered, *temporary):
         if key in (entry.key, entry.name):
             return entry
-    some = ", ".join(entry.name for entry in entries()[:5])
-    hint = nearest(key, _entries) or f" There are {len(_entries)}: {some} …"
+    some = ", ".join(entry.name for entry in offered[:5])
+    hint = nearest(key, [entry.key for entry in offered]) or f" There are {len(offered)}: {some} …"
     raise MirrorError(f"There is no visualisation '{key[:80]}'.{hint}")

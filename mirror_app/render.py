@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from mirror_app.colours import DIVERGING, SEQUENTIAL, colourise, css
 from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
+from mirror_app.precision import widened
 
 Look = Callable[..., Tensor]
 
@@ -228,7 +229,7 @@ def _part(raw: Tensor, show: str) -> Tensor:
 
 def _strongest(part: Tensor, contrast: float) -> Tensor:
     """Return the magnitude that so many per cent of each item's numbers exceed, (N, 1, 1, 1)."""
-    return part.abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
+    return widened(part).abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -255,7 +256,7 @@ def shrink(images: Tensor, longest: int) -> Tensor:
 
 def pixels(image: Tensor) -> np.ndarray:
     """Return an image (3, H, W) in [0, 1] as bytes (H, W, 3)."""
-    return image.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return widened(image).mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
 def framed(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:

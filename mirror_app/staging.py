@@ -1,4 +1,4 @@
-"""What a person hands to `mirror` becomes a stage: each thing is looked at, and tried once, first."""
+"""What a person hands to `mirror` becomes a live session: each thing is looked at, and tried once, first."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from torchvision.models import ResNet18_Weights
 from mirror_app import images, live, registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing
-from mirror_app.live import Stage
+from mirror_app.live import LiveSession
 from mirror_app.models import Model
-from mirror_app.probe import View
+from mirror_app.probe import View, lacking_explained
 from mirror_app.probe.outputs import class_logits
 from mirror_app.registry import Entry
 from mirror_app.visualisations.core import Weights
@@ -38,22 +38,24 @@ class PreprocessingOverrides:
     classes: Sequence[str] | None = None
 
 
-def stage(
-    token: str,
+def live_session(
+    session_id: str,
     inputs: Input | Sequence[Input],
     model: Net | Mapping[str, Net],
     visualisations: Sequence[object] | None,
     said: PreprocessingOverrides,
-) -> Stage:
-    """Return the stage of that token; raise MirrorError for what cannot be shown."""
+) -> LiveSession:
+    """Return the session of that id; raise MirrorError for what cannot be shown."""
     given = list(_each(inputs))
     nets = dict(model) if isinstance(model, Mapping) else {_name(model): model}
     if not given or not nets:
         raise MirrorError("There is nothing to show: at least one input and one model are needed.")
     scales = {name: _preprocessing(name, net, given[0], said) for name, net in nets.items()}
     pictures = [_picture(item, number, next(iter(scales.values()))) for number, item in enumerate(given, 1)]
-    models = [_model(name, token, net, scales[name], pictures[0], said) for name, net in nets.items()]
-    return Stage(token, {model.name: model for model in models}, pictures, _entries(visualisations, token))
+    models = [_model(name, session_id, net, scales[name], pictures[0], said) for name, net in nets.items()]
+    return LiveSession(
+        session_id, {model.name: model for model in models}, pictures, _entries(visualisations, session_id)
+    )
 
 
 def _each(inputs: object) -> Iterator[Any]:
@@ -108,15 +110,16 @@ def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
 
 
 def _model(
-    name: str, token: str, net: Net, preprocessing: Preprocessing, first: Picture, said: PreprocessingOverrides
+    name: str, session_id: str, net: Net, preprocessing: Preprocessing, first: Picture, said: PreprocessingOverrides
 ) -> Model:
     module = net.module if isinstance(net, Model) else net
-    model = Model(live.named(name, token), module, preprocessing, (), extra_inputs=first.extra_inputs)
+    model = Model(live.named(name, session_id), module, preprocessing, (), extra_inputs=first.extra_inputs)
     view = View(module)
     view.extra_inputs = first.extra_inputs
     try:
-        with torch.no_grad():
-            output = view.record_calls(model.inputs(first))
+        inputs = view.accept(model.inputs(first))
+        with torch.no_grad(), lacking_explained(view.module, inputs):
+            output = view.record_calls(inputs)
     except MirrorError:
         raise
     except Exception as error:  # a person's own code
@@ -137,12 +140,12 @@ def _names(module: nn.Module, count: int) -> Sequence[str]:
     return [f"class {number}" for number in range(count)]
 
 
-def _entries(visualisations: Sequence[object] | None, token: str) -> list[Entry]:
-    """Return what is offered: all, or what is said and Weights; one's own has the token at the end of its key."""
+def _entries(visualisations: Sequence[object] | None, session_id: str) -> list[Entry]:
+    """Return what is offered: all, or what is said and Weights; one's own has the id at the end of its key."""
     known = registry.entries()
     if visualisations is None:
         return known
     weights = next(entry for entry in known if entry.kind is Weights)
     found = entries_of(visualisations)
-    found = [entry if entry in known else replace(entry, key=live.named(entry.key, token)) for entry in found]
+    found = [entry if entry in known else replace(entry, key=live.named(entry.key, session_id)) for entry in found]
     return found if weights in found else [*found, weights]

@@ -112,7 +112,7 @@ def target_of(request: Request, result: Result, probabilities: np.ndarray) -> in
 def _curves(model: Model, picture: Picture, maps: Sequence[Tensor], target: int) -> Generator[Curves, None, None]:
     """Yield the curves of each of the maps (H, W) of evidence."""
     with model.views.lease(model.extra_inputs_of(picture)) as view:
-        inputs = model.inputs(picture).to(view.device)
+        inputs = view.accept(model.inputs(picture).to(view.device))
 
         def logits(pictures: Tensor) -> Tensor:
             found = class_logits(view.predict(pictures))

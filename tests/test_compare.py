@@ -460,7 +460,7 @@ def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_
     assert "The same at every layer: Class picture. The same for every input: Class picture." in words(test)
     model = catalogue.load("shapes")
     request = Request("shapes", FOUR[0], "features", "class-picture", (("steps", 30), ("target_class", 4)))
-    shown = cache.known(request)  # an ascent made again may end elsewhere: its steps magnify rounding
+    shown = cache.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
     sure = engine.predict(model, made(shown, model, examples()[0])).probabilities[4]
     assert sure > 0.5

@@ -15,7 +15,7 @@ from mirror_app import engine, files
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import Value
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import data_url
 from tests.browser import SCREENSHOTS, choose, faults, settled, shown
 
 
@@ -143,7 +143,7 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
         """The picture becomes, byte for byte, that of the engine with this look."""
         request = files.read_request(json.dumps({"request": {**REQUEST, "params": look}}))
         png = files.still(request, engine.run(request, model, picture).raw, seen)
-        expect(page.get_by_role("img", name="The visualisation")).to_have_attribute("src", address(png))
+        expect(page.get_by_role("img", name="The visualisation")).to_have_attribute("src", data_url(png))
         settled(page)
 
     is_shown()

@@ -23,7 +23,7 @@ SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves"
 
 def begun(request: Request) -> tuple[Jobs[Shot], Dreamer]:
     jobs: Jobs[Shot] = Jobs(1)
-    dreamer = Dreamer(jobs)
+    dreamer = Dreamer(jobs, lambda *_: None)
     dreamer.begin(request, catalogue.load("shapes"), examples()[0])
     return jobs, dreamer
 
@@ -67,7 +67,7 @@ def test_a_new_dream_ends_the_one_before_and_the_next_waits_for_its_turn() -> No
     first = dreamer.dream
     assert first is not None
     until(lambda: first.newest is not None)
-    other = Dreamer(jobs)
+    other = Dreamer(jobs, lambda *_: None)
     other.begin(SHORT, catalogue.load("shapes"), examples()[0])
     assert other.dream is not None
     assert other.dream.newest is None
@@ -149,7 +149,7 @@ def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_t
     next(box for box in dream.selectbox if box.label == "Target").set_value(4)
     next(slider for slider in dream.slider if slider.label == "Steps").set_value(3)
     pressed(dream)
-    shown = cache.known(request)  # an ascent made again may end elsewhere: its steps magnify rounding
+    shown = cache.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
     inputs = torch.from_numpy(shown.raw)
     mean, std = (torch.tensor(part).view(-1, 1, 1) for part in (model.preprocessing.mean, model.preprocessing.std))

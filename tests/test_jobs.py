@@ -80,6 +80,44 @@ def test_what_nobody_waits_for_is_given_up_between_two_frames(monkeypatch: pytes
         assert finished(again) == 0
 
 
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_what_is_in_its_last_frame_when_its_visitor_leaves_comes_to_its_end(
+    frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    gate, stored, last = threading.Event(), list[int](), threading.Event()
+
+    def stores() -> Generator[int, None, None]:
+        for step in range(frames):
+            if step == frames - 1:
+                last.set()
+                gate.wait(10)
+            yield step
+        stored.append(step)
+
+    work = Jobs[int](1)
+    with work.join("a", stores) as job:
+        assert last.wait(10)
+    time.sleep(0.02)
+    gate.set()
+    assert finished(job) == frames - 1
+    assert stored == [frames - 1]
+
+
+def test_who_comes_back_before_the_next_frame_finds_the_job_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    gate, seen, work = threading.Event(), list[int](), Jobs[int](1)
+    with work.join("a", lambda: counted(3, seen, gate)) as job:
+        while job.newest is None:
+            time.sleep(0.01)
+    time.sleep(0.02)
+    with work.join("a", lambda: counted(3, seen, gate)) as again:
+        assert again is job
+        gate.set()
+        assert finished(again) == 2
+    assert seen == [0, 1, 2]
+
+
 def test_a_rerun_that_asks_again_at_once_finds_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, seen, work = threading.Event(), list[int](), Jobs[int](1)
     with work.join("a", lambda: counted(2, seen, gate)):

@@ -34,7 +34,7 @@ from mirror_app.launch import Handle, start
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
-from mirror_app.staging import IMAGENET, Net, PreprocessingOverrides, stage
+from mirror_app.staging import IMAGENET, Net, PreprocessingOverrides, live_session
 from mirror_app.visualisations.web import DeepDream, GradCam, offer
 from tests.browser import ROOT, settle
 from tests.networks import Linear, resnet18, state
@@ -52,15 +52,15 @@ def _nothing_left() -> Iterator[None]:
     """After each test neither a thread nor a file nor a model is held that was not held before."""
     threads, files = held()
     yield
-    for handle in list(launch._open):
+    for handle in list(launch._handles):
         handle.stop()
     end = time.monotonic() + 5
     while not (held()[0] <= threads and held()[1] <= files) and time.monotonic() < end:
         time.sleep(0.05)
     assert held()[0] <= threads
     assert held()[1] <= files
-    assert not live._stages
-    assert not registry._lent
+    assert not live._sessions
+    assert not registry._temporary
 
 
 def held() -> tuple[set[str], int]:
@@ -175,7 +175,7 @@ class Keeping(nn.Module):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
 def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
     given = (torch.randn(3, 17, 23, generator=torch.Generator().manual_seed(1)) * 3).to(dtype)
-    made = stage(
+    made = live_session(
         "abc",
         [given, given[None].repeat(2, 1, 1, 1)],
         nn.Sequential(Keeping(), nn.Conv2d(3, 2, 1)).to(dtype),
@@ -192,7 +192,7 @@ def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
 
 
 def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it_is() -> None:
-    made = stage("abc", INPUT, Linear(), [DeepDream], PreprocessingOverrides())
+    made = live_session("abc", INPUT, Linear(), [DeepDream], PreprocessingOverrides())
     (picture,) = made.pictures
     assert "as if it were not normalised" in picture.notes[0]
     (model,) = made.models.values()
@@ -201,13 +201,14 @@ def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it
     dreamed = engine.run(Request(model.name, picture.id, "maps", "deep-dream", values), model, picture).raw
     assert np.allclose(dreamed[0], INPUT, atol=1e-6)
     assert (
-        stage("abc", INPUT, Linear(), None, PreprocessingOverrides(mean=[0] * 3, std=[1] * 3)).pictures[0].notes == ()
+        live_session("abc", INPUT, Linear(), None, PreprocessingOverrides(mean=[0] * 3, std=[1] * 3)).pictures[0].notes
+        == ()
     )
 
 
 def test_a_normalised_tensor_is_shown_as_the_picture_that_it_was() -> None:
     given = IMAGENET.prepare(examples()[0])[0]
-    made = stage("abc", given, Linear(), None, PreprocessingOverrides())
+    made = live_session("abc", given, Linear(), None, PreprocessingOverrides())
     shown = next(iter(made.models.values())).preprocessing.as_seen(made.pictures[0])
     assert np.abs(shown.astype(int) - IMAGENET.as_seen(examples()[0])).max() <= 1
 
@@ -228,12 +229,12 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
         (Linear(), PreprocessingOverrides(size=(32, 48)), Preprocessing((32, 48), 48, IMAGENET.mean, IMAGENET.std)),
     ]
     for net, said, expected in cases:
-        made = stage("abc", image, net, None, said)
+        made = live_session("abc", image, net, None, said)
         (model,) = made.models.values()
         assert made.pictures[0].name == "noise.png"
         assert torch.equal(model.inputs(made.pictures[0]), expected.prepare(from_array(pixels, "noise")))
     image.close()
-    (model,) = stage("abc", Image.fromarray(pixels), shapes, None, PreprocessingOverrides()).models.values()
+    (model,) = live_session("abc", Image.fromarray(pixels), shapes, None, PreprocessingOverrides()).models.values()
     assert model.classes == shapes.classes
     assert model.module is shapes.module
 
@@ -263,12 +264,12 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
 def test_what_cannot_be_shown_is_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
     inputs, model, visualisations, said = (*arguments, None, None)[:4] if len(arguments) < 4 else arguments
     with pytest.raises(MirrorError, match=sentence) as caught:
-        stage("abc", inputs, model, visualisations, said or PreprocessingOverrides())  # type: ignore[arg-type]
+        live_session("abc", inputs, model, visualisations, said or PreprocessingOverrides())  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_gives_no_logits_and_grey_inputs_are_shown_too() -> None:
-    made = stage("abc", INPUT[:1], nn.Sequential(nn.Conv2d(1, 2, 3)), [GradCam], PreprocessingOverrides())
+    made = live_session("abc", INPUT[:1], nn.Sequential(nn.Conv2d(1, 2, 3)), [GradCam], PreprocessingOverrides())
     (model,) = made.models.values()
     assert model.classes == ()
     assert [entry.name for entry in made.entries] == ["Grad-CAM", "Activations"]
@@ -278,7 +279,7 @@ def test_a_model_that_gives_no_logits_and_grey_inputs_are_shown_too() -> None:
 def test_a_model_that_is_being_trained_is_looked_at_as_it_answers_and_not_touched() -> None:
     net = resnet18().train()
     before = state(net)
-    made = stage("abc", INPUT, net, None, PreprocessingOverrides())
+    made = live_session("abc", INPUT, net, None, PreprocessingOverrides())
     (model,) = made.models.values()
     assert np.array_equal(engine.predict(model, made.pictures[0]).probabilities, answer(net))
     for key in ("grad-cam", "back-prop", "activations"):

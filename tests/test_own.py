@@ -16,7 +16,7 @@ from mirror_app import engine, live, registry, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, stage
+from mirror_app.staging import PreprocessingOverrides, live_session
 from mirror_app.ui import cache
 from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
@@ -75,17 +75,17 @@ class Energy(Visualisation):
 @pytest.fixture
 def page() -> Iterator[Callable[..., AppTest]]:
     """`page(visualisations, **query)`: the page on what a Python session shows."""
-    stages: list[live.Stage] = []
+    sessions: list[live.LiveSession] = []
 
     def opened(visualisations: list[object], **query: str) -> AppTest:
-        stages.append(
-            stage(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, PreprocessingOverrides())
+        sessions.append(
+            live_session(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, PreprocessingOverrides())
         )
-        live.put(stages[-1])
-        return app.page(**{"model": next(iter(stages[-1].models)), "layer": "maps", **query})
+        live.put(sessions[-1])
+        return app.page(**{"model": next(iter(sessions[-1].models)), "layer": "maps", **query})
 
     yield opened
-    for shown in stages:
+    for shown in sessions:
         live.remove(shown)
     st.cache_data.clear()
 
@@ -148,8 +148,8 @@ def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(p
     assert torch.allclose(torch.from_numpy(result.raw)[0], INPUT * share[0].detach() ** 3)
     test.selectbox(key="target_class").select(1).run()
     assert torch.allclose(torch.from_numpy(shown(test)[1].raw)[0], INPUT * share[1].detach() ** 3)
-    (stage_,) = [found for found in [live.stage_of(request.model)] if found]
-    frames = list(engine.frames(request, stage_.models[request.model], stage_.pictures[0]))
+    (session,) = [found for found in [live.session_of(request.model)] if found]
+    frames = list(engine.frames(request, session.models[request.model], session.pictures[0]))
     assert [frame.info["progress"] for frame in frames] == [1 / 3, 2 / 3, 1]
 
 
@@ -165,13 +165,13 @@ def test_the_numbers_on_the_page_are_those_of_python(kind: type[Visualisation], 
 
 def test_what_is_like_a_normalised_input_is_shown_un_normalised(page: Callable[..., AppTest]) -> None:
     mean, std = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-    made = stage("abc", (INPUT - mean) / std, Linear(), [repeated], PreprocessingOverrides())
+    made = live_session("abc", (INPUT - mean) / std, Linear(), [repeated], PreprocessingOverrides())
     request = Request("Linear@abc", made.pictures[0].id, "maps", "repeat@abc")
-    registry.lend(made.entries)
+    registry.register_temporary(made.entries)
     try:
         result = engine.run(request, made.models["Linear@abc"], made.pictures[0])
     finally:
-        registry.take_back(made.entries)
+        registry.unregister(made.entries)
     assert torch.allclose(torch.from_numpy(result.raw)[0], INPUT, atol=1e-6)
 
 

@@ -16,7 +16,7 @@ from mirror_app.launch import start
 from mirror_app.models import Model
 from mirror_app.params import Value
 from mirror_app.request import Request
-from mirror_app.staging import Input, PreprocessingOverrides, stage
+from mirror_app.staging import Input, PreprocessingOverrides, live_session
 from tests.networks import quick, state
 
 PICTURE = torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -80,7 +80,7 @@ def test_a_stranger_is_looked_at_in_every_way_or_told_why_not(name: str) -> None
     build, given, layer, target = STRANGERS[name]
     net = build().eval()
     before = state(net)
-    made = stage("abc", [given], net, None, PreprocessingOverrides())
+    made = live_session("abc", [given], net, None, PreprocessingOverrides())
     (model,), (picture,) = made.models.values(), made.pictures
     refused = []
     for entry in registry.entries():
@@ -124,7 +124,7 @@ def test_a_person_points_at_the_answer_of_a_stranger(browser: Browser, free: int
 
 
 def test_what_an_input_holds_beside_the_picture_is_part_of_what_it_is() -> None:
-    made = stage(
+    made = live_session(
         "abc", [(PICTURE, torch.ones(5)), (PICTURE, torch.zeros(5))], Captioned().eval(), None, PreprocessingOverrides()
     )
     one, other = made.pictures
@@ -136,7 +136,7 @@ def test_what_an_input_holds_beside_the_picture_is_part_of_what_it_is() -> None:
     raws = [engine.run(request, model, picture).raw for picture in (one, other)]
     assert raws[0].any()
     assert not np.array_equal(raws[0], raws[1])
-    batched = stage(
+    batched = live_session(
         "abc", [(PICTURE[None], torch.ones(1, 5))], Captioned().eval(), None, PreprocessingOverrides()
     ).pictures[0]
     assert batched.id == one.id

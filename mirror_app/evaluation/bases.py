@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app.precision import widened
+
 
 def noise(inputs: Tensor, seed: int) -> Tensor:
     """Return random numbers (H, W) in [0, 1) for inputs (1, C, H, W)."""
@@ -15,6 +17,7 @@ def sobel(inputs: Tensor) -> Tensor:
 
     I. Sobel 1968, «An Isotropic 3 x 3 Image Gradient Operator».
     """
+    inputs = widened(inputs)
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]).to(inputs)
     kernels = torch.stack([across, across.T])[:, None]
     grey = F.pad(inputs.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")

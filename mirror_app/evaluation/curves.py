@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mirror_app.optim import operators
+from mirror_app.precision import widened
 
 BATCH = 16
 SOON = 0.1  # of the pixels
@@ -63,4 +64,4 @@ def _mixed(first: Tensor, then: Tensor, evidence: Tensor, steps: int) -> Tensor:
 
 def _probabilities(model: Callable[[Tensor], Tensor], pictures: Tensor, target: int) -> Tensor:
     with torch.no_grad():
-        return torch.cat([model(part).softmax(1)[:, target] for part in pictures.split(BATCH)])
+        return torch.cat([widened(model(part)).softmax(1)[:, target] for part in pictures.split(BATCH)])

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mirror_app.precision import widened
+
 
 def peak_inside(maps: Tensor, masks: Tensor) -> Tensor:
     """Tell for each map (N, H, W) whether its largest number lies in the mask (N, H, W): 0 or 1, (N,).
@@ -14,6 +16,6 @@ def peak_inside(maps: Tensor, masks: Tensor) -> Tensor:
 
 def mass_inside(maps: Tensor, masks: Tensor) -> Tensor:
     """Return the share of the positive evidence in `maps` (N, H, W) that lies in the mask: [0, 1], 0 where none is."""
-    positive = maps.clamp(min=0)
+    positive = widened(maps).clamp(min=0)
     total = positive.sum((1, 2))
     return (positive * masks).sum((1, 2)) / torch.where(total == 0, 1, total)

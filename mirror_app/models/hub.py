@@ -67,7 +67,7 @@ class _Download:
 
 
 _guard = Lock()
-_open: dict[Path, _Download] = {}
+_downloads: dict[Path, _Download] = {}
 
 
 def file_of(url: str) -> Path:
@@ -117,7 +117,7 @@ def _folder() -> Path:
 def _begun(url: str, total: int, target: Path) -> _Download | None:
     """Return the download of that file, None where the file is there; raise MirrorError where there is no room."""
     with _guard:
-        running = _open.get(target)
+        running = _downloads.get(target)
         if running and not running.end.done():
             return running
         if target.exists():
@@ -126,17 +126,17 @@ def _begun(url: str, total: int, target: Path) -> _Download | None:
             target.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(target.parent).free < total:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            _open[target] = _Download(url, target)
+            _downloads[target] = _Download(url, target)
         except OSError as error:
             raise MirrorError(_reason(error, target, "")) from error
-        return _open[target]
+        return _downloads[target]
 
 
 def _give_up(target: Path, download: _Download) -> None:
     """Let the next who asks begin anew: this one may hang for ever."""
     with _guard:
-        if _open.get(target) is download:
-            del _open[target]
+        if _downloads.get(target) is download:
+            del _downloads[target]
 
 
 def _reason(error: BaseException, target: Path, host: str) -> str:

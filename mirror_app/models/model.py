@@ -29,9 +29,13 @@ class Model:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of its weights."""
-        kinds = (weight.dtype for weight in self.module.parameters() if weight.is_floating_point())
-        return next(kinds, torch.float32)
+        """The floating type in which it takes pictures."""
+        if all(weight.dtype == torch.float32 for weight in self.module.parameters()):
+            return torch.float32
+        with self.views.lease(self.extra_inputs) as view:
+            view.accept(self.preprocessing.blank())
+            assert view.input_cast.cast
+            return view.input_cast.cast.dtype
 
     def inputs(self, picture: Picture) -> Tensor:
         """Return what the model is given for `picture`, (1, C, h, w)."""

@@ -58,7 +58,8 @@ def _outputs(module: nn.Module, preprocessing: Preprocessing, where: str) -> int
     """
     try:
         with torch.no_grad():
-            output = View(module).record_calls(preprocessing.blank())
+            view = View(module)
+            output = view.record_calls(view.accept(preprocessing.blank()))
     except Exception as error:  # the owner's own code
         raise MirrorError(f"{where} does not work: {_first_line(error)}.") from error
     logits = class_logits(output)

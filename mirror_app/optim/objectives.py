@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
+from mirror_app.precision import widened
 from mirror_app.probe import channels_first, one_tensor
 
 Size = tuple[int, int]
@@ -88,7 +89,7 @@ def _of(layer: str, value: Callable[[Tensor, Size], Tensor]) -> Objective:
     """Return the objective `value` of what the layer gives and of the (height, width) of the pictures."""
 
     def read(seen: Seen) -> Tensor:
-        return value(one_tensor(seen.outputs[layer], layer), (seen.pixels.shape[2], seen.pixels.shape[3]))
+        return value(widened(one_tensor(seen.outputs[layer], layer)), (seen.pixels.shape[2], seen.pixels.shape[3]))
 
     return Objective(read, frozenset({layer}))
 

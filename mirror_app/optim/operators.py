@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app.precision import widened
+
 Operator = Callable[[Tensor], Tensor]
 
 
@@ -21,10 +23,11 @@ def blur(width: float) -> Operator:
     weights /= weights.sum()
 
     def apply(pixels: Tensor) -> Tensor:
-        kernel = weights.to(pixels).expand(pixels.shape[1], 1, -1)
+        blurred = widened(pixels)
+        kernel = weights.to(blurred).expand(pixels.shape[1], 1, -1)
         for side in (2, 3):
-            pixels = _along(pixels.movedim(side, 3), kernel, reach).movedim(3, side)
-        return pixels
+            blurred = _along(blurred.movedim(side, 3), kernel, reach).movedim(3, side)
+        return blurred.to(pixels)
 
     return apply
 

@@ -9,6 +9,7 @@ from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
+from mirror_app.probe.input_type import lacking_explained
 from mirror_app.probe.maps import Layout, channels_first, layout, token_grid
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.view import View, one_tensor
@@ -27,6 +28,7 @@ __all__ = [
     "flow",
     "graph",
     "guide",
+    "lacking_explained",
     "layout",
     "one_tensor",
     "revive",

@@ -20,6 +20,7 @@ from mirror_app.probe.calls import CallLog
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.conduct import Conduct, observe, remember, remembered
 from mirror_app.probe.fingerprint import fingerprint, structure
+from mirror_app.probe.input_type import InputCast
 from mirror_app.probe.outputs import as_dicts
 
 _ALONE = "In a batch, this model's answers change with their neighbours: each picture was run alone."
@@ -39,6 +40,7 @@ class View:
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
         self.source, self.note = admitted(model)
         self.extra_inputs: tuple[Tensor, ...] = ()
+        self.input_cast = InputCast()
         self._device = device
         self._make(remembered(self.source))
 
@@ -111,6 +113,13 @@ class View:
             raise MirrorError(f"The layer is a {type(layer).__name__}: its dotted name or the submodule is needed.")
         return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
 
+    def accept(self, inputs: Tensor) -> Tensor:
+        """Find the floating type in which the model takes `inputs`; return them in that type, in float32 at least.
+
+        From then on the model is given its inputs in that type, whatever type the work on them is done in.
+        """
+        return self.input_cast.settle(inputs, self.module.parameters(), self.run)
+
     def run(self, inputs: Tensor) -> Any:
         """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them.
 
@@ -135,7 +144,7 @@ class View:
     def _arguments(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Return copies of what the model takes, since its code may write into them."""
         others = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.extra_inputs)
-        return tuple(part.clone() for part in (inputs.to(self.device), *others))
+        return self.input_cast(tuple(part.clone() for part in (inputs.to(self.device), *others)))
 
     def record_calls(self, inputs: Tensor) -> Any:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""
@@ -253,8 +262,9 @@ class View:
         def run(outputs: Tensor) -> Any:
             calls = count(1)
 
-            def replace(_module: nn.Module, _inputs: object, _output: object) -> Tensor | None:
-                return outputs.clone() if next(calls) == times else None
+            def replace(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor | None:
+                # In the layer's own type: what follows may take no other.
+                return outputs.to(output.dtype, copy=True) if next(calls) == times else None
 
             with ExitStack() as stack:
                 for name, output in ended.items():

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from mirror_app.trust import Curves
 from mirror_app.ui.dreams import Dreamer, Shot
 from mirror_app.ui.jobs import Frames, Job, Jobs
 
-Meanwhile = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
@@ -44,23 +45,23 @@ def there(name: str) -> bool:
     return live.model(name) is not None or name in _shelf()
 
 
-def fetch(name: str, meanwhile: Callable[[Fetched | None], None]) -> None:
-    """See that the model of that name is on the shelf; while it comes, `meanwhile` is called; raise MirrorError."""
+def fetch(name: str, on_progress: Callable[[Fetched | None], None]) -> None:
+    """See that the model of that name is on the shelf; while it comes, `on_progress` is called; raise MirrorError."""
     if not there(name):
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
-                meanwhile(job.newest if isinstance(job.newest, Fetched) else None)
+                on_progress(job.newest if isinstance(job.newest, Fetched) else None)
             job.result()
 
 
-def result(request: Request, picture: Picture, meanwhile: Meanwhile) -> Result:
+def result(request: Request, picture: Picture, on_progress: OnProgress) -> Result:
     """Return the raw numbers of `request`, computed only where no one has asked for them lately; raise MirrorError.
 
-    While they are computed, `meanwhile` is called again and again with what there is to say.
+    While they are computed, `on_progress` is called again and again with what there is to say.
     """
     wanted = engine.computed(request)
     frames = partial(_frames, wanted, picture)
-    found: Result = _computed(_result, wanted.digest(), frames, meanwhile)
+    found: Result = _computed(_result, wanted.digest(), frames, on_progress)
     return found
 
 
@@ -81,7 +82,7 @@ def sheet(
     return _sheet(f"{request.digest()} {of}", first, count, largest, request, raw, picture)
 
 
-def known(request: Request) -> Result | None:
+def cached_result(request: Request) -> Result | None:
     """Return what `result` would, where it is there already."""
     try:
         return _result(engine.computed(request).digest(), None)
@@ -99,40 +100,40 @@ def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
     return _peak(request.digest(), request, raw, picture)
 
 
-def prediction(model_name: str, picture: Picture, meanwhile: Meanwhile = lambda _: None) -> Prediction:
+def prediction(model_name: str, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
     """Return what the model of that name says of `picture`; raise MirrorError."""
     frames = partial(_predictions, model_name, picture)
-    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, meanwhile)
+    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, on_progress)
     return found
 
 
 def curves(
-    request: Request, picture: Picture, found: Result, target: int, meanwhile: Meanwhile
+    request: Request, picture: Picture, found: Result, target: int, on_progress: OnProgress
 ) -> tuple[Curves, dict[str, Curves]]:
     """Return the curves of what `request` gave, and those that it must beat; raise MirrorError."""
     wanted, key = engine.computed(request), f"{request.model} of {picture.id} for {target}: base lines"
     own = partial(_trial, trust.curves, wanted, picture, found)
-    told: Curves = _computed(_curves, f"{wanted.digest()} as curves", own, meanwhile)
-    return told, _computed(_curves, key, lambda: trust.base_lines(model(request.model), picture, target), meanwhile)
+    told: Curves = _computed(_curves, f"{wanted.digest()} as curves", own, on_progress)
+    return told, _computed(_curves, key, lambda: trust.base_lines(model(request.model), picture, target), on_progress)
 
 
-def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, meanwhile: Meanwhile) -> Result:
+def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on_progress: OnProgress) -> Result:
     """Return what `request` gives once the model is shuffled down to `depth`; raise MirrorError."""
     wanted = engine.computed(request)
     work = partial(_trial, partial(trust.shuffled, depth=depth), wanted, picture, found)
-    told: Result = _computed(_result, f"{wanted.digest()} without {depth.words}", work, meanwhile)
+    told: Result = _computed(_result, f"{wanted.digest()} without {depth.words}", work, on_progress)
     return told
 
 
-def keep(request: Request, found: Result) -> None:
-    """Let `result` find what a dream has computed."""
+def store_result(request: Request, found: Result) -> None:
+    """Keep what a dream has computed: `result` and `cached_result` find it."""
     _result(engine.computed(request).digest(), found)
 
 
 @st.cache_resource(scope="session", on_release=Dreamer.end, show_spinner=False)
 def dreamer() -> Dreamer:
     """Return what holds this visitor's dream, which ends with the visit."""
-    return Dreamer(_dreams())
+    return Dreamer(_dreams(), store_result)
 
 
 def close() -> None:
@@ -246,15 +247,23 @@ def _trial(
     return test(request, model(request.model), picture, found)
 
 
-def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], meanwhile: Meanwhile) -> Any:
-    """Return what `kept`, a cached function, holds under `digest`; else compute it and let it be kept."""
+def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], on_progress: OnProgress) -> Any:
+    """Return what `kept`, a cached function, holds under `digest`; else compute it."""
     try:
         return kept(digest, None)
     except _Missing:
-        with _jobs().join(digest, frames) as job:
+        with _jobs().join(digest, partial(_stored, kept, digest, frames)) as job:
             while not job.done.wait(_GLANCE):
-                meanwhile(_state(job))
-            return kept(digest, job.result())
+                on_progress(_state(job))
+            return job.result()
+
+
+def _stored(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any]) -> Generator[Any, None, None]:
+    """Yield the frames and keep the last one. This runs in the worker: whoever asked for it may be gone by then."""
+    with closing(frames()) as running:
+        for newest in running:
+            yield newest
+    kept(digest, newest)
 
 
 def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]:

@@ -11,7 +11,7 @@ from mirror_app.matrix import Axis
 from mirror_app.models.hub import Fetched
 from mirror_app.request import Request
 from mirror_app.ui import cache, views
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.places import Place, numbers
 from mirror_app.ui.session import Session, open_in_explore
 from mirror_app.ui.style import style
@@ -32,7 +32,7 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Plac
         places = _laid_out(session, rows, columns)
     for place in places:
         if cache.there(place.request.model):
-            place.settle(session, cache.known)
+            place.settle(session, cache.cached_result)
         if not place.done:
             place.slot.caption("…")
     waiting = [place for place in places if not place.done]
@@ -78,7 +78,7 @@ def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[Place]:
 def _show_name(session: Session, field: str, value: str, name: str) -> None:
     with st.container(gap="xxsmall"):
         if field == "input":
-            st.image(address(cache.strip([value], HEAD, [session.pictures[value]])), alt="", width=HEAD // 2)
+            st.image(data_url(cache.strip([value], HEAD, [session.pictures[value]])), alt="", width=HEAD // 2)
         st.caption(literal(name))
 
 
@@ -132,7 +132,7 @@ def _draw(place: Place, scale: float | None) -> None:
             place.slot.caption(numbers(raw.shape[1]))
         else:
             png = cache.small(place.request, raw, place.picture, largest)
-            place.slot.image(address(png), width="stretch", alt=place.title)
+            place.slot.image(data_url(png), width="stretch", alt=place.title)
     place.drawn, place.largest = True, largest
 
 

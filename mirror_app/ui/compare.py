@@ -194,7 +194,7 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
         case _:
             both = [name + catalogue.UNTRAINED for name in session.models if catalogue.can_be_untrained(name)]
             own = [name for name in both if name == base.model + catalogue.UNTRAINED]
-            default = list(session.models)[:MOST] if session.stage else [base.model, *own]
+            default = list(session.models)[:MOST] if session.live_session else [base.model, *own]
             return list(dict.fromkeys([base.model, *session.models, *both])), default
 
 

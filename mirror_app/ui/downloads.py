@@ -61,6 +61,6 @@ def _named(request: Request, result: Result) -> dict[str, Any]:
 
 def _code(session: Session, picture: Picture, file: str) -> str:
     """Return the lines that make the picture, `file` being one's own; what lives in one's own program has none."""
-    if live.stage_of(session.request.model) is not None:
+    if live.session_of(session.request.model) is not None:
         return ""
     return snippet(session.request, picture, file if picture in session.own else None)

@@ -16,7 +16,7 @@ from mirror_app.ui import cache, downloads, views
 from mirror_app.ui.dreams import Dream, Shot, filter_of, made
 from mirror_app.ui.frame import frame
 from mirror_app.ui.guide import PICTURES
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.session import TARGET, Session, choose
 from mirror_app.ui.share import share
 
@@ -34,7 +34,7 @@ def invite(request: Request, model: Model) -> None:
     example = PICTURES / f"{entry.key}.png"
     if example.exists():
         st.container(key="example").image(
-            address(example.read_bytes()),
+            data_url(example.read_bytes()),
             caption="An example: the bundled network.",
             width=352,
             alt=f"An example of {entry.name}",
@@ -115,8 +115,6 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
     model = cache.model(dream.request.model)
     if not dream.stopped:
         dream.job.result()
-        if shot:
-            cache.keep(dream.request, shot.result)
     if shot is None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return

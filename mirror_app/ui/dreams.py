@@ -1,7 +1,7 @@
 """One visitor's long computation: it goes on while other pages are looked at, and what it has made stays."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,8 @@ from mirror_app.params import checked
 from mirror_app.request import Request
 from mirror_app.ui.jobs import Job, Jobs
 
+Store = Callable[[Request, Result], None]
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -29,14 +31,14 @@ class Shot:
 class Dream:
     """A request that is computed frame by frame, until its end or until `stop`."""
 
-    def __init__(self, jobs: Jobs[Shot], request: Request, model: Model, picture: Picture) -> None:
+    def __init__(self, jobs: Jobs[Shot], request: Request, model: Model, picture: Picture, store: Store) -> None:
         self.request, self.picture = request, picture
         self.stopped = False
         self._last: Shot | None = None  # when it was stopped: the work itself goes on for a moment
         self._hold = ExitStack()  # a job lives while somebody holds it
         self._jobs = jobs
         self.job: Job[Shot] = self._hold.enter_context(
-            jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_shots, request, model, picture))
+            jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_shots, request, model, picture, store))
         )
 
     @property
@@ -61,16 +63,20 @@ class Dream:
 
 
 class Dreamer:
-    """Holds the dream that a visitor began last, and ends it when the visitor is gone."""
+    """Holds the dream that a visitor began last, and ends it when the visitor is gone.
 
-    def __init__(self, jobs: Jobs[Shot]) -> None:
+    What a dream has made when it reaches its end goes to `store`.
+    """
+
+    def __init__(self, jobs: Jobs[Shot], store: Store) -> None:
         self._jobs = jobs
+        self._store = store
         self.dream: Dream | None = None
 
     def begin(self, request: Request, model: Model, picture: Picture) -> None:
         """Begin a dream, and end the one before it."""
         self.end()
-        self.dream = Dream(self._jobs, request, model, picture)
+        self.dream = Dream(self._jobs, request, model, picture, self._store)
 
     def end(self) -> None:
         """End what runs."""
@@ -100,10 +106,11 @@ def filter_of(request: Request) -> int | None:
     return channel if isinstance(channel, int) and channel >= 0 else None
 
 
-def _shots(request: Request, model: Model, picture: Picture) -> Generator[Shot, None, None]:
+def _shots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[Shot, None, None]:
     seen = model.preprocessing.as_seen(picture)
     film = files.Film()
     for result in engine.frames(request, model, picture):
         still = files.still(request, result.raw, seen)
         film.add(still)
         yield Shot(result, still, film)
+    store(request, result)

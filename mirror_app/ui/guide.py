@@ -10,7 +10,7 @@ from mirror_app.errors import nearest
 from mirror_app.params import as_text
 from mirror_app.registry import Entry, Question
 from mirror_app.ui import finding, views
-from mirror_app.ui.inline import address
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.words import WORDS
 
@@ -98,7 +98,7 @@ def show(entry: Entry) -> None:
         with st.container(horizontal=True):
             drawn = PICTURES / f"{entry.key}.png"
             if drawn.exists():
-                st.image(address(drawn.read_bytes()), width=SIDE, alt=f"An example of {entry.name}")
+                st.image(data_url(drawn.read_bytes()), width=SIDE, alt=f"An example of {entry.name}")
             with st.container():
                 st.markdown(f"#### {views.literal(entry.name)}")
                 st.markdown(views.literal(_told(entry)))

@@ -13,7 +13,7 @@ from PIL import Image
 from mirror_app.ui.style import rules
 
 
-def address(png: bytes) -> str:
+def data_url(png: bytes) -> str:
     """Return an address that holds a PNG file itself (RFC 2397)."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
@@ -27,4 +27,4 @@ def picture(png: bytes, alt: str, key: str) -> None:
     name = f"room-{key}"
     with st.container(key=name, gap=None):
         rules(name, f".st-key-{name} {{ aspect-ratio: {width} / {height}; }}")
-        st.image(address(png), width="stretch", alt=alt)
+        st.image(data_url(png), width="stretch", alt=alt)

@@ -1,6 +1,7 @@
 """Computations under way: a few workers, a queue, and the newest frame of each.
 
-Whoever asks for what is under way already joins it. What nobody waits for any longer is given up between two frames.
+Whoever asks for what is under way already joins it. What nobody waits for any longer is given up between two frames,
+unless its last frame was being made: a computation stores its own result at its end.
 """
 
 import time
@@ -47,16 +48,16 @@ class Jobs(Generic[T]):
         self._workers = ThreadPoolExecutor(workers, "computation")
         self._guard = Lock()
         self._closed = False
-        self._open: dict[str, Job[T]] = {}  # in the order in which they came
+        self._running: dict[str, Job[T]] = {}  # in the order in which they came
 
     @contextmanager
     def join(self, key: str, frames: Frames[T]) -> Iterator[Job[T]]:
         """Lend the job of that key, begun where there is none; it lives while somebody holds it."""
         with self._guard:
-            job = self._open.get(key)
+            job = self._running.get(key)
             if job is None or job.given_up:
-                self._open.pop(key, None)
-                job = self._open[key] = Job()
+                self._running.pop(key, None)
+                job = self._running[key] = Job()
                 self._workers.submit(self._work, key, job, frames)
             job.watchers += 1
         try:
@@ -69,14 +70,14 @@ class Jobs(Generic[T]):
     def ahead(self, job: Job[T]) -> int:
         """Return how many others must begin before `job` does."""
         with self._guard:
-            waiting = [other for other in self._open.values() if not other.begun]
+            waiting = [other for other in self._running.values() if not other.begun]
         return waiting.index(job) if job in waiting else 0
 
     def close(self) -> None:
         """Give up everything and end the workers; what is under way ends with its next frame."""
         with self._guard:
             self._closed = True
-            for job in self._open.values():
+            for job in self._running.values():
                 job.error = MirrorError("Mirror was stopped.")
                 job.done.set()
         self._workers.shutdown(cancel_futures=True)
@@ -84,21 +85,28 @@ class Jobs(Generic[T]):
     def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
         job.begun = True
         try:
-            if not self._unwanted(job):
+            if not self._gives_up(job):
                 with closing(frames()) as running:
-                    for job.newest in running:
-                        if self._unwanted(job):
+                    unwanted = False
+                    for frame in running:
+                        # Not after the frame before: that may have been the last, and what is finished is not lost.
+                        if unwanted and self._gives_up(job):
                             break
+                        job.newest = frame
+                        unwanted = self._unwanted(job)
         except BaseException as error:  # whoever waits gets it; not even an exit may end the worker
             job.error = error
         finally:
             with self._guard:
-                if self._open.get(key) is job:
-                    del self._open[key]
+                if self._running.get(key) is job:
+                    del self._running[key]
             job.done.set()
 
-    def _unwanted(self, job: Job[T]) -> bool:
+    def _gives_up(self, job: Job[T]) -> bool:
+        """Decide whether to go on with `job`; from then on nobody joins one that is given up."""
         with self._guard:
-            forgotten = not job.watchers and time.monotonic() - job.left > PATIENCE
-            job.given_up = self._closed or forgotten
+            job.given_up = self._unwanted(job)
         return job.given_up
+
+    def _unwanted(self, job: Job[T]) -> bool:
+        return self._closed or (not job.watchers and time.monotonic() - job.left > PATIENCE)

@@ -24,11 +24,11 @@ LONGEST = 100_000_000  # pixels that one visitor's own pictures may have togethe
 class Session:
     """One visitor's state: the pictures, the choice as a Request, and sentences that wait to be shown once.
 
-    `stage` is what a Python session shows, where its address led here. What a widget holds (model, visualisation,
-    parameters) lives in Streamlit's session state under the widget's key.
+    `live_session` is what a Python session shows, where its address led here. What a widget holds (model,
+    visualisation, parameters) lives in Streamlit's session state under the widget's key.
     """
 
-    stage: live.Stage | None = None
+    live_session: live.LiveSession | None = None
     pictures: dict[str, Picture] = field(init=False)
     picture: str = field(init=False)
     layer: str | None = None
@@ -50,17 +50,17 @@ class Session:
     @property
     def given(self) -> Sequence[Picture]:
         """The pictures that were there before the visitor brought any."""
-        return self.stage.pictures if self.stage else examples()
+        return self.live_session.pictures if self.live_session else examples()
 
     @property
     def models(self) -> Sequence[str]:
         """The names of the models that can be picked."""
-        return list(self.stage.models) if self.stage else catalogue.names()
+        return list(self.live_session.models) if self.live_session else catalogue.names()
 
     @property
     def entries(self) -> Sequence[registry.Entry]:
         """The visualisations that can be picked."""
-        return self.stage.entries if self.stage else registry.entries()
+        return self.live_session.entries if self.live_session else registry.entries()
 
     @property
     def first(self) -> str:
@@ -91,7 +91,7 @@ def current() -> Session:
     """Return the visitor's session; at its start, what the address asks for is chosen."""
     if "mirror" not in st.session_state:
         query = st.query_params.to_dict()
-        st.session_state.mirror = session = Session(live.stage_of(query.get("model", "")))
+        st.session_state.mirror = session = Session(live.session_of(query.get("model", "")))
         _follow(query, session)
     found: Session = st.session_state.mirror
     return found
@@ -191,7 +191,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
 
 
 def _choose_model(session: Session, name: str) -> None:
-    if session.stage:
+    if session.live_session:
         st.session_state.model = name
         return
     plain = catalogue.check(name).removesuffix(catalogue.UNTRAINED)

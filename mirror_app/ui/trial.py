@@ -15,8 +15,8 @@ from mirror_app.registry import Entry
 from mirror_app.request import Request
 from mirror_app.trust import Curves
 from mirror_app.ui import cache, verdicts, views
-from mirror_app.ui.cache import Meanwhile
-from mirror_app.ui.inline import address
+from mirror_app.ui.cache import OnProgress
+from mirror_app.ui.inline import data_url
 from mirror_app.ui.verdicts import Answer
 
 LEAST = 0.0001  # of a share that is told exactly
@@ -64,9 +64,9 @@ def show_warning(entry: Entry) -> None:
     )
 
 
-def show_subject(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> int:
+def show_subject(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> int:
     """Say of what, for what and where; return the number of the class."""
-    sure = cache.prediction(request.model, picture, meanwhile).probabilities
+    sure = cache.prediction(request.model, picture, on_progress).probabilities
     target = trust.target_of(request, result, sure)
     named = views.literal(views.class_name(cache.model(request.model), target))
     parts = [f"Of {views.literal(picture.name)}", f"for the class *{named}* ({views.percent(sure[target])} sure)"]
@@ -77,7 +77,7 @@ def show_subject(request: Request, picture: Picture, result: Result, meanwhile: 
 
 
 def show_curves(
-    request: Request, picture: Picture, result: Result, target: int, meanwhile: Meanwhile
+    request: Request, picture: Picture, result: Result, target: int, on_progress: OnProgress
 ) -> tuple[Answer, Answer]:
     """Show whether the pixels of most evidence matter to the model; return what is said when they go, and come."""
     entry = registry.get(request.visualisation)
@@ -90,7 +90,7 @@ def show_curves(
         "which for most models is a medium grey."
     )
     with st.container(key="trust-curves"):
-        own, base_lines = cache.curves(request, picture, result, target, meanwhile)
+        own, base_lines = cache.curves(request, picture, result, target, on_progress)
         found = {entry.name: own} | base_lines
         ignores = entry.kind.ignores_model(dict(request.params))
         for part, place in enumerate(st.columns(2, gap="large")):
@@ -124,7 +124,7 @@ def _chart(found: dict[str, Curves], part: int, ignores_model: bool) -> None:
     )
 
 
-def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> Answer:
+def show_shuffled(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> Answer:
     """Show the picture beside those of models whose weights are shuffled from the top down; return what that says."""
     st.markdown("#### Does it depend on what the model has learned?")
     st.caption(
@@ -143,7 +143,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile:
     found: dict[str, float] = {}
     for slot, depth in zip(slots, depths, strict=True):
         try:
-            other = cache.shuffled(request, picture, result, depth, meanwhile)
+            other = cache.shuffled(request, picture, result, depth, on_progress)
         except MirrorError as error:
             _fill(slot, _blank(request, picture), f"{_told(depth)}: {views.literal(str(error))}")
             continue
@@ -158,7 +158,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, meanwhile:
 def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -> None:
     """Put a picture into a slot, and below it what it is of."""
     with slot.container():
-        st.image(address(png), width="stretch", alt=told.replace("*", "").replace("\\", ""))
+        st.image(data_url(png), width="stretch", alt=told.replace("*", "").replace("\\", ""))
         st.caption(told, help=why)
 
 

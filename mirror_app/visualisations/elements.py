@@ -1,6 +1,7 @@
 """Widgets said as dictionaries: {'type': 'slider', 'min': 1, 'max': 100, 'value': 2, 'step': 1, 'params': {}}."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mirror_app.errors import MirrorError, nearest
@@ -30,10 +31,9 @@ def parameter(name: str, said: Element, where: str) -> Parameter:
     except KeyError as error:
         raise MirrorError(f"{where}: the {kind} of '{name}' needs {error}.") from error
     try:
-        declared.check(declared.default)
+        return replace(declared, default=declared.check(declared.default))
     except MirrorError as error:
         raise MirrorError(f"{where}: the value of {error}") from error
-    return declared
 
 
 def _declared(name: str, kind: str, said: Element, shared: dict[str, Any]) -> Parameter:

@@ -15,7 +15,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.optim import PixelSpace
-from mirror_app.params import Parameter, declared
+from mirror_app.params import Number, Parameter, declared
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 
 _SLACK = 0.01  # how far from [0, 1] rounding may leave a picture
@@ -127,9 +127,7 @@ def _kind(
     look: render.Look = render.picture,
 ) -> type[Visualisation]:
     """Return a Visualisation with that `attribute`, whose signature says what `params` declare."""
-    if params is None:
-        params = declared(culprit.function)
-    _match(params, culprit)
+    params = _matched(declared(culprit.function) if params is None else params, culprit)
     arguments = [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=known.default) for key, known in params.items()
     ]
@@ -145,16 +143,28 @@ def _kind(
     return type(source.__name__, (Visualisation,), body)
 
 
-def _match(params: Mapping[str, Parameter], culprit: Culprit) -> None:
-    """Raise MirrorError where the declared parameters are not those that the function takes."""
+def _matched(params: Mapping[str, Parameter], culprit: Culprit) -> dict[str, Parameter]:
+    """Return the declared parameters, numbers in the type that the function's own annotations name.
+
+    Raises MirrorError where they are not those that the function takes.
+    """
     takes = inspect.signature(culprit.function).parameters
     free = any(argument.kind is argument.VAR_KEYWORD for argument in takes.values())
+    matched = {}
     for name, known in params.items():
         default: object = known.default
         if name not in takes and not free:
             raise MirrorError(f"{culprit.at()} takes no argument '{name}'.{nearest(name, takes)}")
         if default is inspect.Parameter.empty:
             raise MirrorError(f"{culprit.at()} gives '{name}' no default: its widget must begin somewhere.")
+        if isinstance(known, Number) and name in takes:
+            known = known.annotated(takes[name].annotation)
+        try:
+            known.check(known.default)
+        except MirrorError as error:
+            raise MirrorError(f"{culprit.at()}: the default of {error}") from error
+        matched[name] = known
+    return matched
 
 
 def _images(images: object, inputs: Tensor, visualisation: Visualisation, culprit: Culprit) -> Tensor:

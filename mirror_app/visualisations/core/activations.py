@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from mirror_app import render
+from mirror_app.precision import widened
 from mirror_app.probe import layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
@@ -29,7 +30,7 @@ class Weights(Visualisation):
     of_channels = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
-        output = self.view.capture(inputs, layer)
+        output = widened(self.view.capture(inputs, layer))
         if output.ndim == 4 and output[0, 0].numel() == 1:
             output = output.flatten(1)
         yield Attribution(output if output.ndim == 2 else layout(self.view, inputs, layer, output).maps(output))

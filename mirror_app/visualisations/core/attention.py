@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
+from mirror_app.precision import widened
 from mirror_app.probe import View, token_grid
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
@@ -80,7 +81,7 @@ def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[
             _, weights = module(**{**called, "need_weights": True, "average_attn_weights": False})
         if weights.ndim != 4 or weights.shape[-1] != weights.shape[-2]:
             raise MirrorError(f"The layer '{name}' does not let the tokens of one picture look at each other.")
-        found.append(weights)
+        found.append(widened(weights))
     return found
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
-from mirror_app.probe import View, fingerprint
+from mirror_app.precision import widened
+from mirror_app.probe import View, fingerprint, lacking_explained
 from mirror_app.probe.outputs import class_logits
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
@@ -101,11 +102,12 @@ class Visualisation:
         item, have the size of the inputs; `layers` in info names the S stages. Raises MirrorError.
         """
         inputs = applied(input_transformation, INPUTS, inputs)
-        for frame in self._each(inputs, layer, **params):
-            about = {"method": type(self).__name__, "layer": layer, "params": params}
-            note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
-            info = {**about, **frame.info, **({"note": note} if note else {})}
-            yield Attribution(applied(output_transformation, OUTPUTS, frame.raw), info)
+        about = {"method": type(self).__name__, "layer": layer, "params": params}
+        with lacking_explained(self.view.module, inputs):
+            for frame in self._each(inputs, layer, **params):
+                note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
+                info = {**about, **frame.info, **({"note": note} if note else {})}
+                yield Attribution(applied(output_transformation, OUTPUTS, widened(frame.raw)), info)
 
     def _each(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of all inputs; of one at a time where the model's answers change with their neighbours."""
@@ -158,26 +160,33 @@ class Visualisation:
 
         Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
         (1, …) each.
+
+        Inputs of another floating type than that of the weights go to the model as they are if it runs with them, and
+        else in the type of the weights. Half models run in half precision; sums and results are float32.
         """
         with torch.inference_mode(False):
-            return self._called(inputs, layer, **params)
+            if not isinstance(inputs, tuple) or not inputs:
+                return self._shown(inputs, layer, **params)
+            own, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
+            try:
+                return self._shown(inputs[0], layer, **params)
+            finally:
+                self.view.extra_inputs = own
 
-    def _called(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
+    def _shown(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
         computed, coloured = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
         named = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
-        if isinstance(inputs, tuple):
-            inputs, self.view.extra_inputs = inputs[0], self._extra_inputs(inputs[1:])
+        before = fingerprint(self.view.source)
         self.view.follow()
         inputs = self.prepared(inputs)
         name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         if layer is None and not self.view.calls:
-            with torch.no_grad():
+            with torch.no_grad(), lacking_explained(self.view.module, inputs):
                 self.view.record_calls(inputs[:1])  # the last convolution to run may not be the last that is defined
             name = self.view.layer(None)
-        before = fingerprint(self.view.source)
         for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
             last = frame
         require_finite(last.raw, name)
@@ -202,7 +211,7 @@ class Visualisation:
         return others
 
     def prepared(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` on the view's device; raise MirrorError where they are no batch of pictures."""
+        """Return `inputs` on the view's device, as `View.accept` does; raise MirrorError if they are no pictures."""
         if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
             shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
             raise MirrorError(f"The inputs are {shown}, where a float tensor (N, channels, height, width) is needed.")
@@ -211,7 +220,7 @@ class Visualisation:
         if not inputs.isfinite().all():
             raise MirrorError("The inputs hold numbers that are not finite: look for NaN or a division by zero.")
         inputs = inputs.detach().to(self.view.device)
-        return inputs.clone() if inputs.is_inference() else inputs
+        return self.view.accept(inputs.clone() if inputs.is_inference() else inputs)
 
 
 def require_finite(raw: Tensor, layer: str) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
+from mirror_app.precision import widened
 from mirror_app.probe import Layout, layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
@@ -54,7 +55,7 @@ class GradientCam(Visualisation):
                 f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
                 f"picture: try '{_last_with_gradient(target_score, inputs[:1], found, target[:1])}'."
             )
-        maps, slope = found.maps(output.detach()), found.maps(gradient)
+        maps, slope = found.maps(widened(output.detach())), found.maps(widened(gradient))
         evidence = self.combine(maps, slope)
         note = _note(evidence, gradient) or self.caution(maps, slope)
         yield Attribution(evidence, {**target_score.info(target), "note": note})

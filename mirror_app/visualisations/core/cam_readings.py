@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
+from mirror_app.precision import widened
 from mirror_app.probe import View, layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
@@ -43,7 +44,7 @@ class ClassActivationMapping(Visualisation):
                 "CAM needs a layer that only a global average and one linear layer follow, and more follows "
                 f"'{layer}': {_instead(self.view, inputs, logits)}."
             )
-        evidence = torch.einsum("nk,nkhw->nhw", weights[target], maps)
+        evidence = torch.einsum("nk,nkhw->nhw", weights[target], widened(maps))
         yield Attribution(evidence, {**target_score.info(target), "note": ""})
 
 
@@ -67,7 +68,7 @@ class EigenCam(Visualisation):
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
-        maps = layout(self.view, inputs, layer, output).maps(output)
+        maps = layout(self.view, inputs, layer, output).maps(widened(output))
         places = maps.flatten(2).mT
         _, _, directions = torch.linalg.svd(places, full_matrices=False)
         shared = (places @ directions[:, 0, :, None])[..., 0]
@@ -82,13 +83,16 @@ def _averaged_by(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
 
     A 1 x 1 convolution before the average is the same as a linear layer behind it.
     """
-    averages = maps.mean((2, 3))
-    tolerance = torch.finfo(maps.dtype).eps ** 0.5 * logits.abs().max()
+    averages = widened(maps).mean((2, 3))
+    # In half precision the root of eps would let nearly every number pass.
+    eps = torch.finfo(maps.dtype).eps
+    tolerance = max(torch.finfo(averages.dtype).eps ** 0.5, 8 * eps) * logits.abs().max()
     for module in view.modules.values():
         if isinstance(module, nn.Linear | nn.Conv2d):
-            weights = module.weight.flatten(1)
+            weights = widened(module.weight.flatten(1))
             if weights.shape == (logits.shape[1], maps.shape[1]):
-                expected = nn.functional.linear(averages, weights, module.bias)
+                bias = None if module.bias is None else widened(module.bias)
+                expected = nn.functional.linear(averages, weights, bias)
                 if (expected - logits).abs().max() <= tolerance:
                     return weights
     return None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
+from mirror_app.precision import HALF, widened
 from mirror_app.probe import Layout, layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
@@ -38,7 +39,7 @@ class ScoreCam(Visualisation):
     of_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        output = self.view.capture(inputs, layer)
+        output = widened(self.view.capture(inputs, layer))
         maps = layout(self.view, inputs, layer, output).maps(output)
         target_score = TargetScore(self.view, inputs, target_class)
         target = target_score.chosen(target_score.predict(inputs))
@@ -81,7 +82,8 @@ class AblationCam(Visualisation):
     of_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        output = self.view.capture(inputs, layer)
+        own = self.view.capture(inputs, layer)
+        output = widened(own)
         held = layout(self.view, inputs, layer, output)
         maps = held.maps(output)
         target_score = TargetScore(self.view, inputs, target_class)
@@ -95,9 +97,10 @@ class AblationCam(Visualisation):
             live = maps[item].flatten(1).any(1).nonzero()[:, 0]
             tried = _answers_without(target_score, inputs[one], layer, output[one], held, live)
             for progress, span, found in tried:
-                drops[item, live[span]] = whole[item] - target_score.score(found, target[one].expand(len(found)))
+                left = target_score.score(found, target[one].expand(len(found)))
+                drops[item, live[span]] = (whole[item] - left).to(drops)
                 yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
-        drops[drops.abs() <= _rounding(answers)[:, None]] = 0
+        drops[drops.abs() <= _rounding(answers, own.dtype)[:, None]] = 0
         if not drops.any():
             info["note"] = "Without any one map of this layer the class's logit stays what it is."
         yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
@@ -118,13 +121,17 @@ def _answers_without(
     return in_batches(without, len(channels), target_score.view)
 
 
-def _rounding(answers: Tensor) -> Tensor:
-    """Return by how much rounding alone may change one of the `answers` (N, K) from batch to batch, (N,)."""
-    return 16 * torch.finfo(answers.dtype).eps * answers.abs().amax(1)
+def _rounding(answers: Tensor, computed: torch.dtype) -> Tensor:
+    """Return by how much rounding alone may change one of the `answers` (N, K) from batch to batch, (N,).
+
+    In half precision, where sums are made in float32, it is the rounding of the two answers that are compared.
+    """
+    times = 1 if computed in HALF else 16
+    return times * torch.finfo(computed).eps * answers.abs().amax(1)
 
 
 def _weighted(weights: Tensor, maps: Tensor) -> Tensor:
-    return torch.einsum("nk,nkhw->nhw", weights, maps)
+    return torch.einsum("nk,nkhw->nhw", weights.to(maps), maps)
 
 
 def _stretched(masks: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ Functions are caught as they are called, in this computation alone: it does not 
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +18,11 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from mirror_app import probe
 from mirror_app.errors import MirrorError
+from mirror_app.precision import HALF, widened
 from mirror_app.visualisations.core.rules import Linear, Rule, nonzero, z_plus
 
 Function = Callable[..., Tensor]
@@ -55,6 +58,8 @@ class Canonical(TorchFunctionMode):
     """In `with Canonical(composite, picture):` a model runs as ever, and builds a graph down which slopes flow.
 
     Where the graph begins at the `picture`, slopes end at the layers that see it, and their relevance is in `ends`.
+
+    Half numbers are computed with in float32, also under autocast: slopes R / x leave the range of half precision.
     """
 
     def __init__(self, composite: Composite, picture: bool) -> None:
@@ -64,7 +69,11 @@ class Canonical(TorchFunctionMode):
         self.ends: list[tuple[Tensor, Tensor]] = []
 
     def __torch_function__(self, func: Function, types: object, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        args, kwargs = _widened(args), _widened(kwargs or {})
+        with _without_autocast():
+            return _widened(self._called(func, args, kwargs))
+
+    def _called(self, func: Function, args: Any, kwargs: Any) -> Any:
         if func is F.conv2d:
             return self._linear(func, self.composite.convolution, *args, **kwargs)
         if func is F.linear:
@@ -130,6 +139,18 @@ class Canonical(TorchFunctionMode):
         if self.picture and not any(_flow(node) for node in probe.graph(source)):
             return _apply(Flow(source, layer, self.composite.first or rule, self.ends))
         return _apply(Flow(source, layer, rule, None))
+
+
+def _widened(values: Any) -> Any:
+    """Return `values` with all half tensors in them, at whatever depth, in float32."""
+    if not any(isinstance(leaf, Tensor) and leaf.dtype in HALF for leaf in tree_leaves(values)):
+        return values
+    return tree_map(lambda leaf: widened(leaf) if isinstance(leaf, Tensor) else leaf, values)
+
+
+def _without_autocast() -> AbstractContextManager[object]:
+    devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
+    return torch.autocast(devices[0], enabled=False) if devices else nullcontext()
 
 
 class _Ruled(torch.autograd.Function):

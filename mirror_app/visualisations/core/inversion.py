@@ -9,6 +9,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, penalties, rules
 from mirror_app.params import Slider
+from mirror_app.precision import widened
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise, require_size
@@ -46,7 +47,7 @@ class InvertedRepresentation(Visualisation):
     ) -> Iterator[Attribution]:
         require_size(self.view, inputs, layer)
         space = PixelSpace.of(inputs, self.mean, self.std)
-        distance = objectives.distance(layer, self.view.capture(inputs, layer))
+        distance = objectives.distance(layer, widened(self.view.capture(inputs, layer)))
         objective = -distance - total_variation * penalties.total_variation()
         ascent = Ascent(self.view, space, objective, rules.adam(lr), Fourier())
         for frame in from_noise(ascent, inputs, steps, seed):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number
+from mirror_app.precision import widened
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
@@ -52,7 +53,7 @@ class Kernels(Visualisation):
     def _weights(self, layer: str) -> tuple[str, Tensor]:
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
-                return name, module.weight.detach()
+                return name, widened(module.weight.detach())
         raise MirrorError(
             f"Kernels needs a convolution, and there is none in '{layer}' ({type(self.view.modules[layer]).__name__}): "
             f"try '{self.view.layer(None)}'."

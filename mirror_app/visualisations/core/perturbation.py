@@ -149,7 +149,7 @@ class Rise(Visualisation):
 
         for progress, _, (items, masks, sure) in in_batches(masked, len(inputs) * n, self.view):
             for total, part in ((both, sure * masks), (shown, masks), (certain, sure), (times, torch.ones_like(sure))):
-                total.index_add_(0, items, part)
+                total.index_add_(0, items, part.to(total))
             info = {**target_score.info(target), "note": "", "progress": progress}
             yield Attribution((both - certain * shown / times.clamp(min=1)) / (times - 1).clamp(min=1) / p, info)
 

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from mirror_app import layers, targets
 from mirror_app.errors import MirrorError, nearest
+from mirror_app.precision import widened
 from mirror_app.probe import View, channels_first, token_grid
 from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
 
@@ -119,7 +120,7 @@ class TargetScore:
             raise MirrorError("The model gives complex numbers, which have no order: let it give real ones.")
         if not found.is_floating_point():
             raise MirrorError(f"The target '{self.target}' is a whole number, which no pixel moves: choose another.")
-        return found
+        return widened(found)
 
     def _columns(self, found: Tensor) -> Tensor:
         """Return `found` as (N, K), each of the K channels summed over its places, or at the place of the target."""

@@ -1,0 +1,98 @@
+"""Live sessions that are started, looked for and stopped in many threads at once."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mirror_app import launch, live, registry
+from mirror_app.errors import MirrorError
+from mirror_app.launch import Handle, start
+from mirror_app.live import LiveSession
+from mirror_app.staging import PreprocessingOverrides, live_session
+from mirror_app.visualisations.web import GradCam, offer
+from tests.networks import Linear
+
+INPUT = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
+THREADS = 6
+
+
+@pytest.fixture(autouse=True)
+def _switching_often() -> Iterator[None]:
+    """Threads take turns as often as they can, so that what can go wrong between two steps does."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+    for handle in list(launch._handles):
+        handle.stop()
+    assert not live._sessions
+    assert not registry._temporary
+
+
+def at_once(work: Callable[[int], object]) -> list[object]:
+    """The results of `work` in as many threads, which begin together; raise what one of them raised."""
+    barrier = threading.Barrier(THREADS)
+
+    def together(number: int) -> object:
+        barrier.wait(10)
+        return work(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(together, range(THREADS)))
+
+
+def test_sessions_that_start_at_once_share_one_server_and_stop_at_once(free: int) -> None:
+    models = [Linear() for _ in range(THREADS)]
+    handles = [handle for handle in at_once(lambda n: start(INPUT, models[n], port=free)) if isinstance(handle, Handle)]
+    assert len(handles) == THREADS == len({handle.url for handle in handles})
+    assert len({handle.url.partition("?")[0] for handle in handles}) == 1
+    at_once(lambda number: [handles[number].stop(), handles[0].stop()])
+    assert {repr(handle) for handle in handles} == {"Mirror, stopped"}
+    assert not launch._handles
+
+
+def test_a_session_that_starts_while_the_last_one_stops_is_served(free: int) -> None:
+    for _ in range(3):
+        first = start(INPUT, Linear(), port=free)
+
+        def turn(number: int, first: Handle = first) -> object:
+            return first.stop() if number == 0 else start(INPUT, Linear(), port=free)
+
+        for handle in at_once(turn):
+            if isinstance(handle, Handle):
+                assert handle._server._thread.is_alive()
+                handle.stop()
+
+
+def test_names_are_found_while_other_sessions_come_and_go() -> None:
+    @offer("Own")
+    def own(model: object, inputs: torch.Tensor, layer: object) -> torch.Tensor:
+        return inputs
+
+    made = live_session("fixed", INPUT, Linear(), [own, GradCam], PreprocessingOverrides())
+
+    def other(number: int, turn: int) -> LiveSession:
+        session_id = f"{number}-{turn}"
+        models = {live.named("Linear", session_id): next(iter(made.models.values()))}
+        entries = [replace(made.own_entries[0], key=live.named("own", session_id))]
+        return LiveSession(session_id, models, made.pictures, entries)
+
+    def work(number: int) -> None:
+        for turn in range(100):
+            session = other(number, turn)
+            (name,), (entry,) = session.models, session.entries
+            live.put(session)
+            assert live.session_of(name) is session
+            assert live.shown(name) == "Linear"
+            assert registry.get(entry.key) is entry
+            live.remove(session)
+            assert live.session_of(name) is None
+            with pytest.raises(MirrorError, match="There is no visualisation"):
+                registry.get(entry.key)
+
+    at_once(work)

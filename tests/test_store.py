@@ -1,0 +1,146 @@
+"""A finished result is stored by the worker that made it: a visitor who leaves before the end loses it for nobody."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import streamlit as st
+import torch
+from torch import Tensor, nn
+
+from mirror_app import engine, live
+from mirror_app.errors import MirrorError
+from mirror_app.evaluation import Depth
+from mirror_app.images import Picture
+from mirror_app.request import Request
+from mirror_app.staging import PreprocessingOverrides, live_session
+from mirror_app.ui import cache, jobs
+from mirror_app.ui.dreams import Dreamer, Shot
+from tests.networks import Linear
+
+
+class Left(BaseException):
+    """A visitor is gone: as Streamlit's StopException it is no Exception, and rises out of the next look."""
+
+
+class Held(nn.Module):
+    """A network that waits inside its forward pass until the test lets it go on."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self.gates, self.net = [gate], Linear()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Held":
+        clone = Held(self.gates[0])
+        clone.net = self.net
+        return clone
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.gates[0].wait(10)
+        logits: Tensor = self.net(inputs)
+        return logits
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, threading.Event]]:
+    """The name of a live model, and what lets it go on; no computation is given up meanwhile."""
+    monkeypatch.setattr(jobs, "PATIENCE", 60.0)
+    gate = threading.Event()
+    gate.set()
+    inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    shown = live_session("0a0b0c", inputs, Held(gate), None, PreprocessingOverrides())
+    live.put(shown)
+    yield next(iter(shown.models)), gate
+    gate.set()
+    live.remove(shown)
+    st.cache_data.clear()
+
+
+def picture(name: str) -> Picture:
+    found = live.session_of(name)
+    assert found
+    return found.pictures[0]
+
+
+def asked(name: str, visualisation: str, **params: int) -> Request:
+    return Request(name, picture(name).id, "net.maps", visualisation, tuple(params.items()))
+
+
+def seen(name: str) -> engine.Result:
+    return engine.run(asked(name, "grad-cam"), cache.model(name), picture(name))
+
+
+ASK: dict[str, Callable[[str, cache.OnProgress], object]] = {
+    "a result of one frame": lambda name, then: cache.result(asked(name, "grad-cam"), picture(name), then),
+    "a result of many frames": lambda name, then: cache.result(asked(name, "occlusion"), picture(name), then),
+    "the answer of the model": lambda name, then: cache.prediction(name, picture(name), then),
+    "a result of shuffled weights": lambda name, then: cache.shuffled(
+        asked(name, "grad-cam"), picture(name), RESULTS[name], Depth("everything", ("net.maps",)), then
+    ),
+    "curves": lambda name, then: cache.curves(asked(name, "grad-cam"), picture(name), RESULTS[name], 0, then),
+}
+RESULTS: dict[str, engine.Result] = {}
+NOT_SERVED = "No runtime found, using MemoryCacheStorageManager"
+
+
+def never(_: str) -> None:
+    raise AssertionError("It was computed again.")
+
+
+@pytest.mark.parametrize("what", ASK)
+def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: tuple[str, threading.Event]) -> None:
+    name, gate = held
+    RESULTS[name] = seen(name)
+
+    def leaves(_: str) -> None:
+        raise Left
+
+    # Curves come with those of the base lines, which are another computation.
+    for _ in range(2 if what == "curves" else 1):
+        gate.clear()
+        with pytest.raises(Left):
+            ASK[what](name, leaves)
+        gate.set()
+        while cache._jobs()._running:
+            time.sleep(0.01)
+    gate.clear()  # a computation would now wait, and `never` be called
+    ASK[what](name, never)
+
+
+def test_a_dream_is_stored_by_its_worker(held: tuple[str, threading.Event]) -> None:
+    name, _ = held
+    request = asked(name, "deep-dream", octaves=1, steps=2)
+    work: jobs.Jobs[Shot] = jobs.Jobs(1)
+    dreamer = Dreamer(work, cache.store_result)
+    dreamer.begin(request, cache.model(name), picture(name))
+    assert dreamer.dream is not None
+    assert dreamer.dream.job.done.wait(10)
+    stored = cache.cached_result(request)
+    assert stored is not None
+    assert stored.raw.tobytes() == dreamer.dream.job.result().result.raw.tobytes()
+    work.close()
+
+
+def test_what_fails_is_not_stored_and_who_waits_is_told(held: tuple[str, threading.Event]) -> None:
+    name, _ = held
+    wrong = replace(asked(name, "grad-cam"), params=(("target_class", 99),))
+    for _ in range(2):
+        with pytest.raises(MirrorError, match="target_class cannot be 99"):
+            cache.result(wrong, picture(name), lambda _: None)
+    assert cache.cached_result(wrong) is None
+
+
+def test_the_worker_stores_without_a_word_from_streamlit(
+    held: tuple[str, threading.Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    name, _ = held
+    with caplog.at_level(logging.DEBUG):
+        found = cache.result(asked(name, "grad-cam"), picture(name), lambda _: None)
+    stored = cache.cached_result(asked(name, "grad-cam"))
+    assert stored is not None
+    assert stored.raw.tobytes() == found.raw.tobytes()
+    # Streamlit warns of what a thread without a visitor may not use; that nothing is served here it always says.
+    assert {record.getMessage() for record in caplog.records if "streamlit" in record.name} <= {NOT_SERVED}
