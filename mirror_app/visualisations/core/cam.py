@@ -42,7 +42,7 @@ class GradientCam(Visualisation):
         return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         output, answers = target_score.split(inputs, layer)
         found = layout(self.view, inputs, layer, output)
         target = target_score.chosen(answers)
@@ -109,7 +109,7 @@ class GradCam(GradientCam):
             if not guide:
                 yield plain
                 continue
-            fine, _ = gradient(TargetScore(self.view, inputs, target_class), inputs, rewrite=probe.guide)
+            fine, _ = gradient(TargetScore(self.view, inputs, target_class, self.output), inputs, rewrite=probe.guide)
             coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
             yield Attribution(coarse[:, None] * fine, plain.info)
 
