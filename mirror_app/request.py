@@ -7,6 +7,7 @@ from mirror_app.params import Value, as_text
 
 OUTPUT = "output-kind"  # in a link: no parameter can have that name
 
+
 @dataclass(frozen=True)
 class Request:
     """What is to be computed: frozen, hashable, and one to one with a query string.

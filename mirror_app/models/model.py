@@ -58,9 +58,8 @@ class Model:
         """
         if not word:
             return self
-        kind, before = OutputKind.of(word), self.output.kind if self.output else OutputKind.CLASSES
-        named = self.classes != before.names(len(self.classes))
-        names = self.classes if named else kind.names(len(self.classes))
+        kind, count = OutputKind.of(word), len(self.classes)
+        names = kind.names(count) if self.classes == self.kind.names(count) else self.classes
         other = replace(self, output=OutputMeaning(kind), classes=names)
         vars(other)["views"] = self.views  # its module is the same one, and so are the private copies of it
         return other
@@ -73,10 +72,14 @@ class Model:
             raise MirrorError(reason)
         return self.output
 
+    @property
+    def kind(self) -> OutputKind:
+        """What its numbers are, as far as words go: classes where nobody said or tried it."""
+        return self.output.kind if self.output else OutputKind.CLASSES
+
     def name_of(self, number: int) -> str:
         """Return what the class, the label or the number of that index is called."""
-        kind = self.output.kind if self.output else OutputKind.CLASSES
-        return self.classes[number] if number < len(self.classes) else f"{kind.noun} {number}"
+        return self.classes[number] if number < len(self.classes) else f"{self.kind.noun} {number}"
 
     @property
     def dtype(self) -> torch.dtype:

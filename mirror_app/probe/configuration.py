@@ -58,7 +58,8 @@ def _heads(module: nn.Module, count: int) -> Iterator[Any]:
     """Yield the classification models of Transformers with `count` outputs: the module itself, or what it wraps."""
     for part in module.modules():
         library, name = _origin(part)
-        if library == "transformers" and "ForImageClassification" in name and part.config.num_labels == count:
+        config: Any = getattr(part, "config", None)
+        if library == "transformers" and "ForImageClassification" in name and config.num_labels == count:
             yield part
 
 

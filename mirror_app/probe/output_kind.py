@@ -1,4 +1,4 @@
-"""The kinds of output that a model may have, and what follows from each: a probability or a plain number, and its name."""
+"""The kinds of output that a model may have, and what follows from each: probabilities or plain numbers, and words."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +25,9 @@ class OutputKind(StrEnum):
         kinds = tuple(cls)
         if word in kinds:
             return cls(word)
-        raise MirrorError(f"output cannot be {str(word)[:60]!r}: one of {', '.join(kinds)} is needed.{nearest(word, cls)}")
+        raise MirrorError(
+            f"output cannot be {str(word)[:60]!r}: one of {', '.join(kinds)} is needed.{nearest(word, cls)}"
+        )
 
     @property
     def noun(self) -> str:
@@ -38,6 +40,11 @@ class OutputKind(StrEnum):
             case OutputKind.EMBEDDING:
                 return "channel"
         return "class"
+
+    @property
+    def nouns(self) -> str:
+        """What several of the numbers stand for."""
+        return "classes" if self.noun == "class" else f"{self.noun}s"
 
     @property
     def is_logit(self) -> bool:
@@ -56,9 +63,11 @@ class OutputKind(StrEnum):
         return answers.sigmoid() if self is OutputKind.LABELS else answers
 
     def text(self, value: float) -> str:
-        """Return one of the numbers of `likelihood` as a person would say it: a probability in percent, or the number."""
+        """Return one of the numbers of `likelihood` as a person would say it, a probability in percent."""
         if not self.has_probabilities:
             return f"{value:.4g}"
+        if self is OutputKind.LABELS and value > 0.999:  # a sigmoid is never certain
+            return ">99.9%"
         return "<0.1%" if value < 0.001 else f"{value:.1%}"
 
     def names(self, count: int) -> tuple[str, ...]:

@@ -23,6 +23,10 @@ LEAST = 0.0001  # of a share that is told exactly
 UNSURE = 0.1  # a probability below which there is little to take away
 OWN = "This method"  # in a legend, where a long name would lie over the next; capitals come first there
 HEIGHT = 260  # pixels of a chart
+NO_PROBABILITY = (
+    "Deletion and insertion measure how a probability falls and rises. This model gives a number and no probability: "
+    "without a scale from 0 to 1, only the test below says something here."
+)
 OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
 LIKENESS = (
     "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite. "
@@ -66,10 +70,11 @@ def show_warning(entry: Entry) -> None:
 
 def show_subject(request: Request, picture: Picture, result: Result, meanwhile: Meanwhile) -> int:
     """Say of what, for what and where; return the number of the class."""
-    sure = cache.prediction(request.model, picture, meanwhile).probabilities
-    target = trust.target_of(request, result, sure)
-    named = views.literal(views.class_name(cache.model(request.model), target))
-    parts = [f"Of {views.literal(picture.name)}", f"for the class *{named}* ({views.percent(sure[target])} sure)"]
+    model = cache.model(request.model, request.output)
+    prediction = cache.prediction(model, picture, meanwhile)
+    target = trust.target_of(request, result, prediction)
+    named, noun = views.literal(model.name_of(target)), model.kind.noun
+    parts = [f"Of {views.literal(picture.name)}", f"for the {noun} *{named}* ({views.certainty(prediction, target)})"]
     if registry.get(request.visualisation).kind.of_layer:
         parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
     st.caption(", ".join(parts))
@@ -78,10 +83,13 @@ def show_subject(request: Request, picture: Picture, result: Result, meanwhile: 
 
 def show_curves(
     request: Request, picture: Picture, result: Result, target: int, meanwhile: Meanwhile
-) -> tuple[Answer, Answer]:
+) -> Sequence[Answer]:
     """Show whether the pixels of most evidence matter to the model; return what is said when they go, and come."""
     entry = registry.get(request.visualisation)
     st.markdown("#### Do its pixels matter to the model?")
+    if not cache.prediction(cache.model(request.model, request.output), picture, meanwhile).probabilities.size:
+        st.info(NO_PROBABILITY, icon=":material/info:")
+        return [Answer(None, "Taking pixels away and giving them back is not tested: the model gives no probability.")]
     st.caption(
         "Pixels are taken away, those of most evidence first: the class should fade quickly. Then they come back into "
         "a blurred picture: the class should return quickly. A method should do better than random numbers (the mean "

@@ -85,9 +85,8 @@ class TargetScore:
         if channel is None:
             return answers.argmax(1)
         if channel >= count and self.target.is_class:
-            nouns = {OutputKind.NUMBERS: "numbers", OutputKind.EMBEDDING: "channels", OutputKind.LABELS: "labels"}
-            there = nouns.get(self.kind or OutputKind.CLASSES, "classes")
-            raise MirrorError(f"target_class cannot be {channel}: the model has {there} 0 to {count - 1}.")
+            nouns = (self.kind or OutputKind.CLASSES).nouns
+            raise MirrorError(f"target_class cannot be {channel}: the model has {nouns} 0 to {count - 1}.")
         if channel >= count:
             there = f"channels 0 to {count - 1} are there" if count else "nothing is there for this picture"
             raise MirrorError(f"The target '{self.target}' cannot be shown: {there}.")
