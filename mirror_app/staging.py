@@ -129,10 +129,10 @@ def _model(
 
 def _explained(model: Model, net: Net, output: Any, said: PreprocessingOverrides) -> Model:
     """Return `model` with what its numbers mean and are called: as the caller says, else as `net` itself does."""
-    if isinstance(net, Model) and net.output and not said.output:
-        names = said.classes or net.classes or net.labels
-        return replace(model.explained(output, net.output.kind, names), output=net.output)
-    return model.explained(output, said.output or "", said.classes or ())
+    brought = net.with_output(said.output or "") if isinstance(net, Model) else model
+    word = said.output or (brought.output.kind if brought.output else "")
+    explained = model.explained(output, word, said.classes or brought.classes or brought.labels)
+    return replace(explained, output=brought.output or explained.output)
 
 
 def _entries(visualisations: Sequence[object] | None, token: str) -> list[Entry]:

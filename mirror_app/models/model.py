@@ -48,7 +48,7 @@ class Model:
         kind = meaning.kind if meaning else OutputKind.NUMBERS
         found = tuple(names) or configured_names(self.module, count) or kind.names(count)
         if names and len(names) != count:
-            raise MirrorError(f"There are {len(names)} names of classes, and the model has {count}.")
+            raise MirrorError(f"there are {len(names)} names of classes, and the model has {count}.")
         return replace(self, output=meaning, classes=found)
 
     def with_output(self, word: str) -> "Model":

@@ -71,8 +71,8 @@ class OutputKind(StrEnum):
         return "<0.1%" if value < 0.001 else f"{value:.1%}"
 
     def names(self, count: int) -> tuple[str, ...]:
-        """Return names for so many numbers where nobody gave them any; the channels of an embedding have none."""
-        return () if self is OutputKind.EMBEDDING else tuple(f"{self.noun} {number}" for number in range(count))
+        """Return names for so many numbers where nobody gave them any."""
+        return tuple(f"{self.noun} {number}" for number in range(count))
 
 
 @dataclass(frozen=True)

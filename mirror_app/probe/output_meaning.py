@@ -57,7 +57,7 @@ def misfit(kind: OutputKind, output: Any) -> str:
         case OutputKind.CLASSES if _sums_to_one(answers):
             return f"{gives} numbers from 0 to 1 that sum to 1 already: say 'probabilities'."
         case OutputKind.PROBABILITIES if not _lies_between_0_and_1(answers):
-            low, high = float(answers.min()), float(answers.max())
+            low, high = answers.min().item(), answers.max().item()
             return (
                 f"output = 'probabilities' does not fit: the model gives numbers from {low:.3g} to {high:.3g}. Say "
                 "'classes' if the softmax is missing, or 'labels' if the sigmoid is."

@@ -101,7 +101,7 @@ class Occlusion(Visualisation):
     also="randomised input sampling, random masks, perturbation, saliency map",
 )
 class Rise(Visualisation):
-    """The picture behind many random masks: a pixel counts as much as the model is sure of the class when it shows.
+    """The picture is covered with random masks; a pixel scores high if the score is high whenever it is visible.
 
     The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability
     (the softmax of the logits, or the sigmoid of a label's), or the value of a number or another target, and p the
