@@ -404,3 +404,16 @@ def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int
     assert "This model gives a number and no probability" in told
     assert "rank correlation" in told
     assert not has_percent(told)
+
+
+def test_a_comparison_and_a_class_picture_tell_the_number(show: Callable[..., str]) -> None:
+    model = Ending(1, as_is, 7)
+    name = show(model)
+    with torch.no_grad():
+        number = f"{float(model.net(PICTURES[:1])):.4g}"
+    compare = words(page("compare", model=name))
+    assert f"number 0 · {number}" in compare
+    assert not has_percent(compare)
+    made = words(page(model=name, visualisation="class-picture", steps="2"))
+    assert re.search(r"for \*number 0\* \([\d.]+ in this picture\)", made)
+    assert not has_percent(made)

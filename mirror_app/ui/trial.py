@@ -91,8 +91,8 @@ def show_curves(
         st.info(NO_PROBABILITY, icon=":material/info:")
         return [Answer(None, "Taking pixels away and giving them back is not tested: the model gives no probability.")]
     st.caption(
-        "Pixels are taken away, those of most evidence first: the class should fade quickly. Then they come back into "
-        "a blurred picture: the class should return quickly. A method should do better than random numbers (the mean "
+        "Pixels are taken away, those of most evidence first: the probability should fall. Then they come back into a "
+        "blurred picture: the probability should rise quickly. A method should do better than random numbers (the mean "
         f"of {trust.DRAWS} draws, with the seeds {_listed(range(trust.SEED, trust.SEED + trust.DRAWS))}) and than the "
         "picture's edges: neither of them knows the model. What is taken away becomes 0 in the model's numbers, "
         "which for most models is a medium grey."
@@ -107,8 +107,8 @@ def show_curves(
         sure = own.deletion[0]
         if sure < UNSURE:
             st.caption(
-                f":material/info: The model gives this class {sure:.1%} to begin with, so that there is little to take "
-                "away: the curves tell more of a class that it is sure of."
+                f":material/info: The probability is {sure:.1%} to begin with, and there is little to take away: the "
+                "curves tell more of an answer that the model is sure of."
             )
     return verdicts.of_curves(found, 0), verdicts.of_curves(found, 1)
 
@@ -122,7 +122,7 @@ def _chart(found: dict[str, Curves], part: int, ignores_model: bool) -> None:
     shown = (curve.insertion if part else curve.deletion for curve in found.values())
     curves = {name: values.tolist() for name, values in zip([OWN, *list(found)[1:]], shown, strict=True)}
     shares = [step / trust.STEPS for step in range(trust.STEPS + 1)]
-    st.markdown(f"**{verdicts.PARTS[part].capitalize()}**: the class's probability")
+    st.markdown(f"**{verdicts.PARTS[part].capitalize()}**: the probability")
     st.line_chart({"share of pixels": shares, **curves}, x="share of pixels", y=list(curves), height=HEIGHT)
     told = " · ".join(f"{name} {curve.areas[part]:.3f}" for name, curve in found.items())
     st.caption(
@@ -187,7 +187,7 @@ def show_axiom(request: Request, result: Result) -> None:
         missing = abs(result.info["completeness"][0])
         told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
         st.markdown(
-            "The shares of all pixels should add up to what the class's logit gains between the baseline and the "
+            "The shares of all pixels should add up to what the target's score gains between the baseline and the "
             f"picture. They miss it by **{told}** of that gain."
         )
     elif "conservation" in result.info:

@@ -225,11 +225,11 @@ def _on_negative(maps: Tensor) -> str:
 
 def _note(evidence: Tensor, gradient: Tensor) -> str:
     if not gradient.any():
-        return "The gradient is zero everywhere: this layer does not move this class's logit."
+        return "The gradient is zero everywhere: this layer does not move the target's score."
     most, least = float(evidence.max()), float(evidence.min())
     against = "switch «Evidence against, too» on (under «Look») to see what speaks against it."
     if most <= 0:
-        return f"Nothing in this layer speaks for this class: {against}"
+        return f"Nothing in this layer speaks for the target: {against}"
     if most < _FAINT * -least:
-        return f"Hardly anything in this layer speaks for this class: {against}"
+        return f"Hardly anything in this layer speaks for the target: {against}"
     return ""

@@ -106,7 +106,7 @@ class AblationCam(Visualisation):
                 yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
         drops[drops.abs() <= _rounding(answers)[:, None]] = 0
         if not drops.any():
-            info["note"] = "Without any one map of this layer the class's logit stays what it is."
+            info["note"] = "Without any one map of this layer the target's score stays what it is."
         yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
 
 
