@@ -17,6 +17,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
 from mirror_app.models.examples import examples
 from mirror_app.params import Value, as_text
+from mirror_app.probe.output_kind import OutputKind
 from mirror_app.request import Request
 
 BAR = 30  # characters
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--visualisation", default="grad-cam", help="its name (%(default)s)")
     render.add_argument("--param", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="as in a link")
     render.add_argument("--target", help="the class, by its number or its name; without it, the most likely one")
+    render.add_argument(
+        "--output-kind", default="", metavar="KIND", help=f"what the model's numbers are: {', '.join(OutputKind)}"
+    )
     render.add_argument("--page", type=int, default=1, help=f"of a sheet of more than {engine.PAGE} images")
     render.add_argument(
         "--output", type=_output, required=True, metavar="FILE", help=".png, .npy (raw), .gif or .mp4 (frames)"
@@ -120,10 +124,11 @@ def _layers(options: argparse.Namespace) -> None:
 def _render(options: argparse.Namespace) -> None:
     if not options.output.parent.is_dir():
         raise MirrorError(f"There is no folder '{options.output.parent}' to write '{options.output.name}' into.")
-    entry, picture, model = registry.get(options.visualisation), _picture(options.image), _model(options.model)
+    entry, picture = registry.get(options.visualisation), _picture(options.image)
+    model = _model(options.model).with_output(options.output_kind)
     layer = layers.default_layer(engine.tree(model)) if options.layer is None else options.layer
     values = _values(entry, model, options)
-    request = Request(model.name, picture.id, layer, entry.key, entry.canonical(values))
+    request = Request(model.name, picture.id, layer, entry.key, entry.canonical(values), options.output_kind)
     seen = model.preprocessing.as_seen(picture)
 
     def sheet(result: Result) -> bytes:

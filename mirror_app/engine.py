@@ -19,7 +19,9 @@ from mirror_app.models import Model
 from mirror_app.params import Value, checked
 from mirror_app.precision import widened
 from mirror_app.probe import lacking_explained
-from mirror_app.probe.outputs import Box, Regions, boxes_of, class_logits, described, regions_of
+from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+from mirror_app.probe.output_meaning import answers_of
+from mirror_app.probe.outputs import Box, Regions, boxes_of, described, regions_of
 from mirror_app.request import Request
 from mirror_app.visualisations.core.base import require_finite
 
@@ -59,13 +61,13 @@ def computed(request: Request) -> Request:
 
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
-    entry = registry.get(request.visualisation)
+    entry, model = registry.get(request.visualisation), model.with_output(request.output)
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
     values = checked({**entry.computed, **entry.around}, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
-        visualisation = entry.kind(view, mean=mean, std=std)
+        visualisation = entry.kind(view, mean=mean, std=std, output=model.output and model.output.kind)
         inputs = visualisation.prepared(model.inputs(picture))
         for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
@@ -133,18 +135,36 @@ def sheet(
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a picture: the probability of each class (C,), the softmax of its logits.
+    """What the model says of a picture: its numbers (K,), `answers`, and what they mean.
 
     Where it answers with something else there are none: `outputs` says what it gives, and `boxes` or `regions` hold
     what can be pointed at. `deviation` is the largest difference between the answers of the model and of the private
     copy that visualisations work on, as a share of the largest number in the same tensor: 0 where the copy is true.
     """
 
-    probabilities: np.ndarray
+    answers: np.ndarray
+    meaning: OutputMeaning | None
     outputs: str
     deviation: float
     boxes: tuple[Box, ...] = ()
     regions: Regions | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        """The probability of each class or label, or the numbers as they are where they have none, (K,)."""
+        if self.meaning is None or not len(self.answers):
+            return self.answers
+        return self.meaning.kind.likelihood(torch.from_numpy(self.answers)[None])[0].numpy()
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The probability of each class or label (K,); empty where the model gives none."""
+        return self.values if self.meaning and self.meaning.kind.has_probabilities else np.empty(0)
+
+    def text(self, number: int) -> str:
+        """Return the value of that number as a person would say it; "" where the model gives none."""
+        values = self.values
+        return self.meaning.kind.text(float(values[number])) if self.meaning and number < len(values) else ""
 
     @property
     def surest(self) -> str | None:
@@ -164,12 +184,17 @@ def predict(model: Model, picture: Picture) -> Prediction:
         # A model that changes as it runs must not run: in training, batch norms would move their averages.
         changes = view.has_effects or any(module.training for module in model.module.modules())
         own = output if changes else view.answer_of(model.module, inputs)
-    logits = class_logits(output)
-    probabilities = np.empty(0) if logits is None else widened(logits[0]).softmax(0).cpu().numpy()
+    meaning, answers = model.meaning(output), answers_of(output)
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
     deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
-    regions = None if len(probabilities) else regions_of(output)
-    return Prediction(probabilities, described(output), max(deviations, default=0.0), boxes_of(output), regions)
+    return Prediction(
+        np.empty(0) if answers is None or len(answers) != 1 else widened(answers[0]).cpu().numpy(),
+        meaning,
+        described(output),
+        max(deviations, default=0.0),
+        boxes_of(output),
+        regions_of(output) if meaning and meaning.kind is OutputKind.REGIONS else None,
+    )
 
 
 def _deviation(output: Tensor, own: Tensor) -> float:

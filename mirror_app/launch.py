@@ -60,16 +60,18 @@ def mirror(
     std: Sequence[float] | None = None,
     size: int | tuple[int, int] | None = None,
     classes: Sequence[str] | None = None,
+    output: str | None = None,
 ) -> Handle:
     """Show `inputs` and `model`, or several by their names, in a browser tab; raise MirrorError.
 
     Tensors (C, H, W), or (N, C, H, W) for N inputs, go to the model exactly as given. Pillow pictures are prepared with
     `size`, `mean` and `std`: those said, else those of a `Model` of the catalogue, else ImageNet's. `visualisations`
-    are classes, interfaces, partials that make one, or names; all of them by default. A port that is taken is left for
+    are classes, interfaces, partials that make one, or names; all of them by default. `output` says what the models'
+    numbers are, such as "labels" (see OutputKind); `classes` are their names. A port that is taken is left for
     the next free one. From a script it returns after Ctrl+C; where an event loop runs, as in a notebook, at once. A
     further call joins the server at an address of its own.
     """
-    handle = start(inputs, model, visualisations, port, PreprocessingOverrides(mean, std, size, classes))
+    handle = start(inputs, model, visualisations, port, PreprocessingOverrides(mean, std, size, classes, output))
     try:
         print(handle, flush=True)
         if open_browser:

@@ -171,7 +171,7 @@ class ClassPicker(Parameter):
         if isinstance(value, str):
             return self.parse(value)
         try:
-            number = operator.index(value)  # NumPy's integers and tensors of one whole number, too
+            number = operator.index(value)  # type: ignore[arg-type]  # NumPy's integers and tensors of one whole number, too
         except TypeError:
             raise self.refuse(value) from None
         if isinstance(value, bool) or number < 0:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from mirror_app.params import Value, as_text
 
+OUTPUT = "output-kind"  # in a link: no parameter can have that name
+
 
 @dataclass(frozen=True)
 class Request:
     """What is to be computed: frozen, hashable, and one to one with a query string.
 
     `input` is a picture's identity, `layer` a dotted name («» is the model itself), `params` the parameters that differ
-    from their defaults, in the order of their names.
+    from their defaults, in the order of their names. `output` says what the model's numbers are, as an OutputKind has
+    it; "" is what the model itself says.
     """
 
     model: str
@@ -19,11 +22,13 @@ class Request:
     layer: str
     visualisation: str
     params: tuple[tuple[str, Value], ...] = ()
+    output: str = ""
 
     def to_query(self) -> dict[str, str]:
         """Return the query string of this request, name by name."""
         own = {"model": self.model, "input": self.input, "layer": self.layer, "visualisation": self.visualisation}
-        return own | {name: as_text(value) for name, value in self.params}
+        output = {OUTPUT: self.output} if self.output else {}
+        return own | output | {name: as_text(value) for name, value in self.params}
 
     def digest(self) -> str:
         """Return 40 hexadecimal digits that no other request shares."""

@@ -14,7 +14,7 @@ from mirror_app.request import Request
 
 model = catalogue.load({model!r})
 picture = {picture}
-request = Request(model.name, picture.id, {layer!r}, {visualisation!r}, {params!r})
+request = Request(model.name, picture.id, {layer!r}, {visualisation!r}, {params!r}{output})
 
 result = engine.run(request, model, picture)  # result.raw: the numbers before any colour
 Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.as_seen(picture)))
@@ -32,5 +32,6 @@ def snippet(request: Request, picture: Picture, file: str | None) -> str:
         layer=request.layer,
         visualisation=request.visualisation,
         params=request.params,
+        output=f", {request.output!r}" if request.output else "",
         file=f"{request.visualisation}.png",
     )

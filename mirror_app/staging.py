@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights
 
 from mirror_app import images, live, registry
 from mirror_app.errors import MirrorError
@@ -16,7 +15,6 @@ from mirror_app.images import Picture, Preprocessing
 from mirror_app.live import LiveSession
 from mirror_app.models import Model
 from mirror_app.probe import View, lacking_explained
-from mirror_app.probe.outputs import class_logits
 from mirror_app.registry import Entry
 from mirror_app.visualisations.core import Weights
 from mirror_app.visualisations.web import entries_of
@@ -30,12 +28,13 @@ _PLAIN = "All its numbers lie in [0, 1], as if it were not normalised: the model
 
 @dataclass(frozen=True)
 class PreprocessingOverrides:
-    """What the caller says about the preprocessing of pictures and the names of the classes."""
+    """What the caller says about the preprocessing of pictures, the names of the classes, and what the output means."""
 
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     size: int | tuple[int, int] | None = None
     classes: Sequence[str] | None = None
+    output: str | None = None
 
 
 def live_session(
@@ -125,19 +124,18 @@ def _model(
     except Exception as error:  # a person's own code
         line = str(error).strip().partition("\n")[0][:200].removesuffix(".")
         raise MirrorError(f"The model '{name}' does not take {first.name}: {type(error).__name__}: {line}.") from error
-    logits = class_logits(output)
-    count = 0 if logits is None else logits.shape[1]
-    names = tuple(said.classes or (net.classes if isinstance(net, Model) else _names(module, count)))
-    if len(names) != count:
-        raise MirrorError(f"There are {len(names)} names of classes, and the model '{name}' has {count}.")
-    return replace(model, classes=names)
+    try:
+        return _explained(model, net, output, said)
+    except MirrorError as error:
+        raise MirrorError(f"The model '{name}': {error}") from error
 
 
-def _names(module: nn.Module, count: int) -> Sequence[str]:
-    if count == 1000 and type(module).__module__.startswith("torchvision."):
-        known: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
-        return known
-    return [f"class {number}" for number in range(count)]
+def _explained(model: Model, net: Net, output: Any, said: PreprocessingOverrides) -> Model:
+    """Return `model` with what its numbers mean and are called: as the caller says, else as `net` itself does."""
+    brought = net.with_output(said.output or "") if isinstance(net, Model) else model
+    word = said.output or (brought.output.kind if brought.output else "")
+    explained = model.explained(output, word, said.classes or brought.classes or brought.labels)
+    return replace(explained, output=brought.output or explained.output)
 
 
 def _entries(visualisations: Sequence[object] | None, session_id: str) -> list[Entry]:

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from mirror_app import engine, evaluation, registry, render
-from mirror_app.engine import Result
+from mirror_app.engine import Prediction, Result
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.probe.outputs import class_logits
+from mirror_app.probe.output_kind import OutputKind
+from mirror_app.probe.output_meaning import answers_of
 from mirror_app.registry import Entry
 from mirror_app.request import Request
 
@@ -53,9 +54,9 @@ def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
 
 def curves(request: Request, model: Model, picture: Picture, result: Result) -> Generator[Curves, None, None]:
     """Yield the curves of the result of `request`; raise MirrorError for what is no evidence for a class."""
-    target = target_of(request, result, engine.predict(model, picture).probabilities)
-    size = _size(model.inputs(picture))
-    yield from _curves(model, picture, [evidence(torch.from_numpy(result.raw), size)], target)
+    prediction = engine.predict(model, picture)
+    target, size = target_of(request, result, prediction), _size(model.inputs(picture))
+    yield from _curves(model, picture, [evidence(torch.from_numpy(result.raw), size)], target, _kind(prediction))
 
 
 def base_lines(model: Model, picture: Picture, target: int) -> Generator[dict[str, Curves], None, None]:
@@ -66,7 +67,8 @@ def base_lines(model: Model, picture: Picture, target: int) -> Generator[dict[st
     inputs = model.inputs(picture)
     draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]
     drawn: list[Curves] = []
-    for found in _curves(model, picture, [*draws, evaluation.sobel(inputs)], target):
+    kind = _kind(engine.predict(model, picture))
+    for found in _curves(model, picture, [*draws, evaluation.sobel(inputs)], target, kind):
         drawn.append(found)
         random = {"random": _mean(drawn[:DRAWS])}
         yield random if len(drawn) <= DRAWS else random | {"edges": found}
@@ -81,7 +83,7 @@ def shuffled(
     """
     params = dict(request.params)
     if "target_class" in registry.get(request.visualisation).params:
-        params["target_class"] = target_of(request, result, engine.predict(model, picture).probabilities)
+        params["target_class"] = target_of(request, result, engine.predict(model, picture))
     other = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
     yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), other, picture)
 
@@ -92,10 +94,10 @@ def likeness(one: Result, other: Result) -> float:
     return evaluation.rank_correlation(*maps)
 
 
-def target_of(request: Request, result: Result, probabilities: np.ndarray) -> int:
+def target_of(request: Request, result: Result, prediction: Prediction) -> int:
     """Return the class whose evidence the result is, the most likely one where it has none; raise MirrorError.
 
-    probabilities: of each class of the model for the picture, none where it gives no classes.
+    prediction: the model's answer for the picture. Of several numbers, or of an embedding, none is the most likely.
     """
     entry = registry.get(request.visualisation)
     if not is_attribution(entry):
@@ -104,24 +106,36 @@ def target_of(request: Request, result: Result, probabilities: np.ndarray) -> in
         raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
     if len(result.raw) > 1:
         raise MirrorError("One layer can be tested at a time: switch «At every stage» off, or choose a layer.")
-    if not len(probabilities):
+    if not len(prediction.answers):
         raise MirrorError("Only a classification model can be tested: choose one that answers with classes.")
-    return int(result.info.get("target_class", [probabilities.argmax()])[0])
+    if "target_class" in result.info:
+        return int(result.info["target_class"][0])
+    if len(prediction.answers) > 1 and not len(prediction.probabilities):
+        raise MirrorError(
+            f"{entry.name} has no target, and none of these numbers is the most likely: choose Grad-CAM, say."
+        )
+    return int(prediction.answers.argmax())
 
 
-def _curves(model: Model, picture: Picture, maps: Sequence[Tensor], target: int) -> Generator[Curves, None, None]:
+def _kind(prediction: Prediction) -> OutputKind:
+    return prediction.meaning.kind if prediction.meaning else OutputKind.NUMBERS
+
+
+def _curves(
+    model: Model, picture: Picture, maps: Sequence[Tensor], target: int, kind: OutputKind
+) -> Generator[Curves, None, None]:
     """Yield the curves of each of the maps (H, W) of evidence."""
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         inputs = view.accept(model.inputs(picture).to(view.device))
 
-        def logits(pictures: Tensor) -> Tensor:
-            found = class_logits(view.predict(pictures))
+        def answers(pictures: Tensor) -> Tensor:
+            found = answers_of(view.predict(pictures))
             assert found is not None  # `target_of` has seen to it
             return found
 
         for found in maps:
             drawn = (
-                curve(logits, inputs, found.to(inputs), target, STEPS)
+                curve(answers, inputs, found.to(inputs), target, STEPS, kind)
                 for curve in (evaluation.deletion, evaluation.insertion)
             )
             yield Curves(*(curve.float().cpu().numpy() for curve in drawn))

@@ -9,7 +9,7 @@ from mirror_app.ui.session import current
 session = current()
 request = session.request
 picture = session.pictures[session.picture]
-model = cache.model(request.model)
+model = cache.model(request.model, request.output)
 dreamer = cache.dreamer()
 if session.asked:
     dreamer.begin(request, model, picture)

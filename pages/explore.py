@@ -11,7 +11,7 @@ from mirror_app.ui.session import current
 session = current()
 request = session.request
 picture = session.pictures[session.picture]
-model = cache.model(request.model)
+model = cache.model(request.model, request.output)
 entry = registry.get(request.visualisation)
 
 views.show_problems(session)

@@ -58,6 +58,8 @@ class TrainReturnsNone(Small):
 
 
 class CountsInABuffer(Small):
+    seen: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("seen", torch.zeros(()))
@@ -78,6 +80,8 @@ class WritesByData(Small):
 class Observes(Small):
     """As a quantisation observer: the range so far, in evaluation mode too."""
 
+    low: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("low", torch.tensor(0.0))
@@ -89,6 +93,8 @@ class Observes(Small):
 
 
 class RebindsABuffer(Small):
+    average: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("average", torch.zeros(6))
@@ -155,7 +161,7 @@ class _Recorder:
 
 
 def kept_by_a_closure() -> tuple[nn.Module, list[Tensor]]:
-    model, kept = Small(), []
+    model, kept = Small(), list[Tensor]()
     model.conv.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
     return model, kept
 
@@ -182,7 +188,7 @@ def kept_in_a_class() -> tuple[nn.Module, list[Tensor]]:
 
 
 def kept_by_a_partial() -> tuple[nn.Module, list[Tensor]]:
-    model, kept = Small(), []
+    model, kept = Small(), list[Tensor]()
 
     def keep(into: list[Tensor], _module: nn.Module, _inputs: object, output: Tensor) -> None:
         into.append(output)
@@ -216,37 +222,38 @@ class _Refuses:
 
 
 def with_a_lock() -> nn.Module:
-    model = Small()
+    model: Any = Small()
     model.lock = threading.Lock()
     return model
 
 
 def with_an_open_file() -> nn.Module:
-    model = Small()
-    model.log = Path(__file__).open(encoding="utf-8")  # type: ignore[assignment]  # noqa: SIM115
+    model: Any = Small()
+    model.log = Path(__file__).open(encoding="utf-8")  # noqa: SIM115
     return model
 
 
 def with_a_trainer() -> nn.Module:
-    model = Small()
+    model: Any = Small()
     model.trainer = _Trainer(model)
     return model
 
 
 def with_kept_outputs() -> nn.Module:
-    model = Small()
+    model: Any = Small()
     model.outputs = [model(torch.rand(1, 3, 12, 12))]  # not a leaf: a deep copy raises
     return model
 
 
 def with_a_hook_that_cannot_be_copied() -> nn.Module:
-    model, refuses = Small(), _Refuses()
+    refuses = _Refuses()
+    model: Any = Small()
     model.conv.register_forward_hook(lambda _module, _inputs, output, own=refuses: output if own else None)
     return model
 
 
 def with_a_generator() -> nn.Module:
-    model = Small()
+    model: Any = Small()
     model.numbers = (number for number in range(3))
     return model
 

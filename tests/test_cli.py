@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirror_app import registry
+from mirror_app import engine, registry
 from mirror_app.cli import main
 from mirror_app.engine import PAGE, Result
 from mirror_app.models import catalogue
@@ -65,6 +65,15 @@ def test_a_file_a_class_and_a_look_are_taken(tmp_path: Path, monkeypatch: pytest
     assert Path("bundled.png").read_bytes() == likely
 
 
+def test_what_the_numbers_are_is_said_as_in_a_link(tmp_path: Path) -> None:
+    picture, model = examples()[0], catalogue.load("shapes")
+    for kind in ("labels", "classes", ""):
+        words = ["render", "--visualisation", "rise", "--param", "n=100", "--output", str(tmp_path / "raw.npy")]
+        assert main(words + (["--output-kind", kind] if kind else [])) == 0
+        request = Request("shapes", picture.id, "", "rise", (("n", 100),), kind)
+        assert np.array_equal(np.load(tmp_path / "raw.npy"), engine.run(request, model, picture).raw)
+
+
 def test_frames_become_a_film_that_ends_with_the_picture(tmp_path: Path) -> None:
     words = ["render", "--visualisation", "deep-dream", "--param", "steps=2", "--param", "octaves=2"]
     assert main([*words, "--output", str(tmp_path / "a.gif")]) == 0
@@ -96,6 +105,9 @@ def test_a_sheet_has_pages(tmp_path: Path) -> None:
         (["--param", "strength=loud"], "strength cannot be 'loud': a number from 0 to 1"),
         (["--param", "strenght=1"], "no parameter 'strenght'. Did you mean 'strength'"),
         (["--target", "99"], "the model has classes 0 to 31"),
+        (["--output-kind", "lables"], "output cannot be 'lables': one of classes, labels"),
+        (["--output-kind", "probabilities"], "'probabilities' does not fit: the model gives numbers from"),
+        (["--output-kind", "embedding"], "gives an embedding of which none is the most likely"),
         (["--page", "2"], "There is no image 64: there are 1"),
         (["--visualisation", "activations", "--layer", "pool"], "gives 144 numbers and no picture: write an .npy file"),
         (["--output", "no/such/folder/a.png"], "There is no folder 'no/such/folder'"),

@@ -21,8 +21,9 @@ from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import Value
 from mirror_app.poster import GAP, MARGIN, NAMES, ORANGE, SIDE, Tile, lines, poster
+from mirror_app.probe.output_kind import OutputKind
 from mirror_app.request import Request
-from mirror_app.ui import cache, places, views
+from mirror_app.ui import cache, places
 from mirror_app.ui.dreams import made
 from tests.app import page, png, said, upload
 from tests.networks import state
@@ -155,12 +156,12 @@ def test_each_picture_says_what_was_asked_for_and_how_sure_the_model_is() -> Non
     model, shown = cache.model("shapes"), examples()[:2]
     sure = [engine.predict(model, picture).probabilities for picture in shown]
     assert below(compare(**query)) == [f"{model.classes[each.argmax()]} · {each.max():.1%}" for each in sure]
-    asked = [f"{model.classes[3]} · {views.percent(float(each[3]))}" for each in sure]
+    asked = [f"{model.classes[3]} · {OutputKind.CLASSES.text(float(each[3]))}" for each in sure]
     assert below(compare(**query, target_class="3")) == asked
     unit = Request("shapes", FOUR[0], "features.1", "layer-cam", (("target_class", "features.8:3"),))
     assert places.asked_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
-    assert views.percent(0.588) == "58.8%"
-    assert views.percent(0.00099) == views.percent(0.0) == "<0.1%"
+    assert OutputKind.CLASSES.text(0.588) == "58.8%"
+    assert OutputKind.CLASSES.text(0.00099) == OutputKind.CLASSES.text(0.0) == "<0.1%"
 
 
 def test_a_note_of_explore_is_not_lost() -> None:
@@ -464,4 +465,4 @@ def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_
     assert shown is not None
     sure = engine.predict(model, made(shown, model, examples()[0])).probabilities[4]
     assert sure > 0.5
-    assert set(below(test)) == {f"{model.classes[4]} · {views.percent(float(sure))}"}
+    assert set(below(test)) == {f"{model.classes[4]} · {OutputKind.CLASSES.text(float(sure))}"}

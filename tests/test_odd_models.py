@@ -118,14 +118,14 @@ def test_what_cannot_be_copied_is_no_hindrance(build: Build) -> None:
 
 @pytest.mark.parametrize("build", odd_models.CLOSURES)
 def test_a_function_that_closes_over_the_model_runs_the_copy(build: Build) -> None:
-    model = build().train()
+    model: Any = build().train()
     model.add_module("norm", nn.BatchNorm2d(3))
     own = model.forward
 
     def forward(inputs: Tensor) -> Any:
         return own(model.norm(inputs))
 
-    model.forward = forward  # type: ignore[method-assign]
+    model.forward = forward
     before = state(model)
     raw = SaliencyMap(model)(ONE, target_class=1)[1]["raw"]
     assert raw.any()
@@ -272,7 +272,7 @@ def test_blocks_that_are_computed_again_are_looked_into(build: Build) -> None:
     expected = slopes(model, ONE, 2) if build is not odd_models.ByAFlag else slopes(Small(), ONE, 2)
     assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
     taken: list[Tensor] = []
-    other = as_it_stands(model)
+    other: Any = as_it_stands(model)
     if build is odd_models.ByAFlag:
         other.grad_checkpointing = False  # type: ignore[assignment]
     other.conv.register_forward_hook(lambda _module, _inputs, output: taken.append(output))
@@ -332,10 +332,11 @@ def test_weights_and_buffers_made_in_inference_mode_have_gradients() -> None:
 
 def test_compiled_models_are_unwrapped_and_say_so() -> None:
     expected = GradCam(Tricky().eval())(PICTURES, "late")[1]
-    _, info = GradCam(torch.compile(Tricky().eval()))(PICTURES, "late")
+    compiled: Any = torch.compile(Tricky().eval())
+    _, info = GradCam(compiled)(PICTURES, "late")
     assert torch.equal(info["raw"], expected["raw"])
     assert "torch.compile" in info["note"]
-    inner = resnet18()
+    inner: Any = resnet18()
     raw = SaliencyMap(inner)(PICTURES, target_class=1)[1]["raw"]
     inner.layer4 = torch.compile(inner.layer4)
     inner.layer1.compile()
@@ -395,7 +396,8 @@ def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
     expected = GradCam(model)(ONE, "conv", target_class=3)[1]["raw"]
     for layer in ([model.conv], (model.conv,), ["conv"]):
         assert torch.equal(GradCam(model)(ONE, layer, target_class=3)[1]["raw"], expected)  # type: ignore[arg-type]
-    for target in (np.int64(3), np.uint8(3), torch.tensor(3), torch.tensor([3])):
+    targets: list[Any] = [np.int64(3), np.uint8(3), torch.tensor(3), torch.tensor([3])]
+    for target in targets:
         assert torch.equal(GradCam(model)(ONE, "conv", target_class=target)[1]["raw"], expected)
     for target in (3.0, True, torch.tensor([1, 2]), -1, [3]):
         with pytest.raises(MirrorError, match="target_class"):

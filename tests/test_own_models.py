@@ -27,6 +27,7 @@ from mirror_app import engine
 from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
 from mirror_app.models import catalogue, settings, weights_file
+from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.request import Request
 from tests.app import lives, page
 from tests.browser import ROOT
@@ -125,6 +126,41 @@ def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "output", "expected", "name"),
+    [
+        (3, "labels", OutputMeaning(OutputKind.LABELS), "label 0"),
+        (1, "labels", OutputMeaning(OutputKind.LABELS), "label 0"),
+        (1, "numbers", OutputMeaning(OutputKind.NUMBERS), "number 0"),
+        (3, "embedding", OutputMeaning(OutputKind.EMBEDDING), "channel 0"),
+        (3, "classes", OutputMeaning(OutputKind.CLASSES), "class 0"),
+        (3, "", OutputMeaning(OutputKind.CLASSES, assumed=True), "class 0"),
+        (1, "", OutputMeaning(OutputKind.NUMBERS, assumed=True), "number 0"),
+    ],
+)
+def test_the_owner_says_what_the_numbers_are(
+    folder: Path, count: int, output: str, expected: OutputMeaning, name: str
+) -> None:
+    line = f"output = '{output}'" if output else ""
+    say(folder, FACTORY + f"arguments = {{ classes = {count} }}\n{line}")
+    model = catalogue.load("a")
+    assert model.output == expected
+    assert model.name_of(0) == name
+    picture = from_array(np.full((50, 60, 3), 90, np.uint8), "x")
+    found = engine.predict(model, picture)
+    assert found.meaning == expected
+    with torch.no_grad():
+        logits = model.module(model.inputs(picture))[0]
+    values = {"class": logits.softmax(0), "label": logits.sigmoid()}.get(name.split()[0], logits)
+    assert np.allclose(found.values, values, atol=1e-6)
+
+
+def test_names_of_regions_are_those_of_what_is_marked(folder: Path) -> None:
+    say(folder, "[a]\nfactory = 'owners_nets:maps'\noutput = 'regions'\nclasses = ['a', 'b', 'c', 'd']")
+    model = catalogue.load("a")
+    assert (model.classes, model.labels) == ((), ("a", "b", "c", "d"))
+
+
+@pytest.mark.parametrize(
     ("settings", "words"),
     [
         ("[a", "no TOML"),
@@ -148,7 +184,11 @@ def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:
         ("[a]\nfactory = 'owners_nets:broken'", "fails with RuntimeError: no such thing"),
         ("[a]\nfactory = 'owners_nets:silent'", "fails with ValueError"),
         ("[a]\nfactory = 'owners_nets:number'", "gives a int"),
-        (FACTORY + 'classes = ["one"]', "names 1 classes, and the model has 3"),
+        (FACTORY + 'output = "lables"', "output cannot be 'lables': one of classes, labels, .*Did you mean 'labels'"),
+        (FACTORY + "output = 5", "output cannot be '5': one of classes"),
+        (FACTORY + 'output = "boxes"', r"\[a\] in 'mirror.toml': output = 'boxes' does not fit: the model gives 3"),
+        (FACTORY + "arguments = { classes = 1 }\noutput = 'classes'", "the softmax of one is always 1"),
+        (FACTORY + 'classes = ["one"]', "there are 1 names of classes, and the model has 3"),
         (FACTORY + 'classes = "gone.txt"', "class names in 'gone.txt'"),
         (FACTORY + 'weights = "gone.pt"', "no file of weights"),
         (FACTORY + "mean = [0.5]\nstd = [0.5]", "does not work: RuntimeError"),

@@ -1,11 +1,12 @@
 """The code that the page shows makes the picture that the page shows."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mirror_app import engine, files, registry
+from mirror_app import engine, files, matrix, registry
 from mirror_app.images import decode
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
@@ -25,6 +26,22 @@ def test_the_code_of_every_visualisation_makes_its_picture(
     exec(snippet(request, picture, None), {})
     expected = files.still(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
     assert Path(f"{entry.key}.png").read_bytes() == expected
+
+
+def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, picture = catalogue.load("shapes"), examples()[1]
+    request = Request("shapes", picture.id, "features.3", "rise", (("n", 100),), "labels")
+    exec(snippet(request, picture, None), {})
+    expected, plain = (
+        files.still(request, engine.run(one, model, picture).raw, model.preprocessing.as_seen(picture))
+        for one in (request, replace(request, output=""))
+    )
+    assert Path("rise.png").read_bytes() == expected != plain
+    written = matrix.written(request)
+    assert matrix.read(written) == request
+    del written["output"]  # as it was written before
+    assert matrix.read(written) == replace(request, output="")
 
 
 def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def seen(name: str) -> engine.Result:
 ASK: dict[str, Callable[[str, cache.OnProgress], object]] = {
     "a result of one frame": lambda name, then: cache.result(asked(name, "grad-cam"), picture(name), then),
     "a result of many frames": lambda name, then: cache.result(asked(name, "occlusion"), picture(name), then),
-    "the answer of the model": lambda name, then: cache.prediction(name, picture(name), then),
+    "the answer of the model": lambda name, then: cache.prediction(cache.model(name), picture(name), then),
     "a result of shuffled weights": lambda name, then: cache.shuffled(
         asked(name, "grad-cam"), picture(name), RESULTS[name], Depth("everything", ("net.maps",)), then
     ),

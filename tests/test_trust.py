@@ -201,12 +201,12 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) -> None:
     request, result = asked(entry.key, layer="features.4")
-    probabilities = engine.predict(catalogue.load("shapes"), PICTURE).probabilities
+    prediction = engine.predict(catalogue.load("shapes"), PICTURE)
     if trust.is_attribution(entry):
-        assert trust.target_of(request, result, probabilities) in range(32)
+        assert trust.target_of(request, result, prediction) in range(32)
     else:
         with pytest.raises(MirrorError, match="choose Grad-CAM"):
-            trust.target_of(request, result, probabilities)
+            trust.target_of(request, result, prediction)
 
 
 def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:

@@ -8,29 +8,46 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mirror_app.errors import MirrorError
 from mirror_app.optim import operators
 from mirror_app.precision import widened
+from mirror_app.probe.output_kind import OutputKind
 
 BATCH = 16
 SOON = 0.1  # of the pixels
 
 
-def deletion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
+def deletion(
+    model: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    evidence: Tensor,
+    target: int,
+    steps: int,
+    kind: OutputKind = OutputKind.CLASSES,
+) -> Tensor:
     """Return the probability of `target` while pixels become 0, the mean colour, those of most evidence first.
 
     inputs: one picture (1, C, H, W), and its evidence (H, W). The curve (steps + 1,) begins with the whole picture and
-    ends with none of it. A small `area` below it is good.
+    ends with none of it. A small `area` below it is good. `kind` says how the model's numbers (N, K) become
+    probabilities; raises MirrorError where they do not.
     """
-    return _probabilities(model, _mixed(torch.zeros_like(inputs), inputs, evidence, steps), target)
+    return _probabilities(model, _mixed(torch.zeros_like(inputs), inputs, evidence, steps), target, kind)
 
 
-def insertion(model: Callable[[Tensor], Tensor], inputs: Tensor, evidence: Tensor, target: int, steps: int) -> Tensor:
+def insertion(
+    model: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    evidence: Tensor,
+    target: int,
+    steps: int,
+    kind: OutputKind = OutputKind.CLASSES,
+) -> Tensor:
     """Return the probability of `target` while pixels come back into the blurred picture; else as `deletion`.
 
     The blur is Gaussian, with a sixteenth of the longer side for its standard deviation. A large `area` is good.
     """
     blurred = operators.blur(max(inputs.shape[2:]) / 16)(inputs)
-    return _probabilities(model, _mixed(inputs, blurred, evidence, steps), target)
+    return _probabilities(model, _mixed(inputs, blurred, evidence, steps), target, kind)
 
 
 def ends_at_once(deleted: Tensor) -> bool:
@@ -62,6 +79,11 @@ def _mixed(first: Tensor, then: Tensor, evidence: Tensor, steps: int) -> Tensor:
     return torch.where(chosen, first, then)
 
 
-def _probabilities(model: Callable[[Tensor], Tensor], pictures: Tensor, target: int) -> Tensor:
+def _probabilities(model: Callable[[Tensor], Tensor], pictures: Tensor, target: int, kind: OutputKind) -> Tensor:
+    if not kind.has_probabilities:
+        raise MirrorError(
+            f"Deletion and insertion measure a probability, and the model's output, {kind}, has none: there is no "
+            "scale from 0 to 1 on which its numbers fall and rise."
+        )
     with torch.no_grad():
-        return torch.cat([widened(model(part)).softmax(1)[:, target] for part in pictures.split(BATCH)])
+        return torch.cat([kind.likelihood(widened(model(part)))[:, target] for part in pictures.split(BATCH)])

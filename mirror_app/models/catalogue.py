@@ -10,6 +10,7 @@ from mirror_app.errors import MirrorError, nearest
 from mirror_app.images import Preprocessing
 from mirror_app.models import hub, network, own, settings, shapes, zoo
 from mirror_app.models.model import Model
+from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 WEIGHTS = Path(__file__).parent / "weights"
 BUNDLED = "shapes"
@@ -81,4 +82,4 @@ def _shapes() -> Model:
     module = network.ShapesNet()
     module.load_state_dict(load_file(WEIGHTS / "shapes.safetensors"))
     preprocessing = Preprocessing(size=shapes.SIZE, resize=shapes.SIZE, mean=network.MEAN, std=network.STD)
-    return Model(BUNDLED, module, preprocessing, shapes.CLASSES)
+    return Model(BUNDLED, module, preprocessing, shapes.CLASSES, output=OutputMeaning(OutputKind.CLASSES))

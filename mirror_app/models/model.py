@@ -1,13 +1,19 @@
 """A model: the module, what it expects, and what its classes are called."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing
 from mirror_app.probe import Pool
+from mirror_app.probe.configuration import configured_names
+from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+from mirror_app.probe.output_meaning import answers_of, meaning_of, misfit
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +22,7 @@ class Model:
 
     `untrained`: its weights are random numbers. `extra_inputs` is what the module takes after a picture, (1, …) each,
     where the picture brings nothing of its own. `labels` are the names of what it marks, where it gives places or
-    boxes.
+    boxes. `output` says what its numbers mean, of which `classes` are the names; None where nobody said or tried it.
     """
 
     name: str
@@ -26,6 +32,54 @@ class Model:
     untrained: bool = False
     extra_inputs: tuple[Tensor, ...] = ()
     labels: tuple[str, ...] = ()
+    output: OutputMeaning | None = None
+
+    def explained(self, output: Any, word: str = "", names: Sequence[str] = ()) -> "Model":
+        """Return this model with what its numbers mean and are called, of which `output`, for one picture, is a sample.
+
+        Where `word`, such as "labels", does not say it, its configuration does, or else what is usual. Where there are
+        no `names`, those of its configuration are taken, or else numbers. Raises MirrorError where they do not fit.
+        """
+        meaning = meaning_of(output, self.module, OutputKind.of(word) if word else None)
+        answers = answers_of(output)
+        count = 0 if answers is None else answers.shape[1]
+        if meaning is not None and meaning.kind in (OutputKind.REGIONS, OutputKind.BOXES):
+            return replace(self, output=meaning, labels=tuple(names))
+        kind = meaning.kind if meaning else OutputKind.NUMBERS
+        found = tuple(names) or configured_names(self.module, count) or kind.names(count)
+        if names and len(names) != count:
+            raise MirrorError(f"there are {len(names)} names of classes, and the model has {count}.")
+        return replace(self, output=meaning, classes=found)
+
+    def with_output(self, word: str) -> "Model":
+        """Return this model with its numbers taken for what `word` says, such as "labels"; itself for "".
+
+        Raises MirrorError for a word that is no OutputKind.
+        """
+        if not word:
+            return self
+        kind, count = OutputKind.of(word), len(self.classes)
+        names = kind.names(count) if self.classes == self.kind.names(count) else self.classes
+        other = replace(self, output=OutputMeaning(kind), classes=names)
+        vars(other)["views"] = self.views  # its module is the same one, and so are the private copies of it
+        return other
+
+    def meaning(self, output: Any) -> OutputMeaning | None:
+        """Return what `output`, which the module gave, means; raise MirrorError where it is not what was said."""
+        if self.output is None:
+            return meaning_of(output, self.module)
+        if reason := misfit(self.output.kind, output):
+            raise MirrorError(reason)
+        return self.output
+
+    @property
+    def kind(self) -> OutputKind:
+        """What its numbers are, as far as words go: classes where nobody said or tried it."""
+        return self.output.kind if self.output else OutputKind.CLASSES
+
+    def name_of(self, number: int) -> str:
+        """Return what the class, the label or the number of that index is called."""
+        return self.classes[number] if number < len(self.classes) else f"{self.kind.noun} {number}"
 
     @property
     def dtype(self) -> torch.dtype:

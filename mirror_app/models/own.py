@@ -3,6 +3,7 @@
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +13,6 @@ from mirror_app.images import Preprocessing
 from mirror_app.models import settings, weights_file
 from mirror_app.models.model import Model
 from mirror_app.probe import View
-from mirror_app.probe.outputs import class_logits
 
 
 def load(name: str) -> Model:
@@ -27,11 +27,12 @@ def load(name: str) -> Model:
         preprocessing = Preprocessing(said.size, said.resize, said.mean, said.std, said.interpolation)
     except MirrorError as error:
         raise MirrorError(f"{where}: {error}") from error
-    outputs = _outputs(module, preprocessing, where)
-    classes = _classes(said, file.parent, where) or tuple(f"class {number}" for number in range(outputs))
-    if outputs and len(classes) != outputs:
-        raise MirrorError(f"{where} names {len(classes)} classes, and the model has {outputs}.")
-    return Model(name, module, preprocessing, classes, untrained=not said.weights)
+    output = _output(module, preprocessing, where)
+    model = Model(name, module, preprocessing, (), untrained=not said.weights)
+    try:
+        return model.explained(output, said.output, _classes(said, file.parent, where))
+    except MirrorError as error:
+        raise MirrorError(f"{where}: {error}") from error
 
 
 def _built(said: settings.Owned, folder: Path, where: str) -> nn.Module:
@@ -51,19 +52,14 @@ def _built(said: settings.Owned, folder: Path, where: str) -> nn.Module:
     return module
 
 
-def _outputs(module: nn.Module, preprocessing: Preprocessing, where: str) -> int:
-    """Return how many logits the model gives for one picture, which shows as well that it takes one.
-
-    0 where it answers with something else than logits.
-    """
+def _output(module: nn.Module, preprocessing: Preprocessing, where: str) -> Any:
+    """Return what the model gives for one picture, which shows as well that it takes one."""
     try:
         with torch.no_grad():
             view = View(module)
-            output = view.record_calls(view.accept(preprocessing.blank()))
+            return view.record_calls(view.accept(preprocessing.blank()))
     except Exception as error:  # the owner's own code
         raise MirrorError(f"{where} does not work: {_first_line(error)}.") from error
-    logits = class_logits(output)
-    return 0 if logits is None else logits.shape[1]
 
 
 def _classes(said: settings.Owned, folder: Path, where: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ resize = 256
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
 interpolation = "bilinear"
+output = "classes"                  # what its numbers are: an OutputKind
 """
 
 import math
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mirror_app.errors import MirrorError, nearest
+from mirror_app.probe.output_kind import OutputKind
 
 LARGEST = 4096  # pixels: the side of an input
 _WAYS = ("bilinear", "bicubic", "nearest")
@@ -34,7 +36,9 @@ _WANTED = {
     "mean": "a list of numbers, one a channel,",
     "std": "a list of numbers above 0, one a channel,",
     "interpolation": f"one of {', '.join(_WAYS)}",
+    "output": f"one of {', '.join(OutputKind)}",
 }
+_CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _WAYS, "output": tuple(OutputKind)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Owned:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
+    output: str = ""
 
 
 def owned() -> dict[str, Owned]:
@@ -89,7 +94,7 @@ def _owned(where: str, table: object) -> Owned:
                 f"{where} has no key '{key[:40]}': there are {', '.join(_WANTED)}.{nearest(key, _WANTED)}"
             )
         if not _fits(key, value):
-            hint = nearest(value, _WAYS) if key == "interpolation" and isinstance(value, str) else ""
+            hint = nearest(value, _CHOICES[key]) if key in _CHOICES and isinstance(value, str) else ""
             raise MirrorError(f"{where}: {key} cannot be {str(value)[:60]!r}: {_WANTED[key]} is needed.{hint}")
     if "factory" not in table:
         raise MirrorError(f'{where} needs a factory, as in factory = "module:function".')
@@ -115,8 +120,8 @@ def _fits(key: str, value: object) -> bool:
             return isinstance(value, dict)
         case "classes":
             return isinstance(value, str) or (isinstance(value, list) and all(isinstance(name, str) for name in value))
-        case "interpolation":
-            return value in _WAYS
+        case "interpolation" | "output":
+            return value in _CHOICES[key]
         case "size" if isinstance(value, list):
             return len(value) == 2 and all(map(_is_side, value))
         case "size" | "resize":

@@ -21,6 +21,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import hub
 from mirror_app.models.model import Model
+from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 UNTRAINED = "-untrained"
 
@@ -60,8 +61,8 @@ def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
         except Exception as error:  # whatever a spoilt file makes torch raise
             file = hub.file_of(weights.url)
             raise MirrorError(f"The weights in '{file}' cannot be read: delete that file to fetch it again.") from error
-    labels = tuple(weights.meta["categories"])
-    classifies = name.removesuffix(UNTRAINED) in classifiers()
+    labels, plain = tuple(weights.meta["categories"]), name.removesuffix(UNTRAINED)
+    classifies = plain in classifiers()
     yield Model(
         name,
         _headless(module),
@@ -69,7 +70,14 @@ def loading(name: str) -> Generator[hub.Fetched | Model, None, None]:
         labels if classifies else (),
         name.endswith(UNTRAINED),
         labels=() if classifies else labels,
+        output=OutputMeaning(_output_kind(plain)),
     )
+
+
+def _output_kind(name: str) -> OutputKind:
+    if name in classifiers():
+        return OutputKind.CLASSES
+    return OutputKind.REGIONS if name in list_models(module=segmentation) else OutputKind.BOXES
 
 
 def _weights(name: str) -> Any:

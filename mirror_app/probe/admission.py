@@ -4,7 +4,7 @@ from itertools import chain
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from mirror_app.errors import MirrorError
 
@@ -32,7 +32,7 @@ def _check_module(name: str, module: nn.Module) -> None:
     if ".quantized" in type(module).__module__:
         raise MirrorError(f"{what} is quantised, and has no gradients: give the model in floating point.")
     for tensor in chain(module._parameters.values(), module._buffers.values()):
-        if isinstance(tensor, UninitializedTensorMixin):
+        if tensor is not None and is_lazy(tensor):
             raise MirrorError(f"{what} is lazy, and has no weights yet: run the model once on an input.")
         if tensor is not None and tensor.is_meta:
             raise MirrorError(f"{what} is on the meta device, and its weights hold no numbers: load them first.")

@@ -48,7 +48,7 @@ class Clone:
     def follow(self) -> None:
         """Take over what the source's tensors hold now, where they are not shared."""
         for number, (mine, source) in enumerate(self.pairs):
-            if mine.device != source.device or number in self._written:
+            if mine.device != source.device or number in (self._written or ()):
                 mine.data.copy_(source.detach())
 
     @contextmanager

@@ -60,7 +60,7 @@ def _observed(
 ) -> tuple[Conduct, Any]:
     clone = Clone(source, device, written=None)
     # Nothing is kept for a backward pass: only which way the graph takes counts.
-    thrifty = torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda _: None)
+    thrifty = torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda _: torch.empty(0))
     log = CallLog(dict(clone.module.named_modules()))
     watch = _Watch({id(source) for _, source in clone.pairs}, log)
     with torch.inference_mode(False), torch.set_grad_enabled(graph), thrifty, clone.restored(), log, watch:

@@ -33,7 +33,7 @@ def _of_module(module: nn.Module) -> tuple[int, ...]:
     own = vars(module).values()
     held = [id(part) for value in own if type(value) in _HOLDERS for part in _parts(value)]
     tensors = (*module._parameters.values(), *module._buffers.values())
-    storages = [tensor.data_ptr() for tensor in tensors if type(tensor) in _PLAIN]
+    storages = [tensor.data_ptr() for tensor in tensors if tensor is not None and type(tensor) in _PLAIN]
     return (id(module), *map(id, own), *held, *storages)
 
 

@@ -262,7 +262,7 @@ class View:
         def run(outputs: Tensor) -> Any:
             calls = count(1)
 
-            def replace(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor | None:
+            def replace(_module: nn.Module, _inputs: object, output: Any) -> Tensor | None:
                 # In the layer's own type: what follows may take no other.
                 return outputs.to(output.dtype, copy=True) if next(calls) == times else None
 

@@ -8,11 +8,14 @@ import streamlit as st
 from PIL import Image, ImageColor, ImageDraw
 
 from mirror_app import registry, render
+from mirror_app.engine import Prediction
+from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.outputs import Box, Regions
-from mirror_app.ui import cache, inline, pointing, readout
-from mirror_app.ui.views import class_name, literal, percent
+from mirror_app.ui import cache, inline, meaning, pointing, readout
+from mirror_app.ui.views import literal
 
 MOST_BOXES = 20
 SHOWN = 5  # classes
@@ -20,11 +23,16 @@ COVER = 0.55  # how much the colour of a region covers the picture
 
 
 def show(model: Model, picture: Picture) -> None:
-    """Show the five most likely classes, each to be asked about; else the regions or the boxes; else it in words."""
-    said = cache.prediction(model.name, picture)
-    st.markdown("**The model's answer**", help="Click on a class to see what speaks for it.")
-    if len(said.probabilities):
-        _show_classes(said.probabilities, model)
+    """Show the model's numbers, each to be asked about; else the regions or the boxes; else what it gives, in words."""
+    try:
+        said = cache.prediction(model, picture)
+    except MirrorError:
+        meaning.offer_undo(model)
+        raise
+    st.markdown("**The model's answer**", help=f"Click on a {model.kind.noun} to see what speaks for it.")
+    if len(said.answers):
+        _show_numbers(said, model)
+        meaning.ask(said, model)
         return
     st.caption(f"No classes, but {literal(said.outputs)}. Point at what you ask about, or type it as the target.")
     seen = cache.seen(model.name, picture.id, picture)
@@ -34,18 +42,20 @@ def show(model: Model, picture: Picture) -> None:
         _show_regions(said.regions, model.labels, seen)
 
 
-def _show_classes(probabilities: np.ndarray, model: Model) -> None:
-    entry = pointing.explaining()
+def _show_numbers(said: Prediction, model: Model) -> None:
+    """Show the most likely classes, or the first of several numbers, which have no order by size."""
+    entry, count = pointing.explaining(), len(said.answers)
+    order = np.arange(count) if model.kind is OutputKind.NUMBERS else said.values.argsort()[::-1]
     with st.container(gap="xsmall"):
-        for number in probabilities.argsort()[::-1][:SHOWN].tolist():
-            _show_class(entry, number, class_name(model, number), float(probabilities[number]))
+        for number in order[:SHOWN].tolist():
+            _show_number(entry, number, model.name_of(number), said)
 
 
-def _show_class(entry: registry.Entry | None, number: int, name: str, share: float) -> None:
-    """Show how sure the model is of a class, under a button that lets `entry` explain it."""
+def _show_number(entry: registry.Entry | None, number: int, name: str, said: Prediction) -> None:
+    """Show a number of the model under a button that lets `entry` explain it, and its probability as a bar."""
     with st.container(gap=None):
         st.button(
-            f"{literal(name)} · {percent(share)}",
+            f"{literal(name)} · {literal(said.text(number))}",
             key=f"ask-{number}",
             type="tertiary",
             width="stretch",
@@ -54,7 +64,8 @@ def _show_class(entry: registry.Entry | None, number: int, name: str, share: flo
             args=(entry, number),
             disabled=entry is None,
         )
-        st.progress(share)
+        if len(said.probabilities):
+            st.progress(min(max(float(said.probabilities[number]), 0.0), 1.0))
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> None:

@@ -35,9 +35,12 @@ DREAMS = 1  # at a time: they take long, and the quick pictures of others must n
 _GLANCE = 0.15  # seconds between two looks at a computation
 
 
-def model(name: str) -> Model:
-    """Return the model of that name: a live one, or from the shelf that all visitors share, on the device chosen."""
-    return live.model(name) or _shelf().get(name)
+def model(name: str, output: str = "") -> Model:
+    """Return the model of that name: a live one, or from the shelf that all visitors share, on the device chosen.
+
+    `output` says what its numbers are where a visitor does.
+    """
+    return (live.model(name) or _shelf().get(name)).with_output(output)
 
 
 def there(name: str) -> bool:
@@ -100,10 +103,10 @@ def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
     return _peak(request.digest(), request, raw, picture)
 
 
-def prediction(model_name: str, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
-    """Return what the model of that name says of `picture`; raise MirrorError."""
-    frames = partial(_predictions, model_name, picture)
-    found: Prediction = _computed(_prediction, f"{model_name} of {picture.id}", frames, on_progress)
+def prediction(asked: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
+    """Return what a model, as `model` gives it, says of `picture`; raise MirrorError."""
+    frames = partial(_predictions, asked, picture)
+    found: Prediction = _computed(_prediction, f"{asked.name} of {picture.id}, {asked.output}", frames, on_progress)
     return found
 
 
@@ -111,10 +114,11 @@ def curves(
     request: Request, picture: Picture, found: Result, target: int, on_progress: OnProgress
 ) -> tuple[Curves, dict[str, Curves]]:
     """Return the curves of what `request` gave, and those that it must beat; raise MirrorError."""
-    wanted, key = engine.computed(request), f"{request.model} of {picture.id} for {target}: base lines"
+    wanted, asked = engine.computed(request), model(request.model, request.output)
+    key = f"{asked.name} of {picture.id}, {asked.output}, for {target}: base lines"
     own = partial(_trial, trust.curves, wanted, picture, found)
     told: Curves = _computed(_curves, f"{wanted.digest()} as curves", own, on_progress)
-    return told, _computed(_curves, key, lambda: trust.base_lines(model(request.model), picture, target), on_progress)
+    return told, _computed(_curves, key, lambda: trust.base_lines(asked, picture, target), on_progress)
 
 
 def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on_progress: OnProgress) -> Result:
@@ -244,7 +248,7 @@ def _curves(digest: str, _found: Any) -> Any:
 def _trial(
     test: Callable[..., Generator[Any, None, None]], request: Request, picture: Picture, found: Result
 ) -> Generator[Any, None, None]:
-    return test(request, model(request.model), picture, found)
+    return test(request, model(request.model, request.output), picture, found)
 
 
 def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any], on_progress: OnProgress) -> Any:
@@ -270,8 +274,8 @@ def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]
     return engine.frames(request, model(request.model), picture)
 
 
-def _predictions(model_name: str, picture: Picture) -> Generator[Prediction, None, None]:
-    yield engine.predict(model(model_name), picture)
+def _predictions(asked: Model, picture: Picture) -> Generator[Prediction, None, None]:
+    yield engine.predict(asked, picture)
 
 
 def _state(job: Job[Any]) -> str:

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mirror_app import layers, live, matrix, registry
 from mirror_app.matrix import TARGET, Axis
 from mirror_app.models import catalogue
-from mirror_app.ui import cache, choices, views
+from mirror_app.ui import cache, choices
 from mirror_app.ui.places import Place
 from mirror_app.ui.session import Session
 from mirror_app.ui.views import literal
@@ -120,7 +120,8 @@ def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None
     base, same = session.request, _same(session, rows, columns)
     target = dict(base.params).get(TARGET)
     if target is not None:
-        named = views.class_name(cache.model(base.model), target) if isinstance(target, int) else str(target)
+        model = cache.model(base.model, base.output)
+        named = model.name_of(target) if isinstance(target, int) else str(target)
         same["target"] = named
     kept = " · ".join(f"{name} **{literal(value)}**" for name, value in same.items())
     st.caption(" ".join([f"From the sidebar, for all pictures: {kept}.", *_remarks(session, rows, columns, shared)]))

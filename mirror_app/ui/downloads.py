@@ -12,7 +12,7 @@ from mirror_app.images import Picture
 from mirror_app.matrix import safe
 from mirror_app.request import Request
 from mirror_app.snippet import snippet
-from mirror_app.ui import cache, views
+from mirror_app.ui import cache
 from mirror_app.ui.dreams import filter_of
 from mirror_app.ui.session import Session
 from mirror_app.ui.share import share
@@ -56,7 +56,8 @@ def _named(request: Request, result: Result) -> dict[str, Any]:
     """Return what there is to say of a result, the class that was asked about by its name too."""
     if "target_class" not in result.info:
         return result.info
-    return {**result.info, "target_name": views.class_name(cache.model(request.model), result.info["target_class"][0])}
+    model = cache.model(request.model, request.output)
+    return {**result.info, "target_name": model.name_of(result.info["target_class"][0])}
 
 
 def _code(session: Session, picture: Picture, file: str) -> str:

@@ -49,8 +49,11 @@ def _planned(request: Request, model: Model) -> str:
         if not target.is_class:
             return f"*{views.literal(target.words)}*"
         if target.channel is None:
-            return "the class that it finds in the input"
-        return f"*{views.literal(views.class_name(model, target.channel))}*"
+            noun = model.kind.noun
+            return (
+                f"the {noun} that it finds in the input" if model.kind.has_probabilities else f"what raises its {noun}"
+            )
+        return f"*{views.literal(model.name_of(target.channel))}*"
     where = f"layer `{request.layer}`" if request.layer else f"`{live.shown(request.model)}`"
     number = filter_of(request)
     return f"what {where} sees" if number is None else f"what filter {number} of {where} looks for"
@@ -112,7 +115,7 @@ def _actions(session: Session, dream: Dream) -> None:
 
 def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
     """Say what the picture is; raise what made the computation fail."""
-    model = cache.model(dream.request.model)
+    model = cache.model(dream.request.model, dream.request.output)
     if not dream.stopped:
         dream.job.result()
     if shot is None:
@@ -124,7 +127,7 @@ def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
     share(session, dream.request.to_query(), [dream.picture])
     of_layer = registry.get(dream.request.visualisation).kind.of_layer
     if dream.request != (session.request if of_layer else replace(session.request, layer=dream.request.layer)):
-        planned = _planned(session.request, cache.model(session.request.model))
+        planned = _planned(session.request, cache.model(session.request.model, session.request.output))
         st.info(
             f"What is chosen has changed since: press **Dream**, and the model will picture {planned}.",
             icon=":material/history:",

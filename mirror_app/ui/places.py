@@ -77,14 +77,13 @@ class Place:
 
 
 def asked_of(request: Request, picture: Picture, result: Result) -> str:
-    """Return what was asked for, a class with how sure the model is of it; «» where nothing is asked."""
+    """Return what was asked for, a class with its probability, a number with its value; "" where nothing is asked."""
     if "target_class" not in result.info:
         return str(result.info.get("target", ""))
     number = result.info["target_class"][0]
-    model = cache.model(request.model)
-    name = views.class_name(model, number)
-    sure = cache.prediction(request.model, judged(request, result, model, picture)).probabilities
-    return f"{name} · {views.percent(sure[number])}" if number < len(sure) else name
+    model = cache.model(request.model, request.output)
+    text = cache.prediction(model, judged(request, result, model, picture)).text(number)
+    return f"{model.name_of(number)} · {text}" if text else model.name_of(number)
 
 
 def numbers(count: int) -> str:
@@ -104,6 +103,7 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
         request = replace(request, layer=session.layer or "")
     if request.model == base.model:
         return request
+    request = replace(request, output=session.outputs.get(request.model, ""))
     if "layer" not in changes:
         there = matrix.layer_there(request.layer, cache.tree(base.model), cache.tree(request.model))
         request = replace(request, layer=there)

@@ -12,7 +12,8 @@ from mirror_app.images import Picture
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import ClassPicker
-from mirror_app.request import Request
+from mirror_app.probe.output_kind import OutputKind
+from mirror_app.request import OUTPUT, Request
 
 FIRST = "grad-cam"  # the visualisation that a newcomer sees
 TARGET = "target_class"
@@ -37,6 +38,7 @@ class Session:
     asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
     leaving: bool = False  # whether Explore is to be shown next
     target_model: str | None = None  # the model that the target was chosen for
+    outputs: dict[str, str] = field(default_factory=dict)  # what the visitor says that a model's numbers are
     page: str = ""  # the one that `told` is of
     told: dict[str, str | None] = field(default_factory=dict)  # what was written into the address last
     uploads: int = 0
@@ -102,6 +104,7 @@ def choose(request: Request) -> None:
     session, entry = current(), registry.get(request.visualisation)
     session.target_model = request.model
     _choose_model(session, request.model)
+    choose_output(request.model, request.output)
     st.session_state.visualisation = entry.key
     st.session_state.everywhere = request.layer == layers.EVERY
     if request.layer != layers.EVERY:
@@ -136,6 +139,14 @@ def explain_target(entry: registry.Entry, target: str) -> None:
     """Let `entry` show why the model gives `target`; only a callback may call this, before any widget is drawn."""
     st.session_state.visualisation, st.session_state.everywhere = entry.key, False
     st.session_state[TARGET] = entry.parse(TARGET, target)
+
+
+def choose_output(model_name: str, word: str) -> None:
+    """Take the numbers of that model for what `word` says; "" for what the model itself says."""
+    outputs = current().outputs
+    outputs.pop(model_name, None)
+    if word:
+        outputs[model_name] = word
 
 
 def hold(key: str, value: object) -> None:
@@ -177,7 +188,12 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     def choose_parameter(name: str, text: str) -> None:
         st.session_state[param_key(entry, name)] = entry.parse(name, text)
 
+    def choose_kind(text: str) -> None:
+        session.outputs[query.get("model") or session.models[0]] = OutputKind.of(text)
+
+    session.outputs.pop(query.get("model", ""), None)  # what was said before is not in this link
     attempt("model", partial(_choose_model, session))
+    attempt(OUTPUT, choose_kind)
     attempt("visualisation", choose_visualisation)
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
@@ -186,7 +202,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     for name in query:
         if "." in name:
             session.linked[name] = query[name]
-        elif name not in ("model", "visualisation", "layer", "input"):
+        elif name not in ("model", "visualisation", "layer", "input", OUTPUT):
             attempt(name, partial(choose_parameter, name))
 
 

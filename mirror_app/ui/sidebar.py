@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import layers, live, matrix, registry, targets
 from mirror_app.errors import MirrorError
-from mirror_app.models import catalogue
+from mirror_app.models import Model, catalogue
 from mirror_app.models.hub import Fetched
 from mirror_app.params import Value
 from mirror_app.request import Request
@@ -35,14 +35,16 @@ def draw(place: DeltaGenerator, page: str) -> None:
         session.layer = _layer(model_name, session)
         _keep_target(model_name, session)
         choose = _choose_dream if page == "dream" else _choose
-        entry, layer, values = choose(session, cache.model(model_name).classes)
-    _aim(values, model_name, session, place)
-    session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values))
+        model = cache.model(model_name, session.outputs.get(model_name, ""))
+        entry, layer, values = choose(session, model)
+    _aim(values, model, session, place)
+    output = session.outputs.get(model_name, "")
+    session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values), output)
     others = (name for name in (*st.query_params, *session.told) if not name.startswith(f"{page}."))
     address.write({**dict.fromkeys(others), **session.request.to_query()}, page)
 
 
-def _choose(session: Session, classes: Sequence[str]) -> Chosen:
+def _choose(session: Session, model: Model) -> Chosen:
     """Let a visualisation, whether it is shown at every stage, and its parameters be chosen."""
     entry = _entry(list(session.entries), "visualisation")
     everywhere = entry.kind.of_stages and st.toggle(
@@ -51,16 +53,16 @@ def _choose(session: Session, classes: Sequence[str]) -> Chosen:
         help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
         persist_state="session",
     )
-    values = widgets.draw_all(entry, entry.computed, classes)
-    values |= _transformations(entry, classes)
+    values = widgets.draw_all(entry, entry.computed, model)
+    values |= _transformations(entry, model)
     if entry.coloured:
         with st.expander("Look", expanded=not entry.computed):  # what can be changed is in sight
-            values |= widgets.draw_all(entry, entry.coloured, classes)
+            values |= widgets.draw_all(entry, entry.coloured, model)
     session.asked = False
     return entry, layers.EVERY if everywhere else session.layer or "", values
 
 
-def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
+def _choose_dream(session: Session, model: Model) -> Chosen:
     """Let what takes long be chosen, which begins only when it is asked for."""
     dreams = [entry for entry in session.entries if entry.kind.of_steps]
     if not dreams:
@@ -69,18 +71,18 @@ def _choose_dream(session: Session, classes: Sequence[str]) -> Chosen:
         st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
     entry = _entry(dreams, "dream-visualisation")
     begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
-    values = widgets.draw_all(entry, {**entry.computed, **entry.coloured}, classes)
-    values |= _transformations(entry, classes)
+    values = widgets.draw_all(entry, {**entry.computed, **entry.coloured}, model)
+    values |= _transformations(entry, model)
     session.asked = session.asked or begin
     return entry, session.layer or "", values
 
 
-def _transformations(entry: registry.Entry, classes: Sequence[str]) -> dict[str, Value]:
+def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
     """Let it be chosen, folded away, what is done around the computation."""
     if not entry.around:
         return {}
     with st.expander("Transformations"):
-        return widgets.draw_all(entry, entry.around, classes)
+        return widgets.draw_all(entry, entry.around, model)
 
 
 def _keep_target(model_name: str, session: Session) -> None:
@@ -89,7 +91,7 @@ def _keep_target(model_name: str, session: Session) -> None:
     target = st.session_state.get(TARGET)
     if target is None or before == model_name or not cache.there(before):
         return
-    here, there = cache.model(before), cache.model(model_name)
+    here, there = (cache.model(name, session.outputs.get(name, "")) for name in (before, model_name))
     if isinstance(target, int):
         kept = matrix.target_there(target, here.classes, there.classes)
     else:
@@ -98,19 +100,18 @@ def _keep_target(model_name: str, session: Session) -> None:
         kept = target if alike else None
     st.session_state[TARGET] = kept
     if kept is None:
-        named = views.class_name(here, target) if isinstance(target, int) else target
+        named = here.name_of(target) if isinstance(target, int) else target
         model, what = views.literal(live.shown(model_name)), views.literal(named)
         st.toast(f"{model} has no *{what}*: its most likely class is shown.", icon=":material/swap_horiz:")
 
 
-def _aim(values: dict[str, Value], model_name: str, session: Session, place: DeltaGenerator) -> None:
+def _aim(values: dict[str, Value], model: Model, session: Session, place: DeltaGenerator) -> None:
     """Where a model that marks places is asked for nothing, ask for the surest of its regions or boxes."""
-    model = cache.model(model_name)
     if values.get(TARGET, "") is not None or model.classes or not model.labels:
         return
     picture = session.pictures[session.picture]
     with suppress(MirrorError):  # the page says why, where the answer should stand
-        values[TARGET] = cache.prediction(model_name, picture, partial(_show_asking, place)).surest
+        values[TARGET] = cache.prediction(model, picture, partial(_show_asking, place)).surest
     place.empty()
 
 

@@ -23,6 +23,10 @@ LEAST = 0.0001  # of a share that is told exactly
 UNSURE = 0.1  # a probability below which there is little to take away
 OWN = "This method"  # in a legend, where a long name would lie over the next; capitals come first there
 HEIGHT = 260  # pixels of a chart
+NO_PROBABILITY = (
+    "Deletion and insertion measure how a probability falls and rises. This model gives a number and no probability: "
+    "without a scale from 0 to 1, only the test below says something here."
+)
 OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
 LIKENESS = (
     "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite. "
@@ -66,10 +70,11 @@ def show_warning(entry: Entry) -> None:
 
 def show_subject(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> int:
     """Say of what, for what and where; return the number of the class."""
-    sure = cache.prediction(request.model, picture, on_progress).probabilities
-    target = trust.target_of(request, result, sure)
-    named = views.literal(views.class_name(cache.model(request.model), target))
-    parts = [f"Of {views.literal(picture.name)}", f"for the class *{named}* ({views.percent(sure[target])} sure)"]
+    model = cache.model(request.model, request.output)
+    prediction = cache.prediction(model, picture, on_progress)
+    target = trust.target_of(request, result, prediction)
+    named, noun = views.literal(model.name_of(target)), model.kind.noun
+    parts = [f"Of {views.literal(picture.name)}", f"for the {noun} *{named}* ({views.certainty(prediction, target)})"]
     if registry.get(request.visualisation).kind.of_layer:
         parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
     st.caption(", ".join(parts))
@@ -78,13 +83,16 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
 
 def show_curves(
     request: Request, picture: Picture, result: Result, target: int, on_progress: OnProgress
-) -> tuple[Answer, Answer]:
+) -> Sequence[Answer]:
     """Show whether the pixels of most evidence matter to the model; return what is said when they go, and come."""
     entry = registry.get(request.visualisation)
     st.markdown("#### Do its pixels matter to the model?")
+    if not cache.prediction(cache.model(request.model, request.output), picture, on_progress).probabilities.size:
+        st.info(NO_PROBABILITY, icon=":material/info:")
+        return [Answer(None, "Taking pixels away and giving them back is not tested: the model gives no probability.")]
     st.caption(
-        "Pixels are taken away, those of most evidence first: the class should fade quickly. Then they come back into "
-        "a blurred picture: the class should return quickly. A method should do better than random numbers (the mean "
+        "Pixels are taken away, those of most evidence first: the probability should fall. Then they come back into a "
+        "blurred picture: the probability should rise quickly. A method should do better than random numbers (the mean "
         f"of {trust.DRAWS} draws, with the seeds {_listed(range(trust.SEED, trust.SEED + trust.DRAWS))}) and than the "
         "picture's edges: neither of them knows the model. What is taken away becomes 0 in the model's numbers, "
         "which for most models is a medium grey."
@@ -99,8 +107,8 @@ def show_curves(
         sure = own.deletion[0]
         if sure < UNSURE:
             st.caption(
-                f":material/info: The model gives this class {sure:.1%} to begin with, so that there is little to take "
-                "away: the curves tell more of a class that it is sure of."
+                f":material/info: The probability is {sure:.1%} to begin with, and there is little to take away: the "
+                "curves tell more of an answer that the model is sure of."
             )
     return verdicts.of_curves(found, 0), verdicts.of_curves(found, 1)
 
@@ -114,7 +122,7 @@ def _chart(found: dict[str, Curves], part: int, ignores_model: bool) -> None:
     shown = (curve.insertion if part else curve.deletion for curve in found.values())
     curves = {name: values.tolist() for name, values in zip([OWN, *list(found)[1:]], shown, strict=True)}
     shares = [step / trust.STEPS for step in range(trust.STEPS + 1)]
-    st.markdown(f"**{verdicts.PARTS[part].capitalize()}**: the class's probability")
+    st.markdown(f"**{verdicts.PARTS[part].capitalize()}**: the probability")
     st.line_chart({"share of pixels": shares, **curves}, x="share of pixels", y=list(curves), height=HEIGHT)
     told = " · ".join(f"{name} {curve.areas[part]:.3f}" for name, curve in found.items())
     st.caption(
@@ -179,7 +187,7 @@ def show_axiom(request: Request, result: Result) -> None:
         missing = abs(result.info["completeness"][0])
         told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
         st.markdown(
-            "The shares of all pixels should add up to what the class's logit gains between the baseline and the "
+            "The shares of all pixels should add up to what the target's score gains between the baseline and the "
             f"picture. They miss it by **{told}** of that gain."
         )
     elif "conservation" in result.info:

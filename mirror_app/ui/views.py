@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from mirror_app import engine, layers, live, registry, render
-from mirror_app.engine import PAGE, Result
+from mirror_app.engine import PAGE, Prediction, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
@@ -107,7 +107,7 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
 
 def _show_bars(request: Request, values: np.ndarray) -> None:
     """Show the numbers that a layer gives, the largest first: with the names of the classes where it is the last."""
-    classes = cache.model(request.model).classes
+    classes = cache.model(request.model, request.output).classes
     last = layers.outermost_like(cache.tree(request.model), request.layer) == ""
     named = last and len(values) == len(classes)
     order = values.argsort()[::-1][:BARS]
@@ -126,10 +126,12 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
-        sure = cache.prediction(model.name, judged(request, result, model, picture)).probabilities
-        share = f"{percent(sure[number])} sure" if number < len(sure) else ""
-        said = f"the model is {share} of it in this picture" if share and entry.kind.of_steps else share
-        parts.append(f"for *{literal(class_name(model, number))}*" + (f" ({said})" if said else ""))
+        prediction = cache.prediction(model, judged(request, result, model, picture))
+        said = certainty(prediction, number)
+        if said and entry.kind.of_steps:
+            is_probable = len(prediction.probabilities) > 0
+            said = f"the model is {said} of it in this picture" if is_probable else f"{said} in this picture"
+        parts.append(f"for *{literal(model.name_of(number))}*" + (f" ({said})" if said else ""))
     if "target" in result.info:
         parts.append(f"for *{literal(result.info['target'])}*")
     if model.untrained:
@@ -138,7 +140,7 @@ def show_honesty(request: Request, model: Model, picture: Picture, result: Resul
         parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
-    deviation = cache.prediction(model.name, picture).deviation
+    deviation = cache.prediction(model, picture).deviation
     intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
     parts.append(broken if deviation else intact)
     with st.container(key="honesty"):
@@ -189,11 +191,7 @@ def _cut(model: Model, picture: Picture, seen: np.ndarray, original: bool) -> st
     return "" if original or picture.pixels.shape == seen.shape else ", resized for the model"
 
 
-def percent(share: float) -> str:
-    """Return a share, in [0, 1], as a person would say it."""
-    return "<0.1%" if share < 0.001 else f"{share:.1%}"
-
-
-def class_name(model: Model, number: int) -> str:
-    """Return what the class of that number is called."""
-    return model.classes[number] if number < len(model.classes) else f"class {number}"
+def certainty(prediction: Prediction, number: int) -> str:
+    """Return how sure the model is of that class or label, or the number that it gives; "" where it gives none."""
+    text = prediction.text(number)
+    return f"{text} sure" if len(prediction.probabilities) and text else text

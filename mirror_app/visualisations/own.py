@@ -91,7 +91,7 @@ def from_function(
 
 def _on_view(kind: type[Visualisation], visualisation: Visualisation) -> Visualisation:
     own = kind(visualisation.view, visualisation.view.device)
-    own.mean, own.std = visualisation.mean, visualisation.std
+    own.mean, own.std, own.output = visualisation.mean, visualisation.std, visualisation.output
     return own
 
 

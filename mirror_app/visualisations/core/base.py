@@ -14,7 +14,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, fingerprint, lacking_explained
-from mirror_app.probe.outputs import class_logits
+from mirror_app.probe.output_kind import OutputKind
+from mirror_app.probe.output_meaning import answers_of
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
 Info = dict[str, Any]
@@ -46,6 +47,8 @@ class Visualisation:
 
     The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
     `mean` and `std`, one number a channel, are what the inputs were normalised with; what makes pictures needs them.
+    `output` says what the model's numbers are, such as "labels": an OutputKind, or its name. Without it they are what
+    the model's own configuration says, else one is a number and several are the scores of classes.
     """
 
     look: ClassVar[render.Look]
@@ -62,9 +65,11 @@ class Visualisation:
         device: torch.device | str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        output: str | None = None,
     ) -> None:
         self.view = model if isinstance(model, View) else View(model, device)
         self.mean, self.std = mean, std
+        self.output = None if output is None else OutputKind.of(output)
 
     @classmethod
     def ignores_model(cls, params: Mapping[str, object]) -> bool:
@@ -196,12 +201,13 @@ class Visualisation:
         return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
 
     def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:
-        if "target_class" not in info:
+        kind = OutputKind(info.get("output", OutputKind.CLASSES))
+        if "target_class" not in info or not kind.has_probabilities:
             return {}
         if target_class is None:
             return {"prediction": info["target_class"]}
-        logits = class_logits(self.view.predict(inputs))
-        return {} if logits is None else {"prediction": logits.argmax(1).tolist()}
+        answers = answers_of(self.view.predict(inputs))
+        return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
 
     def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for number, other in enumerate(others, 2):

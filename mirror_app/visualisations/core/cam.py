@@ -43,7 +43,7 @@ class GradientCam(Visualisation):
         return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         output, answers = target_score.split(inputs, layer)
         found = layout(self.view, inputs, layer, output)
         target = target_score.chosen(answers)
@@ -110,7 +110,7 @@ class GradCam(GradientCam):
             if not guide:
                 yield plain
                 continue
-            fine, _ = gradient(TargetScore(self.view, inputs, target_class), inputs, rewrite=probe.guide)
+            fine, _ = gradient(TargetScore(self.view, inputs, target_class, self.output), inputs, rewrite=probe.guide)
             coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
             yield Attribution(coarse[:, None] * fine, plain.info)
 
@@ -226,11 +226,11 @@ def _on_negative(maps: Tensor) -> str:
 
 def _note(evidence: Tensor, gradient: Tensor) -> str:
     if not gradient.any():
-        return "The gradient is zero everywhere: this layer does not move this class's logit."
+        return "The gradient is zero everywhere: this layer does not move the target's score."
     most, least = float(evidence.max()), float(evidence.min())
     against = "switch «Evidence against, too» on (under «Look») to see what speaks against it."
     if most <= 0:
-        return f"Nothing in this layer speaks for this class: {against}"
+        return f"Nothing in this layer speaks for the target: {against}"
     if most < _FAINT * -least:
-        return f"Hardly anything in this layer speaks for this class: {against}"
+        return f"Hardly anything in this layer speaks for the target: {against}"
     return ""

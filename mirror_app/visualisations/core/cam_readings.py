@@ -35,7 +35,7 @@ class ClassActivationMapping(Visualisation):
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
         maps = layout(self.view, inputs, layer, output).maps(output)
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         logits = target_score.predict(inputs)
         target = target_score.chosen(logits)
         weights = _averaged_by(self.view, maps, logits)

@@ -32,6 +32,9 @@ class ScoreCam(Visualisation):
     over all maps, of the logits of picture · M. The raw array is Σ weight · A (N, h, w), before the ReLU. A flat map's
     mask is zero: all such maps share one forward pass. What is masked becomes 0, the mean colour of normalised inputs.
 
+    The softmax is made for logits. A probability or a plain number has another scale, on which it would take all maps
+    alike or one alone: there the weight is the paper's increase of confidence, f(picture · M) - f(0).
+
     One frame after each micro-batch, in which the maps not tried yet count as flat.
     """
 
@@ -41,11 +44,15 @@ class ScoreCam(Visualisation):
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = widened(self.view.capture(inputs, layer))
         maps = layout(self.view, inputs, layer, output).maps(output)
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         target = target_score.chosen(target_score.predict(inputs))
         nothing = target_score.predict(torch.zeros_like(inputs[:1])).expand(len(inputs), -1)
-        scores = target_score.score(nothing, target)[:, None].repeat(1, maps.shape[1])
+        baseline = target_score.score(nothing, target)[:, None]
+        scores = baseline.repeat(1, maps.shape[1])
         live = (maps.amax((2, 3)) > maps.amin((2, 3))).nonzero()
+
+        def weights() -> Tensor:
+            return scores.softmax(1) if target_score.is_logit else scores - baseline
 
         def tried(span: slice) -> Tensor:
             items, channels = live[span].T
@@ -55,9 +62,9 @@ class ScoreCam(Visualisation):
         info = {**target_score.info(target), "note": "" if len(live) else "All maps of this layer are flat here."}
         for progress, span, found in in_batches(tried, len(live), self.view):
             scores[tuple(live[span].T)] = found
-            yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": progress})
+            yield Attribution(_weighted(weights(), maps), {**info, "progress": progress})
         if not len(live):
-            yield Attribution(_weighted(scores.softmax(1), maps), {**info, "progress": 1.0})
+            yield Attribution(_weighted(weights(), maps), {**info, "progress": 1.0})
 
 
 @visualisation(
@@ -86,7 +93,7 @@ class AblationCam(Visualisation):
         output = widened(own)
         held = layout(self.view, inputs, layer, output)
         maps = held.maps(output)
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)
         target = target_score.chosen(answers)
         whole = target_score.score(answers, target)
@@ -102,7 +109,7 @@ class AblationCam(Visualisation):
                 yield Attribution(_weighted(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
         drops[drops.abs() <= _rounding(answers, own.dtype)[:, None]] = 0
         if not drops.any():
-            info["note"] = "Without any one map of this layer the class's logit stays what it is."
+            info["note"] = "Without any one map of this layer the target's score stays what it is."
         yield Attribution(_weighted(drops, maps), {**info, "progress": 1.0})
 
 

@@ -34,7 +34,7 @@ class Deconvnet(Visualisation):
         return True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         signal, target = gradient(target_score, inputs, rewrite=probe.deconvolve)
         note = "This shows edges more than reasons: it changes little with the class, or when weights are shuffled."
         yield Attribution(signal, {**target_score.info(target), "note": note})

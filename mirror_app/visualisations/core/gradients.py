@@ -54,7 +54,7 @@ class SaliencyMap(Visualisation):
         ] = False,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         slope, target = gradient(target_score, inputs, rewrite=probe.guide if guide else None)
         yield Attribution(slope * inputs if times_input else slope, target_score.info(target))
 

@@ -58,7 +58,7 @@ class IntegratedGradients(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         start = self._start(inputs, baseline, seed)
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)
         target = target_score.chosen(answers)
         gained = target_score.score(answers, target) - target_score.score(target_score.predict(start), target)

@@ -68,7 +68,7 @@ class Occlusion(Visualisation):
     ) -> Iterator[Attribution]:
         if stride > patch:
             raise MirrorError(f"A stride of {stride} leaves pixels that no patch of {patch} hides: at most {patch}.")
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)
         target = target_score.chosen(answers)
         whole = target_score.score(answers, target)
@@ -101,10 +101,11 @@ class Occlusion(Visualisation):
     also="randomised input sampling, random masks, perturbation, saliency map",
 )
 class Rise(Visualisation):
-    """The picture behind many random masks: a pixel counts as much as the model is sure of the class when it shows.
+    """The picture is covered with random masks; a pixel scores high if the score is high whenever it is visible.
 
-    The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability,
-    or the value of another target, and p the share that shows. That is the paper's map, the average of f M / p, minus
+    The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability
+    (the softmax of the logits, or the sigmoid of a label's), or the value of a number or another target, and p the
+    share that shows. That is the paper's map, the average of f M / p, minus
     the average of f: a pixel that does not matter is near 0. How often a pixel showed is counted, not expected, which
     leaves less noise. What is hidden becomes 0, the mean colour of normalised inputs. One frame after each micro-batch:
     the covariance so far.
@@ -132,7 +133,7 @@ class Rise(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         size = (inputs.shape[2], inputs.shape[3])
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         target = target_score.chosen(target_score.predict(inputs))
         generator = torch.Generator().manual_seed(seed)
         grids = (torch.rand(n, cells + 1, cells + 1, generator=generator) < p).to(inputs)

@@ -103,7 +103,7 @@ class Relevance(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         picture = layer == "" or at == "the picture"
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         with Canonical(composites(epsilon, gamma)[rule], picture) as canonical:
             source, answers = target_score.output(inputs) if picture else target_score.split(inputs, layer)
         if source.ndim != 4 or source[0, 0].numel() == 1:

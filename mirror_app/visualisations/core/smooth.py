@@ -62,7 +62,7 @@ class SmoothGrad(Visualisation):
         seed: Annotated[int, Number("Other noise; the same number gives the same picture.", min=0, max=10**6)] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         target = target_score.chosen(target_score.predict(inputs))
         deviation = sigma * (inputs.amax((1, 2, 3), keepdim=True) - inputs.amin((1, 2, 3), keepdim=True))
         seeds = torch.randint(2**62, (n,), generator=torch.Generator().manual_seed(seed)).tolist()

@@ -158,7 +158,7 @@ class ClassPicture(Visualisation):
         steps: Steps = 80,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
-        target_score = TargetScore(self.view, inputs, target_class)
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
         require_size(self.view, inputs, target_score.layer)
         chosen = target_score.chosen(target_score.predict(inputs))
         objective = objectives.score(

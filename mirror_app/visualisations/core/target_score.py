@@ -11,6 +11,8 @@ from mirror_app import layers, targets
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.precision import widened
 from mirror_app.probe import View, channels_first, token_grid
+from mirror_app.probe.output_kind import OutputKind
+from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
 
 Info = dict[str, Any]
@@ -22,10 +24,17 @@ class TargetScore:
     The answers (N, K) are the logits of the classes, or a number for each channel of a layer or of an entry of the
     model's output; `chosen` tells which one of them counts for each item. No pass goes further than the layer that is
     asked. Raises MirrorError where there is no such thing.
+
+    `output` says what the model's numbers are. `kind` is what they turn out to be once there are answers, None for any
+    other target than a class.
     """
 
-    def __init__(self, view: View, inputs: Tensor, target_class: int | str | None) -> None:
+    def __init__(
+        self, view: View, inputs: Tensor, target_class: int | str | None, output: OutputKind | None = None
+    ) -> None:
         self.view = view
+        self.output_kind = output
+        self.kind: OutputKind | None = None
         self.target = targets.of(target_class)
         self.layer = layers.find(view.source, self.target.layer)
         self.size = (inputs.shape[2], inputs.shape[3])
@@ -61,19 +70,30 @@ class TargetScore:
     def answers(self, output: Any) -> Tensor:
         """Return the answers in what the layer that is asked gives; all places are summed up, or one is taken."""
         if not of_items(output):
-            return self._columns(self._entry(output))
+            answers = self._columns(self._entry(output))
+            if self.target.is_class and self.kind is None:
+                meaning = meaning_of(output, self.view.source, self.output_kind)
+                self.kind = meaning.kind if meaning else OutputKind.NUMBERS
+            return answers
         if not self.target.entries:
             raise _several(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
         return pad_sequence(items, batch_first=True)
 
     def chosen(self, answers: Tensor) -> Tensor:
-        """Return which of the answers counts, (N,): the target's, or the largest where none is named."""
+        """Return which of the answers counts, (N,): the target's, or the most likely class where none is named."""
         channel, count = self.target.channel, answers.shape[1]
+        if channel is None and count > 1 and self.kind in (OutputKind.NUMBERS, OutputKind.EMBEDDING):
+            what = "an embedding" if self.kind is OutputKind.EMBEDDING else "numbers"
+            raise MirrorError(
+                f"The model gives {what} of which none is the most likely: name a target, 0 to {count - 1}, as in "
+                "target_class=0."
+            )
         if channel is None:
             return answers.argmax(1)
         if channel >= count and self.target.is_class:
-            raise MirrorError(f"target_class cannot be {channel}: the model has classes 0 to {count - 1}.")
+            nouns = (self.kind or OutputKind.CLASSES).nouns
+            raise MirrorError(f"target_class cannot be {channel}: the model has {nouns} 0 to {count - 1}.")
         if channel >= count:
             there = f"channels 0 to {count - 1} are there" if count else "nothing is there for this picture"
             raise MirrorError(f"The target '{self.target}' cannot be shown: {there}.")
@@ -84,13 +104,20 @@ class TargetScore:
         missing = max(0, int(chosen.max()) + 1 - answers.shape[1])
         return torch.nn.functional.pad(answers, (0, missing)).gather(1, chosen[:, None])[:, 0]
 
+    @property
+    def is_logit(self) -> bool:
+        """Whether what is asked is a logit, or the like: an activation of a layer is taken for one."""
+        return self.kind is None or self.kind.is_logit
+
     def likelihood(self, answers: Tensor) -> Tensor:
-        """Return the answers as probabilities where they are logits of classes, else as they are."""
-        return answers.softmax(1) if self.target.is_class else answers
+        """Return the answers as probabilities where they are logits of classes or labels, else as they are."""
+        return self.kind.likelihood(answers) if self.kind else answers
 
     def info(self, chosen: Tensor) -> Info:
         """Return what there is to say: the classes that were chosen, by number, or the target in words."""
-        return {"target_class": chosen.tolist()} if self.target.is_class else {"target": self.target.words}
+        if self.kind is None:
+            return {"target": self.target.words}
+        return {"target_class": chosen.tolist(), "output": self.kind.value}
 
     def apart(self, inputs: Tensor, layer: str) -> MirrorError:
         """Return the error that `layer` has no part in the answers for `inputs`: it names a convolution that has."""
