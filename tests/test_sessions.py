@@ -51,7 +51,12 @@ def test_sessions_that_start_at_once_share_one_server_and_stop_at_once(free: int
     handles = [handle for handle in at_once(lambda n: start(INPUT, models[n], port=free)) if isinstance(handle, Handle)]
     assert len(handles) == THREADS == len({handle.url for handle in handles})
     assert len({handle.url.partition("?")[0] for handle in handles}) == 1
-    at_once(lambda number: [handles[number].stop(), handles[0].stop()])
+
+    def stop(number: int) -> None:
+        handles[number].stop()
+        handles[0].stop()
+
+    at_once(stop)
     assert {repr(handle) for handle in handles} == {"Mirror, stopped"}
     assert not launch._handles
 
@@ -60,8 +65,11 @@ def test_a_session_that_starts_while_the_last_one_stops_is_served(free: int) -> 
     for _ in range(3):
         first = start(INPUT, Linear(), port=free)
 
-        def turn(number: int, first: Handle = first) -> object:
-            return first.stop() if number == 0 else start(INPUT, Linear(), port=free)
+        def turn(number: int, first: Handle = first) -> Handle | None:
+            if number:
+                return start(INPUT, Linear(), port=free)
+            first.stop()
+            return None
 
         for handle in at_once(turn):
             if isinstance(handle, Handle):

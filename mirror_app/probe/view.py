@@ -262,9 +262,10 @@ class View:
         def run(outputs: Tensor) -> Any:
             calls = count(1)
 
-            def replace(_module: nn.Module, _inputs: object, output: Any) -> Tensor | None:
+            def replace(_module: nn.Module, _inputs: object, output: object) -> Tensor | None:
                 # In the layer's own type: what follows may take no other.
-                return outputs.to(output.dtype, copy=True) if next(calls) == times else None
+                own = one_tensor(output, layer).dtype
+                return outputs.to(own, copy=True) if next(calls) == times else None
 
             with ExitStack() as stack:
                 for name, output in ended.items():
