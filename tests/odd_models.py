@@ -448,7 +448,7 @@ class CustomFunction(Small):
             return inputs * inputs.sigmoid()
 
         @staticmethod
-        def backward(ctx: Any, slope: Tensor) -> Tensor:  # type: ignore[override]
+        def backward(ctx: Any, slope: Tensor) -> Tensor:
             (inputs,) = ctx.saved_tensors
             share = inputs.sigmoid()
             return slope * share * (1 + inputs * (1 - share))

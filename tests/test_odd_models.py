@@ -274,7 +274,7 @@ def test_blocks_that_are_computed_again_are_looked_into(build: Build) -> None:
     taken: list[Tensor] = []
     other: Any = as_it_stands(model)
     if build is odd_models.ByAFlag:
-        other.grad_checkpointing = False  # type: ignore[assignment]
+        other.grad_checkpointing = False
     other.conv.register_forward_hook(lambda _module, _inputs, output: taken.append(output))
     (slope,) = torch.autograd.grad(other(ONE.clone().requires_grad_())[0, 2], taken[0])
     cam = (slope.mean((2, 3), keepdim=True) * taken[0]).sum(1)
