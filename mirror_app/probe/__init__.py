@@ -6,10 +6,11 @@ so that nothing done to it is seen by the model or by another computation.
 
 from mirror_app.probe.clone import structural_clone
 from mirror_app.probe.costs import Cost, costs
+from mirror_app.probe.default_layer import default_layer, layout
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
-from mirror_app.probe.maps import Layout, channels_first, layout, token_grid
+from mirror_app.probe.layout import Layout, token_layout
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.view import View, one_tensor
 
@@ -19,9 +20,9 @@ __all__ = [
     "Layout",
     "Pool",
     "View",
-    "channels_first",
     "costs",
     "deconvolve",
+    "default_layer",
     "fingerprint",
     "flow",
     "graph",
@@ -30,5 +31,5 @@ __all__ = [
     "one_tensor",
     "revive",
     "structural_clone",
-    "token_grid",
+    "token_layout",
 ]

@@ -34,14 +34,14 @@ class View:
         self.device = next((p.device for p in self.module.parameters()), torch.device(device or "cpu"))
         self.calls: dict[str, layers.Call] = {}
         self.extra_inputs: tuple[Tensor, ...] = ()
+        self.default_layers: dict[tuple[int, ...], str] = {}  # for inputs of a shape: `default_layer`
+        self.layouts: dict[tuple[str, tuple[int, ...]], Any] = {}  # of layers, for inputs of a shape: `find_layout`
         self._print = fingerprint(self.module)
 
-    def layer(self, layer: str | nn.Module | None) -> str:
-        """Return the dotted name of `layer`: a name, a submodule of the model or of the view, or None."""
+    def layer(self, layer: str | nn.Module) -> str:
+        """Return the dotted name of `layer`: a name, or a submodule of the model or of the view."""
         own = next((name for name, module in self.modules.items() if module is layer), None)
-        if own is not None:
-            return own
-        return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
+        return layers.find(self.source, layer) if own is None else own
 
     def run(self, inputs: Tensor) -> Any:
         """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them."""
