@@ -37,17 +37,18 @@ class Layer:
     depth: int
     call: Call | None
     is_weighted: bool = False  # whether it has weights of its own, and not only in the layers within
+    is_default: bool = False  # whether one begins with it: `probe.default_layer`
 
     @property
     def label(self) -> str:
         return self.name.rpartition(".")[2]
 
 
-def tree(model: nn.Module, calls: Mapping[str, Call]) -> list[Layer]:
+def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "") -> list[Layer]:
     """Return all layers of `model`, parents before children, siblings in the order in which they run.
 
     A container that is never called itself (an `nn.ModuleList`) stands where the first of its children runs; layers
-    that are never reached come last.
+    that are never reached come last. `default` is the name of the layer to begin with.
     """
     modules = dict(model.named_modules())
     first = _first_runs(modules, calls)
@@ -61,7 +62,8 @@ def tree(model: nn.Module, calls: Mapping[str, Call]) -> list[Layer]:
         weights = sum(p.numel() for p in modules[name].parameters())
         parent = parent_of(name) if name else None
         own = any(True for _ in modules[name].parameters(recurse=False))
-        listed.append(Layer(name, type(modules[name]).__name__, weights, parent, depth, calls.get(name), own))
+        kind, call = type(modules[name]).__name__, calls.get(name)
+        listed.append(Layer(name, kind, weights, parent, depth, call, own, name == default))
         for child in sorted(children[name], key=first.__getitem__):
             visit(child, depth + 1)
 
@@ -86,37 +88,40 @@ def find(model: nn.Module, layer: str | nn.Module) -> str:
     return layer
 
 
-def candidates(listed: Sequence[Layer]) -> list[str]:
+def default_layer(listed: Sequence[Layer]) -> str:
+    """Return the name of the layer to begin with; it is empty, the model itself, where no layer has a map."""
+    return next((layer.name for layer in listed if layer.is_default), "")
+
+
+def candidates(listed: Sequence[Layer], classes: int | None) -> list[str]:
     """Return the layers that a look at a model may begin with, the best first; whether one works has to be tried.
 
     Each is the outermost layer that ends with the last layer that has weights, then with the one before it, and so on:
-    a whole stage, normalised, activated, concatenated. Layers inside the repeated blocks of a network come after all
-    others. Where the model gives more than one number a class, its last convolutions make the places or boxes of the
-    answer, and the end of the backbone comes first. Maps of classes, which only an average follows, are passed over.
+    a whole stage, normalised, activated, concatenated. Layers inside the repeated blocks of a network, and linear
+    layers alone, come after all others. Where the model does not give one number for each of its `classes` (None), its
+    last convolutions make the places or boxes of the answer, and the end of the backbone comes first. Maps of classes,
+    which only an average follows, are passed over.
     """
     found = {layer.name: layer for layer in listed}
     ends = sorted((layer for layer in listed if _may_end(layer)), key=_order, reverse=True)
-    maps = [layer for layer in ends if not _is_class_map(layer, listed)]
-    names = dict.fromkeys(_ending_with(found, listed, layer) for layer in maps)
+    linear = [_order(layer) for layer in listed if layer.type == "Linear" and layer.call]
+    if classes and ends and not (linear and max(linear) > _order(ends[0])):
+        ends = [layer for layer in ends if layer.type != "Conv2d" or (_shape(layer) or ())[0] != classes]
+    names = dict.fromkeys(_ending_with(found, listed, layer) for layer in ends)
     blocks = _repeated(listed)
-    inner = [name for name in names if any(name.startswith(f"{block}.") for block in blocks)]
-    outer = [name for name in names if name not in inner]
-    answers = _shape(listed[0])
+    outer = [
+        name
+        for name in names
+        if found[name].type != "Linear" and not any(name.startswith(f"{block}.") for block in blocks)
+    ]
     run = [layer for layer in listed if layer.type == "Conv2d" and _places(layer)]
-    marks = [_around(found, _end_of_backbone(run).name, _sides)] if run and answers and len(answers) > 1 else []
-    return list(dict.fromkeys([*marks, *outer, *inner]))
+    backbone = [_around(found, _end_of_backbone(run).name, _sides)] if run and classes is None else []
+    return list(dict.fromkeys([*backbone, *outer, *names]))
 
 
 def _may_end(layer: Layer) -> bool:
     """Tell whether a stage may end with this layer: it has weights of its own, or moves axes, and gives maps."""
     return bool(layer.name and _places(layer) and (layer.is_weighted or layer.type == "Permute"))
-
-
-def _is_class_map(layer: Layer, listed: Sequence[Layer]) -> bool:
-    """Tell whether the layer gives one map for each class, and no linear layer follows."""
-    answers, shape = _shape(listed[0]), _shape(layer)
-    is_last = not any(other.type == "Linear" and _order(other) > _order(layer) for other in listed)
-    return layer.type == "Conv2d" and shape is not None and answers == shape[:1] and is_last
 
 
 def _ending_with(found: Mapping[str, Layer], listed: Sequence[Layer], layer: Layer) -> str:
@@ -134,12 +139,12 @@ def _ending_with(found: Mapping[str, Layer], listed: Sequence[Layer], layer: Lay
 
 
 def _repeated(listed: Sequence[Layer]) -> list[str]:
-    """Return the blocks of which several of one type, with layers of their own, lie beside one another."""
+    """Return the blocks of which several, of one type and with layers of their own, give one shape side by side."""
     holders = {layer.parent for layer in listed}
-    groups: dict[tuple[str | None, str], list[str]] = {}
+    groups: dict[tuple[str | None, str, Shape], list[str]] = {}
     for layer in listed:
-        if layer.name in holders and layer.call and layer.type != "Sequential":
-            groups.setdefault((layer.parent, layer.type), []).append(layer.name)
+        if layer.name in holders and layer.type != "Sequential" and (shape := _shape(layer)):
+            groups.setdefault((layer.parent, layer.type, shape), []).append(layer.name)
     return [name for names in groups.values() if len(names) > 1 for name in names]
 
 

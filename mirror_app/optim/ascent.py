@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -12,7 +13,7 @@ from mirror_app.optim.parametrisations import Parametrisation, Pixels
 from mirror_app.optim.rules import Rule
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
-from mirror_app.probe import View, revive
+from mirror_app.probe import View, columns_of, revive
 
 _PIXELS = Pixels()
 
@@ -56,8 +57,9 @@ class Ascent:
             changed = pixels
             for transform in self.transforms:
                 changed = transform(changed, generator)
-            outputs = self.view.outputs_of(self.space.inputs(changed), self.objective.layers)
-            value = self.objective(Seen(pixels, outputs))
+            inputs = self.space.inputs(changed)
+            outputs = self.view.outputs_of(inputs, self.objective.layers)
+            value = self.objective(Seen(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
             (gradient,) = torch.autograd.grad(value.sum(), leaf, retain_graph=True)
             if not (moved := gradient.flatten(1).any(1)).all():
                 revive(value)

@@ -6,7 +6,7 @@ so that nothing done to it is seen by the model or by another computation.
 
 from mirror_app.probe.clone import structural_clone
 from mirror_app.probe.costs import Cost, costs
-from mirror_app.probe.default_layer import default_layer, layout
+from mirror_app.probe.default_layer import columns_of, default_layer, layout
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
@@ -20,6 +20,7 @@ __all__ = [
     "Layout",
     "Pool",
     "View",
+    "columns_of",
     "costs",
     "deconvolve",
     "default_layer",

@@ -6,10 +6,10 @@ from torch import Tensor
 from mirror_app import layers
 from mirror_app.errors import MirrorError
 from mirror_app.probe.layout import Layout, find_layout
-from mirror_app.probe.outputs import leaves_of
+from mirror_app.probe.outputs import class_logits, leaves_of
 from mirror_app.probe.view import View, one_tensor
 
-MOST_TRIED = 40
+MOST_TRIED = 16
 
 
 def default_layer(view: View, inputs: Tensor) -> str:
@@ -39,17 +39,35 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
         raise MirrorError(f"A layer with a spatial map is needed. {reason}: try '{instead}'.") from None
 
 
+def columns_of(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
+    """Return what `layer` gives for `inputs` with its channels before its places: (N, C), (N, C, h, w), (N, C, P).
+
+    Raises MirrorError where its layout cannot be proven.
+    """
+    if output.ndim < 3 or output[0].numel() == output.shape[1]:
+        return output
+    return layout(view, inputs, layer, output).columns(output)
+
+
 def _default_layer(view: View, picture: Tensor) -> str:
     with torch.no_grad():
-        view.record_calls(picture)
-    with_map = ""
-    for name in layers.candidates(layers.tree(view.source, view.calls))[:MOST_TRIED]:
+        answer = view.record_calls(picture)
+    logits = class_logits(answer)
+    classes = None if logits is None else logits.shape[1]
+    names = layers.candidates(layers.tree(view.source, view.calls), classes)[:MOST_TRIED]
+    is_empty = not any(part.numel() for _, part in leaves_of(answer))  # as of a detection model that finds nothing
+    for name in [] if is_empty else names:
         slope = _slope(view, picture, name)
-        has_map = slope is not None and _has_map(view, picture, name)
-        if has_map and slope is not None and find_layout(view, picture, name, slope).maps(slope).any():
+        if slope is None or _moved(slope) <= 1:  # only a class token, or nothing: no need to look for places
+            continue
+        if _has_map(view, picture, name) and find_layout(view, picture, name, slope).maps(slope).any():
             return name
-        with_map = with_map or (name if has_map else "")
-    return with_map
+    return next((name for name in names if _has_map(view, picture, name)), "")
+
+
+def _moved(slope: Tensor) -> int:
+    """Return how many entries of a token axis, or of any other axis but the last, have a slope that is not zero."""
+    return max(int((slope.movedim(axis, 0) != 0).flatten(1).any(1).sum()) for axis in range(1, max(2, slope.ndim - 1)))
 
 
 def _noise(inputs: Tensor) -> Tensor:
@@ -68,8 +86,8 @@ def _slope(view: View, picture: Tensor, name: str) -> Tensor | None:
     if not answers:
         return torch.zeros_like(output)
     generator = torch.Generator().manual_seed(0)
-    mixed = sum((part * torch.randn(part.shape, generator=generator).to(part)).sum() for part in answers)
-    (slope,) = torch.autograd.grad(mixed, output, allow_unused=True)  # type: ignore[arg-type]
+    directions = [torch.randn(part.shape, generator=generator).to(part) for part in answers]
+    (slope,) = torch.autograd.grad(answers, output, directions, allow_unused=True)
     return torch.zeros_like(output) if slope is None else slope
 
 

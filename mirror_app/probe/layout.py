@@ -128,24 +128,20 @@ def _measured(answer: structured_light.Answer, inputs: Tensor, output: Tensor, s
     batch_axis, groups = _batch_axis(answer, inputs, output, layer)
     shape = [side for axis, side in enumerate(output.shape) if axis != batch_axis]
     shape = [groups, *shape] if groups > 1 else shape
-    readings = _readings(shape, size)
 
     def items(pictures: Tensor) -> Tensor:
         found = answer(pictures).movedim(batch_axis, 0)
         return found.unflatten(0, (-1, groups)) if groups > 1 else found
 
-    for grid in dict.fromkeys(grid for grid, _ in readings):
-        runs = [axes for other, axes in readings if other == grid]
-        proven = structured_light.read(items, inputs, grid, runs)
-        if len(proven) > 1:
-            raise MirrorError(
-                f"The layer '{layer}' gives {_shown(output.shape[1:])}, in which the picture's grid can be read in "
-                f"{len(proven)} ways: choose another layer."
-            )
-        for axes, positions in proven.items():
-            is_grid = len(axes) == 2 and positions == tuple(range(math.prod(grid))) and shape[axes[0] - 1] == grid[0]
-            return Layout(grid, axes, None if is_grid else positions, batch_axis, groups)
-    raise MirrorError(f"The layer '{layer}' gives {_shown(output.shape[1:])}, in which no place answers to the picture.")
+    gives = f"The layer '{layer}' gives {_shown(output.shape[1:])}, in which"
+    grid, proven = structured_light.Reader(items, inputs).read(_readings(shape, size)) or ((0, 0), {})
+    if not proven:
+        raise MirrorError(f"{gives} no places of the picture are found: choose another.")
+    if len(proven) > 1:
+        raise MirrorError(f"{gives} the picture's grid can be read in {len(proven)} ways: choose another.")
+    ((axes, positions),) = proven.items()
+    is_grid = len(axes) == 2 and positions == tuple(range(math.prod(grid))) and shape[axes[0] - 1] == grid[0]
+    return Layout(grid, axes, None if is_grid else positions, batch_axis, groups)
 
 
 def _batch_axis(answer: structured_light.Answer, inputs: Tensor, output: Tensor, layer: str) -> tuple[int, int]:
@@ -167,10 +163,10 @@ def _readings(shape: Sequence[int], size: Sides) -> list[tuple[Sides, tuple[int,
         for end in range(first + 1, len(shape) + 1):
             axes = tuple(range(first + 1, end + 1))
             length = math.prod(shape[first:end])
-            spare = MOST_SPARE if len(axes) == 1 else 0
-            for grid in _grids(size):
+            most_spare = MOST_SPARE if len(axes) == 1 else 0
+            for grid in _grids(size) if len(axes) < len(shape) else []:  # where an axis is left for channels
                 cells = math.prod(grid)
-                if 0 <= length - cells <= min(spare, cells // 3):
+                if 0 <= length - cells <= min(most_spare, cells // 3):
                     found.append((grid, axes))
             if len(axes) == 2 and _covers((shape[first], shape[first + 1]), size):
                 found.append(((shape[first], shape[first + 1]), axes))

@@ -11,17 +11,17 @@ from mirror_app.probe.view import View
 
 # Operations that keep rows and columns, the last two axes, in their order, whatever they do to the channels.
 _KEEPS = frozenset(
-    "Add Sub Mul Div Neg Pow Sqrt Rsqrt Exp Abs Clamp ClampMin ClampMax Maximum Minimum Where "
-    "Relu Threshold Hardtanh LeakyRelu RreluWithNoise PreluKernel Elu Celu Gelu Silu Mish Sigmoid Tanh Softplus Softsign "
-    "Hardsigmoid Hardswish LogSigmoid Convolution MkldnnConvolution CudnnConvolution NativeBatchNorm CudnnBatchNorm "
-    "MiopenBatchNorm NativeGroupNorm NativeDropout Clone Alias ToCopy Cat Repeat Expand Contiguous "
-    "MaxPool2DWithIndices AvgPool2D AdaptiveAvgPool2D AdaptiveMaxPool2D UpsampleBilinear2D UpsampleNearest2D "
-    "UpsampleBicubic2D UpsampleBilinear2DAa ConstantPadNd ReflectionPad2D ReplicationPad2D PixelShuffle PixelUnshuffle "
-    "LinalgVectorNorm Mean Sum Var Std".split()
+    "Add Sub Mul Div Neg Pow Sqrt Rsqrt Exp Abs Clamp ClampMin ClampMax Maximum Minimum Where Clone Alias ToCopy "
+    "Relu Threshold Hardtanh LeakyRelu RreluWithNoise PreluKernel Elu Celu Gelu Silu Mish Sigmoid Tanh Softplus "
+    "Hardsigmoid Hardswish LogSigmoid Convolution NativeBatchNorm CudnnBatchNorm MiopenBatchNorm NativeGroupNorm "
+    "NativeDropout MaxPool2DWithIndices AvgPool2D AdaptiveAvgPool2D AdaptiveMaxPool2D UpsampleBilinear2D "
+    "UpsampleNearest2D UpsampleBicubic2D UpsampleBilinear2DAa ConstantPadNd ReflectionPad2D ReplicationPad2D "
+    "PixelShuffle PixelUnshuffle".split()
 )
-# Operations that may move axes, but did not where the last two have the sizes that they had.
+# Operations that may move them, but did not where the last two axes have the sizes that they had.
 _MAY_KEEP = frozenset(
-    "View UnsafeView Reshape ReshapeAlias Slice Split SplitWithSizes Chunk Select Unbind Squeeze Unsqueeze Stack".split()
+    "View UnsafeView Reshape ReshapeAlias Slice Split SplitWithSizes Select Unbind Squeeze Unsqueeze Stack Cat Repeat "
+    "Expand Mean Sum".split()
 )
 
 
@@ -58,7 +58,9 @@ def _below(node: Node) -> Iterator[Node]:
 
 
 def _is_map(node: Any) -> bool:
-    return len(_sizes(node)) >= 4
+    """Tell whether the node gives rows and columns: what is pooled to one of them, as for a gate, proves nothing."""
+    sizes = _sizes(node)
+    return len(sizes) >= 4 and min(sizes[-2:]) > 1
 
 
 def _sizes(node: Any) -> tuple[int, ...]:

@@ -12,37 +12,58 @@ import torch
 from torch import Tensor
 
 Sides = tuple[int, int]
+Axes = tuple[int, ...]
 Answer = Callable[[Tensor], Tensor]
 MICRO_BATCH = 8
 CLEAR = 0.5  # the contrast of a digit that is hardly read wrong
 AGREEMENT = 0.35  # with an order, weighted by contrast: 1 is full, and a wrong order has about 0
 MARGIN = 0.2  # by which the next order has to agree less
 CLEARLY = 0.85  # the agreement of the clear digits
-FEW_CELLS = 9  # below it chance may read a grid, and all is measured again with other noise
+FEW_CELLS = 9  # below it chance may read a grid, and no reading counts before the last noise
 SEEDS = (0, 1, 2)
 
 
-def read(
-    answer: Answer, inputs: Tensor, grid: Sides, runs: Sequence[tuple[int, ...]]
-) -> dict[tuple[int, ...], tuple[int, ...]]:
-    """Return where the cells of `grid` are, row by row, along each of the `runs` of axes of which that is clear.
+class Reader:
+    """Reads where the cells of the picture are in an output, with pictures like the `inputs` (N, C, H, W).
 
-    answer: from pictures (B, C, H, W) like the `inputs` to an output of which the first axis is B.
+    answer: from pictures (B, C, H, W) to an output of which the first axis is B.
     """
-    code = _code(grid)
-    seeds = SEEDS if math.prod(grid) < FEW_CELLS else SEEDS[:1]
-    agreed: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
-    # A convolution with a stride sees around the corner of a cell, or around its middle: both are tried.
-    for shift in (0.0, 0.5):
-        outputs = [_outputs(answer, _pictures(inputs, code, shift, seed)) for seed in seeds]
-        contrasts = {axes: torch.stack([_contrast(output, axes, code) for output in outputs]) for axes in runs}
-        decoded = {axes: {_decoded(one, grid) for one in contrast} for axes, contrast in contrasts.items()}
-        if found := {axes: read.pop() for axes, read in decoded.items() if len(read) == 1 and None not in read}:
-            return found  # type: ignore[return-value]
-        for axes, contrast in contrasts.items():
-            if best := _best_order(contrast.mean(0), code):
-                agreed[axes] = max(agreed.get(axes, best), best)
-    return {axes: positions for axes, (_, positions) in agreed.items()}
+
+    def __init__(self, answer: Answer, inputs: Tensor) -> None:
+        self.answer, self.inputs = answer, inputs
+        self._energies: dict[tuple[Sides, float, Axes], Tensor | float] = {}
+
+    def read(self, readings: Sequence[tuple[Sides, Axes]]) -> tuple[Sides, dict[Axes, tuple[int, ...]]] | None:
+        """Return the first grid that is clear, and where its cells are, row by row, along the axes; None for none.
+
+        Where none is clear, all is measured again, with more noise.
+        """
+        for seed in SEEDS:
+            for grid in dict.fromkeys(grid for grid, _ in readings):
+                runs = [axes for other, axes in readings if other == grid]
+                is_enough = math.prod(grid) >= FEW_CELLS or seed == SEEDS[-1]
+                if (found := self._read(grid, runs, seed)) and is_enough:
+                    return grid, found
+        return None
+
+    def _read(self, grid: Sides, runs: Sequence[Axes], seed: int) -> dict[Axes, tuple[int, ...]]:
+        code = _code(grid)
+        agreed: dict[Axes, tuple[float, tuple[int, ...]]] = {}
+        # A convolution with a stride sees around the corner of a cell, or around its middle: both are tried.
+        for shift in (0.0, 0.5):
+            outputs = _outputs(self.answer, _pictures(self.inputs, code, shift, seed))
+            found: dict[Axes, tuple[int, ...]] = {}
+            for axes in runs:
+                energy = self._energies.get((grid, shift, axes), 0.0) + _energy(outputs, axes)
+                self._energies[grid, shift, axes] = energy
+                contrast = _contrast(energy, code)
+                if positions := _decoded(contrast, grid):
+                    found[axes] = positions
+                elif best := _best_order(contrast, code):
+                    agreed[axes] = max(agreed.get(axes, best), best)
+            if found:
+                return found
+        return {axes: positions for axes, (_, positions) in agreed.items()}
 
 
 def _code(grid: Sides) -> Tensor:
@@ -79,17 +100,24 @@ def _outputs(answer: Answer, pictures: Tensor) -> Tensor:
         return torch.cat([answer(part) for part in pictures.split(MICRO_BATCH)])
 
 
-def _contrast(outputs: Tensor, axes: tuple[int, ...], code: Tensor) -> Tensor:
-    """Return how much more each place answers to the pictures of 1 than to those of 0: (D, places), in [-1, 1].
+def _energy(outputs: Tensor, axes: Axes) -> Tensor:
+    """Return how much each place answers to each picture, (2 D, places): the squares of what changes, over channels.
 
-    What all places do together, as through global attention, is left out; what grows with the area changed, too.
+    What all places do together, as through global attention, is left out.
     """
     change = (outputs[1:] - outputs[:1]).double().movedim(axes, tuple(range(1, 1 + len(axes))))
     change = change.flatten(1, len(axes)).unsqueeze(-1).flatten(2)
-    energy = (change - change.mean(1, keepdim=True)).pow(2).sum(2)
-    share = code.flatten(1).double().mean(1, keepdim=True).to(energy)
+    return (change - change.mean(1, keepdim=True)).pow(2).sum(2).cpu()
+
+
+def _contrast(energy: Tensor, code: Tensor) -> Tensor:
+    """Return how much more each place answers to the pictures of 1 than to those of 0: (D, places), in [-1, 1].
+
+    Each energy is divided by the share of the picture that was changed: what grows with that share alone is left out.
+    """
+    share = code.flatten(1).double().mean(1, keepdim=True)
     ones, zeros = energy[: len(code)] / share, energy[len(code) :] / (1 - share)
-    return ((ones - zeros) / (ones + zeros).clamp(min=torch.finfo(torch.float64).tiny)).cpu()
+    return (ones - zeros) / (ones + zeros).clamp(min=torch.finfo(torch.float64).tiny)
 
 
 def _decoded(contrast: Tensor, grid: Sides) -> tuple[int, ...] | None:

@@ -203,9 +203,7 @@ class LayerCam(GradientCam):
         return (gradient.relu() * maps).sum(1)
 
 
-def _last_with_gradient(
-    target_score: TargetScore, inputs: Tensor, like: Tensor, found: Layout, target: Tensor
-) -> str:
+def _last_with_gradient(target_score: TargetScore, inputs: Tensor, like: Tensor, found: Layout, target: Tensor) -> str:
     """Return the last layer to begin, of those with the same tokens, whose places reach the output."""
     with torch.no_grad():
         target_score.view.record_calls(inputs)
