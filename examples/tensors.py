@@ -10,7 +10,7 @@ from mirror_app.visualisations.core import GradCam, SaliencyMap, Weights, grid
 known = catalogue.load("shapes")
 inputs = known.preprocessing.prepare(examples.examples()[0])  # (1, 3, 128, 128), normalised
 
-images, info = GradCam(known.module)(inputs, None)  # None: the last convolution
+images, info = GradCam(known.module)(inputs, None)  # None: where the page begins
 print("Grad-CAM:", tuple(images.shape), "for", known.classes[info["target_class"][0]], "from", tuple(info["raw"].shape))
 
 images, info = SaliencyMap(known.module)(inputs, guide=True, target_class=known.classes.index("striped star"))

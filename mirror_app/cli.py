@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument(
         "--image", default=examples()[0].id, help="a file, or the name of a bundled picture (%(default)s)"
     )
-    render.add_argument("--layer", help="a dotted name; without it, the last stage of convolutions")
+    render.add_argument("--layer", help="a dotted name; without it, the end of the last stage that has a map")
     render.add_argument("--visualisation", default="grad-cam", help="its name (%(default)s)")
     render.add_argument("--param", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="as in a link")
     render.add_argument("--target", help="the class, by its number or its name; without it, the most likely one")

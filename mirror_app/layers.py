@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from types import MappingProxyType
+from math import prod
 
 from torch import nn
 
@@ -36,17 +36,19 @@ class Layer:
     parent: str | None
     depth: int
     call: Call | None
+    is_weighted: bool = False  # whether it has weights of its own, and not only in the layers within
+    is_default: bool = False  # whether one begins with it: `probe.default_layer`
 
     @property
     def label(self) -> str:
         return self.name.rpartition(".")[2]
 
 
-def tree(model: nn.Module, calls: Mapping[str, Call]) -> list[Layer]:
+def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "") -> list[Layer]:
     """Return all layers of `model`, parents before children, siblings in the order in which they run.
 
     A container that is never called itself (an `nn.ModuleList`) stands where the first of its children runs; layers
-    that are never reached come last.
+    that are never reached come last. `default` is the name of the layer to begin with.
     """
     modules = dict(model.named_modules())
     first = _first_runs(modules, calls)
@@ -59,7 +61,9 @@ def tree(model: nn.Module, calls: Mapping[str, Call]) -> list[Layer]:
     def visit(name: str, depth: int) -> None:
         weights = sum(p.numel() for p in modules[name].parameters())
         parent = parent_of(name) if name else None
-        listed.append(Layer(name, type(modules[name]).__name__, weights, parent, depth, calls.get(name)))
+        own = any(True for _ in modules[name].parameters(recurse=False))
+        kind, call = type(modules[name]).__name__, calls.get(name)
+        listed.append(Layer(name, kind, weights, parent, depth, call, own, name == default))
         for child in sorted(children[name], key=first.__getitem__):
             visit(child, depth + 1)
 
@@ -72,51 +76,76 @@ def parent_of(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def find(model: nn.Module, layer: str | nn.Module | None) -> str:
-    """Return the dotted name of `layer`: a name, a submodule, or None for the last convolution; raise MirrorError."""
+def find(model: nn.Module, layer: str | nn.Module) -> str:
+    """Return the dotted name of `layer`, a name or a submodule of `model`; raise MirrorError."""
     names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
     if isinstance(layer, nn.Module):
         if id(layer) not in names:
             raise MirrorError(f"This {type(layer).__name__} is no layer of the model: a submodule of it is needed.")
         return names[id(layer)]
-    if layer is None:
-        return last_convolution(model)
     if layer not in names.values():
         raise MirrorError(f"The model has no layer '{layer[:80]}'.{nearest(layer, names.values())}")
     return layer
 
 
-def last_convolution(model: nn.Module, calls: Mapping[str, Call] = MappingProxyType({})) -> str:
-    """Return the name of the last two-dimensional convolution of `model`; raise MirrorError where it has none.
-
-    It is the last that begins to run where `calls` say so, else the last that is defined.
-    """
-    found: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
-    if not found:
-        raise MirrorError("The model has no convolution to start from: name a layer.")
-    return max((name for name in found if name in calls), key=lambda name: calls[name].order, default=found[-1])
-
-
 def default_layer(listed: Sequence[Layer]) -> str:
-    """Return the layer to begin with: the outermost around the last convolution with maps of the same height and width.
+    """Return the name of the layer to begin with; it is empty, the model itself, where no layer has a map."""
+    return next((layer.name for layer in listed if layer.is_default), "")
 
-    It is what a whole stage gives, normalised, activated, concatenated. Where the model gives more than one number a
-    class, its last convolutions make the places or boxes of the answer, and the end of the backbone counts. Of a
-    transformer, whose only convolution comes first, it is the last block of which all places reach the output: behind a
-    class token that is the last but one. Without any of these it is the model itself.
+
+def candidates(listed: Sequence[Layer], classes: int | None) -> list[str]:
+    """Return the layers that a look at a model may begin with, the best first; whether one works has to be tried.
+
+    Each is the outermost layer that ends with the last layer that has weights, then with the one before it, and so on:
+    a whole stage, normalised, activated, concatenated. Layers inside the repeated blocks of a network, and linear
+    layers alone, come after all others. Where the model does not give one number for each of its `classes` (None), its
+    last convolutions make the places or boxes of the answer, and the end of the backbone comes first. Maps of classes,
+    which only an average follows, are passed over.
     """
     found = {layer.name: layer for layer in listed}
-    run = [layer for layer in listed if layer.type == "Conv2d" and layer.call]
-    if not run:
-        return ""
-    answers = _shape(listed[0])
-    marks = answers is None or len(answers) > 1
-    last = _end_of_backbone(run) if marks else max(run, key=_order)
-    blocks = stages(listed) if len(run) == 1 else []
-    if blocks and _order(found[blocks[-1]]) > _order(last):
-        tokens = len(_shape(found[blocks[-1]]) or ()) == 2
-        return blocks[-2] if tokens and len(blocks) > 1 else blocks[-1]
-    return _around(found, last.name, _sides)
+    ends = sorted((layer for layer in listed if _may_end(layer)), key=_order, reverse=True)
+    linear = [_order(layer) for layer in listed if layer.type == "Linear" and layer.call]
+    if classes and ends and not (linear and max(linear) > _order(ends[0])):
+        ends = [layer for layer in ends if layer.type != "Conv2d" or (_shape(layer) or ())[0] != classes]
+    names = dict.fromkeys(_ending_with(found, listed, layer) for layer in ends)
+    blocks = _repeated(listed)
+    outer = [
+        name
+        for name in names
+        if found[name].type != "Linear" and not any(name.startswith(f"{block}.") for block in blocks)
+    ]
+    run = [layer for layer in listed if layer.type == "Conv2d" and _places(layer)]
+    backbone = [_around(found, _end_of_backbone(run).name, _sides)] if run and classes is None else []
+    return list(dict.fromkeys([*backbone, *outer, *names]))
+
+
+def _may_end(layer: Layer) -> bool:
+    """Tell whether a stage may end with this layer: it has weights of its own, or moves axes, and gives maps."""
+    return bool(layer.name and _places(layer) and (layer.is_weighted or layer.type == "Permute"))
+
+
+def _ending_with(found: Mapping[str, Layer], listed: Sequence[Layer], layer: Layer) -> str:
+    """Return the outermost layer that ends with `layer` and has as many places, or numbers; not the model itself."""
+    name, best = layer.parent, layer.name
+    while name:
+        within = [other for other in listed if other.name.startswith(f"{name}.") and _may_end(other)]
+        if max(within, key=_order) is not layer:
+            break
+        same = _sides(found[name]) == _sides(layer) or prod(_shape(found[name]) or ()) == prod(_shape(layer) or ())
+        if _places(found[name]) and same:
+            best = name
+        name = found[name].parent
+    return best
+
+
+def _repeated(listed: Sequence[Layer]) -> list[str]:
+    """Return the blocks of which several, of one type and with layers of their own, give one shape side by side."""
+    holders = {layer.parent for layer in listed}
+    groups: dict[tuple[str | None, str, Shape], list[str]] = {}
+    for layer in listed:
+        if layer.name in holders and layer.type != "Sequential" and (shape := _shape(layer)):
+            groups.setdefault((layer.parent, layer.type, shape), []).append(layer.name)
+    return [name for names in groups.values() if len(names) > 1 for name in names]
 
 
 def _end_of_backbone(run: Sequence[Layer]) -> Layer:

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe import View
-from mirror_app.probe.maps import Layout, layout
+from mirror_app.probe import Layout, View, layout
 from mirror_app.visualisations.core import (
     AblationCam,
     ClassActivationMapping,

@@ -11,7 +11,7 @@ from torch import nn
 from mirror_app import engine, layers
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
-from mirror_app.probe import View
+from mirror_app.probe import View, default_layer
 from tests.families import convnext, swin, vit
 from tests.networks import Tricky, resnet18
 
@@ -20,7 +20,7 @@ def tree_of(model: torch.nn.Module) -> list[layers.Layer]:
     view = View(model)
     with torch.no_grad():
         view.record_calls(torch.zeros(1, 3, 64, 64))
-    return layers.tree(model, view.calls)
+    return layers.tree(model, view.calls, default_layer(view, torch.zeros(1, 3, 64, 64)))
 
 
 def test_layers_stand_in_the_order_in_which_they_run_not_in_which_they_were_written() -> None:
@@ -54,11 +54,10 @@ def test_every_module_stands_in_the_tree_once_after_its_parent(name: str) -> Non
     assert [layer.call.order for layer in reached if layer.call] == list(range(len(reached)))
 
 
-def test_a_layer_is_found_by_name_by_module_or_as_the_last_convolution() -> None:
+def test_a_layer_is_found_by_name_or_by_module() -> None:
     model = resnet18()
     assert layers.find(model, "layer1.0") == "layer1.0"
     assert layers.find(model, model.get_submodule("layer1.0")) == "layer1.0"
-    assert layers.find(model, None) == "layer4.1.conv2"
     assert layers.outermost_like(tree_of(model), "layer4.1.conv2") == "layer4"
     assert layers.outermost_like(tree_of(Tricky()), "late") == "late"
     with pytest.raises(MirrorError, match=r"no layer 'layer1\.0\.conv9'. Did you mean 'layer1\.0\.conv"):

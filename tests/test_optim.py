@@ -66,7 +66,8 @@ def test_objectives_of_layers_are_what_they_say() -> None:
     assert torch.equal(value(objectives.channel("a", 4), a=vector), vector[:, 4])
     assert torch.equal(value(objectives.unit("a", 4), a=vector), vector[:, 4])
     tokens = maps[:, 0]  # (N, tokens, features)
-    assert torch.equal(value(objectives.channel("a", 4), a=tokens), tokens[:, :, 4].mean(1))
+    by_columns = Seen(torch.zeros(2, 3, 3, 5), {"a": tokens}, lambda _layer, output: output.mT)
+    assert torch.equal(objectives.channel("a", 4)(by_columns), tokens[:, :, 4].mean(1))
     logits = value(objectives.score("", lambda logits: logits[[0, 1], [7, 1]]), **{"": vector})
     assert logits.tolist() == [vector[0, 7], vector[1, 1]]
     with pytest.raises(MirrorError, match="channel cannot be 3: the layer 'a' has channels 0 to 2"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -13,7 +14,7 @@ from mirror_app.optim.parametrisations import Parametrisation, Pixels
 from mirror_app.optim.rules import Rule
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
-from mirror_app.probe import View, revive
+from mirror_app.probe import View, columns_of, revive
 
 _PIXELS = Pixels()
 
@@ -59,7 +60,7 @@ class Ascent:
                 changed = transform(changed, generator)
             inputs = self.space.inputs(changed)
             outputs = self.view.outputs_of(inputs, self.objective.layers)
-            value = self.objective(Seen(pixels, outputs))
+            value = self.objective(Seen(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
             gradient, through = _slopes(value, leaf, inputs)
             if not (moved := gradient.flatten(1).any(1)).all():
                 revive(value)

@@ -14,17 +14,19 @@ from torch import Tensor
 
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import channels_first, one_tensor
-
-Size = tuple[int, int]
+from mirror_app.probe import one_tensor
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What an objective may look at: the pixels (N, C, H, W) in [0, 1], and the layers' outputs for them, by name."""
+    """What an objective may look at: the pixels (N, C, H, W) in [0, 1], and the layers' outputs for them, by name.
+
+    `columns` returns a layer's output with its channels first, as `probe.columns_of`; by default it has them there.
+    """
 
     pixels: Tensor
     outputs: Mapping[str, Any]
+    columns: Callable[[str, Tensor], Tensor] = lambda _layer, output: output
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,17 @@ class Objective:
 
 def channel(layer: str, number: int) -> Objective:
     """The mean of one feature map, of one feature over all tokens, or one entry of a vector; raises MirrorError."""
-    return _of(layer, lambda output, size: _map(output, size, layer, number).reshape(len(output), -1).mean(1))
+    return _of(layer, lambda output: _map(output, layer, number).reshape(len(output), -1).mean(1), by_channel=True)
 
 
 def unit(layer: str, number: int) -> Objective:
     """The middle place of one feature map: what a single unit looks for; raises MirrorError."""
-    return _of(layer, lambda output, size: _middle(_map(output, size, layer, number)))
+    return _of(layer, lambda output: _middle(_map(output, layer, number)), by_channel=True)
 
 
 def energy(layer: str) -> Objective:
     """The mean square of all that the layer says: whatever it finds, more of it (Mordvintsev et al. 2015)."""
-    return _of(layer, lambda output, _: output.flatten(1).pow(2).mean(1))
+    return _of(layer, lambda output: output.flatten(1).pow(2).mean(1))
 
 
 def score(layer: str, read: Callable[[Any], Tensor]) -> Objective:
@@ -82,14 +84,15 @@ def distance(layer: str, wanted: Tensor) -> Objective:
     """How far the layer's output is from `wanted`: |a - w|² / |w|² (Mahendran and Vedaldi 2015); 0 is reached."""
     norm = wanted.flatten(1).pow(2).sum(1)
     norm = torch.where(norm > 0, norm, 1)
-    return _of(layer, lambda output, _: (output - wanted).flatten(1).pow(2).sum(1) / norm)
+    return _of(layer, lambda output: (output - wanted).flatten(1).pow(2).sum(1) / norm)
 
 
-def _of(layer: str, value: Callable[[Tensor, Size], Tensor]) -> Objective:
-    """Return the objective `value` of what the layer gives and of the (height, width) of the pictures."""
+def _of(layer: str, value: Callable[[Tensor], Tensor], by_channel: bool = False) -> Objective:
+    """Return the objective `value` of what the layer gives, with its channels first where it is read `by_channel`."""
 
     def read(seen: Seen) -> Tensor:
-        return value(widened(one_tensor(seen.outputs[layer], layer)), (seen.pixels.shape[2], seen.pixels.shape[3]))
+        output = widened(one_tensor(seen.outputs[layer], layer))
+        return value(seen.columns(layer, output) if by_channel else output)
 
     return Objective(read, frozenset({layer}))
 
@@ -98,9 +101,8 @@ def _objective(other: Objective | float) -> Objective:
     return other if isinstance(other, Objective) else Objective(lambda seen: seen.pixels.new_tensor(other))
 
 
-def _map(output: Tensor, size: Size, layer: str, number: int) -> Tensor:
-    """Return one feature at all its places: (N, …)."""
-    maps = channels_first(output, size)
+def _map(maps: Tensor, layer: str, number: int) -> Tensor:
+    """Return one feature of `maps` (N, C, …) at all its places: (N, …)."""
     if not 0 <= number < maps.shape[1]:
         raise MirrorError(f"channel cannot be {number}: the layer '{layer}' has channels 0 to {maps.shape[1] - 1}.")
     return maps[:, number]

@@ -6,11 +6,12 @@ so that nothing done to it is seen by the model or by another computation.
 
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
+from mirror_app.probe.default_layer import columns_of, default_layer, layout
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
 from mirror_app.probe.input_type import lacking_explained
-from mirror_app.probe.maps import Layout, channels_first, layout, token_grid
+from mirror_app.probe.layout import Layout, token_layout
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.view import View, one_tensor
 
@@ -21,9 +22,10 @@ __all__ = [
     "Layout",
     "Pool",
     "View",
-    "channels_first",
+    "columns_of",
     "costs",
     "deconvolve",
+    "default_layer",
     "fingerprint",
     "flow",
     "graph",
@@ -32,5 +34,5 @@ __all__ = [
     "layout",
     "one_tensor",
     "revive",
-    "token_grid",
+    "token_layout",
 ]

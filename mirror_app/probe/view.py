@@ -53,6 +53,8 @@ class View:
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
         self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
+        self.default_layers: dict[tuple[int, ...], str] = {}  # for inputs of a shape: `default_layer`
+        self.layouts: dict[tuple[str, tuple[int, ...]], Any] = {}  # of layers, for inputs of a shape: `find_layout`
         vars(self).pop("is_independent", None)
         self._structure = structure(self.source)
         self._print = self._fingerprint()
@@ -103,15 +105,13 @@ class View:
             return is_independent(self.run, self._picture)
 
     def layer(self, layer: object) -> str:
-        """Return the dotted name of `layer`: a name, a submodule of the model or of the view, or None."""
+        """Return the dotted name of `layer`: a name, or a submodule of the model or of the view."""
         if isinstance(layer, list | tuple) and len(layer) == 1:
             (layer,) = layer
-        own = next((name for name, module in self.modules.items() if module is layer), None)
-        if own is not None:
-            return own
-        if not isinstance(layer, str | nn.Module | None):
+        if not isinstance(layer, str | nn.Module):
             raise MirrorError(f"The layer is a {type(layer).__name__}: its dotted name or the submodule is needed.")
-        return layers.last_convolution(self.source, self.calls) if layer is None else layers.find(self.source, layer)
+        own = next((name for name, module in self.modules.items() if module is layer), None)
+        return layers.find(self.source, layer) if own is None else own
 
     def accept(self, inputs: Tensor) -> Tensor:
         """Find the floating type in which the model takes `inputs`; return them in that type, in float32 at least.

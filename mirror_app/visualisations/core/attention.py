@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import View, token_grid
+from mirror_app.probe import View, token_layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
@@ -36,7 +36,7 @@ class Attention(Visualisation):
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         name = _attentions(self.view, inputs, layer)[-1]
         (weights,) = attention_weights(self.view, inputs, [name])
-        yield Attribution(_from_class_token(weights, inputs, name), {"detail": f"the heads of {name}"})
+        yield Attribution(_from_class_token(self.view, weights, inputs, name), {"detail": f"the heads of {name}"})
 
 
 @visualisation(
@@ -65,7 +65,7 @@ class AttentionRollout(Visualisation):
             flow = mixed if flow is None else mixed @ flow
         assert flow is not None
         note = f"From the picture up to '{names[-1]}'; it is the same for every class."
-        yield Attribution(_from_class_token(flow[:, None], inputs, names[-1])[:, 0], {"note": note})
+        yield Attribution(_from_class_token(self.view, flow[:, None], inputs, names[-1])[:, 0], {"note": note})
 
 
 def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[Tensor]:
@@ -102,12 +102,19 @@ def _attentions(view: View, inputs: Tensor, layer: str) -> list[str]:
     return known[: known.index(within[-1]) + 1]
 
 
-def _from_class_token(weights: Tensor, inputs: Tensor, name: str) -> Tensor:
-    grids = token_grid(weights.shape[-1], (inputs.shape[2], inputs.shape[3]))
-    if len(grids) != 1:
-        raise MirrorError(
-            f"The layer '{name}' has {weights.shape[-1]} tokens, which can be laid over the picture in {len(grids)} "
-            "ways: exactly one is needed."
-        )
-    row = weights[..., 0, :] if grids[0].prefix else weights.mean(-2)
-    return row[..., grids[0].prefix :].unflatten(-1, grids[0].grid)
+def _from_class_token(view: View, weights: Tensor, inputs: Tensor, name: str) -> Tensor:
+    """Return the row of the class token in weights (N, heads, T, T), at the cells of the picture: (N, heads, h, w).
+
+    The class token is the first that has no cell; without one it is the average of all rows.
+    """
+
+    def queries(pictures: Tensor) -> Tensor:
+        positional, named = view.arguments(pictures, [name])[name]
+        tokens = positional[0] if positional else named["query"]
+        return tokens if view.modules[name].batch_first else tokens.transpose(0, 1)
+
+    layout = token_layout(view, inputs, f"the tokens of {name}", queries, queries(inputs))
+    assert layout.positions is not None
+    others = [token for token in range(weights.shape[-1]) if token not in set(layout.positions)]
+    row = weights[..., others[0], :] if others else weights.mean(-2)
+    return row[..., list(layout.positions)].unflatten(-1, layout.grid)

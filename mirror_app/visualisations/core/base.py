@@ -13,7 +13,7 @@ from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
-from mirror_app.probe import View, fingerprint, lacking_explained
+from mirror_app.probe import View, default_layer, fingerprint, lacking_explained
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import answers_of
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
@@ -159,8 +159,9 @@ class Visualisation:
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
-        `layer` is a submodule, its dotted name, None for the last convolution, or `*` for every stage. The picture that
-        heat is laid over is `inputs` stretched to [0, 1]. `untouched` in info tells whether the model is what it was;
+        `layer` is a submodule, its dotted name, None for the layer at which the page begins, the end of the last stage
+        that has a map, or `*` for every stage. The picture that heat is laid over is `inputs` stretched to [0, 1].
+        `untouched` in info tells whether the model is what it was;
         `prediction`, where a class is shown, holds the most likely class of each item.
 
         Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
@@ -187,11 +188,11 @@ class Visualisation:
         before = fingerprint(self.view.source)
         self.view.follow()
         inputs = self.prepared(inputs)
-        name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
-        if layer is None and not self.view.calls:
-            with torch.no_grad(), lacking_explained(self.view.module, inputs):
-                self.view.record_calls(inputs[:1])  # the last convolution to run may not be the last that is defined
-            name = self.view.layer(None)
+        if layer is None:
+            with lacking_explained(self.view.module, inputs):
+                name = default_layer(self.view, inputs)
+        else:
+            name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
             last = frame
         require_finite(last.raw, name)

@@ -15,7 +15,7 @@ from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
 from mirror_app.precision import widened
-from mirror_app.probe import Layout, layout
+from mirror_app.probe import Layout, default_layer, layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
@@ -53,7 +53,7 @@ class GradientCam(Visualisation):
         if gradient.any() and not found.maps(gradient).any():
             raise MirrorError(
                 f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
-                f"picture: try '{_last_with_gradient(target_score, inputs[:1], found, target[:1])}'."
+                f"picture: try '{_last_with_gradient(target_score, inputs[:1], output[:1], found, target[:1])}'."
             )
         maps, slope = found.maps(widened(output.detach())), found.maps(widened(gradient))
         evidence = self.combine(maps, slope)
@@ -204,18 +204,17 @@ class LayerCam(GradientCam):
         return (gradient.relu() * maps).sum(1)
 
 
-def _last_with_gradient(target_score: TargetScore, inputs: Tensor, found: Layout, target: Tensor) -> str:
+def _last_with_gradient(target_score: TargetScore, inputs: Tensor, like: Tensor, found: Layout, target: Tensor) -> str:
     """Return the last layer to begin, of those with the same tokens, whose places reach the output."""
     with torch.no_grad():
         target_score.view.record_calls(inputs)
-    length = found.prefix + found.grid[0] * found.grid[1]
     for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):
-        if call.shape and len(call.shape) == 2 and call.shape[0] == length:
+        if call.shape and call.shape[:1] == like.shape[1:2] and len(call.shape) == like.ndim - 1:
             output, answers = target_score.split(inputs, name)
             (slope,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
             if slope is not None and found.maps(slope).any():
                 return name
-    return target_score.view.layer(None)
+    return default_layer(target_score.view, inputs)
 
 
 def _on_negative(maps: Tensor) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from mirror_app import layers, render
+from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import View, layout
+from mirror_app.probe import View, default_layer, layout
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
@@ -99,10 +99,8 @@ def _averaged_by(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
 
 
 def _instead(view: View, inputs: Tensor, logits: Tensor) -> str:
-    with torch.no_grad():
-        view.record_calls(inputs[:1])
-    last = layers.outermost_like(layers.tree(view.module, view.calls), view.layer(None))
-    output = view.capture(inputs, last)
+    last = default_layer(view, inputs)
+    output = view.capture(inputs, last) if last else inputs
     if output.ndim == 4 and _averaged_by(view, output, logits) is not None:
         return f"try '{last}'"
     return "take Grad-CAM, which is the same where CAM is defined"

@@ -54,7 +54,8 @@ class Kernels(Visualisation):
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
                 return name, widened(module.weight.detach())
-        raise MirrorError(
-            f"Kernels needs a convolution, and there is none in '{layer}' ({type(self.view.modules[layer]).__name__}): "
-            f"try '{self.view.layer(None)}'."
-        )
+        lacking = f"Kernels needs a convolution, and there is none in '{layer}'"
+        found = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
+        if not found:
+            raise MirrorError(f"{lacking}, nor in the whole model: choose another visualisation.")
+        raise MirrorError(f"{lacking} ({type(self.view.modules[layer]).__name__}): try '{found[-1]}'.")

@@ -106,23 +106,19 @@ class Relevance(Visualisation):
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         with Canonical(composites(epsilon, gamma)[rule], picture) as canonical:
             source, answers = target_score.output(inputs) if picture else target_score.split(inputs, layer)
-        if source.ndim != 4 or source[0, 0].numel() == 1:
-            shape = " × ".join(str(side) for side in source.shape[1:])
-            raise MirrorError(
-                f"LRP needs a layer with a spatial map, and '{layer}' gives {shape}: "
-                f"try '{self.view.layer(None)}', the last convolution, or the picture."
-            )
+        held = None if picture else probe.layout(self.view, inputs, layer, source)
         _refuse_strangers(answers)
         target = target_score.chosen(answers)
         logits = target_score.score(answers, target)
-        raw = _shared_out(logits, source, canonical.ends)
+        shares = _shared_out(logits, source, canonical.ends)
+        raw = (held.maps(shares) if held else shares).sum(1)
         conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach())
         info = {**target_score.info(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
         yield Attribution(raw, info)
 
 
 def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Return the relevance of `source` for `logits` (N,), summed over channels; it ends at `ends`, which fill now."""
+    """Return the relevance of `source` for `logits` (N,), in its shape; it ends at `ends`, which fill now."""
     slope = None
     if logits.requires_grad:
         (slope,) = torch.autograd.grad(logits.sum(), source, allow_unused=True, retain_graph=True)
@@ -131,7 +127,7 @@ def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]
         parts.append(source.detach() * slope)
     if not parts:
         raise MirrorError("The model's output does not depend on what this layer gives: choose another.")
-    return torch.stack(parts).sum((0, 2))
+    return torch.stack(parts).sum(0)
 
 
 def _passed_down(seen: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from mirror_app import layers, targets
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.precision import widened
-from mirror_app.probe import View, channels_first, token_grid
+from mirror_app.probe import Layout, View, columns_of, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
@@ -37,7 +37,7 @@ class TargetScore:
         self.kind: OutputKind | None = None
         self.target = targets.of(target_class)
         self.layer = layers.find(view.source, self.target.layer)
-        self.size = (inputs.shape[2], inputs.shape[3])
+        self.picture = inputs[:1].detach()
 
     def predict(self, inputs: Tensor) -> Tensor:
         """Return the answers for `inputs`, without a graph."""
@@ -151,29 +151,31 @@ class TargetScore:
 
     def _columns(self, found: Tensor) -> Tensor:
         """Return `found` as (N, K), each of the K channels summed over its places, or at the place of the target."""
-        tokens = self.layer != "" and found.ndim == 3
-        columns = found[:, None] if found.ndim == 1 else channels_first(found, self.size) if self.layer else found
+        if found.ndim == 1:
+            columns = found[:, None]
+        else:
+            inputs = self.picture.expand(len(found), -1, -1, -1)
+            columns = columns_of(self.view, inputs, self.layer, found) if self.layer else found
         if self.target.channel is None and columns.ndim > 2:
             raise MirrorError(
                 f"The model gives {in_words(found.shape[1:])}, where one logit a class, (N, classes), is needed: "
                 f"name a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
             )
-        place = self._place(columns, tokens)
+        place = self._place(columns, found)
         if place:
             where: tuple[int | slice, ...] = (slice(None), slice(None), *place)
             return columns[where]
         return columns.flatten(2).sum(2) if columns.ndim > 2 else columns
 
-    def _place(self, columns: Tensor, tokens: bool) -> tuple[int, ...]:
+    def _place(self, columns: Tensor, found: Tensor) -> tuple[int, ...]:
         """Return the target's place in the axes of `columns` (N, K, …) behind the channels; of tokens, which one."""
         place, sides = self.target.place, tuple(columns.shape[2:])
-        if tokens and len(place) == 2:
-            grids = token_grid(sides[0], self.size)
-            if len(grids) != 1:
-                raise MirrorError(f"The target '{self.target}' needs the number of a token, 0 to {sides[0] - 1}.")
-            (rows, width), prefix = grids[0].grid, grids[0].prefix
+        if self.layer and len(sides) == 1 and len(place) == 2:
+            held: Layout = layout(self.view, self.picture.expand(len(found), -1, -1, -1), self.layer, found)
+            assert held.positions is not None
+            rows, width = held.grid
             if place[0] < rows and place[1] < width:
-                return (prefix + place[0] * width + place[1],)
+                return (held.positions[place[0] * width + place[1]],)
             sides = (rows, width)
         if place and (len(place) != len(sides) or any(n >= side for n, side in zip(place, sides, strict=True))):
             there = f"rows and columns of {in_words(sides)} places are there" if sides else "it has one place only"
