@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from mirror_app.probe import Cost
 from mirror_app.request import Request
 from mirror_app.trust import Curves
 from mirror_app.ui.dreams import Dreamer, Shot
-from mirror_app.ui.jobs import Frames, Job, Jobs
+from mirror_app.ui.jobs import Frames, Job, Jobs, storing
 
 OnProgress = Callable[[str], None]
 
@@ -256,18 +255,10 @@ def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any],
     try:
         return kept(digest, None)
     except _Missing:
-        with _jobs().join(digest, partial(_stored, kept, digest, frames)) as job:
+        with _jobs().join(digest, partial(storing, frames, partial(kept, digest))) as job:
             while not job.done.wait(_GLANCE):
                 on_progress(_state(job))
             return job.result()
-
-
-def _stored(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any]) -> Generator[Any, None, None]:
-    """Yield the frames and keep the last one. This runs in the worker: whoever asked for it may be gone by then."""
-    with closing(frames()) as running:
-        for newest in running:
-            yield newest
-    kept(digest, newest)
 
 
 def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]:

@@ -110,3 +110,11 @@ class Jobs(Generic[T]):
 
     def _unwanted(self, job: Job[T]) -> bool:
         return self._closed or (not job.watchers and time.monotonic() - job.left > PATIENCE)
+
+
+def storing(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:
+    """Yield the frames and give the last one to `store`. The worker does it: whoever asked may be gone by then."""
+    with closing(frames()) as running:
+        for newest in running:
+            yield newest
+    store(newest)
