@@ -13,6 +13,7 @@ from statistics import median
 import streamlit
 import torch
 
+from benchmarks import checks
 from benchmarks.in_browser import chromium, opened, stopped, turned
 from benchmarks.visitor import Run, Visitor
 from mirror_app.models import catalogue
@@ -169,6 +170,9 @@ def table(main: str, empty: str, picture: str) -> list[str]:
         ("a first picture on a server just started, the last of them", woken(1), woken(CROWD)),
     ):
         rows.append(row(f"{what}, {CROWD} at once to one", f"{ms(together)}, {ms(alone)}", together / alone, 5))
+    whole, share = checks.share()
+    what = "checks that a model is left alone, share of a warm ResNet-50 Grad-CAM, profiled"
+    rows.append(row(what, ms(whole), share, 0.03))
     sent = max(run.bytes for runs in (shown, deep, few, many) for run in runs)
     rows.append(row("bytes sent again by a redraw, to 50 kB", f"{sent / 1000:.1f} kB at most", sent / 50_000, 1))
     return rows

@@ -1,8 +1,7 @@
 """Whether a model is still what it was, without reading its weights."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection
 
 from torch import Tensor, nn
 
@@ -24,22 +23,31 @@ def fingerprint(model: nn.Module, but: Collection[int] = ()) -> tuple[object, ..
     return modules, tensors
 
 
-def structure(model: nn.Module) -> tuple[object, ...]:
-    """Return what a copy of `model` must be made anew for: other modules, hooks, tensors, storages or attributes."""
-    return tuple(_of_module(module) for module in model.modules())
+def structure(model: nn.Module) -> list[int]:
+    """Return what a copy of `model` must be made anew for: other modules, hooks, tensors, storages or attributes.
+
+    Written with as few calls as may be, since it is asked before each picture.
+    """
+    found: list[int] = []
+    waiting, met = [model], {id(model)}
+    while waiting:
+        own = vars(waiting.pop())
+        found += map(id, own.values())
+        for value in own.values():
+            kind = type(value)
+            if kind in _MAPPINGS:
+                found += map(id, value.values())
+            elif kind in _SEQUENCES:
+                found += map(id, value)
+        for tensors in (own["_parameters"], own["_buffers"]):
+            found += [tensor.data_ptr() for tensor in tensors.values() if type(tensor) in _WITH_STORAGE]
+        for module in own["_modules"].values():
+            if module is not None and id(module) not in met:
+                met.add(id(module))
+                waiting.append(module)
+    return found
 
 
-def _of_module(module: nn.Module) -> tuple[int, ...]:
-    own = vars(module).values()
-    held = [id(part) for value in own if type(value) in _HOLDERS for part in _parts(value)]
-    tensors = (*module._parameters.values(), *module._buffers.values())
-    storages = [tensor.data_ptr() for tensor in tensors if tensor is not None and type(tensor) in _PLAIN]
-    return (id(module), *map(id, own), *held, *storages)
-
-
-_HOLDERS = {dict, OrderedDict, list, tuple}
-_PLAIN = {Tensor, nn.Parameter, nn.Buffer}  # others need not have a storage
-
-
-def _parts(value: Any) -> Iterable[object]:
-    return value.values() if isinstance(value, dict) else value
+_MAPPINGS = {dict, OrderedDict}
+_SEQUENCES = {list, tuple}
+_WITH_STORAGE = {Tensor, nn.Parameter}  # others need not have one

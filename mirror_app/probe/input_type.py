@@ -1,7 +1,7 @@
 """In which floating type a model takes its inputs, and what it cannot compute in that type."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -41,13 +41,13 @@ class InputCast:
             for number, part in enumerate(inputs)
         )
 
-    def settle(self, inputs: Tensor, weights: Iterable[Tensor], run: Callable[[Tensor], object]) -> Tensor:
+    def settle(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
         """Find the type in which a model takes `inputs`, and return them in the one to work in, float32 at least.
 
-        They go to the model in their own type if it is that of all its weights or if the model runs with it, else in
-        a type of its weights with which it runs.
+        `types` are those of the weights. The inputs go to the model in their own type if all its weights have it or if
+        the model runs with it, else in a type of its weights with which it runs.
         """
-        given, types = inputs.dtype, frozenset(weight.dtype for weight in weights if weight.dtype in TYPES)
+        given = inputs.dtype
         if (given, types) not in self._known:
             casts = [Cast(given), *(Cast(other, extra=True) for other in TYPES if other in types - {given})]
             works = (cast for cast in casts if self._runs(cast, inputs, run))

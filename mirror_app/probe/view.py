@@ -20,7 +20,7 @@ from mirror_app.probe.calls import CallLog
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.conduct import Conduct, observe, remember, remembered
 from mirror_app.probe.fingerprint import fingerprint, structure
-from mirror_app.probe.input_type import InputCast
+from mirror_app.probe.input_type import TYPES, InputCast
 from mirror_app.probe.outputs import as_dicts
 
 _ALONE = "In a batch, this model's answers change with their neighbours: each picture was run alone."
@@ -50,6 +50,7 @@ class View:
         self.module = self._clone.module
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(self._device or "cpu"))
+        self._types = frozenset(weight.dtype for weight in self.module.parameters() if weight.dtype in TYPES)
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
         self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
@@ -118,7 +119,7 @@ class View:
 
         From then on the model is given its inputs in that type, whatever type the work on them is done in.
         """
-        return self.input_cast.settle(inputs, self.module.parameters(), self.run)
+        return self.input_cast.settle(inputs, self._types, self.run)
 
     def run(self, inputs: Tensor) -> Any:
         """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them.
