@@ -183,8 +183,8 @@ def test_score_cam_weighs_by_the_scale_of_the_kind(output: str) -> None:
         maps = model.net.maps(pictures)
         low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
         masks = (maps - low) / (high - low)
-        scores = torch.stack([model(pictures * masks[:, k : k + 1])[:, 1] for k in range(4)], 1)  # type: ignore[index]
-        increase = scores - model(torch.zeros_like(pictures[:1]))[:, 1:2]  # type: ignore[index]
+        scores = torch.stack([model(pictures * masks[:, k : k + 1])[:, 1] for k in range(4)], 1)
+        increase = scores - model(torch.zeros_like(pictures[:1]))[:, 1:2]
     weights = scores.softmax(1) if output in ("classes", "labels") else increase
     assert torch.allclose(raw, torch.einsum("nk,nkhw->nhw", weights, maps), atol=1e-12)
 
@@ -192,7 +192,8 @@ def test_score_cam_weighs_by_the_scale_of_the_kind(output: str) -> None:
 @pytest.mark.parametrize("output", ["classes", "labels", "probabilities"])
 def test_deletion_and_insertion_take_the_probability_of_the_kind(output: str) -> None:
     model = Ending(3, softmax if output == "probabilities" else as_is)
-    likelihood = {"classes": softmax, "labels": torch.sigmoid}.get(output, as_is)
+    kinds: dict[str, Callable[[Tensor], Tensor]] = {"classes": softmax, "labels": torch.sigmoid}
+    likelihood = kinds.get(output, as_is)
     made = stage("abc", PICTURES[0], model, None, PreprocessingOverrides(output=output))
     (shown,), picture = made.models.values(), made.pictures[0]
     request = Request(shown.name, picture.id, "net.maps", "grad-cam", (("target_class", 2),))
@@ -200,7 +201,7 @@ def test_deletion_and_insertion_take_the_probability_of_the_kind(output: str) ->
     (found,) = trust.curves(request, shown, picture, result)
     *_, lines = trust.base_lines(shown, picture, 2)
     with torch.no_grad():
-        whole, none = (likelihood(model(inputs))[0, 2] for inputs in (PICTURES[:1], torch.zeros(1, 3, 16, 12)))  # type: ignore[arg-type]
+        whole, none = (likelihood(model(inputs))[0, 2] for inputs in (PICTURES[:1], torch.zeros(1, 3, 16, 12)))
     for curves in (found, lines["edges"]):
         assert curves.deletion[[0, -1]] == pytest.approx([float(whole), float(none)], abs=1e-6)
         assert curves.insertion[-1] == pytest.approx(float(whole), abs=1e-6)
@@ -306,7 +307,7 @@ def has_percent(text: str) -> bool:
     return re.search(r"\d%|\bsure\b", text) is not None
 
 
-def meaning(test: AppTest) -> Selectbox | None:
+def meaning(test: AppTest) -> Selectbox[str] | None:
     """The choice of what the numbers are, where there is one."""
     return next((box for box in test.selectbox if box.label == "What the numbers are"), None)
 
