@@ -147,3 +147,7 @@ def _entries(visualisations: Sequence[object] | None, session_id: str) -> list[E
     found = entries_of(visualisations)
     found = [entry if entry in known else replace(entry, key=live.named(entry.key, session_id)) for entry in found]
     return found if weights in found else [*found, weights]
+
+
+# The names of the first version, which people's scripts import.
+stage, Said = live_session, PreprocessingOverrides

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch import Tensor, nn
 
 from mirror_app import engine
@@ -141,6 +142,30 @@ def test_a_global_name_for_the_model_is_refused_before_it_runs() -> None:
     for visualisation in (SaliencyMap(model), Occlusion(model), Weights(model)):
         with pytest.raises(MirrorError, match="weights that are not its own"):
             visualisation(ONE, "net.conv")
+    assert state(model) == before
+
+
+def test_hooks_that_a_model_adds_as_it_runs_do_not_reach_the_model() -> None:
+    model: Any = transformers.SegformerForSemanticSegmentation(
+        transformers.SegformerConfig(
+            num_encoder_blocks=2,
+            depths=[1, 1],
+            sr_ratios=[2, 1],
+            hidden_sizes=[8, 16],
+            patch_sizes=[7, 3],
+            strides=[4, 2],
+            num_attention_heads=[1, 2],
+            mlp_ratios=[2, 2],
+            decoder_hidden_size=16,
+        )
+    )
+    model.eval()
+    before = state(model)
+    preprocessing = Preprocessing(64, 64, (0.0,) * 3, (1.0,) * 3)
+    shown = Model("segformer", model, preprocessing, ())
+    picture = from_tensor(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)), "noise", preprocessing)
+    for _ in range(2):
+        assert engine.predict(shown, picture).regions is not None
     assert state(model) == before
 
 

@@ -4,7 +4,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
@@ -193,7 +192,8 @@ def test_score_cam_weighs_by_the_scale_of_the_kind(output: str) -> None:
 @pytest.mark.parametrize("output", ["classes", "labels", "probabilities"])
 def test_deletion_and_insertion_take_the_probability_of_the_kind(output: str) -> None:
     model = Ending(3, softmax if output == "probabilities" else as_is)
-    likelihood: Any = {"classes": softmax, "labels": torch.sigmoid}.get(output, as_is)
+    kinds: dict[str, Callable[[Tensor], Tensor]] = {"classes": softmax, "labels": torch.sigmoid}
+    likelihood = kinds.get(output, as_is)
     made = live_session("abc", PICTURES[0], model, None, PreprocessingOverrides(output=output))
     (shown,), picture = made.models.values(), made.pictures[0]
     request = Request(shown.name, picture.id, "net.maps", "grad-cam", (("target_class", 2),))
@@ -308,7 +308,7 @@ def has_percent(text: str) -> bool:
     return re.search(r"\d%|\bsure\b", text) is not None
 
 
-def meaning(test: AppTest) -> Selectbox[Any] | None:
+def meaning(test: AppTest) -> Selectbox[str] | None:
     """The choice of what the numbers are, where there is one."""
     return next((box for box in test.selectbox if box.label == "What the numbers are"), None)
 

@@ -6,7 +6,7 @@ so that nothing done to it is seen by the model or by another computation.
 
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
-from mirror_app.probe.default_layer import columns_of, default_layer, layout
+from mirror_app.probe.default_layer import columns_of, default_layer, layout, layout_of
 from mirror_app.probe.fingerprint import fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import deconvolve, graph, guide, revive
@@ -32,6 +32,7 @@ __all__ = [
     "guide",
     "lacking_explained",
     "layout",
+    "layout_of",
     "one_tensor",
     "revive",
     "token_layout",

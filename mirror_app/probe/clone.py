@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirror_app.probe.copying import Copier, refill
+from mirror_app.probe.copying import MACHINERY, Copier, refill
 
 
 class Clone:
@@ -29,12 +29,7 @@ class Clone:
         with torch.inference_mode(False), torch.no_grad():
             self.module: nn.Module = copier.copy(source)
         self._containers = list(copier.containers.values())
-        self._namespaces = [
-            space
-            for module in copier.modules
-            for space in (vars(module), module._parameters, module._buffers, module._modules)
-            if space
-        ]
+        self._namespaces = [space for module in copier.modules for space in _namespaces(module)]
 
     @property
     def written(self) -> list[Tensor]:
@@ -82,6 +77,14 @@ class Clone:
             vars(weights).update(vars(source))
         self.pairs.append((weights, source))
         return weights
+
+
+def _namespaces(module: nn.Module) -> list[dict[str, Any]]:
+    """Return the dictionaries of a module that code may write into; PyTorch's own modules add none of their hooks."""
+    own = vars(module)
+    if not type(module).__module__.startswith("torch."):
+        return [own, *(own[name] for name in MACHINERY if isinstance(own.get(name), dict))]
+    return [space for space in (own, module._parameters, module._buffers, module._modules) if space]
 
 
 def _normal(source: Tensor) -> Tensor:

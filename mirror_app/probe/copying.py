@@ -76,7 +76,7 @@ class Copier:
         made: nn.Module = self._remember(module, object.__new__(type(module)))
         own = vars(made)
         own.update(self._items(vars(module)))
-        for name in _MACHINERY:
+        for name in MACHINERY:
             self.containers.pop(id(own.get(name)), None)
         for name, value in _filled_by_class(type(module)).items():
             own.setdefault(name, self.copy(value))
@@ -141,7 +141,7 @@ _CHECKPOINTING = ("grad_checkpointing", "gradient_checkpointing", "use_checkpoin
 
 
 # What `nn.Module` itself keeps of each module: its weights, its submodules, its hooks.
-_MACHINERY = tuple(vars(nn.Module()))
+MACHINERY = tuple(vars(nn.Module()))
 
 
 def refill(container: Any, content: Any) -> None:

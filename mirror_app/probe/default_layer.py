@@ -39,6 +39,12 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
         raise MirrorError(f"A layer with a spatial map is needed. {reason}: try '{instead}'.") from None
 
 
+def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:
+    """Return what `layout` does, for what `layer` gives: to be asked before a graph is made, for the model may run."""
+    known = view.layouts.get((layer, tuple(inputs.shape[1:])))
+    return known or layout(view, inputs, layer, view.capture(inputs, layer))
+
+
 def columns_of(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
     """Return what `layer` gives for `inputs` with its channels before its places: (N, C), (N, C, h, w), (N, C, P).
 

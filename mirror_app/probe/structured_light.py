@@ -156,11 +156,11 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
     signs = code.flatten(1).double() * 2 - 1
     of_rows = (code.shape[1] - 1).bit_length()
     agreements = []
-    for positions in _orders((code.shape[1], code.shape[2]), contrast.shape[1]):
-        read = contrast[:, positions]
+    for order in _orders((code.shape[1], code.shape[2]), contrast.shape[1]):
+        read = contrast[:, order]
         agreement = min(_agreement(read[:of_rows], signs[:of_rows]), _agreement(read[of_rows:], signs[of_rows:]))
         clear = _agreement(read.where(read.abs() > CLEAR, 0), signs)
-        agreements.append((agreement, clear, tuple(positions.tolist())))
+        agreements.append((agreement, clear, tuple(order.tolist())))
     agreements.sort(reverse=True)
     (best, clear, positions), next_best = agreements[0], max([0.0, *(agreement for agreement, *_ in agreements[1:2])])
     return (best, positions) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None

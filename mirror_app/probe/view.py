@@ -205,7 +205,7 @@ class View:
         taken: list[Tensor] = []
 
         def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor:
-            if handle in self._left:  # a checkpointed block is computed again in the backward pass
+            if handle in self._left:  # in the backward pass, a checkpointed block is computed again
                 return taken[-1].clone()
             taken.append(one_tensor(output, layer).detach().requires_grad_())
             # A clone, since what comes next may work in place, which a leaf does not allow.

@@ -15,7 +15,7 @@ from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Toggle
 from mirror_app.precision import widened
-from mirror_app.probe import Layout, default_layer, layout
+from mirror_app.probe import Layout, default_layer, layout_of
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients import gradient
@@ -44,8 +44,8 @@ class GradientCam(Visualisation):
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)
+        found = layout_of(self.view, inputs, layer)
         output, answers = target_score.split(inputs, layer)
-        found = layout(self.view, inputs, layer, output)
         target = target_score.chosen(answers)
         (gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
         if gradient is None:

@@ -104,9 +104,9 @@ class Relevance(Visualisation):
     ) -> Iterator[Attribution]:
         picture = layer == "" or at == "the picture"
         target_score = TargetScore(self.view, inputs, target_class, self.output)
+        held = None if picture else probe.layout_of(self.view, inputs, layer)
         with Canonical(composites(epsilon, gamma)[rule], picture) as canonical:
             source, answers = target_score.output(inputs) if picture else target_score.split(inputs, layer)
-        held = None if picture else probe.layout(self.view, inputs, layer, source)
         _refuse_strangers(answers)
         target = target_score.chosen(answers)
         logits = target_score.score(answers, target)
