@@ -54,8 +54,8 @@ class View:
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
         self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
-        self.default_layers: dict[tuple[int, ...], str] = {}  # for inputs of a shape: `default_layer`
-        self.layouts: dict[tuple[str, tuple[int, ...]], Any] = {}  # of layers, for inputs of a shape: `find_layout`
+        self.default_layers: dict[tuple[int, ...], str] = conduct.default_layers if conduct else {}
+        self.layouts: dict[tuple[str, tuple[int, ...]], Any] = conduct.layouts if conduct else {}
         vars(self).pop("is_independent", None)
         self._structure = structure(self.source)
         self._print = self._fingerprint()
@@ -83,6 +83,7 @@ class View:
             with torch.no_grad(), self._clone.restored():
                 axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
             self._conduct, self.calls = replace(conduct, axes=axes), conduct.calls
+            self.default_layers, self.layouts = conduct.default_layers, conduct.layouts
             remember(self.source, self._conduct)
         if self._picture is None:
             self._picture = inputs[:1].detach().clone()
