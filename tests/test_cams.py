@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe import Layout, View, layout
+from mirror_app.probe import View
 from mirror_app.visualisations.core import (
     AblationCam,
     ClassActivationMapping,
@@ -526,58 +526,7 @@ def test_an_item_of_a_batch_is_the_item_alone(kind: Kind, family: Family) -> Non
         assert difference(batch[number], alone[0]) <= 1e-9
 
 
-# What a layer gives, as maps
-
-
-@pytest.mark.parametrize("family", FAMILIES, ids=str)
-def test_maps_are_found_and_put_back(family: Family) -> None:
-    view = View(family.model)
-    output = view.capture(family.pictures, family.layer)
-    found = layout(view, family.pictures, family.layer, output)
-    assert torch.equal(found.maps(output), family.maps(output))
-    assert torch.equal(found.output(found.maps(output), output), output)
-    assert torch.equal(found.output(found.maps(output) * 2, output[:1])[0, : found.prefix], output[0, : found.prefix])
-
-
-@pytest.mark.parametrize(
-    ("shape", "size", "expected"),
-    [
-        ((64, 64, 64), (128, 128), Layout("channels first", (64, 64))),  # a cube: as PyTorch has it
-        ((512, 7, 7), (224, 224), Layout("channels first", (7, 7))),
-        ((7, 7, 768), (224, 224), Layout("channels last", (7, 7))),
-        ((2048, 3, 8), (150, 300), Layout("channels first", (3, 8))),  # Inception loses its borders
-        ((96, 24, 32), (96, 128), Layout("channels first", (24, 32))),
-        ((24, 32, 96), (96, 128), Layout("channels last", (24, 32))),
-        ((512, 7, 2), (200, 40), Layout("channels first", (7, 2))),
-        ((197, 768), (224, 224), Layout("tokens", (14, 14), 1)),
-        ((196, 768), (224, 224), Layout("tokens", (14, 14), 0)),
-        ((198, 192), (224, 224), Layout("tokens", (14, 14), 2)),  # DeiT's distillation token
-        ((261, 384), (224, 224), Layout("tokens", (16, 16), 5)),  # DINOv2 with registers
-        ((50, 768), (224, 224), Layout("tokens", (7, 7), 1)),
-        ((31, 64), (96, 80), Layout("tokens", (6, 5), 1)),
-        ((1 + 13 * 25, 64), (100, 200), Layout("tokens", (13, 25), 1)),  # the last row of patches is cut
-        ((64, 49, 64), (224, 224), None),  # MaxViT's windows
-        ((768, 196), (224, 224), None),
-        ((10,), (224, 224), None),
-        ((512, 1, 1), (224, 224), None),
-        ((9, 64), (64, 64), None),  # 3 x 3, or 2 x 2 behind five
-    ],
-)
-def test_the_grid_shows_in_the_shape(shape: tuple[int, ...], size: tuple[int, int], expected: Layout | None) -> None:
-    view, inputs, output = View(Tricky()), torch.zeros(1, 3, *size), torch.zeros(1, *shape)
-    if expected:
-        assert layout(view, inputs, "late", output) == expected
-    else:
-        with pytest.raises(MirrorError, match="'late' gives"):
-            layout(view, inputs, "late", output)
-
-
-def test_a_cube_is_refused_in_a_model_that_has_channels_last() -> None:
-    model = swin()
-    pictures = torch.zeros(1, 3, 96, 96)  # 24 x 24 places, and 24 channels
-    with pytest.raises(MirrorError, match=r"'features.1' gives 24 × 24 × 24, .* 2 ways: .* another size"):
-        GradCam(model)(pictures, "features.1")
-    assert GradCam(model)(pictures[..., :80], "features.1")[1]["raw"].shape == (1, 24, 20)
+# Behind the last attention
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,6 @@ KINDS: dict[str, tuple[Callable[[nn.Module], nn.Module], torch.dtype, float, flo
     "float64": (typed(torch.float64), torch.float64, 1 - 1e-12, 1 - 1e-12, 1 - 1e-12),
     "float32 pictures, float64 model": (typed(torch.float64), torch.float32, 1 - 1e-9, 1 - 1e-9, 0.99),
     "float64 pictures, float32 model": (typed(torch.float32), torch.float64, 0.9999, 0.999, 0.9),
-    "float32 pictures, bfloat16 model": (typed(torch.bfloat16), torch.float32, 0.95, 0.7, 0.9),
-    "bfloat16 pictures, float16 model": (typed(torch.float16), torch.bfloat16, 0.95, 0.7, 0.9),
 }
 BLACK_BOXES = ("score-cam", "ablation-cam", "occlusion", "rise")
 

@@ -78,12 +78,6 @@ class Layout:
         apart = items.reshape(len(maps), *channels, *places)
         return apart.movedim(tuple(range(-len(self.axes), 0)), self.axes)
 
-    @property
-    def without_cell(self) -> list[int]:
-        """The positions that belong to no cell of the picture, as that of a class token."""
-        known = set(self.positions or ())
-        return [place for place in range(max(known, default=-1) + 1 + MOST_SPARE) if place not in known]
-
 
 def find_layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     """Return how `output`, which `layer` gives for `inputs` (N, C, H, W), holds its maps: proven once, and kept.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
+from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF, widened
 from mirror_app.probe import Layout, layout
 from mirror_app.registry import Question, visualisation
@@ -92,6 +93,11 @@ class AblationCam(Visualisation):
         own = self.view.capture(inputs, layer)
         output = widened(own)
         held = layout(self.view, inputs, layer, output)
+        if not held.is_batch_first:
+            raise MirrorError(
+                f"Ablation-CAM puts something else in the place of a layer, picture by picture, and '{layer}' does not "
+                "give one picture after the other: take Grad-CAM."
+            )
         maps = held.maps(output)
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)

@@ -120,15 +120,19 @@ class TargetScore:
         return {"target_class": chosen.tolist(), "output": self.kind.value}
 
     def apart(self, inputs: Tensor, layer: str) -> MirrorError:
-        """Return the error that `layer` has no part in the answers for `inputs`: it names a convolution that has."""
+        """Return the error that `layer` has no part in the answers for `inputs`: it names one on which they depend."""
         asked = f"The target '{self.target}'" if str(self.target) else "The model's output"
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         reached = [name for name in convolutions if name in self.view.calls] or convolutions
         with torch.enable_grad():
             taken = self.view.outputs_of(inputs.detach().requires_grad_(), [*reached, self.layer])
             score = self.answers(taken.pop(self.layer)).sum()
-            slopes = torch.autograd.grad(score, list(taken.values()), allow_unused=True)
-        parts = [name for name, slope in zip(taken, slopes, strict=True) if slope is not None and slope.ndim == 4]
+            slopes = torch.autograd.grad(score, list(taken.values()), allow_unused=True) if score.requires_grad else ()
+        parts = [
+            name
+            for name, slope in zip(taken, slopes, strict=False)
+            if slope is not None and slope.ndim == 4 and slope[0, 0].numel() > 1 and slope.any()
+        ]
         advice = f"try '{parts[-1]}'" if parts else "choose another"
         return MirrorError(f"{asked} does not depend on the layer '{layer}': {advice}.")
 
