@@ -167,17 +167,17 @@ def stages(listed: Sequence[Layer]) -> list[str]:
     last = [block for block, then in zip_longest(blocks, blocks[1:]) if not _alike(block, then)]
     names = [_around(found, block.name, _places) for block in last]
     siblings: dict[str | None, list[str]] = {}
-    for layer in listed:
-        if blocks and _alike(layer, blocks[-1]):
-            siblings.setdefault(layer.parent, []).append(layer.name)
+    for name in _repeated(listed):
+        if blocks and _alike(found[name], blocks[-1]):
+            siblings.setdefault(found[name].parent, []).append(name)
     repeated = max(siblings.values(), key=len, default=[])
-    return repeated if len(names) < 3 and len(repeated) > len(names) else names
+    return repeated if len(names) < 3 and len(repeated) >= len(names) else names
 
 
 def _blocks(found: Mapping[str, Layer], layer: Layer) -> list[Layer]:
-    """Return what runs one after the other inside `layer`: sequences are taken apart, all else is one block."""
+    """Return what runs one after the other inside `layer`: sequences and what gives no maps are taken apart."""
     children = [child for child in found.values() if child.parent == layer.name]
-    if children and (layer.name == "" or layer.call is None or layer.type == "Sequential"):
+    if children and (layer.name == "" or layer.type == "Sequential" or not _places(layer)):
         return [block for child in children for block in _blocks(found, child)]
     return [layer] if layer.call else []
 

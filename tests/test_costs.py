@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mirror_app import diagram, layers
 from mirror_app.layers import Layer
 from mirror_app.models import catalogue
-from mirror_app.probe import PICTURE, View, costs, flow
+from mirror_app.probe import PICTURE, View, costs, default_layer, flow
 from tests.app import page
 from tests.networks import Tricky, densenet, resnet18, squeezenet
 
@@ -126,7 +126,7 @@ def test_data_flows_past_a_residual_branch_and_through_functions() -> None:
 def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: bool) -> None:
     inputs = torch.zeros(1, 3, 64, 64)
     view, found = listed(build(), inputs)
-    chosen = max(found, key=lambda layer: layer.depth).name if deep else layers.default_layer(found)
+    chosen = max(found, key=lambda layer: layer.depth).name if deep else default_layer(view, inputs)
     boxes = diagram.unfolded(found, chosen)
     parents = {layer.parent for layer in found}
     for layer in found:

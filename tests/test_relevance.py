@@ -24,6 +24,7 @@ from zennit.types import Linear as AnyLinear
 
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue, data, shapes
+from mirror_app.probe import View, default_layer
 from mirror_app.visualisations.core import Relevance, rules
 from mirror_app.visualisations.core.relevance import composites
 from tests.networks import Functional, Tricky, bundled, densenet, resnet18, squeezenet, state
@@ -363,7 +364,7 @@ def test_relevance_at_a_layer_is_that_of_the_layer_as_a_picture(rule: str) -> No
 def test_an_item_of_a_batch_is_the_item_alone(build: Build, rule: str) -> None:
     model = build().eval().double()
     for at in ("the picture", "the layer"):
-        layer = "late" if build is Tricky else Relevance(model).view.layer(None)
+        layer = "late" if build is Tricky else default_layer(View(model), PICTURES)
         batch = raw(model, PICTURES, layer, at=at, rule=rule)
         for number in range(2):
             alone = raw(model, PICTURES[number : number + 1], layer, at=at, rule=rule)
@@ -450,7 +451,7 @@ def test_above_what_is_refused_relevance_is_found() -> None:
 
 
 def test_a_layer_without_places_is_refused() -> None:
-    with pytest.raises(MirrorError, match="'pool' gives 144 × 1 × 1: try 'features"):
+    with pytest.raises(MirrorError, match=r"'pool' gives 144 × 1 × 1, .*: try 'features"):
         raw(bundled(), PICTURES.float(), "pool", at="the layer")
 
 

@@ -1,16 +1,21 @@
 """Try every classification model of torchvision, untrained, at its own input size: `make zoo` writes docs/zoo.md.
 
-Each is built, its tree is read, and a first picture is made where the page would begin.
+Each is built, its tree is read, and a first picture is made where the page would begin. Then families of timm and of
+Transformers are tried, for docs/families.md: whether their places are right where Activations and Grad-CAM open.
 """
 
 import gc
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import timm
 import torch
 import torchvision
+import transformers
+from torch import nn
 
 from mirror_app import engine, layers
 from mirror_app.errors import MirrorError
@@ -18,8 +23,10 @@ from mirror_app.models import Model, catalogue, zoo
 from mirror_app.models.examples import examples
 from mirror_app.request import Request
 from tests.browser import ROOT
+from tests.modern import PATCHES, TIMM, TRANSFORMERS, of_timm, of_transformers, opening
 
 DOCUMENT = ROOT / "docs" / "zoo.md"
+FAMILIES = ROOT / "docs" / "families.md"
 
 
 def row(name: str) -> str:
@@ -49,7 +56,45 @@ def first_picture(model: Model, layer: str) -> str:
     return "**none**"
 
 
+def family_row(name: str, model: nn.Module, side: int) -> str:
+    """Return the line of one family: where it opens, and of how many patches the cell holds the largest change."""
+    try:
+        found = opening(model, side)
+    except (MirrorError, AssertionError) as error:
+        return f"| {name} | {side} | | | **none**: {error} |"
+    count = PATCHES**2
+    right = f"{found.right} of {count}" if found.is_right else f"**{found.right}** of {count}"
+    return f"| {name} | {side} | `{found.layer}` | {' x '.join(map(str, found.grid))} | {right} |"
+
+
+def families() -> list[str]:
+    """Write docs/families.md, and return the lines of what is not right."""
+    head = [
+        "# Families of timm and of Transformers",
+        "",
+        "`make zoo` wrote this: each model is built with random weights, and no layer is named. Activations and Grad-CAM",
+        f"open at the same layer, Grad-CAM is not zero everywhere, and each of {PATCHES} x {PATCHES} patches of the picture",
+        "is changed in turn: a cell that the patch covers should hold the largest change, as a share of what the cell",
+        "changes with all patches.",
+        f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, Transformers "
+        f"{transformers.__version__}.",
+        "",
+        "| model | side | opens at | maps | patches seen in their cell |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    made = [(name, partial(of_timm, name), side) for name, side in TIMM.items()]
+    made += [(f"Transformers: {name}", partial(of_transformers, name), row[2]) for name, row in TRANSFORMERS.items()]
+    rows = []
+    for name, build, side in made:
+        rows.append(family_row(name, build(), side))
+        print(rows[-1], flush=True)
+        gc.collect()
+        FAMILIES.write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
+    return [line for line in rows if "**" in line]
+
+
 def main() -> None:
+    wrong = families()
     document = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCUMENT
     head = [
         "# Every classification model of torchvision",
@@ -67,8 +112,8 @@ def main() -> None:
         print(rows[-1], flush=True)
         gc.collect()
         document.write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
-    if lost := [line for line in rows if "**none**" in line]:
-        sys.exit(f"{len(lost)} of {len(rows)} models gave no picture.")
+    if lost := [line for line in rows if "**none**" in line] + wrong:
+        sys.exit("\n".join(lost))
 
 
 if __name__ == "__main__":

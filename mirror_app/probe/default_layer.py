@@ -33,7 +33,9 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
         return find_layout(view, inputs, layer, output)
     except MirrorError as error:
         instead = default_layer(view, inputs)
-        if instead in ("", layer):
+        if not instead:
+            raise MirrorError("The model has no layer with a spatial map: take Occlusion, which needs none.") from None
+        if instead == layer:
             raise
         reason = str(error).partition(":")[0].rstrip(".")
         raise MirrorError(f"A layer with a spatial map is needed. {reason}: try '{instead}'.") from None
