@@ -63,8 +63,7 @@ def result(request: Request, picture: Picture, on_progress: OnProgress) -> Resul
     """
     wanted = engine.computed(request)
     frames = partial(_frames, wanted, picture)
-    found: Result = _computed(_result, wanted.digest(), frames, on_progress)
-    return found
+    return _computed(_result, wanted.digest(), frames, on_progress)
 
 
 def sheet(
@@ -105,8 +104,7 @@ def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
 def prediction(asked: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
     """Return what a model, as `model` gives it, says of `picture`; raise MirrorError."""
     frames = partial(_predictions, asked, picture)
-    found: Prediction = _computed(_prediction, f"{asked.name} of {picture.id}, {asked.output}", frames, on_progress)
-    return found
+    return _computed(_prediction, f"{asked.name} of {picture.id}, {asked.output}", frames, on_progress)
 
 
 def curves(
@@ -124,8 +122,7 @@ def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on
     """Return what `request` gives once the model is shuffled down to `depth`; raise MirrorError."""
     wanted = engine.computed(request)
     work = partial(_trial, partial(trust.shuffled, depth=depth), wanted, picture, found)
-    told: Result = _computed(_result, f"{wanted.digest()} without {depth.words}", work, on_progress)
-    return told
+    return _computed(_result, f"{wanted.digest()} without {depth.words}", work, on_progress)
 
 
 def store_result(request: Request, found: Result) -> None:
