@@ -100,8 +100,10 @@ class View(PrivateModel):
         try:
             with torch.enable_grad():
                 output = self._until(inputs, at)
-        finally:
-            self._left.append(handle)
+        except BaseException:
+            handle.remove()
+            raise
+        self._left.append(handle)
         if at and not taken:
             raise MirrorError(f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one.")
         return _last(taken, layer), output

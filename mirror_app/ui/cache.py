@@ -291,9 +291,8 @@ def _sheet(
 def _small(digest: str, largest: float | None, _request: Request, _raw: np.ndarray, _picture: Picture) -> bytes:
     whole = sheet(_request, _raw, _picture, 0, engine.PAGE, largest).png
     image = Image.open(io.BytesIO(whole))
-    if max(image.size) <= SMALL:
-        return whole
-    return render.png(np.asarray(ImageOps.contain(image, (SMALL, SMALL))))
+    is_small = max(image.size) <= SMALL
+    return whole if is_small else render.png(np.asarray(ImageOps.contain(image, (SMALL, SMALL))))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
