@@ -162,8 +162,9 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
         clear = _agreement(read.where(read.abs() > CLEAR, 0), signs)
         agreements.append((agreement, clear, tuple(positions.tolist())))
     agreements.sort(reverse=True)
-    (best, clear, positions), next_best = agreements[0], max([0.0, *(agreement for agreement, *_ in agreements[1:2])])
-    return (best, positions) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None
+    best, clear, order = agreements[0]
+    next_best = agreements[1][0] if len(agreements) > 1 else 0.0
+    return (best, order) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None
 
 
 def _agreement(contrast: Tensor, signs: Tensor) -> float:
