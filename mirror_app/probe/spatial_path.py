@@ -82,9 +82,9 @@ def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
             continue
         given = _shape(parent)
         before: Places | None = None
-        if name in _ON_MAPS and places.axes == (2, 3) and len(given) == 4 and min(given[2:]) > 1:
-            before = places
-        elif name in _KEEPS and all(axis < len(given) and given[axis] == shape[axis] > 1 for axis in places.axes):
+        if name in _ON_MAPS and places.axes == (2, 3):
+            before = places if len(given) == 4 and _as_fine(given, places) else None
+        elif name in _KEEPS and all(axis < len(given) and given[axis] == shape[axis] for axis in places.axes):
             before = places if len(given) == len(shape) else None
         elif name == "Permute":
             before = replace(places, axes=tuple(_signed(node._saved_dims[axis]) % len(shape) for axis in places.axes))
@@ -98,6 +98,11 @@ def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
             before = replace(places, prefix=places.prefix + begin)
         if before is not None:
             yield parent, before
+
+
+def _as_fine(shape: Shape, places: Places) -> bool:
+    """Tell whether maps have rows and columns where the layer has: what is pooled to one and enlarged has lost them."""
+    return all(side > 1 or cells == 1 for side, cells in zip(shape[2:], places.grid or (2, 2), strict=True))
 
 
 def _begin(node: Any, number: int, axis: int) -> int | None:
