@@ -136,7 +136,7 @@ def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(m
     assert opens(test) == [
         f"{name} of checked heart ({model})"
         for name in ("Grad-CAM", "Activations")
-        for model in ("shapes, features", "squeezenet1_1-untrained, classifier.1")
+        for model in ("shapes, features", "squeezenet1_1-untrained, features")
     ]
     assert words(test).count("There is no network.") == 2
     assert tried == ["resnet18"]
@@ -307,8 +307,8 @@ def test_a_cell_keeps_what_its_visualisation_understands() -> None:
 def test_another_model_gets_the_layer_and_the_class_of_the_same_name() -> None:
     here, there = (engine.tree(catalogue.load(name)) for name in ("shapes", "squeezenet1_1-untrained"))
     assert matrix.layer_there("features.4", here, there) == "features.4"
-    assert matrix.layer_there("features", here, there) == "classifier.1"  # the first look at each
-    assert matrix.layer_there("pool", here, there) == "classifier.1"
+    assert matrix.layer_there("features", here, there) == "features"  # the first look at each
+    assert matrix.layer_there("pool", here, there) == "features"
     assert matrix.layer_there("*", here, there) == "*"
     assert matrix.target_there(1, ["cat", "dog"], ["fish", "cat", "dog"]) == 2
     assert matrix.target_there(1, ["cat", "dog"], ["fish"]) is None
