@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import timm
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Value
 from tests.browser import ROOT
 from tests.families import convnext, maxvit, mobilenet, plain_vgg, swin, vit
+from tests.modern import of_transformers
 from tests.networks import Functional, Linear, Tricky, densenet, quick, resnet18, squeezenet, state
 
 DOCUMENT = ROOT / "docs" / "refusals.md"
@@ -50,6 +53,12 @@ def detects() -> nn.Module:
     torch.manual_seed(0)
     plain = {"weights": None, "weights_backbone": None, "num_classes": 4}
     return detection.ssdlite320_mobilenet_v3_large(**plain, score_thresh=0.0).eval()
+
+
+def small(name: str, **options: object) -> nn.Module:
+    torch.manual_seed(0)
+    model: nn.Module = timm.create_model(name, num_classes=5, **options)
+    return model.eval()
 
 
 class Twice(nn.Module):
@@ -109,6 +118,14 @@ FAMILIES = [
     ),
     Family("segmentation, a pixel", segments, "backbone.6", ":out:3@20,30"),
     Family("detection, a box", detects, "backbone.features.0.6", ":scores:0", (64, 48)),
+    Family("timm: ConvNeXt", partial(small, "convnext_atto"), "stages.2"),
+    Family("timm: ViT", partial(small, "vit_tiny_patch16_224", img_size=64, depth=3), "blocks.1"),
+    Family("timm: Swin", partial(small, "swin_tiny_patch4_window7_224", img_size=64), "layers.1"),
+    Family("timm: Hiera", partial(small, "hiera_tiny_224", img_size=64), "blocks.2"),
+    Family("timm: NesT", partial(small, "nest_tiny", img_size=64), "levels.1.transformer_encoder"),
+    Family("Transformers: ViT", partial(of_transformers, "ViT"), "vit.layers.1"),
+    Family("Transformers: Swin", partial(of_transformers, "Swin"), "swin.layernorm"),
+    Family("Transformers: ResNet", partial(of_transformers, "ResNet"), "resnet.encoder.stages.2"),
 ]
 
 

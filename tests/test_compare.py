@@ -308,7 +308,7 @@ def test_a_cell_keeps_what_its_visualisation_understands() -> None:
 def test_another_model_gets_the_layer_and_the_class_of_the_same_name() -> None:
     here, there = (engine.tree(catalogue.load(name)) for name in ("shapes", "squeezenet1_1-untrained"))
     assert matrix.layer_there("features.4", here, there) == "features.4"
-    assert matrix.layer_there("features", here, there) == "features"  # where each of them opens
+    assert matrix.layer_there("features", here, there) == "features"  # the first look at each
     assert matrix.layer_there("pool", here, there) == "features"
     assert matrix.layer_there("*", here, there) == "*"
     assert matrix.target_there(1, ["cat", "dog"], ["fish", "cat", "dog"]) == 2

@@ -73,10 +73,9 @@ def families() -> list[str]:
         "# Families of timm and of Transformers",
         "",
         "`make zoo` wrote this: each model is built with random weights, and no layer is named. Activations and",
-        "Grad-CAM open at the same layer, Grad-CAM is not zero everywhere, and each of "
-        f"{PATCHES} x {PATCHES} patches of the picture",
-        "is changed in turn: a cell that the patch covers should hold the largest change, as a share of what the cell",
-        "changes with all patches.",
+        "Grad-CAM open at the same layer, Grad-CAM is not zero everywhere, and each of",
+        f"{PATCHES} x {PATCHES} patches of the picture is changed in turn: a cell that the patch covers should hold",
+        "the largest change, as a share of what the cell changes with all patches.",
         f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, Transformers "
         f"{transformers.__version__}.",
         "",

@@ -2,7 +2,7 @@
 
 A convolution gives (N, C, h, w), Swin (N, h, w, C), a vision transformer one token for each place behind a class token,
 Hiera and NesT their tokens block by block. A shape alone cannot tell these apart, so a layout is proven: by the graph,
-where every operation from the picture to the layer keeps rows and columns, and else by `structured_light`.
+where every operation from the picture to the layer is known to keep or move its places, else by `structured_light`.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe import structured_light
-from mirror_app.probe.spatial_path import keeps_rows_and_columns
+from mirror_app.probe.spatial_path import places_by_graph
 from mirror_app.probe.view import View, one_tensor
 
 Sides = tuple[int, int]
@@ -99,10 +99,14 @@ def token_layout(view: View, inputs: Tensor, name: str, answer: structured_light
 
 
 def _by_structure(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout | None:
-    is_map = output.ndim == 4 and len(output) == len(inputs) and output[0, 0].numel() > 1
-    if is_map and keeps_rows_and_columns(view, inputs[:1], layer):
-        return Layout((output.shape[2], output.shape[3]), (2, 3))
-    return None
+    if output.ndim not in (3, 4) or len(output) != len(inputs):
+        return None
+    places = places_by_graph(view, inputs[:1], layer)
+    if places is None or places.grid is None or math.prod(places.grid) < 2:
+        return None
+    if len(places.axes) == 2:
+        return Layout(places.grid, places.axes)
+    return Layout(places.grid, places.axes, tuple(range(places.prefix, places.prefix + math.prod(places.grid))))
 
 
 def _by_probe(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:

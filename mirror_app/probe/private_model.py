@@ -1,7 +1,7 @@
 """A private copy of one model: made, kept up to date with the model, and run, without a trace."""
 
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,9 +45,9 @@ class PrivateModel:
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
         self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
+        self._independent: dict[tuple[int, ...], bool] = conduct.independent if conduct else {}
         self.default_layers: dict[tuple[int, ...], str] = conduct.default_layers if conduct else {}
         self.layouts: dict[tuple[str, tuple[int, ...]], Any] = conduct.layouts if conduct else {}
-        vars(self).pop("is_independent", None)
         self._structure = structure(self.source)
         self._print = self._fingerprint()
 
@@ -74,7 +74,8 @@ class PrivateModel:
             with torch.no_grad(), self._clone.restored():
                 axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
             self._conduct, self.calls = replace(conduct, axes=axes), conduct.calls
-            self.default_layers, self.layouts = conduct.default_layers, conduct.layouts
+            self._independent, self.default_layers = conduct.independent, conduct.default_layers
+            self.layouts = conduct.layouts
             remember(self.source, self._conduct)
         if self._picture is None:
             self._picture = inputs[:1].detach().clone()
@@ -82,20 +83,22 @@ class PrivateModel:
     @property
     def notes(self) -> list[str]:
         """What must be said of whatever this view shows."""
-        alone = vars(self).get("is_independent") is False
-        return [note for note in (self.note, _ALONE if alone else "") if note]
+        return [note for note in (self.note, _ALONE if False in self._independent.values() else "") if note]
 
     @property
     def has_effects(self) -> bool:
         """Whether running the model changes it, as far as that is known: not before it has run."""
         return self._conduct is None or self._conduct.has_effects
 
-    @cached_property
+    @property
     def is_independent(self) -> bool:
         """Whether the model answers each picture of a batch on its own; it is tried once, with a picture that ran."""
         assert self._picture is not None
-        with torch.no_grad():
-            return is_independent(self.run, self._picture)
+        shape = tuple(self._picture.shape)
+        if shape not in self._independent:
+            with torch.no_grad():
+                self._independent[shape] = is_independent(self.run, self._picture)
+        return self._independent[shape]
 
     def accept(self, inputs: Tensor) -> Tensor:
         """Find the floating type in which the model takes `inputs`; return them in that type, in float32 at least.

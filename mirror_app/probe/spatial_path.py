@@ -1,6 +1,12 @@
-"""Whether a layer's maps lie as the picture does: read off the graph of one forward pass, without its numbers."""
+"""Where the rows and columns of the picture went on the way to a layer: read off the graph of one forward pass.
 
+Each operation either keeps them, or moves them in a way that is known: a permutation, a view that flattens rows and
+columns into tokens or takes them apart again, a class token put in front. Whatever else moves them ends the way.
+"""
+
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,71 +16,137 @@ from torch.autograd.graph import Node, saved_tensors_hooks
 from mirror_app.errors import MirrorError
 from mirror_app.probe.view import View
 
-# Operations that keep rows and columns, the last two axes, in their order, whatever they do to the channels.
+Shape = tuple[int, ...]
+
+# Of maps (N, C, h, w): whatever these do to the channels and to the size, rows stay rows and columns columns.
+_ON_MAPS = frozenset(
+    "Convolution NativeBatchNorm CudnnBatchNorm MiopenBatchNorm NativeGroupNorm MaxPool2DWithIndices AvgPool2D "
+    "AdaptiveAvgPool2D AdaptiveMaxPool2D UpsampleBilinear2D UpsampleNearest2D UpsampleBicubic2D UpsampleBilinear2DAa "
+    "ConstantPadNd ReflectionPad2D ReplicationPad2D PixelShuffle PixelUnshuffle".split()
+)
+# These keep each axis where it is, if it keeps its size.
 _KEEPS = frozenset(
-    "Add Sub Mul Div Neg Pow Sqrt Rsqrt Exp Abs Clamp ClampMin ClampMax Maximum Minimum Where Clone Alias ToCopy "
-    "Relu Threshold Hardtanh LeakyRelu RreluWithNoise PreluKernel Elu Celu Gelu Silu Mish Sigmoid Tanh Softplus "
-    "Hardsigmoid Hardswish LogSigmoid Convolution NativeBatchNorm CudnnBatchNorm MiopenBatchNorm NativeGroupNorm "
-    "NativeDropout MaxPool2DWithIndices AvgPool2D AdaptiveAvgPool2D AdaptiveMaxPool2D UpsampleBilinear2D "
-    "UpsampleNearest2D UpsampleBicubic2D UpsampleBilinear2DAa ConstantPadNd ReflectionPad2D ReplicationPad2D "
-    "PixelShuffle PixelUnshuffle".split()
+    "Add Sub Mul Div Neg Pow Sqrt Rsqrt Exp Abs Clamp ClampMin ClampMax Maximum Minimum Where Clone Alias ToCopy Relu "
+    "Threshold Hardtanh LeakyRelu RreluWithNoise PreluKernel Elu Celu Gelu Silu Mish Sigmoid Tanh Softplus Hardsigmoid "
+    "Hardswish LogSigmoid NativeLayerNorm FusedRmsNorm NativeDropout NativeBatchNorm Slice Split SplitWithSizes Cat "
+    "Repeat Expand Mean Sum Mm Addmm".split()
 )
-# Operations that may move them, but did not where the last two axes have the sizes that they had.
-_MAY_KEEP = frozenset(
-    "View UnsafeView Reshape ReshapeAlias Slice Split SplitWithSizes Select Unbind Squeeze Unsqueeze Stack Cat Repeat "
-    "Expand Mean Sum".split()
-)
+_VIEWS = frozenset("View UnsafeView Reshape ReshapeAlias Squeeze Unsqueeze".split())
 
 
-def keeps_rows_and_columns(view: View, picture: Tensor, layer: str) -> bool:
-    """Tell whether the graph has a way from `picture` (1, C, H, W) to `layer` on which nothing moves rows or columns.
+@dataclass(frozen=True)
+class Places:
+    """The `axes` that are the rows and the columns, or the one that is both, behind `prefix` entries of no place."""
 
-    One such way is proof: what is added to it, or concatenated with it, has to lie as it does.
+    axes: tuple[int, ...]
+    grid: tuple[int, int] | None  # known from where rows and columns are apart
+    prefix: int = 0
+
+
+def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
+    """Return where `layer` has the places of `picture` (1, C, H, W), in an output with its batch first.
+
+    One way through the graph is proof: what is added to it has to lie as it does. Returns None where there is none, and
+    where two ways lead to different places.
     """
     leaf = picture.detach().requires_grad_()
     try:
         with torch.enable_grad(), saved_tensors_hooks(lambda _: None, lambda _: torch.empty(0)):
             output = view.outputs_of(leaf.clone(), [layer])[layer]
     except MirrorError:  # gradients end on the way, and with them the graph
-        return False
-    start = output.grad_fn if isinstance(output, Tensor) else None
-    waiting, seen = [start] if start is not None else [], set()
-    while waiting:
-        node = waiting.pop()
-        if getattr(node, "variable", None) is leaf:
-            return True
-        if node not in seen:
-            seen.add(node)
-            waiting += _below(node)
-    return False
+        return None
+    if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:
+        return None
+    found: set[Places] = set()
+    for start in _starts(tuple(output.shape)):
+        waiting: list[tuple[Node, Places]] = [(output.grad_fn, start)]
+        seen: set[tuple[Node, Places]] = set()
+        while waiting:
+            node, places = waiting.pop()
+            if getattr(node, "variable", None) is leaf and places.axes == (2, 3):
+                found.add(replace(start, grid=places.grid, prefix=places.prefix))
+            if (node, places) not in seen:
+                seen.add((node, places))
+                waiting += _below(node, places)
+    return found.pop() if len(found) == 1 else None
 
 
-def _below(node: Node) -> Iterator[Node]:
-    """Yield the nodes below from which `node` takes its rows and columns as they are."""
+def _starts(shape: Shape) -> list[Places]:
+    if len(shape) == 4:
+        return [Places(axes, (shape[axes[0]], shape[axes[1]])) for axes in ((2, 3), (1, 2))]
+    return [Places((axis,), None) for axis in (1, 2)] if len(shape) == 3 else []
+
+
+def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
+    """Yield the nodes from which `node` takes its places, and where they are there."""
     name = node.name().rstrip("0123456789").removesuffix("Backward")
-    for parent, _ in node.next_functions:
-        if parent is not None and (
-            (name in _KEEPS and _is_map(parent))
-            or (name in _MAY_KEEP and _is_map(parent) and _sizes(parent)[-2:] == _sizes(node)[-2:])
-            or (name == "Transpose" and _leaves_last_two(node))
-        ):
-            yield parent
+    shape = _shape(node)
+    for number, (parent, _) in enumerate(node.next_functions):
+        if parent is None:
+            continue
+        given = _shape(parent)
+        before: Places | None = None
+        if name in _ON_MAPS and places.axes == (2, 3):
+            before = places if len(given) == 4 and _as_fine(given, places) else None
+        elif name in _KEEPS and all(axis < len(given) and given[axis] == shape[axis] for axis in places.axes):
+            before = places if len(given) == len(shape) else None
+        elif name == "Permute":
+            before = replace(places, axes=tuple(_signed(node._saved_dims[axis]) % len(shape) for axis in places.axes))
+        elif name == "Transpose":
+            swapped = [_signed(axis) % len(shape) for axis in (node._saved_dim0, node._saved_dim1)]
+            swap = dict(zip(swapped, reversed(swapped), strict=True))
+            before = replace(places, axes=tuple(swap.get(axis, axis) for axis in places.axes))
+        elif name in _VIEWS:
+            before = _viewed(places, shape, given)
+        elif name == "Cat" and len(places.axes) == 1 and (begin := _begin(node, number, places.axes[0])) is not None:
+            before = replace(places, prefix=places.prefix + begin)
+        if before is not None:
+            yield parent, before
 
 
-def _is_map(node: Any) -> bool:
-    """Tell whether the node gives rows and columns: what is pooled to one of them, as for a gate, proves nothing."""
-    sizes = _sizes(node)
-    return len(sizes) >= 4 and min(sizes[-2:]) > 1
+def _as_fine(shape: Shape, places: Places) -> bool:
+    """Tell whether maps have rows and columns where the layer has: what is pooled to one and enlarged has lost them."""
+    return all(side > 1 or cells == 1 for side, cells in zip(shape[2:], places.grid or (2, 2), strict=True))
 
 
-def _sizes(node: Any) -> tuple[int, ...]:
+def _begin(node: Any, number: int, axis: int) -> int | None:
+    """Return where the part of that number begins in what was concatenated along `axis`; None where it is unknown.
+
+    Of a part that does not come from the picture, as a class token, the graph has no size: it is what is left.
+    """
+    sizes = [_shape(parent)[axis] if parent is not None else None for parent, _ in node.next_functions]
+    left = _shape(node)[axis] - sum(size for size in sizes if size is not None)
+    is_before, is_behind = None in sizes[:number], None in sizes[number:]
+    if is_before and is_behind:
+        return None
+    return sum(size for size in sizes[:number] if size is not None) + (left if is_before else 0)
+
+
+def _viewed(places: Places, shape: Shape, given: Shape) -> Places | None:
+    """Return where the places are in a tensor of the shape `given`, of which one of `shape` is a view in order."""
+    ends = [math.prod(shape[axis + 1 :]) for axis in places.axes]
+    sizes = [shape[axis] for axis in places.axes]
+    found = [_axis(given, size, end) for size, end in zip(sizes, ends, strict=True)]
+    if None not in found:
+        return replace(places, axes=tuple(axis for axis in found if axis is not None))
+    if len(places.axes) == 2:
+        both = _axis(given, math.prod(sizes), ends[1]) if places.axes[1] == places.axes[0] + 1 else None
+        return replace(places, axes=(both,)) if both is not None else None
+    for axis in range(len(given) - 1):
+        if given[axis] * given[axis + 1] == sizes[0] and math.prod(given[axis + 2 :]) == ends[0]:
+            grid = places.grid or (given[axis], given[axis + 1])
+            return replace(places, axes=(axis, axis + 1), grid=grid)
+    return None
+
+
+def _axis(shape: Shape, size: int, end: int) -> int | None:
+    """Return the axis of that size behind which the product of all sizes is `end`."""
+    axes = (axis for axis in range(len(shape)) if shape[axis] == size and math.prod(shape[axis + 1 :]) == end)
+    return next(axes, None)
+
+
+def _shape(node: Any) -> Shape:
     return tuple(node._input_metadata[0].shape)
-
-
-def _leaves_last_two(node: Any) -> bool:
-    moved = {_signed(node._saved_dim0), _signed(node._saved_dim1)}
-    axes = len(_sizes(node))
-    return not moved & {-1, -2, axes - 1, axes - 2}
 
 
 def _signed(number: int) -> int:

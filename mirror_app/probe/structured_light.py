@@ -159,17 +159,19 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
     for order in _orders((code.shape[1], code.shape[2]), contrast.shape[1]):
         read = contrast[:, order]
         agreement = min(_agreement(read[:of_rows], signs[:of_rows]), _agreement(read[of_rows:], signs[of_rows:]))
-        clear = _agreement(read.where(read.abs() > CLEAR, 0), signs)
+        of_clear = read.where(read.abs() > CLEAR, 0)
+        clear = _agreement(of_clear, signs) if of_clear.any() else 1.0
         agreements.append((agreement, clear, tuple(order.tolist())))
     agreements.sort(reverse=True)
-    (best, clear, positions), next_best = agreements[0], max([0.0, *(agreement for agreement, *_ in agreements[1:2])])
-    return (best, positions) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None
+    best, clear, order = agreements[0]
+    next_best = agreements[1][0] if len(agreements) > 1 else 0.0
+    return (best, order) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None
 
 
 def _agreement(contrast: Tensor, signs: Tensor) -> float:
-    """Return in what share, by weight, the contrast has the signs: 1 for all, -1 for none; 1 where nothing counts."""
+    """Return in what share, by weight, the contrast has the signs: 1 for all, -1 for none, 0 where nothing counts."""
     weight = float(contrast.abs().sum())
-    return float((contrast * signs).sum()) / weight if weight else 1.0
+    return float((contrast * signs).sum()) / weight if weight else 0.0
 
 
 def _orders(grid: Sides, length: int) -> Iterator[Tensor]:
