@@ -110,15 +110,15 @@ class Relevance(Visualisation):
         _refuse_strangers(answers)
         target = target_score.chosen(answers)
         logits = target_score.score(answers, target)
-        shares = _shared_out(logits, source, canonical.ends)
-        raw = (held.maps(shares) if held else shares).sum(1)
+        parts = _shared_out(logits, source, canonical.ends)
+        raw = torch.stack([held.maps(part) if held else part for part in parts]).sum((0, 2))
         conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach())
         info = {**target_score.info(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
         yield Attribution(raw, info)
 
 
-def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Return the relevance of `source` for `logits` (N,), in its shape; it ends at `ends`, which fill now."""
+def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Return the parts of the relevance of `source` for `logits` (N,); it ends at `ends`, which fill now."""
     slope = None
     if logits.requires_grad:
         (slope,) = torch.autograd.grad(logits.sum(), source, allow_unused=True, retain_graph=True)
@@ -127,7 +127,7 @@ def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]
         parts.append(source.detach() * slope)
     if not parts:
         raise MirrorError("The model's output does not depend on what this layer gives: choose another.")
-    return torch.stack(parts).sum(0)
+    return parts
 
 
 def _passed_down(seen: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
