@@ -55,7 +55,7 @@ def detects() -> nn.Module:
     return detection.ssdlite320_mobilenet_v3_large(**plain, score_thresh=0.0).eval()
 
 
-def small(name: str, **options: object) -> nn.Module:
+def small(name: str, **options: Any) -> nn.Module:
     torch.manual_seed(0)
     model: nn.Module = timm.create_model(name, num_classes=5, **options)
     return model.eval()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import timm
@@ -37,7 +38,7 @@ class Normalised(nn.Module):
         return (inputs - 0.5) / 0.25
 
 
-def small(name: str, **options: object) -> nn.Module:
+def small(name: str, **options: Any) -> nn.Module:
     torch.manual_seed(0)
     model: nn.Module = timm.create_model(name, num_classes=5, **options)
     return model.eval()
