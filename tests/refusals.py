@@ -55,7 +55,7 @@ def detects() -> nn.Module:
     return detection.ssdlite320_mobilenet_v3_large(**plain, score_thresh=0.0).eval()
 
 
-def small(name: str, **options: object) -> nn.Module:
+def small(name: str, **options: Any) -> nn.Module:
     torch.manual_seed(0)
     model: nn.Module = timm.create_model(name, num_classes=5, **options)
     return model.eval()
@@ -119,12 +119,11 @@ FAMILIES = [
     Family("segmentation, a pixel", segments, "backbone.6", ":out:3@20,30"),
     Family("detection, a box", detects, "backbone.features.0.6", ":scores:0", (64, 48)),
     Family("timm: ConvNeXt", partial(small, "convnext_atto"), "stages.2"),
-    Family("timm: ViT", partial(small, "vit_tiny_patch16_224", img_size=64, depth=3), "blocks.1"),
+    Family("timm: ViT", partial(small, "vit_tiny_patch16_224", img_size=64, depth=3), "blocks.2.norm1"),
     Family("timm: Swin", partial(small, "swin_tiny_patch4_window7_224", img_size=64), "layers.1"),
     Family("timm: Hiera", partial(small, "hiera_tiny_224", img_size=64), "blocks.2"),
     Family("timm: NesT", partial(small, "nest_tiny", img_size=64), "levels.1.transformer_encoder"),
     Family("Transformers: ViT", partial(of_transformers, "ViT"), "vit.layers.1"),
-    Family("Transformers: Swin", partial(of_transformers, "Swin"), "swin.layernorm"),
     Family("Transformers: ResNet", partial(of_transformers, "ResNet"), "resnet.encoder.stages.2"),
 ]
 
@@ -172,7 +171,7 @@ def cell(row: Row, family: Family) -> str:
     assert images.shape[1] == 3, f"images {tuple(images.shape)}"
     if row.entry.key != "kernels":
         apart = (raw[-len(alone) :] - alone).abs().max()
-        assert apart <= 1e-6 * alone.abs().max(), f"an item is not what it is alone, by {apart:.1e}"
+        assert apart <= 1e-6 * alone.abs().max() + 1e-15, f"an item is not what it is alone, by {apart:.1e}"
     return WORKS
 
 
