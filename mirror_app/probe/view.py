@@ -20,6 +20,10 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 
 
+class RunsBefore(MirrorError):
+    """The layer that is asked runs before the one that is cut."""
+
+
 class View(PrivateModel):
     """A private model that can be stopped at a layer, cut there, and given something else in its place."""
 
@@ -105,7 +109,7 @@ class View(PrivateModel):
             raise
         self._left.append(handle)
         if at and not taken:
-            raise MirrorError(f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one.")
+            raise RunsBefore(f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one.")
         return _last(taken, layer), output
 
     def output(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:

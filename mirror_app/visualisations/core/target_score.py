@@ -14,6 +14,7 @@ from mirror_app.probe import Layout, View, columns_of, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
+from mirror_app.probe.view import RunsBefore
 
 Info = dict[str, Any]
 
@@ -56,7 +57,10 @@ class TargetScore:
 
     def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Return what `layer` gives as a leaf of the graph, and the answers that were computed from it."""
-        leaf, output = self.view.split(inputs, layer, self.layer)
+        try:
+            leaf, output = self.view.split(inputs, layer, self.layer)
+        except RunsBefore:
+            raise self.apart(inputs, layer) from None
         answers = self.answers(output)
         if not answers.requires_grad:
             raise self.apart(inputs, layer)
