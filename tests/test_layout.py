@@ -1,6 +1,7 @@
 """Where the places of a layer are: the same maps come back from arrangements that no shape can tell apart."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import timm
@@ -171,7 +172,7 @@ def test_where_the_graph_proves_a_layout_nothing_is_probed(
 
 def test_hiera_and_nest_are_laid_out_as_timm_does() -> None:
     torch.manual_seed(0)
-    model = timm.create_model("hiera_tiny_224", num_classes=5, img_size=64).eval()
+    model: Any = timm.create_model("hiera_tiny_224", num_classes=5, img_size=64).eval()
     pictures = torch.randn(1, 3, 64, 64)
     for block in ("blocks.1", "blocks.2", "blocks.5"):
         view = View(model)

@@ -49,7 +49,7 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
     where two ways lead to different places.
     """
     leaf = picture.detach().requires_grad_()
-    with torch.enable_grad(), saved_tensors_hooks(lambda _: None, lambda _: None):
+    with torch.enable_grad(), saved_tensors_hooks(_forget, _forget):
         output = view.outputs_of(leaf.clone(), [layer])[layer]
     if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:
         return None
@@ -65,6 +65,11 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
                 seen.add((node, places))
                 waiting += _below(node, places)
     return found.pop() if len(found) == 1 else None
+
+
+def _forget(_tensor: Tensor) -> Tensor:
+    """Return nothing in place of what the graph would keep for a gradient: its numbers are not asked for."""
+    return torch.empty(0)
 
 
 def _starts(shape: Shape) -> list[Places]:
