@@ -51,7 +51,7 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
     """
     leaf = picture.detach().requires_grad_()
     try:
-        with torch.enable_grad(), saved_tensors_hooks(lambda _: None, lambda _: torch.empty(0)):
+        with torch.enable_grad(), saved_tensors_hooks(_forget, _forget):
             output = view.outputs_of(leaf.clone(), [layer])[layer]
     except MirrorError:  # gradients end on the way, and with them the graph
         return None
@@ -69,6 +69,11 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
                 seen.add((node, places))
                 waiting += _below(node, places)
     return found.pop() if len(found) == 1 else None
+
+
+def _forget(_tensor: Tensor) -> Tensor:
+    """Return nothing in place of what the graph would keep for a gradient: its numbers are not asked for."""
+    return torch.empty(0)
 
 
 def _starts(shape: Shape) -> list[Places]:

@@ -20,7 +20,7 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Hook = Callable[[nn.Module, tuple[object, ...], object], object]
 
 
-class RunsBefore(MirrorError):
+class RunsBeforeError(MirrorError):
     """The layer that is asked runs before the one that is cut."""
 
 
@@ -109,7 +109,9 @@ class View(PrivateModel):
             raise
         self._left.append(handle)
         if at and not taken:
-            raise RunsBefore(f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one.")
+            raise RunsBeforeError(
+                f"The layer '{at}' runs before '{layer}', and does not depend on it: choose a later one."
+            )
         return _last(taken, layer), output
 
     def output(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:

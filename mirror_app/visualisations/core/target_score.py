@@ -14,7 +14,7 @@ from mirror_app.probe import Layout, View, columns_of, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
-from mirror_app.probe.view import RunsBefore
+from mirror_app.probe.view import RunsBeforeError
 
 Info = dict[str, Any]
 
@@ -59,7 +59,7 @@ class TargetScore:
         """Return what `layer` gives as a leaf of the graph, and the answers that were computed from it."""
         try:
             leaf, output = self.view.split(inputs, layer, self.layer)
-        except RunsBefore:
+        except RunsBeforeError:
             raise self.apart(inputs, layer) from None
         answers = self.answers(output)
         if not answers.requires_grad:
