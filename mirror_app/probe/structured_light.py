@@ -163,9 +163,9 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
         clear = _agreement(of_clear, signs) if of_clear.any() else 1.0
         agreements.append((agreement, clear, tuple(order.tolist())))
     agreements.sort(reverse=True)
-    best, clear, order = agreements[0]
+    best, clear, positions = agreements[0]
     next_best = agreements[1][0] if len(agreements) > 1 else 0.0
-    return (best, order) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None
+    return (best, positions) if best >= max(AGREEMENT, next_best + MARGIN) and clear >= CLEARLY else None
 
 
 def _agreement(contrast: Tensor, signs: Tensor) -> float:
