@@ -1,5 +1,6 @@
 """What a Python session shows: its own models, inputs and visualisations, live, under an id that ends their names."""
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from types import ModuleType
 from mirror_app import registry
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.probe import fingerprint, structure
 from mirror_app.registry import Entry
 
 MARK = "@"  # between a name and the id of its session
@@ -81,3 +83,12 @@ def model(name: str) -> Model | None:
     """Return the live model of that name in a link, None where there is none."""
     session = session_of(name)
     return session.models[name] if session else None
+
+
+def revision(name: str) -> str:
+    """Return a text that changes with the live model of that name, and "" for the models of the catalogue."""
+    found = model(name)
+    if found is None:
+        return ""
+    state = structure(found.module), fingerprint(found.module)
+    return hashlib.sha1(repr(state).encode()).hexdigest()

@@ -22,6 +22,7 @@ from mirror_app.precision import widened
 
 Look = Callable[..., Tensor]
 
+STRONGEST = 0.005  # of the pixels of a heat map: those in the full colour
 ORDERS = ("by number", "strongest first")
 
 
@@ -96,20 +97,23 @@ def heat(
 ) -> Tensor:
     """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W).
 
-    The magnitude `largest` has the full colour; without it, the largest of each item has.
+    The magnitude `largest` has the full colour; without it, that of each item which a share of `STRONGEST` of its
+    pixels reach has: by the very largest, a fine map would be dark but for a pixel or two.
     """
     if show == "map" and raw.ndim == 4:
         return signed_picture(raw, largest)
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
+    shares = _heat_shares(total if signed else total.clamp(min=0), largest)
     if signed:
-        coloured = colourise(_shares(total, largest) / 2 + 0.5, "grey" if show == "map" else signed_colours)
+        coloured = colourise(shares / 2 + 0.5, "grey" if show == "map" else signed_colours)
     else:
-        positive = _shares(total.clamp(min=0), largest)
-        coloured = colourise(positive, "grey" if show == "map" else colours)
+        coloured = colourise(shares, "grey" if show == "map" else colours)
     if show != "over the picture":
         return coloured
-    return torch.lerp(picture.expand_as(coloured), coloured, strength)
+    # Where there is no evidence the picture is hardly dimmed; at a strength of 1 the colours cover all of it.
+    cover = torch.lerp(torch.full_like(shares, strength**3), torch.full_like(shares, strength), shares.abs())
+    return torch.lerp(picture.expand_as(coloured), coloured, cover[:, None])
 
 
 def picture(raw: Tensor, picture: Tensor) -> Tensor:
@@ -142,10 +146,10 @@ def gradient(
     show: Annotated[
         str,
         Radio(
-            "The colours as they are, with grey for zero; the largest of the channels' magnitudes; or one sign alone.",
-            options=("colour", "grey", "positive", "negative", "over the picture"),
+            "The largest of the channels' magnitudes; the colours as they are, with grey for zero; or one sign alone.",
+            options=("grey", "colour", "positive", "negative", "over the picture"),
         ),
-    ] = "colour",
+    ] = "grey",
     contrast: Annotated[
         float,
         Slider("How many of the strongest pixels, in per cent, are shown at full brightness.", min=0, max=5, step=0.1),
@@ -204,7 +208,7 @@ def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **other
     if show == "map" and raw.ndim == 4:
         return float(raw.abs().max())
     evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
-    return float((evidence.abs() if signed else evidence.clamp(min=0)).max())
+    return float(_full(evidence if signed else evidence.clamp(min=0)).max())
 
 
 def _gradient_peak(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
@@ -273,6 +277,18 @@ def png(picture: np.ndarray) -> bytes:
     # Higher levels take three times as long for a tenth fewer bytes of a photograph: a visitor waits for each picture.
     Image.fromarray(picture).save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def _heat_shares(evidence: Tensor, largest: float | None) -> Tensor:
+    """Return evidence (N, H, W) as shares of `largest`, in [-1, 1], or of what `_full` says of each item."""
+    return _shares(evidence, largest) if largest is not None else _share(evidence, _full(evidence)).clamp(-1, 1)
+
+
+def _full(evidence: Tensor) -> Tensor:
+    """Return the magnitude that the strongest pixels of each item reach, (N, 1, 1): the largest where that is 0."""
+    sizes = evidence.abs().flatten(1)
+    strongest = sizes.topk(max(1, int(STRONGEST * sizes.shape[1])), 1).values
+    return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]
 
 
 def _shares(values: Tensor, largest: float | None) -> Tensor:

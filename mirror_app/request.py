@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mirror_app.params import Value, as_text
 
 OUTPUT = "output-kind"  # in a link: no parameter can have that name
+VERSION = "2"  # of links: `old_links` has the defaults of those that say none
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Request:
         """Return the query string of this request, name by name."""
         own = {"model": self.model, "input": self.input, "layer": self.layer, "visualisation": self.visualisation}
         output = {OUTPUT: self.output} if self.output else {}
-        return own | output | {name: as_text(value) for name, value in self.params}
+        return own | output | {name: as_text(value) for name, value in self.params} | {"v": VERSION}
 
     def digest(self) -> str:
         """Return 40 hexadecimal digits that no other request shares."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 import torch
@@ -23,23 +24,50 @@ SEED = 0
 DRAWS = 3  # of random numbers: their curves differ, and so they are told by their mean
 
 
+class Removal(Enum):
+    """A way to see whether pixels matter to the model: they are taken away, given back, or painted over."""
+
+    DELETION = "deletion"
+    INSERTION = "insertion"
+    ROAD = "road"
+
+
 @dataclass(frozen=True)
 class Curves:
-    """The probability of the class (STEPS + 1,) while pixels go, and while they come, those of most evidence first."""
+    """The probability of the class while pixels go and come, as the functions of `evaluation` give it.
+
+    deletion, insertion: (STEPS + 1,); road: (2, S), with the pixels of most evidence first, and of least.
+    """
 
     deletion: np.ndarray
     insertion: np.ndarray
+    road: np.ndarray
 
-    @property
-    def areas(self) -> tuple[float, float]:
-        """The areas below deletion, where little is good, and insertion, where much is."""
-        return evaluation.area(torch.from_numpy(self.deletion)), evaluation.area(torch.from_numpy(self.insertion))
+    def curve(self, removal: Removal) -> np.ndarray:
+        """The curve that is drawn; of ROAD, how much more is left without the pixels of least evidence."""
+        drawn = {Removal.DELETION: self.deletion, Removal.INSERTION: self.insertion}
+        return drawn.get(removal, self.road[1] - self.road[0])
 
-    @property
-    def at_once(self) -> tuple[bool, bool]:
-        """Whether the class is gone at once in deletion, and back at once in insertion."""
-        deletion, insertion = torch.from_numpy(self.deletion), torch.from_numpy(self.insertion)
-        return evaluation.ends_at_once(deletion), evaluation.returns_at_once(insertion)
+    def area(self, removal: Removal) -> float:
+        """The mean of that curve over the share of pixels: little is good in deletion, much in the other two."""
+        return evaluation.area(torch.from_numpy(self.curve(removal)), shares(removal))
+
+    def gain(self, removal: Removal) -> float:
+        """How much better the curve is than one that stays where it begins, as a mean: more is better."""
+        rise = self.area(removal) - float(self.curve(removal)[0])
+        return -rise if removal is Removal.DELETION else rise
+
+    def is_settled_at_once(self, removal: Removal) -> bool:
+        """Whether a tenth of the pixels, in this order, settles whether the class is there."""
+        if removal is Removal.INSERTION:
+            return evaluation.returns_at_once(torch.from_numpy(self.insertion))
+        gone = self.deletion if removal is Removal.DELETION else self.road[0]
+        return evaluation.ends_at_once(torch.from_numpy(gone), shares(removal))
+
+
+def shares(removal: Removal) -> Sequence[float]:
+    """Return the shares of the pixels at which the curves of that removal are measured."""
+    return evaluation.ROAD_SHARES if removal is Removal.ROAD else [step / STEPS for step in range(STEPS + 1)]
 
 
 def is_attribution(entry: Entry) -> bool:
@@ -134,17 +162,17 @@ def _curves(
             return found
 
         for found in maps:
+            evidence = found.to(inputs)
             drawn = (
-                curve(answers, inputs, found.to(inputs), target, STEPS, kind)
-                for curve in (evaluation.deletion, evaluation.insertion)
+                evaluation.deletion(answers, inputs, evidence, target, STEPS, kind),
+                evaluation.insertion(answers, inputs, evidence, target, STEPS, kind),
+                evaluation.road(answers, inputs, evidence, target, kind),
             )
             yield Curves(*(curve.float().cpu().numpy() for curve in drawn))
 
 
 def _mean(drawn: Sequence[Curves]) -> Curves:
-    return Curves(
-        np.mean([curves.deletion for curves in drawn], axis=0), np.mean([curves.insertion for curves in drawn], axis=0)
-    )
+    return Curves(*(np.mean([getattr(curves, removal.value) for curves in drawn], axis=0) for removal in Removal))
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

@@ -27,6 +27,7 @@ with views.failures():
     curves = trial.show_curves(request, picture, result, target, say)
     shuffled = trial.show_shuffled(request, picture, result, say)
     if short:
-        short.markdown(verdicts.in_short([*curves, shuffled]))
+        sum_of_parts = verdicts.of_sum(result.info)
+        short.markdown(verdicts.in_short([*curves, shuffled, *([sum_of_parts] if sum_of_parts else [])]))
     trial.show_axiom(request, result)
 say("")

@@ -78,8 +78,8 @@ def grad_cams(kind: Kind, model: nn.Module, family: Family) -> Tensor:
         return torch.from_numpy(cam.get_cam_image(family.pictures, module, None, maps, gradient, False))
 
 
-def by_hand(model: nn.Module, family: Family) -> tuple[Tensor, Tensor]:
-    """The maps of a family's layer and the gradient of the target's logit by them, (N, C, h, w)."""
+def by_hand(model: nn.Module, family: Family, target: int | None = TARGET) -> tuple[Tensor, Tensor]:
+    """The maps of a family's layer and the gradient by them of the logit of the target, or of the likeliest class."""
     taken: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def by_hand(model: nn.Module, family: Family) -> tuple[Tensor, Tensor]:
     handle = model.get_submodule(family.layer).register_forward_hook(keep)
     logits = model(family.pictures)
     handle.remove()
-    (gradient,) = torch.autograd.grad(logits[:, TARGET].sum(), taken[0])
+    (gradient,) = torch.autograd.grad((logits.amax(1) if target is None else logits[:, target]).sum(), taken[0])
     return family.maps(taken[0].detach()), family.maps(gradient)
 
 
@@ -268,7 +268,7 @@ def test_cam_is_refused_where_more_follows(build: Callable[[], nn.Module], layer
         ClassActivationMapping(build())(FAMILIES[0].pictures.float(), layer)
 
 
-def test_eigen_cam_of_multiples_of_one_map_is_that_map_with_its_peak_positive() -> None:
+def test_eigen_cam_of_multiples_of_one_map_is_that_map_with_the_sign_of_its_evidence() -> None:
     shape = torch.randn(1, 1, 6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     shape[..., 2, 3] = -7
     convolution = nn.Conv2d(1, 3, 1, bias=False)
@@ -276,17 +276,22 @@ def test_eigen_cam_of_multiples_of_one_map_is_that_map_with_its_peak_positive() 
     with torch.no_grad():
         convolution.weight.copy_(torch.tensor([2.0, -3, 6])[:, None, None, None])
     for picture in (shape, -shape):
-        assert difference(raw(EigenCam, model, picture, "0"), -7 * shape[0]) <= BOUND
+        found = raw(EigenCam, model, picture, "0")
+        weight = 6 if picture.mean() > 0 else -3  # of the likeliest class, of which one map is all the evidence
+        expected = 7 * picture[0] * np.sign(float((picture * weight * picture).sum()))
+        assert difference(found, expected) <= BOUND
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
 def test_eigen_cam_is_the_first_term_of_the_singular_value_decomposition(family: Family) -> None:
     ours = raw(EigenCam, family.model, family.pictures, family.layer)
-    for maps, found in zip(by_hand(family.model, family)[0].numpy(), ours.numpy(), strict=True):
+    maps, slopes = by_hand(family.model, family, None)
+    evidence = (maps * slopes).sum(1).numpy()
+    for maps, shares, found in zip(maps.numpy(), evidence, ours.numpy(), strict=True):
         left, values, _ = np.linalg.svd(maps.reshape(len(maps), -1).T, full_matrices=False)
         expected = (left[:, 0] * values[0]).reshape(found.shape)
-        expected *= np.sign(expected.flat[np.abs(expected).argmax()])
-        assert np.abs(found - expected).max() <= BOUND * expected.max()
+        expected *= np.sign((expected * shares).sum())
+        assert np.abs(found - expected).max() <= BOUND * np.abs(expected).max()
 
 
 def test_eigen_cam_is_grad_cams_where_the_maps_are_centred_as_it_does() -> None:
@@ -297,8 +302,18 @@ def test_eigen_cam_is_grad_cams_where_the_maps_are_centred_as_it_does() -> None:
     expected = torch.from_numpy(
         pytorch_grad_cam.EigenCAM(model, [model[1]]).get_cam_image(*[None] * 3, maps, None, False)
     )
-    peaks = expected.flatten(1).gather(1, expected.flatten(1).abs().argmax(1, keepdim=True)).sign()[..., None]
-    assert difference(raw(EigenCam, model, pictures, "1"), (expected * peaks).double()) <= 1e-6  # theirs is single
+    ours = raw(EigenCam, model, pictures, "1")
+    signs = (ours * expected).sum((1, 2), keepdim=True).sign()
+    assert difference(ours, (expected * signs).double()) <= 1e-6  # theirs is single
+
+
+def test_eigen_cam_without_an_answer_says_that_its_sign_is_free() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 7, 5, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten()).double()
+    for output, is_free in (("numbers", True), ("classes", False)):
+        _, info = EigenCam(model, output=output)(FAMILIES[0].pictures, "0")
+        assert ("sign is free" in info["note"]) is is_free
+    peak = EigenCam(model, output="numbers")(FAMILIES[0].pictures, "0")[1]["raw"]
+    assert (peak.amax((1, 2)) == peak.abs().amax((1, 2))).all()
 
 
 # Trials

@@ -84,6 +84,17 @@ def test_a_model_that_changes_as_it_runs_is_left_as_it_was(build: Build, trainin
 
 
 @pytest.mark.parametrize("build", odd_models.WRITERS)
+def test_a_layer_of_a_model_that_changes_as_it_runs_can_be_a_target(build: Build) -> None:
+    model = build()
+    before = state_and_attributes(model)
+    leaf = ONE.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(as_it_stands(model).get_submodule("first")(leaf)[0, 1].sum(), leaf)
+    raw = SaliencyMap(model)(ONE, target_class="first:1")[1]["raw"]
+    assert torch.allclose(raw, expected, rtol=1e-5, atol=1e-8)
+    assert state_and_attributes(model) == before
+
+
+@pytest.mark.parametrize("build", odd_models.WRITERS)
 def test_the_page_does_not_run_a_model_that_changes_as_it_runs(build: Build) -> None:
     model = build()
     before = state_and_attributes(model)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe import Pool, View, guide
+from mirror_app.probe import Pool, Rectifiers, View, guide
 from tests.networks import Functional, Tricky, densenet, resnet18, squeezenet, state
 
 PICTURE = torch.rand(2, 3, 64, 80, generator=torch.Generator().manual_seed(0))
@@ -68,7 +68,7 @@ def test_modules_functions_and_in_place_are_guided_alike() -> None:
     gradients = []
     for model in (tricky, Functional(tricky)):
         pixels, output = View(model).output(PICTURE.double())
-        guide(output)
+        guide(output, Rectifiers())
         gradients.append(torch.autograd.grad(output[:, 2].sum(), pixels)[0])
     assert torch.equal(*gradients)
     plain, output = View(tricky).output(PICTURE.double())
@@ -81,7 +81,7 @@ def test_guiding_what_has_no_relu_is_refused(activation: nn.Module, word: str) -
     model(PICTURE)
     _, output = View(model).output(PICTURE)
     with pytest.raises(MirrorError, match=word):
-        guide(output)
+        guide(output, Rectifiers())
 
 
 def test_a_layer_that_never_runs_is_named() -> None:
@@ -136,7 +136,7 @@ def test_two_threads_never_share_a_view() -> None:
     for target in range(4):
         pixels, output = View(model).output(PICTURE)
         if target % 2:
-            guide(output)
+            guide(output, Rectifiers())
         alone[target] = torch.autograd.grad(output[:, target].sum(), pixels)[0]
     wrong: list[int] = []
 
@@ -145,7 +145,7 @@ def test_two_threads_never_share_a_view() -> None:
             with pool.lease() as view:
                 pixels, output = view.output(PICTURE)
                 if target % 2:
-                    guide(output)
+                    guide(output, Rectifiers())
                 gradient = torch.autograd.grad(output[:, target].sum(), pixels)[0]
             if not F.cosine_similarity(gradient.flatten(), alone[target].flatten(), 0) > 0.9999:
                 wrong.append(target)

@@ -431,7 +431,7 @@ class Gate(nn.Module):
         (lambda maps: maps.softmax(1), "Softmax"),
         (lambda maps: F.batch_norm(maps, None, None, training=True), "takes the batch's"),
         (lambda maps: F.conv2d(maps, maps.mean((0, 2, 3)).reshape(1, 4, 1, 1).expand(4, 4, 1, 1)), "Convolution"),
-        (lambda maps: maps.detach(), "does not depend"),
+        (lambda maps: maps.detach(), "No gradient leads from the answer"),
     ],
 )
 def test_what_is_no_sum_of_parts_is_refused_by_name(gate: Callable[[Tensor], Tensor], words: str) -> None:

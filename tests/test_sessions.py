@@ -1,4 +1,4 @@
-"""Live sessions that are started, looked for and stopped in many threads at once."""
+"""Live sessions: started, looked for and stopped in many threads at once, and of models that are still trained."""
 
 import sys
 import threading
@@ -6,14 +6,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mirror_app import launch, live, registry
 from mirror_app.errors import MirrorError
+from mirror_app.images import Picture
 from mirror_app.launch import Handle, start
 from mirror_app.live import LiveSession
+from mirror_app.models import Model
+from mirror_app.request import Request
 from mirror_app.staging import PreprocessingOverrides, live_session
+from mirror_app.ui import cache, layer_facts
 from mirror_app.visualisations.web import GradCam, offer
 from tests.networks import Linear
 
@@ -104,3 +110,27 @@ def test_names_are_found_while_other_sessions_come_and_go() -> None:
                 registry.get(entry.key)
 
     at_once(work)
+
+
+def test_a_live_model_that_is_trained_further_gets_new_pictures_and_layers() -> None:
+    net = Linear()
+    session = live_session("training", INPUT, net, None, PreprocessingOverrides())
+    live.put(session)
+    try:
+        (model,), (picture,) = session.models.values(), session.pictures
+        request = Request(model.name, picture.id, "maps", "grad-cam")
+        looks = [_look(request, model, picture) for _ in range(2)]
+        assert np.array_equal(looks[0], looks[1])  # the second is the first, from the cache
+        with torch.no_grad():
+            net.classifier.weight.neg_()
+        assert np.allclose(_look(request, model, picture), -looks[0])
+        net.add_module("classifier", nn.Sequential(nn.Linear(4, 2)))
+        assert "classifier.0" in [layer.name for layer in layer_facts.tree(model.name)]
+    finally:
+        live.remove(session)
+
+
+def _look(request: Request, model: Model, picture: Picture) -> np.ndarray:
+    assert "classifier" in [layer.name for layer in layer_facts.tree(model.name)]
+    cache.prediction(model, picture)
+    return cache.result(request, picture, lambda _: None).raw

@@ -7,20 +7,24 @@ so that nothing done to it is seen by the model or by another computation.
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.default_layer import columns_of, default_layer, layout, layout_of
-from mirror_app.probe.fingerprint import fingerprint
+from mirror_app.probe.fingerprint import fingerprint, structure
 from mirror_app.probe.flow import PICTURE, flow
-from mirror_app.probe.graph import deconvolve, graph, guide, revive
+from mirror_app.probe.graph import graph, revive
 from mirror_app.probe.input_type import lacking_explained
 from mirror_app.probe.layout import Layout, token_layout
+from mirror_app.probe.operations import LINEAR, operation
 from mirror_app.probe.pool import Pool
+from mirror_app.probe.rectifiers import Rectifiers, deconvolve, guide
 from mirror_app.probe.view import View, one_tensor
 
 __all__ = [
+    "LINEAR",
     "PICTURE",
     "Clone",
     "Cost",
     "Layout",
     "Pool",
+    "Rectifiers",
     "View",
     "columns_of",
     "costs",
@@ -34,6 +38,8 @@ __all__ = [
     "layout",
     "layout_of",
     "one_tensor",
+    "operation",
     "revive",
+    "structure",
     "token_layout",
 ]

@@ -142,6 +142,21 @@ class View(PrivateModel):
             self.run(inputs)
         return taken
 
+    def weight_in_use(self, inputs: Tensor, layer: str) -> Tensor:
+        """Return the weight with which `layer` runs: what its pre-hooks, such as weight norm's, have made of it."""
+        module = self.modules[layer]
+        if not module._forward_pre_hooks:
+            return weight_of(module).detach()
+        taken: list[Tensor] = []
+
+        def keep(module: nn.Module, _inputs: object, _output: object) -> None:
+            taken.append(weight_of(module).detach().clone())
+            raise _Reached
+
+        with torch.no_grad(), self._hooked(layer, keep), suppress(_Reached):
+            self.run(inputs)
+        return _last(taken, layer)
+
     def run_from(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
         """Return the function from outputs of `layer` (B, …), in place of its last one, to what the layer `at` gives.
 
@@ -185,24 +200,43 @@ class View(PrivateModel):
     def _ended(self, picture: Tensor, layer: str, times: int) -> dict[str, Tensor]:
         """Return the outputs of the outermost layers that have ended when `layer` ends for the last time."""
         ended: dict[str, Tensor] = {}
-        calls = count(1)
 
-        def keep(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
+        def keep(name: str, output: object) -> None:
             # A layer that is called again, or whose output is no batch, is not kept: it runs each time.
             if isinstance(output, Tensor) and output.shape[:1] == (1,) and self.calls[name].times == 1:
                 for inner in [other for other in ended if other.startswith(f"{name}.")]:
                     del ended[inner]
                 ended[name] = output.clone()
-            if name == layer and next(calls) == times:
+
+        self._run_until(picture, layer, times, self.calls, keep)
+        # The first axis of a table of positions, say, has a length of 1 and does not count the pictures.
+        lengths = dict.fromkeys(ended, 2)
+        if self.is_independent:
+            pair = picture.repeat(2, 1, 1, 1)
+            self._run_until(pair, layer, times, ended, lambda name, output: lengths.update({name: len(output)}))
+        return {name: output for name, output in ended.items() if lengths[name] == 2}
+
+    def _run_until(
+        self, inputs: Tensor, layer: str, times: int, names: Iterable[str], on_end: Callable[[str, Any], None]
+    ) -> None:
+        """Run until `layer` has ended so many times; call `on_end(name, output)` as each of the layers `names` ends."""
+        calls = count(1)
+
+        def end(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
+            on_end(name, output)
+
+        def stop(_module: nn.Module, _inputs: object, _output: object) -> None:
+            if next(calls) == times:
                 raise _Reached
 
         with torch.no_grad(), ExitStack() as hooks, suppress(_Reached):
-            for name in self.calls:
-                # In front of the model's own hooks, for they run again on what is kept.
-                hook = self.modules[name].register_forward_hook(partial(keep, name), prepend=True)
-                hooks.callback(hook.remove)
-            self.run(picture)
-        return ended
+            # In front of the model's own hooks, for they run again on what is kept.
+            handle = self.modules[layer].register_forward_hook(stop, prepend=True)
+            hooks.callback(handle.remove)
+            for name in list(names):
+                handle = self.modules[name].register_forward_hook(partial(end, name), prepend=True)
+                hooks.callback(handle.remove)
+            self.run(inputs)
 
     @contextmanager
     def _hooked(self, layer: str, hook: Hook) -> Iterator[None]:
@@ -233,6 +267,12 @@ def _last(taken: list[T], layer: str) -> T:
     if not taken:
         raise MirrorError(f"The forward pass never reaches the layer '{layer}': choose one that runs.")
     return taken[-1]
+
+
+def weight_of(module: nn.Module) -> Tensor:
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 def one_tensor(output: object, layer: str) -> Tensor:

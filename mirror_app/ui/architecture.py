@@ -9,7 +9,7 @@ from mirror_app import diagram, live
 from mirror_app.layers import Layer
 from mirror_app.models import Model
 from mirror_app.probe import Cost
-from mirror_app.ui import cache, views
+from mirror_app.ui import layer_facts, views
 from mirror_app.ui.graph import graph
 from mirror_app.ui.session import Session, open_in_explore
 from mirror_app.ui.sidebar import short
@@ -20,21 +20,21 @@ _MAPS = "activations"
 
 def show_totals(model: Model) -> None:
     """Say in one line how large the model is and what one picture costs."""
-    whole = cache.costs(model.name)[""]
+    whole = layer_facts.costs(model.name)[""]
     height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     st.caption(
-        f"**{live.shown(model.name)}**: {len(cache.tree(model.name))} layers, {short(weights)} weights, and "
+        f"**{live.shown(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
         f"{short(whole.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
     )
 
 
 def show_graph(model: Model, session: Session) -> None:
     """Show the layers around the chosen one as a graph, the others folded; a click on a box chooses, everywhere."""
-    listed = cache.tree(model.name)
+    listed = layer_facts.tree(model.name)
     chosen = session.layer or ""
     boxes = diagram.unfolded(listed, chosen)
-    edges = cache.flow(model.name, tuple(boxes))
+    edges = layer_facts.flow(model.name, tuple(boxes))
     can_be_chosen = [layer.name for layer in listed if layer.call]
     told = "A click on a box chooses that layer and unfolds it; one on the frame around it leads back up."
     if diagram.crowded(boxes, edges):
@@ -60,8 +60,8 @@ def show_graph(model: Model, session: Session) -> None:
 
 def show_table(model: Model, session: Session) -> None:
     """Show every layer that runs with what it costs; a click on a row chooses the layer, everywhere."""
-    costs = cache.costs(model.name)
-    listed = [layer for layer in cache.tree(model.name) if layer.name in costs]
+    costs = layer_facts.costs(model.name)
+    listed = [layer for layer in layer_facts.tree(model.name) if layer.name in costs]
     key = f"architecture.{model.name}"
 
     def choose() -> None:

@@ -13,12 +13,10 @@ from mirror_app import engine, live, render, trust
 from mirror_app.engine import Prediction, Result, Sheet
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
-from mirror_app.layers import Layer
 from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
 from mirror_app.models.hub import Fetched
 from mirror_app.models.shelf import Shelf
-from mirror_app.probe import Cost
 from mirror_app.request import Request
 from mirror_app.trust import Curves
 from mirror_app.ui.dreams import Dreamer, Shot
@@ -63,7 +61,7 @@ def result(request: Request, picture: Picture, on_progress: OnProgress) -> Resul
     """
     wanted = engine.computed(request)
     frames = partial(_frames, wanted, picture)
-    return _computed(_result, wanted.digest(), frames, on_progress)
+    return _computed(_result, _key(wanted), frames, on_progress)
 
 
 def sheet(
@@ -80,31 +78,31 @@ def sheet(
 
     `of` tells numbers from others that are the same request's, such as those of a shuffled model.
     """
-    return _sheet(f"{request.digest()} {of}", first, count, largest, request, raw, picture)
+    return _sheet(f"{_key(request)} {of}", first, count, largest, request, raw, picture)
 
 
 def cached_result(request: Request) -> Result | None:
     """Return what `result` would, where it is there already."""
     try:
-        return _result(engine.computed(request).digest(), None)
+        return _result(_key(engine.computed(request)), None)
     except _Missing:
         return None
 
 
 def small(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
     """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
-    return _small(request.digest(), largest, request, raw, picture)
+    return _small(_key(request), largest, request, raw, picture)
 
 
 def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
     """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
-    return _peak(request.digest(), request, raw, picture)
+    return _peak(_key(request), request, raw, picture)
 
 
 def prediction(asked: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
     """Return what a model, as `model` gives it, says of `picture`; raise MirrorError."""
     frames = partial(_predictions, asked, picture)
-    return _computed(_prediction, f"{asked.name} of {picture.id}, {asked.output}", frames, on_progress)
+    return _computed(_prediction, _prediction_key(asked, picture), frames, on_progress)
 
 
 def curves(
@@ -112,9 +110,9 @@ def curves(
 ) -> tuple[Curves, dict[str, Curves]]:
     """Return the curves of what `request` gave, and those that it must beat; raise MirrorError."""
     wanted, asked = engine.computed(request), model(request.model, request.output)
-    key = f"{asked.name} of {picture.id}, {asked.output}, for {target}: base lines"
+    key = f"{_prediction_key(asked, picture)}, for {target}: base lines"
     own = partial(_trial, trust.curves, wanted, picture, found)
-    told: Curves = _computed(_curves, f"{wanted.digest()} as curves", own, on_progress)
+    told: Curves = _computed(_curves, f"{_key(wanted)} as curves", own, on_progress)
     return told, _computed(_curves, key, lambda: trust.base_lines(asked, picture, target), on_progress)
 
 
@@ -122,12 +120,12 @@ def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on
     """Return what `request` gives once the model is shuffled down to `depth`; raise MirrorError."""
     wanted = engine.computed(request)
     work = partial(_trial, partial(trust.shuffled, depth=depth), wanted, picture, found)
-    return _computed(_result, f"{wanted.digest()} without {depth.words}", work, on_progress)
+    return _computed(_result, f"{_key(wanted)} without {depth.words}", work, on_progress)
 
 
 def store_result(request: Request, found: Result) -> None:
     """Keep what a dream has computed: `result` and `cached_result` find it."""
-    _result(engine.computed(request).digest(), found)
+    _result(_key(engine.computed(request)), found)
 
 
 @st.cache_resource(scope="session", on_release=Dreamer.end, show_spinner=False)
@@ -142,24 +140,6 @@ def close() -> None:
         jobs.close()
     st.cache_resource.clear()
     st.cache_data.clear()
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def tree(model_name: str) -> list[Layer]:
-    """Return the layers of the model of that name, in the order in which they run."""
-    return engine.tree(model(model_name))
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def costs(model_name: str) -> dict[str, Cost]:
-    """Return what each layer of the model of that name costs."""
-    return engine.costs(model(model_name))
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def flow(model_name: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return between which of the layers `names` data flows."""
-    return engine.flow(model(model_name), names)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -214,6 +194,15 @@ def _jobs() -> Jobs[Any]:
 @st.cache_resource(show_spinner=False)
 def _dreams() -> Jobs[Shot]:
     return Jobs(DREAMS)
+
+
+def _key(request: Request) -> str:
+    """Return what the results of `request` are kept under: a live model may be trained between two looks at it."""
+    return f"{request.digest()} {live.revision(request.model)}"
+
+
+def _prediction_key(asked: Model, picture: Picture) -> str:
+    return f"{asked.name} {live.revision(asked.name)} of {picture.id}, {asked.output}"
 
 
 class _Missing(Exception):  # noqa: N818 - a signal, not an error

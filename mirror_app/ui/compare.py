@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mirror_app import layers, live, matrix, registry
 from mirror_app.matrix import TARGET, Axis
 from mirror_app.models import catalogue
-from mirror_app.ui import cache, choices
+from mirror_app.ui import cache, choices, layer_facts
 from mirror_app.ui.places import Place
 from mirror_app.ui.session import Session
 from mirror_app.ui.views import literal
@@ -144,7 +144,7 @@ def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Itera
         yield f"The same for every input: {', '.join(made)}."
     if {_architecture(name) for name in axes.get("model", ())} - {_architecture(base.model)}:
         if "layer" not in axes and len(alike) < len(entries) and base.layer != layers.EVERY:
-            first = base.layer == layers.default_layer(cache.tree(base.model))
+            first = base.layer == layers.default_layer(layer_facts.tree(base.model))
             which = "Other models are" if first else "A model without this layer is"
             yield f"{which} shown at the layer that Mirror opens first."
         if isinstance(dict(base.params).get(TARGET), int):
@@ -190,7 +190,7 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
             if st.session_state.get(LAYERS_OF) != base.model:  # another model has other stages
                 st.session_state.pop("compare.layer", None)
                 st.session_state[LAYERS_OF] = base.model
-            listed = cache.tree(base.model)
+            listed = layer_facts.tree(base.model)
             return [layer.name for layer in listed if layer.name and layer.call], _thinned(layers.stages(listed))
         case _:
             both = [name + catalogue.UNTRAINED for name in session.models if catalogue.can_be_untrained(name)]

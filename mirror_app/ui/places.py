@@ -10,7 +10,7 @@ from mirror_app.engine import Result
 from mirror_app.images import Picture
 from mirror_app.matrix import TARGET, Cell
 from mirror_app.request import Request
-from mirror_app.ui import cache, views
+from mirror_app.ui import cache, layer_facts, views
 from mirror_app.ui.dreams import judged
 from mirror_app.ui.session import Session
 
@@ -105,7 +105,7 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
         return request
     request = replace(request, output=session.outputs.get(request.model, ""))
     if "layer" not in changes:
-        there = matrix.layer_there(request.layer, cache.tree(base.model), cache.tree(request.model))
+        there = matrix.layer_there(request.layer, layer_facts.tree(base.model), layer_facts.tree(request.model))
         request = replace(request, layer=there)
     values = dict(request.params)
     if TARGET in values:

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mirror_app import layers, live, registry
+from mirror_app import layers, live, old_links, registry
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import catalogue
@@ -162,6 +162,7 @@ def param_key(entry: registry.Entry, name: str) -> str:
 
 def _follow(query: Mapping[str, str], session: Session) -> None:
     """Choose what a link asks for; what it gets wrong stays at its default, and is said."""
+    query = old_links.completed(query)
 
     def attempt(name: str, choose: Callable[[str], None]) -> None:
         if name in query:
@@ -202,7 +203,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     for name in query:
         if "." in name:
             session.linked[name] = query[name]
-        elif name not in ("model", "visualisation", "layer", "input", OUTPUT):
+        elif name not in ("model", "visualisation", "layer", "input", OUTPUT, "v"):
             attempt(name, partial(choose_parameter, name))
 
 

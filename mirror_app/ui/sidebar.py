@@ -13,7 +13,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.hub import Fetched
 from mirror_app.params import Value
 from mirror_app.request import Request
-from mirror_app.ui import address, cache, views, widgets
+from mirror_app.ui import address, cache, layer_facts, views, widgets
 from mirror_app.ui.layer_tree import layer_tree
 from mirror_app.ui.session import TARGET, Session, current
 
@@ -95,7 +95,7 @@ def _keep_target(model_name: str, session: Session) -> None:
     if isinstance(target, int):
         kept = matrix.target_there(target, here.classes, there.classes)
     else:
-        trees = ({layer.name: layer.call for layer in cache.tree(name)} for name in (before, model_name))
+        trees = ({layer.name: layer.call for layer in layer_facts.tree(name)} for name in (before, model_name))
         alike = len({tree.get(targets.parse(target).layer) for tree in trees}) == 1 and here.labels == there.labels
         kept = target if alike else None
     st.session_state[TARGET] = kept
@@ -156,7 +156,7 @@ def _show_asking(place: DeltaGenerator, state: str) -> None:
 
 
 def _layer(model_name: str, session: Session) -> str:
-    listed = cache.tree(model_name)
+    listed = layer_facts.tree(model_name)
     module = cache.model(model_name).module
     chosen = session.layer
     if session.linked_layer is not None:

@@ -13,8 +13,8 @@ from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.registry import Entry
 from mirror_app.request import Request
-from mirror_app.trust import Curves
-from mirror_app.ui import cache, verdicts, views
+from mirror_app.trust import Curves, Removal
+from mirror_app.ui import cache, layer_facts, verdicts, views
 from mirror_app.ui.cache import OnProgress
 from mirror_app.ui.inline import data_url
 from mirror_app.ui.verdicts import Answer
@@ -28,9 +28,22 @@ NO_PROBABILITY = (
     "without a scale from 0 to 1, only the test below says something here."
 )
 OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
+_RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, «RISE»)."
+_PAPERS = {
+    Removal.DELETION: _RISE,
+    Removal.INSERTION: _RISE,
+    Removal.ROAD: "From -1 to 1: the mean of what is left without the pixels of least evidence, minus what is left "
+    "without those of most (Rong et al. 2022, «ROAD»).",
+}
+_DRAWN = {
+    Removal.DELETION: "the probability",
+    Removal.INSERTION: "the probability",
+    Removal.ROAD: "how much more is left without those of least evidence",
+}
 LIKENESS = (
-    "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite. "
-    "Some likeness may remain by chance: a random network, too, makes its maps from the same picture."
+    "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite "
+    "order, which is the same picture turned over. Some likeness may remain by chance: a random network, too, makes "
+    "its maps from the same picture."
 )
 
 
@@ -92,43 +105,47 @@ def show_curves(
         return [Answer(None, "Taking pixels away and giving them back is not tested: the model gives no probability.")]
     st.caption(
         "Pixels are taken away, those of most evidence first: the probability should fall. Then they come back into a "
-        "blurred picture: the probability should rise quickly. A method should do better than random numbers (the mean "
-        f"of {trust.DRAWS} draws, with the seeds {_listed(range(trust.SEED, trust.SEED + trust.DRAWS))}) and than the "
-        "picture's edges: neither of them knows the model. What is taken away becomes 0 in the model's numbers, "
-        "which for most models is a medium grey."
+        "blurred picture: the probability should rise quickly. At last they are painted over with what their "
+        "neighbours tell of them, those of most evidence first, and those of least: the second should leave "
+        "more. A method should "
+        f"do better than random numbers (the mean of {trust.DRAWS} draws, with the seeds "
+        f"{_listed(range(trust.SEED, trust.SEED + trust.DRAWS))}) and than the picture's edges: neither of them knows "
+        "the model. What is taken away becomes 0 in the model's numbers, which for most models is a medium grey."
     )
     with st.container(key="trust-curves"):
         own, base_lines = cache.curves(request, picture, result, target, on_progress)
         found = {entry.name: own} | base_lines
         ignores = entry.kind.ignores_model(dict(request.params))
-        for part, place in enumerate(st.columns(2, gap="large")):
+        first, last = st.columns(2, gap="large"), st.columns(2, gap="large")
+        for removal, place in zip(Removal, (*first, *last), strict=False):
             with place:
-                _chart(found, part, ignores)
+                _chart(found, removal, ignores)
         sure = own.deletion[0]
         if sure < UNSURE:
             st.caption(
                 f":material/info: The probability is {sure:.1%} to begin with, and there is little to take away: the "
                 "curves tell more of an answer that the model is sure of."
             )
-    return verdicts.of_curves(found, 0), verdicts.of_curves(found, 1)
+    return [verdicts.of_curves(found, removal) for removal in Removal]
 
 
 def _listed(seeds: Sequence[int]) -> str:
     return f"{', '.join(map(str, seeds[:-1]))} and {seeds[-1]}"
 
 
-def _chart(found: dict[str, Curves], part: int, ignores_model: bool) -> None:
-    """Show the curves of deletion, or of insertion, and below them what they say."""
-    shown = (curve.insertion if part else curve.deletion for curve in found.values())
-    curves = {name: values.tolist() for name, values in zip([OWN, *list(found)[1:]], shown, strict=True)}
-    shares = [step / trust.STEPS for step in range(trust.STEPS + 1)]
-    st.markdown(f"**{verdicts.PARTS[part].capitalize()}**: the probability")
-    st.line_chart({"share of pixels": shares, **curves}, x="share of pixels", y=list(curves), height=HEIGHT)
-    told = " · ".join(f"{name} {curve.areas[part]:.3f}" for name, curve in found.items())
+def _chart(found: dict[str, Curves], removal: Removal, ignores_model: bool) -> None:
+    """Show the curves of a removal, and below them what they say."""
+    shown = (curves.curve(removal).tolist() for curves in found.values())
+    drawn = dict(zip([OWN, *list(found)[1:]], shown, strict=True))
+    st.markdown(f"**{verdicts.DONE[removal].capitalize()}**: {_DRAWN[removal]}")
+    st.line_chart(
+        {"share of pixels": trust.shares(removal), **drawn}, x="share of pixels", y=list(drawn), height=HEIGHT
+    )
+    told = " · ".join(f"{name} {curves.area(removal):.3f}" for name, curves in found.items())
     st.caption(
-        f"Area below: {told} ({'much' if part else 'little'} is good). "
-        f"{verdicts.below_chart(found, part, ignores_model)}",
-        help="From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, «RISE»).",
+        f"Area below: {told} ({'little' if removal is Removal.DELETION else 'much'} is good). "
+        f"{verdicts.below_chart(found, removal, ignores_model)}",
+        help=_PAPERS[removal],
     )
 
 
@@ -141,7 +158,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of pictures to see all of them.")
-    depths = evaluation.depths(cache.tree(request.model))
+    depths = evaluation.depths(layer_facts.tree(request.model))
     first, *places = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
     own = cache.sheet(request, result.raw, picture, 0, 1).png
     _fill(first.empty(), own, f"**{views.literal(live.shown(request.model))}** as it is")

@@ -15,7 +15,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.request import Request
-from mirror_app.ui import cache, inline, maps, readout, words
+from mirror_app.ui import cache, inline, layer_facts, maps, readout, words
 from mirror_app.ui.dreams import judged
 from mirror_app.ui.session import Session
 
@@ -108,7 +108,7 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
 def _show_bars(request: Request, values: np.ndarray) -> None:
     """Show the numbers that a layer gives, the largest first: with the names of the classes where it is the last."""
     classes = cache.model(request.model, request.output).classes
-    last = layers.outermost_like(cache.tree(request.model), request.layer) == ""
+    last = layers.outermost_like(layer_facts.tree(request.model), request.layer) == ""
     named = last and len(values) == len(classes)
     order = values.argsort()[::-1][:BARS]
     rows = [{"name": classes[n] if named else f"unit {n}", "value": float(values[n])} for n in order]

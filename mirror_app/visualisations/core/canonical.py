@@ -8,7 +8,7 @@ pass. A batch norm is one with the linear layer before it, and where there is no
 Functions are caught as they are called, in this computation alone: it does not matter whether a module calls them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +26,10 @@ from mirror_app.precision import HALF, widened
 from mirror_app.visualisations.core.rules import Linear, Rule, nonzero, z_plus
 
 Function = Callable[..., Tensor]
+
+TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
+CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d, *TRANSPOSED)
+PRODUCTS = (torch.matmul, torch.mm, torch.bmm, Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.__matmul__)
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,14 @@ class Canonical(TorchFunctionMode):
             return _widened(self._called(func, args, kwargs))
 
     def _called(self, func: Function, args: Any, kwargs: Any) -> Any:
-        if func is F.conv2d:
+        if func in CONVOLUTIONS:
             return self._linear(func, self.composite.convolution, *args, **kwargs)
         if func is F.linear:
             return self._linear(func, self.composite.dense, *args, **kwargs)
+        if func in PRODUCTS and len(args) == 2 and not kwargs:
+            return self._product(func, *args)
+        if func is F.pad and (args[2:3] == ("circular",) or kwargs.get("mode") == "circular"):
+            return _wrapped(args[0], args[1] if len(args) > 1 else kwargs["pad"])
         if func is F.batch_norm:
             return self._batch_norm(*args, **kwargs)
         if func in (F.relu6, F.hardtanh):
@@ -100,7 +108,14 @@ class Canonical(TorchFunctionMode):
         if weight.requires_grad or not input.requires_grad:  # a product of two answers, or nothing to share
             return call(input, weight, bias)
         leaf = input.detach().requires_grad_()
-        return self._ruled(input, Linear(leaf, call(leaf, weight, bias), call, weight, bias), rule)
+        outputs = call(leaf, weight, bias)
+        return self._ruled(input, Linear(leaf, outputs, call, weight, bias, _channel_axis(func, weight, outputs)), rule)
+
+    def _product(self, func: Function, one: Tensor, other: Tensor) -> Tensor:
+        """A product of matrices is a dense layer where one of the two is weights, on whichever side."""
+        if not one.requires_grad and other.requires_grad:
+            return self._linear(lambda inputs, weight, _: func(weight, inputs), self.composite.dense, other, one)
+        return self._linear(lambda inputs, weight, _: func(inputs, weight), self.composite.dense, one, other)
 
     def _batch_norm(
         self,
@@ -127,7 +142,7 @@ class Canonical(TorchFunctionMode):
         scale = (running_var + eps).rsqrt() if weight is None else (running_var + eps).rsqrt() * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
         below = _flow(input.grad_fn)
-        if below and (input.ndim == 2 or below.layer.weight.ndim > 2):
+        if below and below.layer.channel_axis is not None and (input.ndim == 2 or below.layer.weight.ndim > 2):
             merged = _merged(below.layer, scale, shift, normalised(below.layer.outputs))
             return _apply(replace(below, layer=merged))
         leaf = input.detach().requires_grad_()
@@ -182,13 +197,30 @@ def _flow(node: Node | None) -> Flow | None:
     return getattr(node, "flow", None)
 
 
+def _channel_axis(func: Function, weight: Tensor, outputs: Tensor) -> int | None:
+    """Return the axis of `weight` that counts the channels of the outputs; None where no axis counts them all."""
+    if func in TRANSPOSED:
+        return 1 if weight.shape[1] == outputs.shape[1] else None
+    return 0 if func is F.linear or func in CONVOLUTIONS else None
+
+
 def _merged(layer: Linear, scale: Tensor, shift: Tensor, outputs: Tensor) -> Linear:
     """Return `layer` and the batch norm after it as one, in which the batch norm's `outputs` were computed from it."""
-    weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    assert layer.channel_axis is not None
+    weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1 - layer.channel_axis))
     if layer.bias is None:
         return replace(layer, outputs=outputs, weight=weight, bias=shift)
     bias = layer.bias * scale.reshape(layer.bias.shape) + shift.reshape(layer.bias.shape)
     return replace(layer, outputs=outputs, weight=weight, bias=bias)
+
+
+def _wrapped(inputs: Tensor, margins: Sequence[int]) -> Tensor:
+    """Return `inputs` with what leaves at one side coming in at the other, as a concatenation: its last side first."""
+    for number, (before, after) in enumerate(zip(margins[::2], margins[1::2], strict=True), 1):
+        side = inputs.shape[-number]
+        parts = [inputs.narrow(-number, side - before, before), inputs, inputs.narrow(-number, 0, after)]
+        inputs = torch.cat(parts, -number)
+    return inputs
 
 
 def _scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

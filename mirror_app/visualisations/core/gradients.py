@@ -1,6 +1,7 @@
 """How the logit of a class changes with each pixel."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Annotated
 
 import torch
@@ -12,7 +13,7 @@ from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
-Rewrite = Callable[[Tensor], None]
+Rewrite = Callable[[Tensor, probe.Rectifiers], None]
 
 
 @visualisation(
@@ -65,11 +66,13 @@ def gradient(
     """Return the gradient of each item's score by the inputs (N, C, H, W), and which of the answers it is (N,).
 
     `target` says which, else `target_score` does. `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes
-    the ReLUs: raises MirrorError where there are none on the way, or other activations.
+    the rectifiers: raises MirrorError where there are none on the way, or other activations.
     """
-    pixels, answers = target_score.output(inputs)
+    rectifiers = probe.Rectifiers()
+    with rectifiers if rewrite else nullcontext():
+        pixels, answers = target_score.output(inputs)
     if target is None:
         target = target_score.chosen(answers)
     if rewrite is not None:
-        rewrite(answers)
+        rewrite(answers, rectifiers)
     return torch.autograd.grad(target_score.score(answers, target).sum(), pixels)[0], target

@@ -25,7 +25,9 @@ class Kernels(Visualisation):
 
     Filters that look at 3 channels, as those of a first layer do, are shown in colour, (filters, 3, h, w), and those
     that look at one channel in grey, (filters, 1, h, w). Of the others one filter is shown, channel by channel:
-    (channels, 1, h, w). A layer that holds others stands for the first convolution in it. No picture is needed.
+    (channels, 1, h, w). A layer that holds others stands for the first convolution in it. No picture is needed. Where
+    the weights are made as the layer runs, as by weight norm, spectral norm or pruning, those that it runs with are
+    shown.
     """
 
     look = staticmethod(render.weights)
@@ -40,7 +42,7 @@ class Kernels(Visualisation):
             int, Number("Which filter is shown, where there is no room for all: deep filters see many channels.", min=0)
         ] = 0,
     ) -> Iterator[Attribution]:
-        name, weights = self._weights(layer)
+        name, weights = self._weights(inputs, layer)
         filters, channels = weights.shape[:2]
         detail = f"{filters:,} filters" if layer == name else f"the first convolution, `{name}`, {filters:,} filters"
         if channels not in (1, 3):
@@ -50,10 +52,10 @@ class Kernels(Visualisation):
             weights = weights[filter][:, None]
         yield Attribution(weights, {"detail": detail})
 
-    def _weights(self, layer: str) -> tuple[str, Tensor]:
+    def _weights(self, inputs: Tensor, layer: str) -> tuple[str, Tensor]:
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
-                return name, widened(module.weight.detach())
+                return name, widened(self.view.weight_in_use(inputs[:1], name))
         lacking = f"Kernels needs a convolution, and there is none in '{layer}'"
         found = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         if not found:

@@ -1,12 +1,10 @@
 """Which pixels, or which places of a layer, a class's logit was computed from: layer-wise relevance propagation."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
@@ -37,13 +35,7 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
 
 
 # What hands slopes on in proportion by its gradient alone: f(a x) = a f(x), for all a > 0, and our linear layers.
-PROPORTIONAL = frozenset(
-    "_Ruled torch::autograd::AccumulateGrad Add Sub Neg Mul Div Sum Mean Relu LeakyRelu PreluKernel "
-    "MaxPool2DWithIndices AdaptiveMaxPool2D AvgPool2D AdaptiveAvgPool2D Amax Max Maximum "
-    "UpsampleBilinear2D UpsampleNearest2D ConstantPadNd ReflectionPad2D ReplicationPad2D "
-    "Cat Stack Split SplitWithSizes Unbind Select Slice Index Narrow View UnsafeView Reshape ReshapeAlias AsStrided "
-    "Permute Transpose T Squeeze Unsqueeze Expand Repeat Flip Roll PixelShuffle Clone Alias ToCopy".split()
-)
+PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
 
 
 @visualisation(
@@ -80,7 +72,8 @@ class Relevance(Visualisation):
         epsilon: Annotated[
             float,
             Slider(
-                "Absorbs what is weak or contradictory; 0 is the gradient times the picture.",
+                "Absorbs what is weak or contradictory. 0 is the gradient times the picture, or times what the first "
+                "layer sees, where the model normalises the picture itself.",
                 max=1,
                 step=0.01,
                 when=("rule", "epsilon"),
@@ -143,22 +136,12 @@ def _passed_down(seen: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
 
 def _refuse_strangers(output: Tensor) -> None:
     """Raise MirrorError where the graph of `output` holds what does not share relevance in proportion."""
-    strangers = {name for node in probe.graph(output) if (name := _operation(node)) not in PROPORTIONAL}
+    strangers = {name for node in probe.graph(output) if (name := probe.operation(node)) not in PROPORTIONAL}
     if strangers:
         raise MirrorError(
             f"LRP shares relevance out among the parts of a sum, and {', '.join(sorted(strangers))} in this model "
             "is no sum of parts: use Grad-CAM, or LRP at a layer above it."
         )
-
-
-def _operation(node: Node) -> str:
-    name = re.sub(r"Backward\d*$", "", node.name())
-    factors = [parent for parent, _ in node.next_functions if parent is not None]
-    if name == "Mul" and len(factors) > 1:
-        return "a product of two answers"
-    if name == "Div" and (len(factors) > 1 or node.next_functions[0][0] is None):
-        return "a division by an answer"
-    return name
 
 
 def _note(raw: Tensor, conserved: Tensor) -> str:

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 class Linear:
     """A layer that is linear but for its bias: `call(inputs, weight, bias)` gives its outputs.
 
-    `outputs` is its value at `inputs`, a leaf, with the graph between the two.
+    `outputs` is its value at `inputs`, a leaf, with the graph between the two. `channel_axis` is the axis of the weight
+    that counts the channels of the outputs, where there is one.
     """
 
     inputs: Tensor
@@ -27,6 +28,7 @@ class Linear:
     call: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     weight: Tensor
     bias: Tensor | None
+    channel_axis: int | None = None
 
 
 # From the relevance of the outputs to that of the inputs, of their shapes.

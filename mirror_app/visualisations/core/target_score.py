@@ -46,6 +46,7 @@ class TargetScore:
 
     def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs as a leaf of the graph, and the answers that were computed from it."""
+        self._find_places(inputs)
         leaf, output = self.view.output(inputs, self.layer)
         answers = self.answers(output)
         if not answers.requires_grad:
@@ -57,6 +58,7 @@ class TargetScore:
 
     def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Return what `layer` gives as a leaf of the graph, and the answers that were computed from it."""
+        self._find_places(inputs)
         try:
             leaf, output = self.view.split(inputs, layer, self.layer)
         except RunsBeforeError:
@@ -139,6 +141,12 @@ class TargetScore:
         ]
         advice = f"try '{parts[-1]}'" if parts else "choose another"
         return MirrorError(f"{asked} does not depend on the layer '{layer}': {advice}.")
+
+    def _find_places(self, inputs: Tensor) -> None:
+        """See how the layer that is asked holds its maps, where that may not run the model once there is a graph."""
+        self.view.learn(inputs)
+        if self.layer and self.view.has_effects:
+            self.predict(inputs)
 
     def _entry(self, output: Any) -> Tensor:
         """Return the tensor that the target's entries lead to in `output`."""
