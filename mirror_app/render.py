@@ -97,8 +97,8 @@ def heat(
 ) -> Tensor:
     """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W).
 
-    The magnitude `largest` has the full colour; without it, that of each item which a share of `STRONGEST` of its
-    pixels reach has: by the very largest, a fine map would be dark but for a pixel or two.
+    The magnitude `largest` has the full colour; without it, what `STRONGEST` of each item's pixels reach: by the very
+    largest number, a fine map would be dark but for a pixel or two.
     """
     if show == "map" and raw.ndim == 4:
         return signed_picture(raw, largest)
@@ -286,8 +286,7 @@ def _heat_shares(evidence: Tensor, largest: float | None) -> Tensor:
 
 def _full(evidence: Tensor) -> Tensor:
     """Return the magnitude that the strongest pixels of each item reach, (N, 1, 1): the largest where that is 0."""
-    sizes = evidence.abs().flatten(1)
-    strongest = sizes.topk(max(1, int(STRONGEST * sizes.shape[1])), 1).values
+    strongest = evidence.abs().flatten(1).topk(max(1, int(STRONGEST * evidence[0].numel())), 1).values
     return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]
 
 

@@ -287,8 +287,8 @@ def test_eigen_cam_is_the_first_term_of_the_singular_value_decomposition(family:
     ours = raw(EigenCam, family.model, family.pictures, family.layer)
     maps, slopes = by_hand(family.model, family, None)
     evidence = (maps * slopes).sum(1).numpy()
-    for maps, shares, found in zip(maps.numpy(), evidence, ours.numpy(), strict=True):
-        left, values, _ = np.linalg.svd(maps.reshape(len(maps), -1).T, full_matrices=False)
+    for item, shares, found in zip(maps.numpy(), evidence, ours.numpy(), strict=True):
+        left, values, _ = np.linalg.svd(item.reshape(len(item), -1).T, full_matrices=False)
         expected = (left[:, 0] * values[0]).reshape(found.shape)
         expected *= np.sign((expected * shares).sum())
         assert np.abs(found - expected).max() <= BOUND * np.abs(expected).max()

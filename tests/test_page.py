@@ -212,12 +212,16 @@ def test_the_picture_on_the_page_is_the_one_from_python() -> None:
     with Image.open(io.BytesIO(sheet.png)) as file:
         shown = np.asarray(file)
     model = cache.model("shapes")
-    images, _ = registry.get("grad-cam").kind(model.module)(
-        model.preprocessing.prepare(examples()[0]), "features.9.0", show="heat map"
+    (heat, _), (share, _) = (
+        registry.get("grad-cam").kind(model.module)(
+            model.preprocessing.prepare(examples()[0]), "features.9.0", show=show
+        )
+        for show in ("heat map", "map")
     )
     assert shown.shape == (128, 128, 3)
     seen = torch.from_numpy(examples()[0].pixels.copy()).permute(2, 0, 1) / 255
-    mixed = torch.lerp(seen, images[0], 0.5).mul(255).round().permute(1, 2, 0).numpy()
+    cover = 0.5**3 + (0.5 - 0.5**3) * share[0]  # the less evidence, the less of the picture
+    mixed = torch.lerp(seen, heat[0], cover).mul(255).round().permute(1, 2, 0).numpy()
     assert np.abs(shown - mixed).max() <= 1
 
 

@@ -198,3 +198,25 @@ def test_the_channels_of_an_attribution_share_one_scale() -> None:
     shown = render.signed_picture(raw)
     assert [float(shown[0, channel, channel, channel]) for channel in range(3)] == [1, 0.75, 0]
     assert (shown[1] == 0.5).all()
+
+
+def test_a_fine_map_is_as_bright_as_its_strongest_pixels_and_not_as_its_very_largest() -> None:
+    raw = torch.full((1, 100, 100), 0.01)
+    raw[0, :2, :50], raw[0, 50, 50] = 1, 30
+    shown = render.heat(raw, torch.zeros(1, 3, 100, 100), show="map")[0, 0]
+    assert (shown[:2, :50] == 1).all()  # 1 % of the pixels, of which .5 % are enough
+    assert shown[50, 50] == 1
+    assert shown[90, 90] == pytest.approx(0.01)
+    assert render.peak(render.heat, raw, torch.zeros(1, 3, 100, 100), show="map", signed=False) == 1
+    lone = torch.zeros(1, 100, 100)
+    lone[0, 3, 4] = 7
+    assert render.heat(lone, torch.zeros(1, 3, 100, 100), show="map")[0, 0, 3, 4] == 1
+
+
+def test_the_picture_is_hardly_dimmed_where_there_is_no_evidence() -> None:
+    raw, picture = torch.zeros(1, 4, 4), torch.ones(1, 3, 4, 4)
+    raw[0, 0, 0] = 1
+    shown = render.heat(raw, picture)
+    assert (shown[0, :, 3, 3] > 0.75).all()
+    heat = render.heat(raw, picture, show="heat map")
+    assert torch.allclose(shown[0, :, 0, 0], torch.lerp(picture, heat, 0.6)[0, :, 0, 0])

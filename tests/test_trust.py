@@ -179,7 +179,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
         found[key] = [trust.likeness(result, frame) for (frame,) in frames]
         assert trust.likeness(result, result) == pytest.approx(1)
     assert found["grad-cam"][0] < 0.3
-    assert found["eigen-cam"][0] == pytest.approx(1)  # it never asks the last layer
+    assert abs(found["eigen-cam"][0]) == pytest.approx(1)  # it asks the last layer for the sign alone
     assert found["eigen-cam"][1] < 0.9
     assert state(model.module) == before
 
@@ -252,7 +252,7 @@ def line(away: float, back: float, painted: float = 0.3, soon: bool = False) -> 
     """Curves that stay where they are, or begin as far from there as they can."""
     curves = np.full((2, 25), [[away], [back]])
     curves[:, [0, -1]] = [[1, 0], [0, 1]]
-    road = np.full((2, 6), [[1 - painted], [1]])
+    road = np.full((2, 6), [[1 - painted], [1.0]])
     road[:, 0] = 1
     if not soon:
         curves[0, :3], curves[1, :3], road[0, :2] = 1, 0, 1
@@ -313,7 +313,7 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     likeness = trust.likeness(result, turned)
     answer = verdicts.of_shuffled({"classifier": likeness}, untrained=False)
     assert answer.good is False
-    assert ("turned over" in answer.words) is (factor < 0)
+    assert ("turned over" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
 
 
 def test_what_should_add_up_joins_the_verdict() -> None:

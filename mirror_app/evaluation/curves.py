@@ -97,7 +97,8 @@ def area(curve: Tensor, shares: Sequence[float] = ()) -> float:
 
 
 def _places(curve: Tensor, shares: Sequence[float]) -> Tensor:
-    return torch.tensor(shares).to(curve) if shares else torch.linspace(0, 1, len(curve)).to(curve)
+    places = torch.tensor(shares, dtype=torch.float64) if shares else _shares(len(curve) - 1)
+    return places.to(curve.device)
 
 
 def _soon(curve: Tensor, shares: Sequence[float]) -> Tensor:

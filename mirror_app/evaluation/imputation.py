@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 BESIDE, ACROSS = 1 / 6, 1 / 12  # the weights of the eight neighbours
-TOLERANCE = 1e-4  # of the picture's range: the errors then stay below the noise that the paper adds to what is filled in
+TOLERANCE = 1e-4  # of the picture's range: errors then stay near the noise that the paper adds to what is filled in
 SMALLEST = 8  # pixels: the side from which on there is no coarser picture to begin with
 MOST_STEPS = 1000
 
