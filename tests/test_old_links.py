@@ -1,0 +1,65 @@
+"""Links that were made before links had a version open the view of that time."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
+
+import pytest
+import streamlit as st
+
+import mirror_app.visualisations.core  # noqa: F401 - fills the registry
+from mirror_app import old_links, registry
+from mirror_app.params import as_text
+from mirror_app.request import VERSION, Request
+from mirror_app.ui.session import Session, _follow, param_key
+from tests.browser import ROOT
+
+LINKS = json.loads((ROOT / "tests" / "data" / "old_links.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def _a_visit_of_its_own() -> Iterator[None]:
+    st.session_state.clear()
+    yield
+    st.session_state.clear()
+
+
+def opened(query: dict[str, str]) -> tuple[Session, dict[str, str]]:
+    """What the visitor then has: the session, and each parameter's value as a link writes it."""
+    session = Session()
+    _follow(query, session)
+    entry = registry.get(st.session_state["visualisation"])
+    values = {
+        name: st.session_state.get(param_key(entry, name), parameter.default)
+        for name, parameter in entry.params.items()
+    }
+    return session, {name: as_text(value) for name, value in values.items() if value is not None}
+
+
+def test_there_are_sixty_of_all_visualisations() -> None:
+    assert len({link["link"] for link in LINKS}) == 60
+    assert {dict(parse_qsl(link["link"][1:]))["visualisation"] for link in LINKS} == {e.key for e in registry.entries()}
+
+
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: link["link"][1:60])
+def test_an_old_link_opens_the_view_of_its_time(link: dict[str, object]) -> None:
+    query = dict(parse_qsl(str(link["link"])[1:]))
+    session, values = opened(query)
+    assert session.problems == []
+    assert values == link["values"]
+    assert session.linked_layer == query["layer"]
+    assert session.picture == query["input"]
+    model = query["model"].removesuffix("-untrained")
+    assert (st.session_state.model, st.session_state.untrained) == (model, model != query["model"])
+
+
+@pytest.mark.parametrize("key", old_links.FORMER_DEFAULTS)
+def test_a_new_link_opens_with_the_defaults_of_today(key: str) -> None:
+    entry = registry.get(key)
+    _, values = opened(Request("shapes", "checked-heart", "features", key).to_query())
+    assert values == {
+        name: as_text(parameter.default) for name, parameter in entry.params.items() if parameter.default is not None
+    }
+    _, former = opened({"visualisation": key})
+    assert former == values | dict(old_links.FORMER_DEFAULTS[key])
+    assert VERSION == "2"
