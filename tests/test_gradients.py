@@ -14,9 +14,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue, network
 from mirror_app.models.examples import examples
-from mirror_app.visualisations.core import Deconvnet, IntegratedGradients, SaliencyMap, SmoothGrad, Visualisation
+from mirror_app.visualisations.core import (
+    Deconvnet,
+    IntegratedGradients,
+    SaliencyMap,
+    SmoothGrad,
+    Visualisation,
+)
 from mirror_app.visualisations.core.batches import SIZES
 from mirror_app.visualisations.core.integrated import BASELINES
+from mirror_app.visualisations.core.smooth import DROWNED
 from tests.families import convnext
 from tests.networks import Functional, Tricky, bundled, resnet18, squeezenet
 
@@ -235,3 +242,22 @@ def test_what_a_rule_for_relus_is_not_defined_for_is_refused(kind: type[Visualis
     for model in (convnext().double(), nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 80, 5)).double()):
         with pytest.raises(MirrorError, match=r"ReLU.*plain gradient"):
             raw(kind, model, **params)
+
+
+class Shy(nn.Module):
+    """The logit of class 1 grows with the mean while the picture is smooth: any noise silences it."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        rough = (inputs[..., 1:] - inputs[..., :-1]).abs().amax((1, 2, 3))
+        score = torch.where(rough < 0.2, inputs.mean((1, 2, 3)), torch.zeros_like(rough))
+        return torch.stack([torch.zeros_like(score), score], 1)
+
+
+def test_noise_that_drowns_what_is_asked_for_is_told() -> None:
+    ramp = torch.linspace(0, 1, 12).expand(1, 3, 12, 12).clone()
+    for sigma, note in ((0.15, DROWNED), (0.005, "")):
+        info = SmoothGrad(Shy())(ramp, "", n=4, sigma=sigma, target_class=1)[1]
+        assert info["raw"].any() == (not note)
+        assert info.get("note", "") == note
+    grey = torch.full((1, 3, 12, 12), 0.5)  # no noise at all is added to a picture without a range
+    assert "note" not in SmoothGrad(Shy())(grey, "", n=4, target_class=0)[1]

@@ -173,4 +173,4 @@ def _largest_gain(found: Mapping[str, Curves], removal: Removal) -> float:
 def _why_little(found: Mapping[str, Curves], removal: Removal) -> str:
     if not found["random"].is_settled_at_once(removal):
         return "edges or random numbers do nearly as well as anything can"
-    return f"with a tenth of the pixels {DONE[removal]} at random, the class is {_STATE[removal]} already"
+    return f"with a tenth of the pixels {DONE[removal]} at random, the answer is {_STATE[removal]} already"

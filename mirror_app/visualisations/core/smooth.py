@@ -14,6 +14,11 @@ from mirror_app.visualisations.core.batches import in_batches
 from mirror_app.visualisations.core.gradients import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 
+DROWNED = (
+    "The noise drowns what is asked for: it responds to the picture itself and to none of the noisy copies. Take less "
+    "noise, such as 0.02."
+)
+
 
 @visualisation(
     "SmoothGrad",
@@ -78,7 +83,10 @@ class SmoothGrad(Visualisation):
         for progress, _, (items, gradients) in in_batches(sampled, len(inputs) * n, self.view):
             total.index_add_(0, items, gradients)
             times.index_add_(0, items, torch.ones_like(times[items]))
-            yield Attribution(total / times.clamp(min=1), {**target_score.info(target), "progress": progress})
+            info = {**target_score.info(target), "progress": progress}
+            if progress == 1 and not total.any() and gradient(target_score, inputs, target)[0].any():
+                info["note"] = DROWNED
+            yield Attribution(total / times.clamp(min=1), info)
 
 
 def _normal(like: Tensor, seed: int) -> Tensor:
