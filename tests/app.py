@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from mirror_app import registry
 from mirror_app.params import as_text
+from mirror_app.request import VERSION
 from tests.browser import ROOT
 from tests.networks import quick
 
@@ -14,7 +15,7 @@ from tests.networks import quick
 def page(to: str = "", **query: str | list[str]) -> AppTest:
     """The dashboard, opened by a link with that query; after it, where one is named, another of its pages."""
     test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
-    for name, value in query.items():
+    for name, value in {"v": VERSION, **query}.items():
         test.query_params[name] = value
     test.run()
     return test.switch_page(f"../pages/{to}.py").run() if to else test

@@ -82,7 +82,9 @@ def test_a_picture_is_a_button_that_opens_it_in_explore(dashboard: Callable[...,
     expect(page.get_by_role("tooltip")).to_contain_text("Grad-CAM of striped ring (shapes, features), for striped ring")
     cell.click()
     shown(page, "for striped ring")
-    expect(page).to_have_url(re.compile(r"/\?model=shapes&input=striped-ring&layer=features&visualisation=grad-cam$"))
+    expect(page).to_have_url(
+        re.compile(r"/\?model=shapes&input=striped-ring&layer=features&visualisation=grad-cam&v=2$")
+    )
     page.get_by_role("link", name="Compare").click()
     full(page)
     expect(page.locator(".st-key-matrix").get_by_role("img", name=re.compile("Grad-CAM|Activations"))).to_have_count(4)
