@@ -1,6 +1,6 @@
 """What happens to the answer when the pixels that are said to matter go, or come.
 
-Deletion and insertion: Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421.
+Deletion and insertion: Petsiuk et al. 2018, "RISE", https://arxiv.org/abs/1806.07421.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,11 +61,11 @@ def road(
     target: int,
     kind: OutputKind = OutputKind.CLASSES,
 ) -> Tensor:
-    """Return the probability of `target` while pixels are replaced by what their neighbours tell of them (2, S).
+    """Return the probability of `target` (2, S) while pixels are filled in from their neighbours.
 
-    In the first row those of most evidence go first, in the second those of least; S are the `ROAD_SHARES`. Second
-    minus first is good where it is large. As in the paper, noise of a hundredth is added to what is filled in, so that
-    no place betrays itself by its smoothness: always the same noise. Else as `deletion`.
+    In the first row the pixels of most evidence go first, in the second those of least; S are the `ROAD_SHARES`. The
+    larger the second minus the first, the better. As in the paper, a little noise, always the same, is added to the
+    filled-in pixels, so that their smoothness does not give them away. Otherwise as `deletion`.
 
     Rong et al. 2022, https://arxiv.org/abs/2202.00449.
     """

@@ -1,6 +1,6 @@
-"""Pixels that are taken away without a trace: what their neighbours tell of them stays, and nothing else.
+"""Fill in removed pixels from their neighbours, so that only the information they held is lost.
 
-Rong et al. 2022, «A Consistent and Efficient Evaluation Strategy for Attribution Methods»,
+Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods",
 https://arxiv.org/abs/2202.00449.
 """
 
@@ -33,11 +33,11 @@ def imputed(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> 
 def _solved(values: Tensor, known: Tensor, error: Tensor) -> Tensor:
     """Return `values`, and where they are not `known` the solution, begun with that of half the size."""
     size = (values.shape[2], values.shape[3])
-    half = (-(-size[0] // 2), -(-size[1] // 2))
-    share = F.adaptive_avg_pool2d(known.to(values), half)
     if min(size) <= SMALLEST:
         start = values.sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True)
     else:
+        half = (-(-size[0] // 2), -(-size[1] // 2))
+        share = F.adaptive_avg_pool2d(known.to(values), half)
         means = F.adaptive_avg_pool2d(values, half) / share.clamp(min=torch.finfo(values.dtype).tiny)
         start = F.interpolate(_solved(means, share > 0, error), size, mode="bilinear", align_corners=False)
     return _conjugate_gradients(torch.where(known, values, start), known, error)

@@ -1,4 +1,4 @@
-"""What the nodes of a computation's graph are, told by their names: which of them are linear, and which are not."""
+"""Names for the nodes of an autograd graph, and which of them are linear."""
 
 import re
 

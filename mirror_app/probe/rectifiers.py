@@ -93,7 +93,7 @@ def guide(output: Tensor, rectifiers: Rectifiers) -> None:
     Works on the graph of this one computation, so that functional and in-place rectifiers are guided as well. Raises
     MirrorError as `Rectifiers.on_the_way` does.
 
-    Springenberg et al. 2015, «Striving for Simplicity: The All Convolutional Net».
+    Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net".
     """
     for node in rectifiers.on_the_way(output, "Guided backpropagation"):
         node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
@@ -102,8 +102,8 @@ def guide(output: Tensor, rectifiers: Rectifiers) -> None:
 def deconvolve(output: Tensor, rectifiers: Rectifiers) -> None:
     """Let each rectifier on the way from `output` down pass the positive part of the gradient, whatever it saw itself.
 
-    As `guide`, and the same MirrorErrors. Zeiler and Fergus 2014, «Visualizing and Understanding Convolutional
-    Networks».
+    Raises the same MirrorErrors as `guide`. Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional
+    Networks".
     """
     for node in rectifiers.on_the_way(output, "The deconvolutional network"):
         node.register_hook(_pass_positive)

@@ -111,9 +111,9 @@ def curves(
     """Return the curves of what `request` gave, and those that it must beat; raise MirrorError."""
     wanted, asked = engine.computed(request), model(request.model, request.output)
     key = f"{_prediction_key(asked, picture)}, for {target}: base lines"
-    own = partial(_trial, trust.curves, wanted, picture, found)
-    told: Curves = _computed(_curves, f"{_key(wanted)} as curves", own, on_progress)
-    return told, _computed(_curves, key, lambda: trust.base_lines(asked, picture, target), on_progress)
+    work = partial(_trial, trust.curves, wanted, picture, found)
+    own: Curves = _computed(_curves, f"{_key(wanted)} as curves", work, on_progress)
+    return own, _computed(_curves, key, lambda: trust.base_lines(asked, picture, target), on_progress)
 
 
 def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on_progress: OnProgress) -> Result:

@@ -96,7 +96,7 @@ def of_shuffled(found: Mapping[str, float], untrained: bool) -> Answer:
     if not found:
         return Answer(None, "Shuffled weights say little here: those models give no picture.")
     kept = _kept(found)
-    same = "the same, or turned over," if _turned(found, kept) else "the same"
+    same = _same(found, kept)
     if len(kept) == len(found):
         return Answer(
             False, f"It stays much {same} when weights are shuffled: it shows the picture more than the model."
@@ -109,7 +109,7 @@ def of_shuffled(found: Mapping[str, float], untrained: bool) -> Answer:
 def below_shuffled(found: Mapping[str, float]) -> str:
     """Return in words from which depth on the picture is another."""
     kept = _kept(found)
-    same = "the same, or turned over," if _turned(found, kept) else "the same"
+    same = _same(found, kept)
     if len(kept) == len(found):
         least = min(found.values(), key=abs)
         return (
@@ -154,8 +154,9 @@ def _kept(found: Mapping[str, float]) -> list[str]:
     return list(takewhile(lambda words: abs(found[words]) >= ALIKE, found))
 
 
-def _turned(found: Mapping[str, float], kept: Sequence[str]) -> bool:
-    return any(found[words] < 0 for words in kept)
+def _same(found: Mapping[str, float], kept: Sequence[str]) -> str:
+    """Return in words how the pictures at the depths `kept` are like the first one."""
+    return "the same, or turned over," if any(found[words] < 0 for words in kept) else "the same"
 
 
 def _gains(found: Mapping[str, Curves], removal: Removal) -> dict[str, float]:

@@ -143,9 +143,10 @@ class TargetScore:
         return MirrorError(f"{asked} does not depend on the layer '{layer}': {advice}.")
 
     def _find_places(self, inputs: Tensor) -> None:
-        """See how the layer that is asked holds its maps, where that may not run the model once there is a graph."""
+        """Find the places of the target's layer before a graph is recorded: later, the model must not write again."""
         self.view.learn(inputs)
-        if self.layer and self.view.has_effects:
+        is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
+        if self.layer and self.view.has_effects and not is_known:
             self.predict(inputs)
 
     def _entry(self, output: Any) -> Tensor:
