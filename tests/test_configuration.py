@@ -1,10 +1,13 @@
 """What Transformers and timm say of their models' output: its kind, the names, and whether there is a head at all."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
+import transformers
 from torch import Tensor, nn
 
 from mirror_app import engine
@@ -16,11 +19,8 @@ from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.staging import PreprocessingOverrides, live_session
 from mirror_app.visualisations.core import Rise, SaliencyMap
 
-timm = pytest.importorskip("timm")
-transformers = pytest.importorskip("transformers")
-
 PICTURE = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
-SMALL = {
+SMALL: dict[str, Any] = {
     "image_size": 32,
     "patch_size": 16,
     "hidden_size": 24,
@@ -31,9 +31,9 @@ SMALL = {
 NAMES = {0: "cat", 1: "dog", 2: "axolotl"}
 
 
-def vit(**options: object) -> nn.Module:
+def vit(**options: Any) -> nn.Module:
     torch.manual_seed(0)
-    return transformers.ViTForImageClassification(transformers.ViTConfig(**SMALL, **options)).eval()
+    return transformers.ViTForImageClassification(transformers.ViTConfig(**{**SMALL, **options})).eval()
 
 
 def shown(module: nn.Module, **said: object) -> tuple[Model, engine.Prediction]:
@@ -114,7 +114,7 @@ def without_its_head() -> nn.Module:
     return module
 
 
-STAGES = {"num_stages": 2, "hidden_sizes": [8, 12], "depths": [1, 1]}
+STAGES: dict[str, Any] = {"num_stages": 2, "hidden_sizes": [8, 12], "depths": [1, 1]}
 HEADLESS: dict[str, Callable[[], nn.Module]] = {
     "ViTModel": lambda: transformers.ViTModel(transformers.ViTConfig(**SMALL)),
     "Dinov2Model": lambda: transformers.Dinov2Model(transformers.Dinov2Config(**SMALL)),

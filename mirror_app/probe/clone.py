@@ -1,7 +1,7 @@
 """A copy of a model that shares its weights, frozen, while its modules, flags, hooks and lists are its own."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,9 +42,8 @@ class Clone:
 
     def follow(self) -> None:
         """Take over what the source's tensors hold now, where they are not shared."""
-        for number, (mine, source) in enumerate(self.pairs):
-            if mine.device != source.device or number in (self._written or ()):
-                mine.data.copy_(source.detach())
+        self._take_over(number for number, (mine, source) in enumerate(self.pairs) if mine.device != source.device)
+        self._take_over(self._written or ())
 
     @contextmanager
     def restored(self) -> Iterator[None]:
@@ -52,9 +51,7 @@ class Clone:
 
         What it writes into tensors is taken back when the next context begins, for the graph may still need it.
         """
-        for number in self._written or ():
-            mine, source = self.pairs[number]
-            mine.data.copy_(source.detach())
+        self._take_over(self._written or ())
         before = [dict(space) for space in self._namespaces]
         try:
             yield
@@ -64,6 +61,10 @@ class Clone:
             for container, content in changed:
                 refill(container, content)
             self.is_stateful |= bool(changed)
+
+    def _take_over(self, numbers: Iterable[int]) -> None:
+        for mine, source in map(self.pairs.__getitem__, numbers):
+            mine.data.copy_(source.detach())
 
     def _tensor(self, source: Tensor) -> Tensor:
         weights = _normal(source)

@@ -36,7 +36,7 @@ class PrivateModel:
         self._make(remembered(self.source))
 
     def _make(self, conduct: Conduct | None) -> None:
-        self._conduct = conduct
+        self._adopt(conduct)
         self._clone = Clone(self.source, self._device, conduct.written if conduct else frozenset())
         self.module = self._clone.module
         self.modules = dict(self.module.named_modules())
@@ -45,11 +45,15 @@ class PrivateModel:
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
         self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
+        self._structure = structure(self.source)
+        self._print = self._fingerprint()
+
+    def _adopt(self, conduct: Conduct | None) -> None:
+        """Share what is known of the model, and what will be found out, with its other views."""
+        self._conduct = conduct
         self._independent: dict[tuple[int, ...], bool] = conduct.independent if conduct else {}
         self.default_layers: dict[tuple[int, ...], str] = conduct.default_layers if conduct else {}
         self.layouts: dict[tuple[str, tuple[int, ...]], Any] = conduct.layouts if conduct else {}
-        self._structure = structure(self.source)
-        self._print = self._fingerprint()
 
     def follow(self) -> None:
         """Take over what has changed in the model since: a new head, other weights, another hook."""
@@ -73,10 +77,10 @@ class PrivateModel:
                 self._make(conduct)
             with torch.no_grad(), self._clone.restored():
                 axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
-            self._conduct, self.calls = replace(conduct, axes=axes), conduct.calls
-            self._independent, self.default_layers = conduct.independent, conduct.default_layers
-            self.layouts = conduct.layouts
-            remember(self.source, self._conduct)
+            conduct = replace(conduct, axes=axes)
+            self._adopt(conduct)
+            self.calls = conduct.calls
+            remember(self.source, conduct)
         if self._picture is None:
             self._picture = inputs[:1].detach().clone()
 
