@@ -108,6 +108,14 @@ def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() 
     assert "the first convolution, `layer1.0.conv1`" in info["detail"]
     depthwise = nn.Sequential(nn.Conv2d(8, 8, 3, groups=8))
     assert Kernels(depthwise)(PICTURES, "0")[0].shape == (8, 3, 3, 3)
+    grouped = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 12, 3, groups=4))
+    images, info = Kernels(grouped)(PICTURES, "1", filter=7)
+    assert torch.equal(info["raw"][:, 0], grouped.get_parameter("1.weight")[7])
+    assert info["detail"].endswith("filter 7, for each of its 2 channels, 4 to 5 of the layer's input")
+    # What the filter looks at: no other channel of the layer's input changes what it gives.
+    maps = torch.randn(1, 8, 3, 3).requires_grad_()
+    (seen,) = torch.autograd.grad(grouped[1](maps)[0, 7].sum(), maps)
+    assert seen.abs().sum((0, 2, 3)).nonzero().flatten().tolist() == [4, 5]
     with pytest.raises(MirrorError, match=r"filter cannot be 64: the layer 'layer1.0.conv1' has filters 0 to 63"):
         Kernels(model)(PICTURES, "layer1", filter=64)
     with pytest.raises(MirrorError, match=r"none in 'fc' \(Linear\): try 'layer4.1.conv2'"):

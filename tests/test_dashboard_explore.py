@@ -8,14 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from torch import Tensor, nn
 
-from mirror_app import engine, files
+from mirror_app import engine, files, registry
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import Value
+from mirror_app.request import Request
+from mirror_app.ui import maps
 from mirror_app.ui.inline import data_url
+from mirror_app.visualisations.web import offer
 from tests.browser import SCREENSHOTS, choose, faults, settled, shown
 
 
@@ -93,6 +98,49 @@ def test_the_map_that_fires_most_comes_first_and_keeps_its_number(dashboard: Cal
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(f"Map {strongest}")).to_be_visible()
     expect(dialog.get_by_text(f"{raw.max():.3g}", exact=True)).to_be_visible()
+
+
+KERNELS = {
+    "first": ("shapes", "features.0", 5, "Filter 5 of"),
+    "later": ("shapes", "features.4", 5, "Filter 0, channel 5 of"),
+    "first, ResNet": ("resnet18", "conv1", 63, "Filter 63 of"),
+    "later, ResNet, 1 × 1": ("resnet18", "layer2.0.downsample.0", 63, "Filter 0, channel 63 of"),
+    "depthwise": ("mobilenet_v2", "features.1.conv.0.0", 9, "Filter 9 of"),
+    "in groups": ("regnet_y_400mf", "trunk_output.block1.block1-0.f.b.0", 3, "Filter 0, channel 3 of"),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_that_is_clicked_on_is_shown_large_with_its_numbers(dashboard: Callable[..., Page], name: str) -> None:
+    model_name, layer, number, title = KERNELS[name]
+    full = model_name if model_name == "shapes" else model_name + catalogue.UNTRAINED
+    page = dashboard(f"?model={full}&layer={layer}&visualisation=kernels")
+    raw = engine.run(Request(full, "", layer, "kernels"), catalogue.load(full), examples()[0]).raw[number]
+    page.get_by_role("group", name="Kernels").get_by_role("button", name=str(number), exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"{title} {layer}")
+    image = dialog.get_by_test_id("stImage").locator("img")
+    rows, columns = raw.shape[1:]
+    hover(page, image, 0.5 / columns, (rows - 0.5) / rows)
+    line = dialog.get_by_text(f"row {rows - 1}, column 0: ")
+    found = [float(figure) for figure in re.findall(r"-?\d+\.\d+(?:e-\d+)?", line.inner_text())]
+    assert found == pytest.approx(raw[:, rows - 1, 0].tolist(), rel=5e-3, abs=1e-4 * float(abs(raw).max()))
+    assert ("red" in line.inner_text()) == (len(raw) == 3)
+    expect(dialog.get_by_text(f"{raw.max():.3g}", exact=True).first).to_be_visible()
+
+
+def test_of_several_coloured_images_of_ones_own_each_has_its_three_numbers() -> None:
+    @offer("Twice")
+    def twice(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Tensor:
+        return torch.cat([inputs, 1 - inputs])
+
+    registry.register_temporary([twice.entry])
+    raw = np.random.default_rng(0).random((2, 3, 4, 5))
+    try:
+        values = maps._values(Request("shapes", "", "", twice.entry.key), raw, 1, 2)
+    finally:
+        registry.unregister([twice.entry])
+    assert np.array_equal(values, raw[1])
 
 
 def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., Page], tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from mirror_app.ui import cache, pointing, readout
 from mirror_app.ui.session import choose
 from mirror_app.ui.tiles import tiles
 
+COLOURS = ("red", "green", "blue")
+
 
 @st.fragment
 def show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
@@ -30,7 +32,9 @@ def show_sheet(request: Request, picture: Picture, result: Result, count: int) -
     first = (page - 1) * PAGE
     sheet = cache.sheet(request, result.raw, picture, first, PAGE)
     names = _names(request, result, count)[first : first + sheet.shown]
-    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label="Feature maps", pixelated=not film)
+    entry = registry.get(request.visualisation)
+    label = "Feature maps" if entry.kind.of_channels else entry.name
+    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label=label, pixelated=not film)
     if picked is not None:
         _enlarge(request, picture, result, first + picked, count)
 
@@ -43,26 +47,35 @@ def _names(request: Request, result: Result, count: int) -> list[str]:
     return names
 
 
-@st.dialog("One map", width="medium")
+def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.ndarray:
+    """Return the numbers of one image of `count`: (3, h, w) where it is shown in colour, else (1, h, w)."""
+    planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
+    look = registry.get(request.visualisation).kind.look
+    in_colour = len(planes) == len(COLOURS) and look in (render.picture, render.weights)
+    return planes if in_colour else planes.sum(0, keepdims=True)
+
+
+@st.dialog("One image", width="medium")
 def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
-    """Show one map large, with its figures."""
+    """Show one image of many large, with its figures."""
     one = Image.open(io.BytesIO(cache.sheet(request, result.raw, picture, number, 1).png))
     name = _names(request, result, count)[number]
     if "layers" in result.info:
         _head_of_stage(request, name)
     else:
-        where = request.layer or live.shown(request.model)
-        st.markdown(f"**{f'Map {name}' if name.isdigit() else name}** of `{where}`: {one.height} × {one.width}")
+        where, noun = request.layer or live.shown(request.model), str(result.info.get("image", "map"))
+        title = f"{noun.capitalize()} {name}" if name.isdigit() else name
+        st.markdown(f"**{title}** of `{where}`: {one.height} × {one.width}")
     channel = int(name) if name.isdigit() else number
-    values = result.raw.reshape(count, *result.raw.shape[-2:])[channel]
+    values = _values(request, result.raw, channel, count)
     picks = registry.get(request.visualisation).kind.of_channels
     above = st.container()
     place = readout.image(
         _enlarged(one),
         values,
         "one-map",
-        alt="The map",
-        hint="Point at the map to read its numbers.",
+        alt="The map" if picks else "The image",
+        planes=COLOURS if len(values) > 1 else ("",),
         picks=picks,
     )
     if picks:

@@ -28,21 +28,25 @@ def image(
     hint: str = HINT,
     legend: Legend | None = None,
     names: Sequence[str] | None = None,
+    planes: Sequence[str] = ("",),
     picks: bool = False,
 ) -> tuple[int, int] | None:
     """Show a PNG file, and below it the number of the place that one points at; return the place picked in this run.
 
-    values: (rows, columns), spread evenly over the picture. They travel as shares of the largest in 16 bits, which is
-    more than the three digits that are told; where `names` are given they are numbers of these.
+    values: (rows, columns), spread evenly over the picture, or (planes, rows, columns) where a place has several
+    numbers: `planes` are their names. They travel as shares of the largest of their plane in 16 bits, which is more
+    than the three digits that are told; where `names` are given they are numbers of these.
     legend: what the colours of the picture mean; it stands beside the number, which it marks.
     picks: whether a click, or Enter, picks a place, (row, column).
     """
-    rows, columns = values.shape
-    scale = 1.0 if names else float(np.abs(values).max()) or 1.0
+    rows, columns = values.shape[-2:]
+    values = values.reshape(-1, rows, columns)
+    scales = [1.0 if names else float(np.abs(plane).max()) or 1.0 for plane in values]
     data = {
         "rows": rows,
         "columns": columns,
-        "scale": scale,
+        "scales": scales,
+        "planes": list(planes),
         "names": None if names is None else list(names),
         "label": f"{alt}: the arrow keys go from place to place" + (", Enter picks one" if picks else ""),
         "hint": hint,
@@ -52,6 +56,7 @@ def image(
     with st.container(gap=None):
         picture(png, alt, key)
         # The numbers travel apart, as bytes: what changes about the line does not send them again.
-        _component(key=f"{key}.values", data=(values / scale).astype("<f2").tobytes())
+        shares = values / np.array(scales)[:, None, None]
+        _component(key=f"{key}.values", data=shares.astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=lambda: None).picked
     return (int(picked[0]), int(picked[1])) if picked else None

@@ -121,12 +121,16 @@ class Line {
 
   tell([row, column]) {
     this.place = [row, column];
-    const { columns, scale, names } = this.data;
-    const share = numbers.get(this.container)?.[row * columns + column] ?? NaN;
-    const told = names ? names[share] ?? share : (share * scale).toPrecision(3);
-    this.line.textContent = `row ${row}, column ${column}: ${told}`;
-    this.legend.mark(share * scale);
+    const { rows, columns, scales, planes, names } = this.data;
+    const values = scales.map((scale, plane) => scale * this.share((plane * rows + row) * columns + column));
+    const told = values.map((value, plane) => `${planes[plane]} ${names ? names[value] ?? value : value.toPrecision(3)}`.trim());
+    this.line.textContent = `row ${row}, column ${column}: ${told.join(", ")}`;
+    this.legend.mark(values.length === 1 ? values[0] : NaN);
     this.show(row, column);
+  }
+
+  share(number) {
+    return numbers.get(this.container)?.[number] ?? NaN;
   }
 
   show(row, column) {

@@ -25,9 +25,9 @@ class Kernels(Visualisation):
 
     Filters that look at 3 channels, as those of a first layer do, are shown in colour, (filters, 3, h, w), and those
     that look at one channel in grey, (filters, 1, h, w). Of the others one filter is shown, channel by channel:
-    (channels, 1, h, w). A layer that holds others stands for the first convolution in it. No picture is needed. Where
-    the weights are made as the layer runs, as by weight norm, spectral norm or pruning, those that it runs with are
-    shown.
+    (channels, 1, h, w). Of a convolution in groups, a filter looks at the channels of its group alone. A layer that
+    holds others stands for the first convolution in it. No picture is needed. Where the weights are made as the layer
+    runs, as by weight norm, spectral norm or pruning, those that it runs with are shown.
     """
 
     look = staticmethod(render.weights)
@@ -42,20 +42,24 @@ class Kernels(Visualisation):
             int, Number("Which filter is shown, where there is no room for all: deep filters see many channels.", min=0)
         ] = 0,
     ) -> Iterator[Attribution]:
-        name, weights = self._weights(inputs, layer)
+        name, groups, weights = self._weights(inputs, layer)
         filters, channels = weights.shape[:2]
         detail = f"{filters:,} filters" if layer == name else f"the first convolution, `{name}`, {filters:,} filters"
         if channels not in (1, 3):
             if filter >= filters:
                 raise MirrorError(f"filter cannot be {filter}: the layer '{name}' has filters 0 to {filters - 1}.")
+            first = filter * groups // filters * channels
             detail += f", of which filter {filter}, for each of its {channels:,} channels"
-            weights = weights[filter][:, None]
-        yield Attribution(weights, {"detail": detail})
+            detail += f", {first:,} to {first + channels - 1:,} of the layer's input" if groups > 1 else ""
+            yield Attribution(weights[filter][:, None], {"detail": detail, "image": f"filter {filter}, channel"})
+        else:
+            yield Attribution(weights, {"detail": detail, "image": "filter"})
 
-    def _weights(self, inputs: Tensor, layer: str) -> tuple[str, Tensor]:
+    def _weights(self, inputs: Tensor, layer: str) -> tuple[str, int, Tensor]:
+        """Return the first convolution in `layer`: its name, in how many groups it is, and its weights."""
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
-                return name, widened(self.view.weight_in_use(inputs[:1], name))
+                return name, module.groups, widened(self.view.weight_in_use(inputs[:1], name))
         lacking = f"Kernels needs a convolution, and there is none in '{layer}'"
         found = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         if not found:
