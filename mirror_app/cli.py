@@ -147,6 +147,8 @@ def _render(options: argparse.Namespace) -> None:
         case _:
             content = sheet(result)
     _write(options.output, content)
+    for note in picture.notes:
+        print(f"{picture.name}: {note}", file=sys.stderr)
     if result.info.get("note"):
         print(result.info["note"], file=sys.stderr)
 

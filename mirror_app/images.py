@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 from torch import Tensor
 from torchvision.transforms import functional as F
 
+from mirror_app import colour_profile
 from mirror_app.errors import MirrorError
 
 MAX_PIXELS = 25_000_000
@@ -255,9 +256,16 @@ def _read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     colours = _colours(image)
     if profile := image.info.get("icc_profile"):
         try:
-            colours = _to_srgb(colours, profile)
+            converted = colour_profile.to_srgb(colours, profile)
         except _BROKEN:
             notes.append("its colour profile cannot be used: colours are taken as sRGB")
+        else:
+            if colour_profile.differ(converted, colours.convert("RGB")):
+                notes.append(
+                    f"its colour profile ({_shown(colour_profile.name_of(profile))}) was converted to sRGB: the values "
+                    "differ from those of torchvision's preprocessing, which ignores profiles"
+                )
+            colours = converted
     colours = colours.convert("RGB")
     if alpha is not None and alpha.getextrema() != (255, 255):
         colours = Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
@@ -278,11 +286,3 @@ def _colours(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     image.info.pop("transparency", None)
     return image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
-
-
-def _to_srgb(colours: Image.Image, profile: bytes) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    if colours.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
-        colours = colours.convert("RGB")
-    return ImageCms.ImageCmsTransform(source, target, colours.mode, "RGB").apply(colours)

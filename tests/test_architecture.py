@@ -10,7 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # From the ground up; rooms of one line are neighbours that may not know each other.
 FLOORS = [
-    ["mirror_app.errors", "mirror_app.colours", "mirror_app.precision", "mirror_app.old_links"],
+    [
+        "mirror_app.errors",
+        "mirror_app.colours",
+        "mirror_app.colour_profile",
+        "mirror_app.precision",
+        "mirror_app.old_links",
+    ],
     ["mirror_app.targets"],
     ["mirror_app.params"],
     ["mirror_app.request", "mirror_app.images"],

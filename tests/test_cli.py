@@ -22,6 +22,7 @@ from mirror_app.ui import cache
 from tests.app import cheaply, page
 from tests.browser import ROOT
 from tests.networks import ANYWHERE, quick
+from tests.test_images import P3, profile
 
 LAYER = "features.9.0"
 LIVE = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -63,6 +64,15 @@ def test_a_file_a_class_and_a_look_are_taken(tmp_path: Path, monkeypatch: pytest
     assert named != likely
     assert main(["render", "--image", examples()[2].name, *words[:2], "--output", "bundled.png"]) == 0
     assert Path("bundled.png").read_bytes() == likely
+
+
+def test_what_was_done_to_the_colours_of_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = Image.fromarray(examples()[2].pixels)
+    for name, icc in (("plain.png", None), ("wide.png", profile(P3))):
+        image.save(tmp_path / name, icc_profile=icc)
+        assert main(["render", "--image", str(tmp_path / name), "--output", str(tmp_path / "a.png")]) == 0
+        said = capsys.readouterr().err
+        assert ("wide.png: its colour profile (sRGB built-in) was converted to sRGB" in said) == (icc is not None)
 
 
 def test_what_the_numbers_are_is_said_as_in_a_link(tmp_path: Path) -> None:

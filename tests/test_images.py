@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from torchvision.transforms._presets import ImageClassification
 
 from mirror_app.errors import MirrorError
-from mirror_app.images import FORMATS, MAX_BYTES, MAX_PIXELS, Picture, Preprocessing, decode, from_array
+from mirror_app.images import FORMATS, MAX_BYTES, MAX_PIXELS, Picture, Preprocessing, decode, from_array, from_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
 WHITE = "transparent parts are shown over white"
@@ -532,7 +532,29 @@ def test_colours_of_a_wider_space_become_srgb(form: str, space: str) -> None:
     picture = decode(saved(colours, form, icc_profile=icc, **({"lossless": True} if form == "WEBP" else {})), "x")
     assert np.abs(picture.pixels - expected).max() <= 2
     assert np.abs(colours - expected).max() > 10
+    (note,) = picture.notes
+    assert "was converted to sRGB: the values differ from those of torchvision's preprocessing" in note
+    with Image.open(io.BytesIO(saved(colours, form, icc_profile=icc))) as image:
+        assert from_image(image, "x").notes == (note,)
+
+
+def test_a_profile_that_changes_nothing_is_not_worth_a_word() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = decode(saved(RGB, "PNG", icc_profile=srgb), "x")
     assert picture.notes == ()
+    assert np.abs(picture.pixels.astype(int) - RGB).max() <= 1
+    assert decode(saved(np.full((4, 4, 3), 255, np.uint8), "PNG", icc_profile=profile(P3)), "x").notes == ()
+
+
+def test_a_profile_is_called_by_its_name_however_odd_that_is() -> None:
+    # The name as the profile holds it: UTF-16, of which the first two letters become an end of line and a bell.
+    assert "its colour profile (GB built-in)" in _note_of(profile(P3).replace("sR".encode("utf-16-be"), b"\0\n\0\a"))
+    assert "its colour profile (sRGB built-in)" in _note_of(profile(P3))
+
+
+def _note_of(icc: bytes) -> str:
+    (note,) = decode(saved(RGB, "PNG", icc_profile=icc), "x").notes
+    return note
 
 
 def test_a_profile_keeps_transparency_and_serves_grey() -> None:
@@ -543,7 +565,7 @@ def test_a_profile_keeps_transparency_and_serves_grey() -> None:
     np.testing.assert_array_equal(picture.pixels[0, 1], plain.pixels[0, 1])
     grey = decode(saved(RGB[..., 0], "PNG", icc_profile=profile(P3)), "x")
     assert np.abs(grey.pixels.astype(int) - RGB[..., :1]).max() <= 1
-    assert grey.notes == ()
+    assert grey.notes == ()  # grey is grey in every space with the same curve
 
 
 @pytest.mark.parametrize("broken", [b"no profile", profile(P3)[:200], profile(P3).replace(b"RGB ", b"CMYK")])

@@ -21,6 +21,7 @@ from mirror_app.ui import cache
 from mirror_app.ui.session import param_key
 from tests.app import cheaply, lives, page, png, said, upload
 from tests.networks import ANYWHERE, quick
+from tests.test_images import P3, profile
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +141,16 @@ def test_uploads_are_taken_selected_and_removed() -> None:
     test.button[0].click().run()
     assert test.session_state.mirror.own == []
     assert lives(test)
+
+
+def test_a_file_whose_colours_were_converted_says_so() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(file, "PNG", icc_profile=profile(P3))
+    test = upload(page(), "wide.png", file.getvalue())
+    assert lives(test)
+    assert any("colour profile" in caption.value for caption in test.caption)
+    upload(test, "red.png", png())
+    assert not any("colour profile" in caption.value for caption in test.caption)
 
 
 def test_a_bad_file_is_one_sentence_that_names_it_and_nothing_is_lost() -> None:
