@@ -1,7 +1,7 @@
 """Break the product on purpose, one way at a time, and see the tests go red: `make mutants`.
 
 Each patch here is a wrong implementation that others have shipped. Its first line says what is wrong, the second which
-tests must find it; they know nothing of the patches.
+tests must find it, files or single tests as pytest names them; they know nothing of the patches.
 """
 
 import os
@@ -20,7 +20,7 @@ PARTS = ("mirror_app", "pages", "tests", "benchmarks", "docs", "examples", ".str
 
 @dataclass(frozen=True)
 class Mutant:
-    """A patch to the product's code, what it gets wrong, and the test files that must turn red."""
+    """A patch to the product's code, what it gets wrong, and the tests that must turn red."""
 
     patch: Path
     wrong: str
