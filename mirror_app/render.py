@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from mirror_app.colours import DIVERGING, SEQUENTIAL, colourise, css
 from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
-from mirror_app.precision import widened
+from mirror_app.precision import share_of, widened
 
 Look = Callable[..., Tensor]
 
@@ -55,7 +55,7 @@ def tiles(
         maps = maps[strongest(raw)]
     shared = (0, 1, 2) if scale == "all maps" or raw.ndim == 2 else (1, 2)
     low, high = maps.amin(shared, keepdim=True), maps.amax(shared, keepdim=True)
-    return colourise(_share(maps - low, high - low), colours)
+    return colourise(share_of(maps - low, high - low), colours)
 
 
 def strongest(raw: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ def gradient(
     The magnitude `largest` has the full brightness; without it, that of each item which `contrast` names.
     """
     part = _part(raw, show)
-    share = _share(part, _strongest(part, contrast)).clamp(-1, 1) if largest is None else _shares(part, largest)
+    share = share_of(part, _strongest(part, contrast)).clamp(-1, 1) if largest is None else _shares(part, largest)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
@@ -175,7 +175,7 @@ def signed_picture(raw: Tensor, largest: float | None = None) -> Tensor:
 
 def signed_share(raw: Tensor) -> Tensor:
     """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
-    return _share(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
+    return share_of(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
 
 
 def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
@@ -281,7 +281,7 @@ def png(picture: np.ndarray) -> bytes:
 
 def _heat_shares(evidence: Tensor, largest: float | None) -> Tensor:
     """Return evidence (N, H, W) as shares of `largest`, in [-1, 1], or of what `_full` says of each item."""
-    return _shares(evidence, largest) if largest is not None else _share(evidence, _full(evidence)).clamp(-1, 1)
+    return _shares(evidence, largest) if largest is not None else share_of(evidence, _full(evidence)).clamp(-1, 1)
 
 
 def _full(evidence: Tensor) -> Tensor:
@@ -293,8 +293,3 @@ def _full(evidence: Tensor) -> Tensor:
 def _shares(values: Tensor, largest: float | None) -> Tensor:
     """Return `values` as shares of `largest`, in [-1, 1], or each item's as shares of its own largest magnitude."""
     return signed_share(values) if largest is None else (values / (largest or 1)).clamp(-1, 1)
-
-
-def _share(part: Tensor, whole: Tensor) -> Tensor:
-    # Where the whole is nothing every part is nothing too: a constant map is dark, not a division by zero.
-    return part / torch.where(whole == 0, torch.ones_like(whole), whole)

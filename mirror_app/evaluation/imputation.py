@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app.precision import share_of
+
 BESIDE, ACROSS = 1 / 6, 1 / 12  # the weights of the eight neighbours
 TOLERANCE = 1e-4  # of the picture's range: errors then stay near the noise that the paper adds to what is filled in
 SMALLEST = 8  # pixels: the side from which on there is no coarser picture to begin with
@@ -60,11 +62,11 @@ def _conjugate_gradients(begun: Tensor, known: Tensor, error: Tensor) -> Tensor:
         if (residual.abs() <= error).all():
             break
         image = equations(direction)
-        step = _share(length, _dot(direction, image))
+        step = share_of(length, _dot(direction, image))
         found += step * direction
         residual -= step * image
         length, before = _dot(residual, residual), length
-        direction = residual + _share(length, before) * direction
+        direction = residual + share_of(length, before) * direction
     return found
 
 
@@ -76,7 +78,3 @@ def _neighbours(values: Tensor) -> Tensor:
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:
     return (one * other).sum((2, 3), keepdim=True)
-
-
-def _share(part: Tensor, whole: Tensor) -> Tensor:
-    return part / torch.where(whole == 0, 1, whole)
