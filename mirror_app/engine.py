@@ -103,7 +103,7 @@ def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
 def legend(request: Request, raw: np.ndarray, largest: float | None) -> render.Legend | None:
     """Return what the colours of `request` mean where `largest` has the full one; None as in `render.legend`."""
     entry, values = _look(request)
-    return render.legend(entry.kind.look, raw.ndim, largest, **values)
+    return render.legend(entry.kind.look, raw.shape, largest, **values)
 
 
 def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:

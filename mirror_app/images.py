@@ -2,26 +2,22 @@
 
 import hashlib
 import io
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
-from PIL.ExifTags import Base
 from torch import Tensor
 from torchvision.transforms import functional as F
 
-from mirror_app import colour_profile
+from mirror_app.bands import Colours, are_bands, as_colours
 from mirror_app.errors import MirrorError
+from mirror_app.image_reading import BROKEN, FORMATS, printable, read
 
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 10 * 2**20
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 
-# What Pillow's readers raise on files that are broken, or made to break them.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 # A scan of a JPEG file costs a pass over all pixels, an Exif block a copy of those before it: a camera
 # writes about ten and one, and 10 MB of them would be work for an hour.
 _MOST_MARKERS = 100
@@ -29,15 +25,6 @@ _MOST_MARKERS = 100
 _LONGEST = 20
 _SLACK = 0.01  # how far from [0, 1] rounding may leave a picture
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +32,7 @@ class Picture:
     """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks.
 
     `exact`, a float tensor (C, H, W), is an input that goes to the model as it is; the pixels are made from it.
+    `colours` are those of its bands that are shown as red, green and blue; None where their mean is shown.
     `extra_inputs`, (1, …) each, is what a model of several inputs takes beside this one.
     """
 
@@ -54,6 +42,17 @@ class Picture:
     notes: tuple[str, ...] = ()
     exact: Tensor | None = None
     extra_inputs: tuple[Tensor, ...] = ()
+    colours: Colours | None = None
+
+    @property
+    def band_count(self) -> int:
+        """How many bands it has; 0 where its channels are grey, or red, green and blue."""
+        return len(self.exact) if self.exact is not None and are_bands(len(self.exact)) else 0
+
+    @property
+    def shown_id(self) -> str:
+        """What its pixels are kept under: one input of bands can be shown in several ways."""
+        return f"{self.id} {self.colours}" if self.colours else self.id
 
     @property
     def plain(self) -> bool:
@@ -63,7 +62,7 @@ class Picture:
 
 def decode(data: bytes, name: str) -> Picture:
     """Return the picture in a file: its first frame, upright, in sRGB, over white; raises MirrorError."""
-    name = _shown(name)
+    name = printable(name)
     if not data:
         raise _refusal(name, "is empty")
     if len(data) > MAX_BYTES:
@@ -78,19 +77,19 @@ def decode(data: bytes, name: str) -> Picture:
         if image.format == "PNG":
             image.verify()  # the checksums, which reading the pixels skips
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-        pixels, notes = _read(image)
+        pixels, notes = read(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _refusal(name, "has too many pixels") from error
     except UnidentifiedImageError as error:
         raise _refusal(name, "is not a picture that can be read here") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _refusal(name, "is damaged or cut short") from error
     return _picture(name, pixels, None, notes)
 
 
 def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:  # noqa: A002
     """Return the picture of an array, uint8 (H, W, 3) or (H, W); raises MirrorError for any other."""
-    name = _shown(name)
+    name = printable(name)
     fits = pixels.ndim >= 2 and pixels.shape[2:] in ((), (3,)) and pixels.size
     if pixels.dtype != np.uint8 or not fits:
         raise MirrorError(
@@ -101,12 +100,12 @@ def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:
 
 def from_image(image: Image.Image, name: str) -> Picture:
     """Return the picture in a Pillow image, as `decode` does for a file; raises MirrorError."""
-    name = _shown(name)
+    name = printable(name)
     if image.width * image.height > MAX_PIXELS:
         raise _refusal(name, f"has {image.width} x {image.height} pixels")
     try:
-        pixels, notes = _read(image.copy())
-    except _BROKEN as error:
+        pixels, notes = read(image.copy())
+    except BROKEN as error:
         raise _refusal(name, "is damaged or cut short") from error
     return _picture(name, pixels, None, notes)
 
@@ -131,15 +130,22 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: "Preprocessing", notes
     digest = hashlib.sha1(inputs.cpu().contiguous().view(torch.uint8).numpy().data, usedforsecurity=False)
     digest.update(f"{inputs.dtype} {tuple(inputs.shape)}".encode())
     found = Picture(name, np.empty(0), digest.hexdigest(), notes, inputs)
-    return replace(found, pixels=preprocessing.as_seen(found))
+    return with_colours(found, None) if found.band_count else replace(found, pixels=preprocessing.as_seen(found))
+
+
+def with_colours(picture: Picture, colours: Colours | None) -> Picture:
+    """Return `picture` with those of its bands shown as red, green and blue; one that has them not, as it is."""
+    if picture.exact is None or max(colours or (0,)) >= picture.band_count:
+        return picture
+    return replace(picture, colours=colours, pixels=_bytes(as_colours(picture.exact[None], colours)[0]))
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """What a model expects: the shorter side resized to `resize`, the centre cut out, then normalised.
 
-    `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel,
-    1 (grey), 3 (RGB) or 4 (RGB and an opaque alpha); raises MirrorError for any other number.
+    `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel, else
+    MirrorError is raised. Pictures become inputs of 1 channel (grey), 3 (RGB) or 4 (RGB and an opaque alpha).
     `interpolation`: the name of one of torchvision's ways to resize, "bilinear" or "bicubic". Equal to the
     bit to torchvision's classification presets, save that of pictures beyond 20 : 1 the middle is resized.
     """
@@ -151,19 +157,31 @@ class Preprocessing:
     interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or len(self.mean) not in _MODES:
-            raise MirrorError(f"Mean {self.mean} and deviation {self.std} must each have 1, 3 or 4 values.")
+        if len(self.mean) != len(self.std) or not self.mean:
+            raise MirrorError(f"Mean {self.mean} and deviation {self.std} must each have one value for each channel.")
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether pictures can become inputs: of a model that takes bands, only tensors can."""
+        return len(self.mean) in _MODES
 
     def as_seen(self, picture: Picture) -> np.ndarray:
         """Return the part that the model sees, uint8 (h, w, 3): what overlays lie on."""
+        if picture.band_count:
+            return picture.pixels
         if picture.exact is not None:
-            return _bytes(picture.exact, *self.scale(picture))
+            return _bytes(_colours_of(picture.exact, *self.scale(picture)))
         return np.array(self._cut(picture))
 
     def prepare(self, picture: Picture) -> Tensor:
         """Return the input (1, C, h, w): float32, normalised; an exact one as it is."""
         if picture.exact is not None:
             return picture.exact[None]
+        if not self.takes_pictures:
+            raise MirrorError(
+                f"'{picture.name}' has three colours, and the model takes {len(self.mean)} bands: "
+                "give it tensors (bands, height, width)."
+            )
         values = F.pil_to_tensor(self._cut(picture).convert(_MODES[len(self.mean)]))
         values = F.convert_image_dtype(values, torch.float32)
         inputs: Tensor = F.normalize(values, list(self.mean), list(self.std))
@@ -217,72 +235,23 @@ def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, 
     return Picture(name, pixels, slug or digest.hexdigest(), notes)
 
 
-def _bytes(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
-    """Return an exact input (C, H, W) as pixels: un-normalised where that leads to [0, 1], else stretched to it."""
+def _colours_of(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Return an exact input (1 or 3, H, W) as colours: un-normalised where that leads to [0, 1], else stretched."""
     values = inputs.float().cpu()
     if len(values) == len(mean):
         values = values * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
     low, high = values.min(), values.max()
     if low < -_SLACK or high > 1 + _SLACK:
         values = (values - low) / (high - low)
-    colours = values[:3] if len(values) >= 3 else values.mean(0).expand(3, -1, -1)
-    return colours.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return values.expand(3, -1, -1)
 
 
-def _shown(name: str) -> str:
-    """Return a name fit to be shown: no control or direction characters, at most 60 long."""
-    name = "".join(filter(str.isprintable, name)).strip() or "picture"
-    return name if len(name) <= 60 else f"{name[:40]}…{name[-19:]}"
+def _bytes(colours: Tensor) -> np.ndarray:
+    """Return colours (3, H, W) in [0, 1] as pixels."""
+    return colours.cpu().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
 def _refusal(name: str, why: str) -> MirrorError:
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     limits = f"up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
     return MirrorError(f"'{name}' {why}: accepted is {formats}, {limits}.")
-
-
-def _read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
-    notes = []
-    # A camera's JPEG with previews inside («MPO») is no animation; `n_frames` would walk through all frames.
-    if getattr(image, "is_animated", False) and image.format in FORMATS:
-        notes.append("animated: the first frame is shown")
-    image.load()
-    try:
-        turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
-    except _BROKEN:
-        turn = None
-        notes.append("its Exif data cannot be read: shown as stored")
-    alpha = _alpha(image)
-    colours = _colours(image)
-    if profile := image.info.get("icc_profile"):
-        try:
-            converted = colour_profile.to_srgb(colours, profile)
-        except _BROKEN:
-            notes.append("its colour profile cannot be used: colours are taken as sRGB")
-        else:
-            if colour_profile.differ(converted, colours.convert("RGB")):
-                notes.append(
-                    f"its colour profile ({_shown(colour_profile.name_of(profile))}) was converted to sRGB: the values "
-                    "differ from those of torchvision's preprocessing, which ignores profiles"
-                )
-            colours = converted
-    colours = colours.convert("RGB")
-    if alpha is not None and alpha.getextrema() != (255, 255):
-        colours = Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
-        notes.append("transparent parts are shown over white")
-    return np.asarray(colours if turn is None else colours.transpose(turn)), tuple(notes)
-
-
-def _alpha(image: Image.Image) -> Image.Image | None:
-    if image.mode == "I;16":  # Pillow compares its clipped values with the transparent one
-        return Image.fromarray(np.asarray(image) != image.info.get("transparency")).convert("L")
-    transparent = "A" in image.getbands() or "transparency" in image.info
-    return image.convert("RGBA").getchannel("A") if transparent else None
-
-
-def _colours(image: Image.Image) -> Image.Image:
-    """Return the colours without the alpha, in 8 bits, as L, RGB or CMYK."""
-    if image.mode == "I;16":  # Pillow clips: all but the darkest would be white
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image.info.pop("transparency", None)
-    return image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))

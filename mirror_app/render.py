@@ -6,7 +6,7 @@ those of a visualisation do.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -95,12 +95,13 @@ def heat(
     ] = DIVERGING[0],
     largest: float | None = None,
 ) -> Tensor:
-    """An attribution (N, h, w), or (N, C, H, W) by colour channel, as colours over the picture: (N, 3, H, W).
+    """An attribution (N, h, w), or (N, C, H, W) by channel, as colours over the picture: (N, 3, H, W).
 
+    What the channels say is summed up; as the plain map, that by red, green and blue is shown in these, grey for zero.
     The magnitude `largest` has the full colour; without it, what `STRONGEST` of each item's pixels reach: by the very
     largest number, a fine map would be dark but for a pixel or two.
     """
-    if show == "map" and raw.ndim == 4:
+    if show == "map" and in_colour(raw.shape):
         return signed_picture(raw, largest)
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
@@ -168,6 +169,11 @@ def gradient(
     return share if raw.shape[1] == 3 and share.shape[1] == 3 else share.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
+def in_colour(shape: Sequence[int]) -> bool:
+    """Tell whether raw numbers of that shape are of red, green and blue, and not of grey or of bands."""
+    return len(shape) == 4 and shape[1] == 3
+
+
 def signed_picture(raw: Tensor, largest: float | None = None) -> Tensor:
     """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item, or all."""
     return _shares(raw, largest) / 2 + 0.5
@@ -192,12 +198,9 @@ class Legend:
     high: float
 
 
-def legend(look: Look, dimensions: int, largest: float | None, **params: Value) -> Legend | None:
-    """Return what the colours mean where `largest` has the full one; None where a number has no colour of its own.
-
-    dimensions: of the raw map: three, or four where it has colour channels.
-    """
-    if look is not heat or not largest or (params["show"] == "map" and dimensions == 4):
+def legend(look: Look, raw_shape: Sequence[int], largest: float | None, **params: Value) -> Legend | None:
+    """Return what the colours mean where `largest` has the full one; None where a number has no colour of its own."""
+    if look is not heat or not largest or (params["show"] == "map" and in_colour(raw_shape)):
         return None
     signed = bool(params["signed"])
     name = "grey" if params["show"] == "map" else str(params["signed_colours" if signed else "colours"])
@@ -205,7 +208,7 @@ def legend(look: Look, dimensions: int, largest: float | None, **params: Value) 
 
 
 def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
-    if show == "map" and raw.ndim == 4:
+    if show == "map" and in_colour(raw.shape):
         return float(raw.abs().max())
     evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
     return float(_full(evidence if signed else evidence.clamp(min=0)).max())

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mirror_app import images, live, registry
+from mirror_app.bands import are_bands
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing
 from mirror_app.live import LiveSession
@@ -49,7 +50,7 @@ def live_session(
     nets = dict(model) if isinstance(model, Mapping) else {_name(model): model}
     if not given or not nets:
         raise MirrorError("There is nothing to show: at least one input and one model are needed.")
-    scales = {name: _preprocessing(name, net, given[0], said) for name, net in nets.items()}
+    scales = {name: _preprocessing(name, net, given, said) for name, net in nets.items()}
     pictures = [_picture(item, number, next(iter(scales.values()))) for number, item in enumerate(given, 1)]
     models = [_model(name, session_id, net, scales[name], pictures[0], said) for name, net in nets.items()]
     return LiveSession(
@@ -76,22 +77,37 @@ def _name(net: object) -> str:
     return net.name if isinstance(net, Model) else type(net).__name__
 
 
-def _preprocessing(name: str, net: object, first: Input, said: PreprocessingOverrides) -> Preprocessing:
+def _preprocessing(name: str, net: object, given: Sequence[Input], said: PreprocessingOverrides) -> Preprocessing:
     """Return what pictures go through: as it is said, else as the catalogue has it, else ImageNet's."""
     if not isinstance(net, nn.Module | Model):
         raise MirrorError(f"The model '{name}' is a {type(net).__name__}: an nn.Module is needed.")
     found = net.preprocessing if isinstance(net, Model) else IMAGENET
-    if isinstance(first, tuple):
-        first = first[0][0] if first[0].ndim == 4 else first[0]
-    if isinstance(first, Tensor) and first.ndim == 3:
+    tensors = [_looked_at(item) for item in given]
+    if isinstance(first := tensors[0], Tensor) and first.ndim == 3:
         channels, height, width = first.shape
         found = replace(found, size=(height, width), resize=max(height, width))
         if channels != len(found.mean):
-            found = replace(found, mean=(0.0,) * channels, std=(1.0,) * channels)
+            shift, scale = _own_range(tensors) if are_bands(channels) else (0.0, 1.0)
+            found = replace(found, mean=(shift,) * channels, std=(scale,) * channels)
     if said.size is not None:
         found = replace(found, size=said.size, resize=said.size if isinstance(said.size, int) else max(said.size))
     mean, std = (found.mean if said.mean is None else said.mean), (found.std if said.std is None else said.std)
     return replace(found, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+
+
+def _looked_at(item: Input) -> Tensor | Image.Image:
+    """Return the part of an input that is looked at: of a tuple the first tensor, without the axis of its batch."""
+    if not isinstance(item, tuple):
+        return item
+    return item[0][0] if item[0].ndim == 4 else item[0]
+
+
+def _own_range(inputs: Sequence[Tensor | Image.Image]) -> tuple[float, float]:
+    """Return the mean and the deviation with which bands whose normalisation nobody told of lie in [0, 1]."""
+    tensors = [values for values in inputs if isinstance(values, Tensor)]
+    low = min(0.0, *(float(values.min()) for values in tensors))
+    high = max(1.0, *(float(values.max()) for values in tensors))
+    return -low / (high - low), 1 / (high - low)
 
 
 def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
@@ -99,7 +115,7 @@ def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     if isinstance(item, tuple):
         whole = item[0].ndim == 4  # a batch of one, as the model takes it
         return images.with_extra_inputs(
-            _picture(item[0][0] if whole else item[0], number, preprocessing),
+            _picture(_looked_at(item), number, preprocessing),
             [part if whole else part[None] for part in item[1:]],
         )
     if isinstance(item, Image.Image):

@@ -16,7 +16,8 @@ from PIL import Image, ImageCms
 from torchvision.transforms._presets import ImageClassification
 
 from mirror_app.errors import MirrorError
-from mirror_app.images import FORMATS, MAX_BYTES, MAX_PIXELS, Picture, Preprocessing, decode, from_array, from_image
+from mirror_app.image_reading import FORMATS
+from mirror_app.images import MAX_BYTES, MAX_PIXELS, Picture, Preprocessing, decode, from_array, from_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
 WHITE = "transparent parts are shown over white"
@@ -708,10 +709,15 @@ def test_other_channels_than_three(channels: int) -> None:
         np.testing.assert_allclose(values[:3].permute(1, 2, 0), RGB[:, :24] / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize(("mean", "std"), [((0.5,) * 2, (0.5,) * 2), ((0.5,), (0.5,) * 3), ((), ())])
-def test_other_numbers_of_channels_are_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    with pytest.raises(MirrorError, match="1, 3 or 4 values"):
+@pytest.mark.parametrize(("mean", "std"), [((0.5,), (0.5,) * 3), ((), ())])
+def test_a_mean_and_a_deviation_for_each_channel_are_needed(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    with pytest.raises(MirrorError, match="one value for each channel"):
         Preprocessing(8, 8, mean, std)
+
+
+def test_no_picture_becomes_an_input_of_bands() -> None:
+    with pytest.raises(MirrorError, match="'x' has three colours, and the model takes 5 bands"):
+        Preprocessing(8, 8, (0.5,) * 5, (0.5,) * 5).prepare(from_array(RGB, "x"))
 
 
 @pytest.mark.parametrize("sides", [(1, 60000), (60000, 1), (3, 40001)])

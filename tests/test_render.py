@@ -82,7 +82,7 @@ def test_the_legend_tells_the_colours_of_its_numbers(show: str, colours: str) ->
     raw = torch.tensor([[[-0.4, 0.2], [0.0, 0.3]]])
     picture = torch.zeros(1, 3, 2, 2)
     largest = render.peak(render.heat, raw, picture, **params)
-    legend = render.legend(render.heat, 3, largest, **params)
+    legend = render.legend(render.heat, (1, 4, 4), largest, **params)
     assert legend is not None
     assert (legend.low, legend.high) == pytest.approx((-0.4, 0.4) if signed else (0, 0.3))
     image = render.heat(raw, picture, **params)[0]
@@ -95,9 +95,10 @@ def test_the_legend_tells_the_colours_of_its_numbers(show: str, colours: str) ->
 
 def test_there_is_no_legend_where_a_number_has_no_colour_of_its_own() -> None:
     params: dict[str, Any] = {"show": "map", "signed": False, "colours": "inferno"}
-    assert render.legend(render.heat, 4, 1.0, **params) is None
-    assert render.legend(render.heat, 3, 0.0, **params) is None
-    assert render.legend(render.gradient, 4, 1.0, show="grey", contrast=0.5) is None
+    assert render.legend(render.heat, (1, 3, 4, 4), 1.0, **params) is None
+    assert render.legend(render.heat, (1, 5, 4, 4), 1.0, **params) is not None
+    assert render.legend(render.heat, (1, 4, 4), 0.0, **params) is None
+    assert render.legend(render.gradient, (1, 3, 4, 4), 1.0, show="grey", contrast=0.5) is None
 
 
 def test_the_heat_of_colour_channels_is_their_signed_sum() -> None:

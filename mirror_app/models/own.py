@@ -27,6 +27,11 @@ def load(name: str) -> Model:
         preprocessing = Preprocessing(said.size, said.resize, said.mean, said.std, said.interpolation)
     except MirrorError as error:
         raise MirrorError(f"{where}: {error}") from error
+    if not preprocessing.takes_pictures:
+        raise MirrorError(
+            f"{where}: mean has {len(said.mean)} numbers, and pictures have 1, 3 or 4 channels: show a model of bands "
+            "with mirror(), from Python."
+        )
     output = _output(module, preprocessing, where)
     model = Model(name, module, preprocessing, (), untrained=not said.weights)
     try:

@@ -35,7 +35,7 @@ def show(model: Model, picture: Picture) -> None:
         meaning.ask(said, model)
         return
     st.caption(f"No classes, but {literal(said.outputs)}. Point at what you ask about, or type it as the target.")
-    seen = cache.seen(model.name, picture.id, picture)
+    seen = cache.seen(model.name, picture.shown_id, picture)
     if said.boxes:
         _show_boxes(said.boxes[:MOST_BOXES], model.labels, seen)
     elif said.regions is not None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
+from torch import Tensor
 
-from mirror_app import engine, live, render, trust
+from mirror_app import bands, engine, live, render, trust
 from mirror_app.engine import Prediction, Result, Sheet
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
@@ -78,7 +79,7 @@ def sheet(
 
     `of` tells numbers from others that are the same request's, such as those of a shuffled model.
     """
-    return _sheet(f"{_key(request)} {of}", first, count, largest, request, raw, picture)
+    return _sheet(f"{_key(request)} {of} {picture.shown_id}", first, count, largest, request, raw, picture)
 
 
 def cached_result(request: Request) -> Result | None:
@@ -91,7 +92,7 @@ def cached_result(request: Request) -> Result | None:
 
 def small(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
     """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
-    return _small(_key(request), largest, request, raw, picture)
+    return _small(f"{_key(request)} {picture.shown_id}", largest, request, raw, picture)
 
 
 def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
@@ -143,29 +144,38 @@ def close() -> None:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def seen(model_name: str, picture_id: str, _picture: Picture) -> np.ndarray:
+def seen(model_name: str, shown_id: str, _picture: Picture) -> np.ndarray:
     """Return the picture as the model sees it, bytes (H, W, 3): what overlays lie on."""
     shown: np.ndarray = model(model_name).preprocessing.as_seen(_picture)
     return shown
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def input_png(model_name: str, picture_id: str, original: bool, _picture: Picture) -> bytes:
+def input_png(model_name: str, shown_id: str, original: bool, _picture: Picture) -> bytes:
     """Return the picture as the model of that name sees it, or as it is, pale where it does not; as a PNG file."""
     if not original:
-        return render.png(seen(model_name, picture_id, _picture))
+        return render.png(seen(model_name, shown_id, _picture))
     region = model(model_name).preprocessing.region(_picture)
     return render.png(render.framed(_picture.pixels, region) if region else _picture.pixels)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def strip(picture_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> bytes:
+def strip(shown_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> bytes:
     """Return the middles of the pictures, side by side, as one PNG file."""
-    return render.png(np.concatenate([_thumbnail(picture.id, side, picture) for picture in _pictures], axis=1))
+    return render.png(np.concatenate([_thumbnail(picture.shown_id, side, picture) for picture in _pictures], axis=1))
+
+
+@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
+def band_sheet(picture_id: str, _bands: Tensor) -> Sheet:
+    """Return bands (C, H, W), each stretched to its own range, as a contact sheet in grey."""
+    images = render.shrink(bands.stretched(_bands[None])[0][:, None].expand(-1, 3, -1, -1), engine.TILE)
+    columns = min(len(images), engine.COLUMNS)
+    sheet_png = render.png(render.pixels(render.grid(images.cpu(), columns)))
+    return Sheet(sheet_png, columns, len(images), len(images))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _thumbnail(picture_id: str, side: int, _picture: Picture) -> np.ndarray:
+def _thumbnail(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
     return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
 
 
@@ -273,7 +283,7 @@ def _sheet(
     _raw: np.ndarray,
     _picture: Picture,
 ) -> Sheet:
-    return engine.sheet(_request, _raw, seen(_request.model, _picture.id, _picture), first, count, largest)
+    return engine.sheet(_request, _raw, seen(_request.model, _picture.shown_id, _picture), first, count, largest)
 
 
 @st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
@@ -286,4 +296,4 @@ def _small(digest: str, largest: float | None, _request: Request, _raw: np.ndarr
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def _peak(digest: str, _request: Request, _raw: np.ndarray, _picture: Picture) -> float | None:
-    return engine.peak(_request, _raw, seen(_request.model, _picture.id, _picture))
+    return engine.peak(_request, _raw, seen(_request.model, _picture.shown_id, _picture))

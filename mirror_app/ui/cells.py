@@ -78,7 +78,8 @@ def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[Place]:
 def _show_name(session: Session, field: str, value: str, name: str) -> None:
     with st.container(gap="xxsmall"):
         if field == "input":
-            st.image(data_url(cache.strip([value], HEAD, [session.pictures[value]])), alt="", width=HEAD // 2)
+            picture = session.pictures[value]
+            st.image(data_url(cache.strip([picture.shown_id], HEAD, [picture])), alt="", width=HEAD // 2)
         st.caption(literal(name))
 
 

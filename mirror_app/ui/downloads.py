@@ -21,7 +21,7 @@ from mirror_app.ui.share import share
 def show(session: Session, picture: Picture, result: Result) -> None:
     """Offer the files of the picture that the session's request gave, and the lines of Python that make it."""
     request = session.request
-    seen = cache.seen(request.model, picture.id, picture)
+    seen = cache.seen(request.model, picture.shown_id, picture)
     code = _code(session, picture, picture.name)
     name = stem(request, result)
     row = st.container(horizontal=True)

@@ -71,7 +71,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     picks = registry.get(request.visualisation).kind.of_channels
     above = st.container()
     place = readout.image(
-        _enlarged(one),
+        enlarged(one),
         values,
         "one-map",
         alt="The map" if picks else "The image",
@@ -100,7 +100,7 @@ def _head_of_stage(request: Request, layer: str) -> None:
         st.rerun()  # the whole page, and not this part of it alone
 
 
-def _enlarged(map_: Image.Image) -> bytes:
+def enlarged(map_: Image.Image) -> bytes:
     """Return a small map as a PNG file of about 512 pixels, each of its places a square."""
     cell = max(1, 512 // max(map_.size))
     file = io.BytesIO()

@@ -7,8 +7,9 @@ from functools import partial
 import streamlit as st
 
 from mirror_app import layers, live, old_links, registry
+from mirror_app.bands import Colours
 from mirror_app.errors import MirrorError
-from mirror_app.images import Picture
+from mirror_app.images import Picture, with_colours
 from mirror_app.models import catalogue
 from mirror_app.models.examples import examples
 from mirror_app.params import ClassPicker
@@ -75,6 +76,11 @@ class Session:
         given = {picture.id for picture in self.given}
         return [picture for picture in self.pictures.values() if picture.id not in given]
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether a visitor's pictures can become inputs: not where these are bands, which no picture file has."""
+        return not any(picture.band_count for picture in self.given)
+
     def add(self, picture: Picture) -> None:
         """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
         pixels = sum(own.pixels.size // 3 for own in self.own) + picture.pixels.size // 3
@@ -82,6 +88,10 @@ class Session:
             raise MirrorError(f"There is no room for '{picture.name}': remove some of your pictures first.")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
+
+    def show_bands(self, colours: Colours | None) -> None:
+        """Show those bands of every input as red, green and blue; None for the mean of all in grey."""
+        self.pictures = {key: with_colours(picture, colours) for key, picture in self.pictures.items()}
 
     def remove(self, picture_id: str) -> None:
         """Forget a picture of the visitor's and select the first."""

@@ -6,7 +6,8 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mirror_app.errors import MirrorError
-from mirror_app.images import FORMATS, decode
+from mirror_app.image_reading import FORMATS
+from mirror_app.images import decode
 from mirror_app.ui import cache
 from mirror_app.ui.session import Session, current
 from mirror_app.ui.tiles import tiles
@@ -20,7 +21,7 @@ def show(session: Session) -> None:
     pictures = list(session.pictures.values())
     with st.container(key="inputs", horizontal=True, vertical_alignment="center", gap="small"):
         tiles(
-            cache.strip(list(session.pictures), THUMBNAIL, pictures),
+            cache.strip([picture.shown_id for picture in pictures], THUMBNAIL, pictures),
             [picture.name for picture in pictures],
             len(pictures),
             THUMBNAIL,
@@ -45,7 +46,10 @@ def show(session: Session) -> None:
 
 
 def add(session: Session) -> None:
-    """Let pictures be added, from files and the camera."""
+    """Let pictures be added, from files and the camera, where they can be inputs."""
+    if not session.takes_pictures:
+        st.caption("Inputs of bands come from Python.")
+        return
     st.file_uploader(
         "Add pictures of your own",
         [kind.lower() for kind in FORMATS] + ["jpg"],

@@ -15,7 +15,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.request import Request
-from mirror_app.ui import cache, inline, layer_facts, maps, readout, words
+from mirror_app.ui import bands, cache, inline, layer_facts, maps, readout, words
 from mirror_app.ui.dreams import judged
 from mirror_app.ui.session import Session
 
@@ -165,7 +165,16 @@ def note_of(result: Result) -> str:
 
 
 def show_input(model: Model, picture: Picture) -> None:
-    """Show the picture itself, or as the model sees it."""
+    """Show the picture itself, or as the model sees it; of bands, all of them or what stands for them."""
+    if picture.exact is not None and picture.band_count:
+        bands.show(picture, picture.exact)
+    else:
+        _show_picture(model, picture)
+    for note in picture.notes:
+        st.caption(literal(note))
+
+
+def _show_picture(model: Model, picture: Picture) -> None:
     view = st.segmented_control(
         "Show the input",
         ["As the model sees it", "Original"],
@@ -176,12 +185,10 @@ def show_input(model: Model, picture: Picture) -> None:
         persist_state="session",
     )
     original = view == "Original"
-    inline.picture(cache.input_png(model.name, picture.id, original, picture), picture.name, key="input")
-    seen = cache.seen(model.name, picture.id, picture)
+    inline.picture(cache.input_png(model.name, picture.shown_id, original, picture), picture.name, key="input")
+    seen = cache.seen(model.name, picture.shown_id, picture)
     height, width = (picture.pixels if original else seen).shape[:2]
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels{_cut(model, picture, seen, original)}")
-    for note in picture.notes:
-        st.caption(literal(note))
 
 
 def _cut(model: Model, picture: Picture, seen: np.ndarray, original: bool) -> str:

@@ -51,6 +51,7 @@ class Line {
     this.data = data;
     this.pick = pick;
     this.legend.update(data.legend);
+    this.line.classList.toggle("several", data.planes.length > 1);
     this.leave();
     this.container.addEventListener("pointermove", this.onMove);
     this.container.addEventListener("pointerleave", this.onLeave);

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app import layers, render
+from mirror_app.bands import are_bands, as_colours
 from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
@@ -160,7 +161,8 @@ class Visualisation:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
         `layer` is a submodule, its dotted name, None for the layer at which the page begins, the end of the last stage
-        that has a map, or `*` for every stage. The picture that heat is laid over is `inputs` stretched to [0, 1].
+        that has a map, or `*` for every stage. The picture that heat is laid over is `inputs` stretched to [0, 1];
+        of bands, which are neither 1 nor 3 channels, it is their mean, each stretched by itself.
         `untouched` in info tells whether the model is what it was;
         `prediction`, where a class is shown, holds the most likely class of each item.
 
@@ -237,6 +239,7 @@ def require_finite(raw: Tensor, layer: str) -> None:
 
 
 def _as_picture(inputs: Tensor) -> Tensor:
+    if are_bands(inputs.shape[1]):
+        return as_colours(inputs)
     low, high = inputs.amin((1, 2, 3), keepdim=True), inputs.amax((1, 2, 3), keepdim=True)
-    stretched = (inputs - low) / (high - low).clamp(min=torch.finfo(inputs.dtype).tiny)
-    return stretched if inputs.shape[1] == 3 else stretched.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return ((inputs - low) / (high - low).clamp(min=torch.finfo(inputs.dtype).tiny)).expand(-1, 3, -1, -1)

@@ -1,0 +1,223 @@
+"""Inputs of 2, 4, 5, 8 and 13 channels: no band is taken for a colour, and each can be seen."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from playwright.sync_api import Browser, expect
+from streamlit.testing.v1 import AppTest
+from torch import Tensor, nn
+
+from mirror_app import engine, live, registry
+from mirror_app.bands import as_colours
+from mirror_app.errors import MirrorError
+from mirror_app.images import Picture, Preprocessing, from_tensor, with_colours
+from mirror_app.launch import start
+from mirror_app.live import LiveSession
+from mirror_app.models import Model
+from mirror_app.params import Radio, Value
+from mirror_app.registry import Entry
+from mirror_app.request import Request
+from mirror_app.staging import PreprocessingOverrides, live_session
+from mirror_app.ui.dreams import made
+from mirror_app.visualisations.core import GradCam, SaliencyMap
+from tests import app
+from tests.browser import faults, settled
+from tests.networks import quick
+
+BANDS = (2, 5, 8, 13)
+
+
+class Net(nn.Module):
+    """Two layers and a ReLU between, on so many bands; CAM and all other methods for CNNs are defined at `maps`."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        torch.manual_seed(bands)
+        self.first, self.relu, self.maps = nn.Conv2d(bands, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 6, 1)
+        self.classifier = nn.Linear(6, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.maps(self.relu(self.first(inputs))).mean((2, 3)))
+        return scores
+
+
+def bands(count: int) -> Tensor:
+    """Bands in units of their own: the n-th spreads over n + 1, around n."""
+    generator = torch.Generator().manual_seed(count)
+    numbers = torch.arange(count)[:, None, None]
+    return torch.randn(count, 32, 24, generator=generator) * (1 + numbers) + numbers
+
+
+def opened(count: int) -> tuple[LiveSession, Model, Picture]:
+    session = live_session(secrets.token_hex(3), [bands(count)], Net(count), None, PreprocessingOverrides())
+    (model,) = session.models.values()
+    return session, model, session.pictures[0]
+
+
+def test_the_mean_is_of_bands_each_stretched_to_its_own_range_and_three_are_shown_where_they_are_chosen() -> None:
+    inputs = torch.tensor([[0.0, 1.0], [-100.0, 300.0], [5.0, 5.0], [2.0, 1.0]]).reshape(1, 4, 1, 2)
+    assert as_colours(inputs).tolist() == [[[[0.25, 0.5]]] * 3]
+    assert as_colours(inputs, (3, 0, 2)).tolist() == [[[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, 0.0]]]]
+    picture = from_tensor(inputs[0], "x", Preprocessing(2, 2, (0.0,) * 4, (1.0,) * 4))
+    assert picture.pixels.tolist() == [[[64] * 3, [128] * 3]]
+    chosen = with_colours(picture, (3, 0, 2))
+    assert chosen.pixels.tolist() == [[[255, 0, 0], [0, 255, 0]]]
+    assert (chosen.id, chosen.shown_id != picture.shown_id) == (picture.id, True)
+    assert with_colours(picture, (0, 1, 4)) is picture  # which has no band 4
+
+
+@pytest.mark.parametrize("kind", [GradCam, SaliencyMap])
+def test_no_picture_depends_on_the_order_of_the_bands(kind: type[GradCam] | type[SaliencyMap]) -> None:
+    net, inputs, order = Net(5), bands(5)[None], [3, 0, 4, 1, 2]
+    other = Net(5)
+    other.load_state_dict(net.state_dict())
+    other.first.weight.data = net.first.weight.detach()[:, order]
+    for show in ("over the picture", "map" if kind is GradCam else "colour"):
+        one = kind(net)(inputs, "maps", target_class=1, show=show)[0]
+        same = kind(other)(inputs[:, order], "maps", target_class=1, show=show)[0]
+        torch.testing.assert_close(one, same, atol=1e-4, rtol=1e-4)
+    assert np.abs(_pixels(inputs[0]).astype(int) - _pixels(inputs[0, order])).max() <= 1
+
+
+def _pixels(inputs: Tensor) -> np.ndarray:
+    count = len(inputs)
+    return from_tensor(inputs, "x", Preprocessing(32, 32, (0.0,) * count, (1.0,) * count)).pixels
+
+
+def test_without_any_cover_the_bands_mean_lies_under_the_heat() -> None:
+    inputs = bands(8)[None]
+    images, _ = GradCam(Net(8))(inputs, "maps", target_class=0, strength=0.0)
+    torch.testing.assert_close(images, as_colours(inputs))
+
+
+@pytest.mark.parametrize("count", BANDS)
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Entry, count: int) -> None:
+    _, model, picture = opened(count)
+    seen = model.preprocessing.as_seen(picture)
+    for values in _looks(entry):
+        request = Request(model.name, picture.id, "maps", entry.key, entry.canonical(values))
+        if entry.key in ("attention", "attention-rollout"):  # which no convolution has
+            with pytest.raises(MirrorError, match="The model has no attention over the whole picture"):
+                engine.run(request, model, picture)
+            continue
+        result = engine.run(request, model, picture)
+        images = engine.paint(request, result.raw, seen)
+        assert images.isfinite().all()
+        assert images.shape[1] == 3
+        assert engine.sheet(request, result.raw, seen).png
+
+
+def _looks(entry: Entry) -> Iterator[dict[str, Value]]:
+    show = entry.params.get("show")
+    for option in show.options if isinstance(show, Radio) else [""]:
+        yield {**quick(entry), **({"show": option} if option else {})}
+
+
+def test_a_dream_begins_with_the_bands_as_they_are() -> None:
+    _, model, picture = opened(5)
+    params = (("jitter", 0), ("lr", 0.0), ("octaves", 1), ("steps", 1))
+    request = Request(model.name, picture.id, "maps", "deep-dream", params)
+    found = made(engine.run(request, model, picture), model, picture)
+    assert found.exact is not None
+    torch.testing.assert_close(found.exact, bands(5), atol=1e-4, rtol=1e-4)
+
+
+@pytest.fixture
+def page() -> Iterator[Callable[..., AppTest]]:
+    """`page(count, **query)`: the page on a Python session that shows an input of so many bands."""
+    sessions: list[LiveSession] = []
+
+    def shown(count: int, to: str = "", **query: str) -> AppTest:
+        session, model, _ = opened(count)
+        sessions.append(session)
+        live.put(session)
+        return app.page(to, model=model.name, layer="maps", **query)
+
+    yield shown
+    for session in sessions:
+        live.remove(session)
+    st.cache_data.clear()
+
+
+def captions(test: AppTest) -> str:
+    return " ".join(caption.value for caption in test.caption)
+
+
+@pytest.mark.parametrize("count", BANDS)
+def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
+    page: Callable[..., AppTest], count: int
+) -> None:
+    test = page(count)
+    assert app.lives(test)
+    assert app.said(test) == []
+    assert f"24 × 32 pixels, {count} bands, each stretched to its own range" in captions(test)
+    assert "Under a heat map lies the mean of all bands." in captions(test)
+    assert not test.file_uploader
+    before = test.session_state.mirror.pictures[test.session_state.mirror.picture].pixels
+
+    test.segmented_control(key="band-view").set_value("In colour").run()
+    test.selectbox(key="band.red").set_value(count - 1).run()
+    test.selectbox(key="band.green").set_value(0).run()
+    assert "Under a heat map lies the mean of all bands." in captions(test)  # until all three are chosen
+    test.selectbox(key="band.blue").set_value(1).run()
+    assert app.lives(test)
+    assert f"Under a heat map lies band {count - 1} as red, band 0 as green, band 1 as blue." in captions(test)
+    (picture,) = test.session_state.mirror.pictures.values()
+    expected = as_colours(bands(count)[None], (count - 1, 0, 1))[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+    assert np.array_equal(picture.pixels, expected)
+    assert not np.array_equal(picture.pixels, before)
+
+    test.segmented_control(key="band-view").set_value("Mean").run()
+    (picture,) = test.session_state.mirror.pictures.values()
+    assert np.array_equal(picture.pixels, before)
+
+
+@pytest.mark.parametrize("to", ["compare", "dream", "trust", "architecture"])
+def test_every_page_takes_bands(page: Callable[..., AppTest], to: str) -> None:
+    test = page(5, to)
+    assert not test.exception
+    assert [sentence for sentence in app.said(test) if "mistake" in sentence] == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_band_is_shown_large_and_three_tell_their_numbers(free: int, browser: Browser, width: int) -> None:
+    values = bands(13)
+    handle = start(values, Net(13), [GradCam], free)
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    try:
+        page.goto(handle.url)
+        settled(page)
+        page.get_by_role("group", name="Bands").get_by_role("button", name="band 4").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Band 4 of input 1: 32 × 24")
+        expect(dialog).to_contain_text(f"Black is {float(values[4].min()):.3g}, white {float(values[4].max()):.3g}.")
+        page.wait_for_timeout(300)
+        assert faults(page) == []
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+
+        heat = page.get_by_role("img", name="The visualisation")
+        before = heat.get_attribute("src")
+        page.get_by_text("In colour", exact=True).click()
+        for colour, number in (("Red", 12), ("Green", 3), ("Blue", 7)):
+            page.get_by_role("combobox", name=f"{colour} band").click()
+            page.get_by_role("option", name=str(number), exact=True).click()
+        image = page.get_by_role("img", name="The input")
+        expect(image).to_be_visible()
+        expect(heat).not_to_have_attribute("src", str(before))  # what lies under it is another picture
+        page.wait_for_timeout(300)
+        assert faults(page) == []
+        image.focus()
+        page.keyboard.press("ArrowRight")
+        told = page.get_by_text("row 16, column 13: ").inner_text().partition(": ")[2].split(", ")
+        assert [part.rpartition(" ")[0] for part in told] == ["band 12", "band 3", "band 7"]
+        figures = [float(part.rpartition(" ")[2]) for part in told]
+        assert figures == pytest.approx(values[[12, 3, 7], 16, 13].tolist(), rel=5e-3)
+    finally:
+        page.close()
+        handle.stop()
