@@ -1,6 +1,7 @@
 """Pictures made by ascent: they show what they claim, on every picture and network, and leave no trace."""
 
 from collections.abc import Callable, Generator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from mirror_app.visualisations.core import (
 from mirror_app.visualisations.core.dream import ASIDE, octave_sizes
 from mirror_app.visualisations.core.film import resize
 from tests.browser import ROOT
+from tests.modern import of_transformers
 from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
 
 KINDS = [DeepDream, FilterVisualisation, ClassPicture, InvertedRepresentation]
@@ -244,8 +246,29 @@ def test_a_dream_of_no_strength_is_the_picture() -> None:
 def test_octaves_have_the_sizes_that_were_asked_for() -> None:
     assert octave_sizes((224, 224), 4, 0.7) == [(77, 77), (110, 110), (157, 157), (224, 224)]
     assert octave_sizes((100, 40), 3, 0.5) == [(25, 10), (50, 20), (100, 40)]
-    assert octave_sizes((3, 2), 8, 0.2) == [(1, 1), (3, 2)]
+    assert octave_sizes((3, 2), 4, 0.2) == [(1, 1), (1, 1), (1, 1), (3, 2)]
     assert octave_sizes((16, 9), 1, 0.7) == [(16, 9)]
+    assert octave_sizes((16, 9), 10, 1.0) == [(16, 9)] * 10
+
+
+def test_a_dream_takes_the_ends_that_it_had_in_the_seed() -> None:
+    visualisation = DeepDream(bundled(), None, *NORMALISATION)
+    frames = list(film(visualisation, INPUTS[:1], LAYER, lr=1.0, octaves=10, scale=1.0, steps=2))
+    assert len(frames) == 10 * 2  # ten rounds at one size, each of two steps
+    changes = [(one.raw - other.raw).abs().max() for one, other in pairwise(frames)]
+    assert min(changes) > 0
+    smallest, *_ = film(visualisation, INPUTS[:1], LAYER, lr=0.001, scale=0.1, octaves=2, steps=1)
+    assert (smallest.raw - PICTURES[:1]).square().mean().sqrt() == pytest.approx(0.001, rel=0.5)
+
+
+@pytest.mark.parametrize("side", [6, 24])
+@pytest.mark.parametrize(("count", "layer"), [(1, None), (2, None), (2, "swin.layernorm")])
+def test_a_picture_below_the_windows_of_a_swin_is_dreamed_larger(side: int, count: int, layer: str | None) -> None:
+    small = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+    images, info = DeepDream(of_transformers("Swin"))(small, layer, steps=1, scale=0.5)
+    assert images.shape == small.shape
+    assert not torch.equal(images, small)
+    assert info["note"] == "The picture is too small for this layer: it was dreamed at 48 × 48 pixels."
 
 
 def test_a_dream_looks_at_each_octave_that_the_network_takes() -> None:

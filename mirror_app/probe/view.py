@@ -74,12 +74,14 @@ class View(PrivateModel):
 
     def accepts_size(self, inputs: Tensor, layer: str) -> bool:
         """Tell whether `layer` can be reached with pictures of the size of `inputs`, once the view knows its calls."""
+        ran = self._picture
         try:
             with torch.no_grad():
                 self.outputs_of(inputs, [layer])
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, AssertionError):  # how PyTorch's operations refuse a size
+            self._picture = ran  # whether pictures are answered one by one is tried with one that runs
             return False
         return True
 

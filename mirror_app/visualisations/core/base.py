@@ -128,7 +128,7 @@ class Visualisation:
         yield Attribution(torch.cat([frame.raw for frame in last]), info)
 
     def _are_independent(self, inputs: Tensor) -> bool:
-        self.view.learn(inputs)
+        self.view.learn(self.sized(inputs))
         return self.view.is_independent
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
@@ -192,7 +192,7 @@ class Visualisation:
         inputs = self.prepared(inputs)
         if layer is None:
             with lacking_explained(self.view.module, inputs):
-                name = default_layer(self.view, inputs)
+                name = default_layer(self.view, self.sized(inputs))
         else:
             name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
@@ -218,6 +218,10 @@ class Visualisation:
                 shown = tuple(other.shape) if isinstance(other, Tensor) else type(other).__name__
                 raise MirrorError(f"Input {number} is {shown}: beside the pictures, each is a tensor (1, …) for all.")
         return others
+
+    def sized(self, inputs: Tensor) -> Tensor:
+        """Return `inputs` at a size with which the model runs: their own, unless a visualisation can enlarge them."""
+        return inputs
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """Return `inputs` on the view's device, as `View.accept` does; raise MirrorError if they are no pictures."""

@@ -30,11 +30,14 @@ class DeepDream(Visualisation):
 
     The raw array is the pixels (N, C, H, W) in [0, 1]. Of each octave only the detail that it added is carried on, so
     that the picture stays sharp. An octave too small for the network is left out; a picture too small for it is dreamed
-    larger, and what was added is shrunk back.
+    larger, and what was added is shrunk back. At a scale of 1 all octaves have the size of the picture: so many rounds.
     """
 
     look = staticmethod(render.picture)
     of_steps = True
+
+    def sized(self, inputs: Tensor) -> Tensor:
+        return resize(inputs, size_taken(self.view, inputs, ""))
 
     def attribute(
         self,
@@ -46,16 +49,16 @@ class DeepDream(Visualisation):
             Slider(
                 "How far each step moves a pixel, root mean square, where 1 is from black to white.",
                 "Strength of a step",
-                max=0.3,
+                max=1,
                 step=0.005,
             ),
         ] = 0.015,
         octaves: Annotated[
             int,
-            Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=8, step=1),
+            Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=10, step=1),
         ] = 5,
         scale: Annotated[
-            float, Slider("The side of each octave as a share of the next one's.", min=0.2, max=0.95, step=0.05)
+            float, Slider("The side of each octave as a share of the next one's.", min=0.1, max=1, step=0.05)
         ] = 0.7,
         steps: Annotated[
             int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)
@@ -82,7 +85,7 @@ def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
     """Return the (height, width) of each octave, the smallest first: each side `scale` of the next one's."""
     height, width = size
     shares = [scale**number for number in reversed(range(octaves))]
-    return list(dict.fromkeys((max(1, round(height * share)), max(1, round(width * share))) for share in shares))
+    return [(max(1, round(height * share)), max(1, round(width * share))) for share in shares]
 
 
 def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
@@ -91,8 +94,8 @@ def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -
     largest = size_taken(view, inputs, layer)
     smaller = octave_sizes(largest, octaves, scale)[:-1]
     note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
-    sizes = [size for size in smaller if view.accepts_size(resize(inputs[:1], size), layer)]
-    return [*sizes, largest], "" if largest == own else note
+    taken = {size: size == largest or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}
+    return [*filter(taken.get, smaller), largest], "" if largest == own else note
 
 
 def _dream(ascent: Ascent, picture: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:

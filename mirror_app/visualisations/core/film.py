@@ -15,6 +15,7 @@ from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution
 
 Size = tuple[int, int]
+LARGEST = 1024  # pixels: the shorter side to which a picture that is too small may be enlarged
 
 ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 
@@ -65,10 +66,12 @@ def resize(pixels: Tensor, size: Size) -> Tensor:
 def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
     """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network raises."""
     height, width = size_of(inputs)
-    for times in (1, 2, 4, 8, 16):
+    times = 1
+    while times == 1 or times * min(height, width) <= LARGEST:
         size = (height * times, width * times)
         if view.accepts_size(resize(inputs[:1], size), layer):
             return size
+        times *= 2
     view.capture(inputs, layer)  # not the size but something else is wrong, and this raises it
     return height, width
 
