@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from mirror_app import engine, live, registry, render
 from mirror_app.errors import MirrorError
+from mirror_app.models import catalogue
+from mirror_app.models.examples import examples
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.request import Request
 from mirror_app.staging import PreprocessingOverrides, live_session
@@ -22,6 +24,7 @@ from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, 
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
 from tests.networks import Linear
+from tests.odd_models import NormOfTheBatch, Small
 
 INPUT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
 PARAMS = {"repeat": {"type": "slider", "min": 1, "max": 100, "value": 2, "step": 1, "params": {}}}
@@ -134,6 +137,23 @@ def test_the_interface_on_a_model_gives_images_and_info() -> None:
         repeated()(INPUT[None])
     with pytest.raises(MirrorError, match="repeat cannot be 101: a whole number from 1 to 100"):
         repeated(Linear())(INPUT[None], None, repeat=101)
+
+
+@pytest.mark.parametrize("guide", [False, True])
+def test_grad_cam_tells_the_cam_of_the_tool_before(guide: bool) -> None:
+    pictures = torch.stack([INPUT, INPUT.flip(2)])
+    for model in (Small().eval(), NormOfTheBatch().eval()):  # the second is run one picture at a time
+        cam = GradCam(model, device="cpu")
+        info = cam(pictures[:1], model.conv, guide=guide, target_class=1)[1]
+        assert info["cam"].shape == (20, 30)  # of one picture, as there
+        assert info["cam"].any()
+        assert torch.equal(info["cam"], cam(pictures[:1], model.conv, target_class=1)[1]["raw"][0].relu())
+        singly = [cam(picture[None], model.conv, guide=guide, target_class=1)[1]["cam"] for picture in pictures]
+        several = cam(pictures, model.conv, guide=guide, target_class=1)[1]["cam"]
+        assert torch.allclose(several, torch.stack(singly), atol=1e-6)
+    bundled, picture = catalogue.load("shapes"), examples()[0]
+    request = Request("shapes", picture.id, "features", "grad-cam", (("guide", True),) if guide else ())
+    assert "cam" not in engine.run(request, bundled, picture).info  # what the page keeps is JSON
 
 
 def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(page: Callable[..., AppTest]) -> None:

@@ -36,11 +36,13 @@ class Attribution:
     """One frame: the raw, signed numbers before any colour, and what there is to say about them.
 
     `raw` is (N, h, w), or (N, C, h, w). In `info` a `note` is a sentence that the person who looks at the picture
-    must know, a `detail` some words more about what is shown, and `progress`, in [0, 1], how far the work is.
+    must know, a `detail` some words more about what is shown, and `progress`, in [0, 1], how far the work is. `maps`
+    are further ones (N, …) by name, which Python finds in the info, without N where there is one picture.
     """
 
     raw: Tensor
     info: Info = field(default_factory=dict)
+    maps: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Visualisation:
@@ -113,7 +115,7 @@ class Visualisation:
             for frame in self._each(inputs, layer, **params):
                 note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
                 info = {**about, **frame.info, **({"note": note} if note else {})}
-                yield Attribution(applied(output_transformation, OUTPUTS, widened(frame.raw)), info)
+                yield Attribution(applied(output_transformation, OUTPUTS, widened(frame.raw)), info, frame.maps)
 
     def _each(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of all inputs; of one at a time where the model's answers change with their neighbours."""
@@ -125,7 +127,8 @@ class Visualisation:
         info = dict(last[-1].info)
         for key in [key for key, value in info.items() if isinstance(value, list) and len(value) == 1]:
             info[key] = [value for frame in last for value in frame.info[key]]
-        yield Attribution(torch.cat([frame.raw for frame in last]), info)
+        maps = {name: torch.cat([frame.maps[name] for frame in last]) for name in last[-1].maps}
+        yield Attribution(torch.cat([frame.raw for frame in last]), info, maps)
 
     def _are_independent(self, inputs: Tensor) -> bool:
         self.view.learn(self.sized(inputs))
@@ -200,7 +203,8 @@ class Visualisation:
         require_finite(last.raw, name)
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
-        info = {**last.info, **self._prediction(inputs, last.info, params.get("target_class"))}
+        maps = {name: found[0] if len(found) == 1 else found for name, found in last.maps.items()}
+        info = {**last.info, **maps, **self._prediction(inputs, last.info, params.get("target_class"))}
         return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
 
     def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:

@@ -73,7 +73,8 @@ class GradCam(GradientCam):
     """Where the model sees the class: the layer's maps, each weighted by how much the class's logit grows with it.
 
     The raw array is the signed sum (N, h, w), before the paper's ReLU, which the look applies. Guided, it is that ReLU
-    enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W).
+    enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W). `cam` in the info is the sum behind the
+    ReLU in both cases, (h, w) of one picture or (N, h, w) of several.
     """
 
     @classmethod
@@ -107,12 +108,13 @@ class GradCam(GradientCam):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         for plain in super().attribute(inputs, layer, target_class=target_class):
+            cam = plain.raw.relu()
             if not guide:
-                yield plain
+                yield Attribution(plain.raw, plain.info, {"cam": cam})
                 continue
             fine, _ = gradient(TargetScore(self.view, inputs, target_class, self.output), inputs, rewrite=probe.guide)
-            coarse = render.resize(plain.raw.relu(), (inputs.shape[2], inputs.shape[3]))
-            yield Attribution(coarse[:, None] * fine, plain.info)
+            coarse = render.resize(cam, (inputs.shape[2], inputs.shape[3]))
+            yield Attribution(coarse[:, None] * fine, plain.info, {"cam": cam})
 
 
 @visualisation(
