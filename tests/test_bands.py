@@ -94,7 +94,7 @@ def test_without_any_cover_the_bands_mean_lies_under_the_heat() -> None:
     torch.testing.assert_close(images, as_colours(inputs))
 
 
-@pytest.mark.parametrize("count", BANDS)
+@pytest.mark.parametrize("count", [1, *BANDS])
 @pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
 def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Entry, count: int) -> None:
     _, model, picture = opened(count)
@@ -115,7 +115,10 @@ def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Ent
 def _looks(entry: Entry) -> Iterator[dict[str, Value]]:
     show = entry.params.get("show")
     for option in show.options if isinstance(show, Radio) else [""]:
-        yield {**quick(entry), **({"show": option} if option else {})}
+        values = {**quick(entry), **({"show": option} if option else {})}
+        yield values
+        if "guide" in entry.computed:
+            yield {**values, "guide": True}
 
 
 def test_a_dream_begins_with_the_bands_as_they_are() -> None:
