@@ -5,6 +5,8 @@ Written down before the first run:
   insertion of both at least .85.
 - BEATS_BOTH must beat random numbers and Sobel's edges by peak, mass and insertion, each on the scenes that it was
   measured on.
+
+What was written down for photographs stands in `benchmarks.grid`.
 """
 
 import sys
@@ -19,9 +21,12 @@ import torch
 from torch import Tensor, nn
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import registry, render, trust
+from benchmarks import grid
+from benchmarks.grid import Method
+from mirror_app import registry, trust
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
+    ROAD_SHARES,
     area,
     deletion,
     insertion,
@@ -29,6 +34,7 @@ from mirror_app.evaluation import (
     noise,
     peak_inside,
     rank_correlation,
+    road,
     sobel,
     with_last_layer_shuffled,
 )
@@ -45,9 +51,6 @@ BEATS_BOTH = ("grad-cam", "grad-cam-plus-plus", "hires-cam", "layer-cam", "score
               "occlusion", "rise")  # fmt: skip
 GOALS = {("grad-cam", "grid"): 0.75, ("lrp", "mass"): 0.80, ("grad-cam", "insertion"): 0.85, ("lrp", "insertion"): 0.85}
 
-# From inputs (1, 3, H, W) and a class to the evidence (H, W).
-Method = Callable[[nn.Module, Tensor, int], Tensor]
-
 
 @dataclass(frozen=True)
 class Score:
@@ -58,6 +61,7 @@ class Score:
     grid: float
     deletion: float
     insertion: float
+    road: float
     shuffled: float
 
 
@@ -104,28 +108,26 @@ def score(method: Method, model: nn.Module, seed: int) -> Score:
     target, mask = scene.things[0].label, torch.from_numpy(scene.things[0].outline)[None].float()
     evidence = method(model, inputs, target)
     again = method(with_last_layer_shuffled(model), inputs, target)
+    most, least = road(model, inputs, evidence, target)
     return Score(
         float(peak_inside(evidence[None], mask)),
         float(mass_inside(evidence[None], mask)),
         in_its_quarter(method, model, inputs, target, range(seed + 1000, seed + 1100)),
         area(deletion(model, inputs, evidence, target, STEPS)),
         area(insertion(model, inputs, evidence, target, STEPS)),
-        rank_correlation(evidence, again),
+        area(least - most, ROAD_SHARES),
+        abs(rank_correlation(evidence, again)),
     )
 
 
 def in_its_quarter(method: Method, model: nn.Module, inputs: Tensor, target: int, others: range) -> float:
     """Return the share of positive evidence in the scene's own quarter of a grid with three scenes of other classes.
 
-    `others` are the seeds that they are drawn from. The network averages over all places: the grid needs no resizing.
-    Rao et al. 2022, «Towards Better Understanding Attribution Methods», https://arxiv.org/abs/2205.10435.
+    `others` are the seeds that they are drawn from.
     """
     rest = (scene for scene in map(shapes.scene, others) if scene.things[0].label != target)
     pictures = torch.stack([torch.from_numpy(scene.picture) for scene in islice(rest, 3)])
-    four = torch.cat([inputs, data.normalised(pictures)])
-    mask = torch.zeros(1, 2 * shapes.SIZE, 2 * shapes.SIZE)
-    mask[:, : shapes.SIZE, : shapes.SIZE] = 1
-    return float(mass_inside(method(model, render.grid(four, 2)[None], target)[None], mask))
+    return grid.share_in_its_quarter(method, model, torch.cat([inputs, data.normalised(pictures)]), target)
 
 
 def cost(method: Method, model: nn.Module) -> float:
@@ -191,6 +193,7 @@ def main() -> None:
         rows.append(row(name, table[name], passes))
         print(rows[-1], flush=True)
     lines = kept(table)
+    photographs, predicted = grid.table()
     text = f"""# Which pictures point at the thing?
 
 `make truth` wrote this, on bundled scenes of unseen seeds, whose masks are exact, at the layer `{LAYER}`.
@@ -200,19 +203,36 @@ def main() -> None:
 - grid: the share of positive evidence in the right quarter, of four scenes side by side; .25 is chance.
 - deletion, insertion: the area below the curve of the probability while pixels go (to the mean colour) or come back
   (into a blurred picture), those of most evidence first; low and high are good.
-- shuffled: the rank correlation with the map of the network whose last layer's weights are shuffled. Near 1, the method
-  does not care what the network has learned.
+- road: how much more of the probability is left where the pixels of least evidence are filled in from their
+  neighbours than where those of most evidence are, as a mean over the shares of the pixels, 0 to
+  {ROAD_SHARES[-1]:.0%}; high is good.
+- shuffled: the magnitude of the rank correlation with the map of the network whose last layer's weights are shuffled.
+  Near 1, the picture is the same or turned over: it does not depend on what the last layer has learned.
 - time: as a multiple of one forward and backward pass. What takes more than {LONG} of them
   has the first {FEW} scenes only.
 - A gradient counts by its magnitude, summed over the colours. After ± stands the standard error of the mean.
 
-| method | peak | mass | grid | deletion | insertion | shuffled | time | scenes |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| method | peak | mass | grid | deletion | insertion | road | shuffled | time | scenes |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
 Goals, which were written down before the first run:
 
 {chr(10).join(lines)}
+
+## The same grid of photographs
+
+MobileNetV2 with torchvision's weights, at its default layer: every choice of four out of
+{len(grid.photographs())} photographs from scikit-image and Matplotlib, each for the class that the network names in it.
+The standard error takes the grids for independent, although they share photographs.
+
+| method | share in the right quarter |
+| --- | --- |
+{chr(10).join(photographs)}
+
+What was written down before the first run:
+
+{chr(10).join(predicted)}
 """
     DOCUMENT.write_text(text, encoding="utf-8")
     print("\n".join(lines))

@@ -425,6 +425,39 @@ def test_what_lies_above_a_layer_is_the_model_with_that_layers_output_replaced(
     assert not any("forward" in vars(module) for module in view.modules.values())
 
 
+class Gated(nn.Module):
+    """A first layer's output, left where `leave` puts it, opens a gate behind the layer `middle`."""
+
+    def __init__(self, leave: str) -> None:
+        super().__init__()
+        torch.manual_seed(14)
+        self.first, self.middle = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+        self.gate, self.head = nn.Conv2d(4, 6, 1), nn.Linear(6, 5)
+        self.leave = leave
+        self.left: list[Tensor] = []
+        if leave == "hook":
+            self.first.register_forward_hook(lambda _module, _inputs, output: self.left.append(output))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.left.clear()
+        first = self.first(inputs)
+        if self.leave == "list":
+            self.left.append(first)
+        if self.leave == "attribute":
+            self.kept = first
+        middle = self.middle(first.relu()).relu()
+        kept = {"variable": lambda: first, "attribute": lambda: self.kept}.get(self.leave, lambda: self.left[0])()
+        return self.head((middle * self.gate(kept)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("leave", ["hook", "list", "attribute"])
+def test_what_a_layer_leaves_behind_is_there_for_the_layers_above(leave: str) -> None:
+    pictures = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = raw(AblationCam, Gated("variable").double().eval(), pictures, "middle")
+    assert expected.any()
+    assert difference(raw(AblationCam, Gated(leave).double().eval(), pictures, "middle"), expected) <= BOUND
+
+
 class Counting(nn.Module):
     """Three maps, of which the second is dead and the third flat, and a count of the pictures that came by."""
 

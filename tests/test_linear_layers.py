@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from timm.layers.std_conv import StdConv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import prune, spectral_norm, weight_norm
 
-from mirror_app.probe.view import weight_of
 from mirror_app.visualisations.core import Kernels, Relevance
 from mirror_app.visualisations.core.relevance import composites
 
@@ -139,4 +139,25 @@ def test_kernels_shows_the_weights_that_run() -> None:
                 weights.mul_(torch.rand(weights.shape) + 0.5)
         shown = Kernels(model)(PICTURE.float(), "0")[1]["raw"]
         model(PICTURE.float())
-        assert torch.allclose(shown, weight_of(layer).detach())
+        assert isinstance(layer.weight, Tensor)
+        assert torch.allclose(shown, layer.weight.detach())
+
+
+class Masked(nn.Conv2d):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return F.conv2d(inputs, weight=self.weight * (self.weight > 0), bias=self.bias)
+
+
+class Scaled(nn.Conv2d):
+    def _conv_forward(self, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super()._conv_forward(inputs, weight / weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1), bias)
+
+
+@pytest.mark.parametrize("kind", [StdConv2d, Masked, Scaled])
+def test_kernels_shows_the_weights_that_a_convolution_makes_as_it_runs(kind: type[nn.Conv2d]) -> None:
+    torch.manual_seed(5)
+    layer = kind(3, 5, 3, padding=0, bias=False)
+    shown = Kernels(nn.Sequential(layer, nn.ReLU(), nn.Conv2d(5, 2, 3)).eval())(PICTURE.float(), "0")[1]["raw"]
+    seen = torch.eye(27).view(27, 3, 3, 3)  # each picture has one pixel: the answer is one weight of each filter
+    with torch.no_grad():
+        assert torch.allclose(shown, layer.eval()(seen).view(27, 5).T.reshape(5, 3, 3, 3), atol=1e-6)

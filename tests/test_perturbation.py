@@ -147,6 +147,18 @@ def test_rise_is_the_covariance_over_its_masks() -> None:
     assert difference(ours * 99 / 100, paper - noise) <= BOUND
 
 
+def test_masks_are_the_same_whatever_type_the_process_makes_its_tensors_in() -> None:
+    inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    expected = raw(Rise(bundled()), inputs, n=100, cells=4)
+    model = bundled()
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = raw(Rise(model), inputs, n=100, cells=4)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found, expected)
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
     model = Chance((12, 9))
     picture = torch.rand(1, 1, 12, 9, dtype=torch.float64)

@@ -9,7 +9,9 @@ from mirror_app.precision import widened
 
 def noise(inputs: Tensor, seed: int) -> Tensor:
     """Return random numbers (H, W) in [0, 1) for inputs (1, C, H, W)."""
-    return torch.rand(inputs.shape[2:], generator=torch.Generator().manual_seed(seed)).to(inputs.device)
+    return torch.rand(inputs.shape[2:], generator=torch.Generator().manual_seed(seed), dtype=torch.float32).to(
+        inputs.device
+    )
 
 
 def sobel(inputs: Tensor) -> Tensor:

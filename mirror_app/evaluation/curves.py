@@ -71,7 +71,7 @@ def road(
     """
     shares = torch.tensor(ROAD_SHARES, dtype=torch.float64)
     removed = torch.cat([_first(evidence, shares), _first(-evidence, shares)])
-    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs.device)
+    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32).to(inputs.device)
     filled = imputed(widened(inputs).expand(len(removed), -1, -1, -1), removed)
     pictures = torch.where(removed, filled + ROAD_NOISE * noise, inputs).to(inputs.dtype)
     return _probabilities(model, pictures, target, kind).view(2, -1)

@@ -94,7 +94,7 @@ def _slope(view: View, picture: Tensor, name: str) -> Tensor | None:
     if not answers:
         return torch.zeros_like(output)
     generator = torch.Generator().manual_seed(0)
-    directions = [torch.randn(part.shape, generator=generator).to(part) for part in answers]
+    directions = [torch.randn(part.shape, generator=generator, dtype=torch.float32).to(part) for part in answers]
     (slope,) = torch.autograd.grad(answers, output, directions, allow_unused=True)
     return torch.zeros_like(output) if slope is None else slope
 

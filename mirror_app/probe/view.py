@@ -144,31 +144,17 @@ class View(PrivateModel):
             self.run(inputs)
         return taken
 
-    def weight_in_use(self, inputs: Tensor, layer: str) -> Tensor:
-        """Return the weight with which `layer` runs: what its pre-hooks, such as weight norm's, have made of it."""
-        module = self.modules[layer]
-        if not module._forward_pre_hooks:
-            return weight_of(module).detach()
-        taken: list[Tensor] = []
-
-        def keep(module: nn.Module, _inputs: object, _output: object) -> None:
-            taken.append(weight_of(module).detach().clone())
-            raise _Reached
-
-        with torch.no_grad(), self._hooked(layer, keep), suppress(_Reached):
-            self.run(inputs)
-        return _last(taken, layer)
-
     def run_from(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
         """Return the function from outputs of `layer` (B, …), in place of its last one, to what the layer `at` gives.
 
-        All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here.
+        All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here, unless the
+        model leaves something behind as it runs, which a later layer may look for.
         """
         self.learn(picture)
         if not self.calls:
             self.record_calls(picture)
         times = self.calls[layer].times
-        ended = self._ended(picture, layer, times)
+        ended = {} if self.has_effects else self._ended(picture, layer, times)
 
         def run(outputs: Tensor) -> Any:
             calls = count(1)
@@ -269,12 +255,6 @@ def _last(taken: list[T], layer: str) -> T:
     if not taken:
         raise MirrorError(f"The forward pass never reaches the layer '{layer}': choose one that runs.")
     return taken[-1]
-
-
-def weight_of(module: nn.Module) -> Tensor:
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    return weight
 
 
 def one_tensor(output: object, layer: str) -> Tensor:

@@ -9,6 +9,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number
 from mirror_app.precision import widened
+from mirror_app.probe.weight_in_use import weight_in_use
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 
@@ -27,7 +28,7 @@ class Kernels(Visualisation):
     that look at one channel in grey, (filters, 1, h, w). Of the others one filter is shown, channel by channel:
     (channels, 1, h, w). Of a convolution in groups, a filter looks at the channels of its group alone. A layer that
     holds others stands for the first convolution in it. No picture is needed. Where the weights are made as the layer
-    runs, as by weight norm, spectral norm or pruning, those that it runs with are shown.
+    runs, as by weight norm, weight standardisation, spectral norm or pruning, those that it runs with are shown.
     """
 
     look = staticmethod(render.weights)
@@ -59,7 +60,7 @@ class Kernels(Visualisation):
         """Return the first convolution in `layer`: its name, in how many groups it is, and its weights."""
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
-                return name, module.groups, widened(self.view.weight_in_use(inputs[:1], name))
+                return name, module.groups, widened(weight_in_use(self.view, inputs[:1], name))
         lacking = f"Kernels needs a convolution, and there is none in '{layer}'"
         found = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         if not found:

@@ -136,8 +136,8 @@ class Rise(Visualisation):
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         target = target_score.chosen(target_score.predict(inputs))
         generator = torch.Generator().manual_seed(seed)
-        grids = (torch.rand(n, cells + 1, cells + 1, generator=generator) < p).to(inputs)
-        shifts = torch.rand(n, 2, generator=generator)
+        grids = (torch.rand(n, cells + 1, cells + 1, generator=generator, dtype=torch.float32) < p).to(inputs)
+        shifts = torch.rand(n, 2, generator=generator, dtype=torch.float32)
         both, shown = torch.zeros_like(inputs[:, 0]), torch.zeros_like(inputs[:, 0])
         certain, times = (inputs.new_zeros(len(inputs), 1, 1) for _ in range(2))
 
