@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument(
         "--image", default=examples()[0].id, help="a file, or the name of a bundled picture (%(default)s)"
     )
-    render.add_argument("--layer", help="a dotted name; without it, the end of the last stage that has a map")
+    render.add_argument("--layer", help="a dotted name; without it, where the page begins")
     render.add_argument("--visualisation", default="grad-cam", help="its name (%(default)s)")
     render.add_argument("--param", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="as in a link")
     render.add_argument("--target", help="the class, by its number or its name; without it, the most likely one")
@@ -126,7 +126,9 @@ def _render(options: argparse.Namespace) -> None:
         raise MirrorError(f"There is no folder '{options.output.parent}' to write '{options.output.name}' into.")
     entry, picture = registry.get(options.visualisation), _picture(options.image)
     model = _model(options.model).with_output(options.output_kind)
-    layer = layers.default_layer(engine.tree(model)) if options.layer is None else options.layer
+    layer = options.layer
+    if layer is None:
+        layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
     values = _values(entry, model, options)
     request = Request(model.name, picture.id, layer, entry.key, entry.canonical(values), options.output_kind)
     seen = model.preprocessing.as_seen(picture)

@@ -209,9 +209,9 @@ def _deviation(output: Tensor, own: Tensor) -> float:
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run on a grey picture of the size that it expects."""
     with model.views.lease(model.extra_inputs) as view, torch.no_grad():
-        default = probe.default_layer(view, model.blank())
+        default, before_last = (probe.default_layer(view, model.blank(), earlier) for earlier in (False, True))
         view.record_calls(model.blank())
-        return layers.tree(model.module, view.calls, default)
+        return layers.tree(model.module, view.calls, default, before_last)
 
 
 def costs(model: Model) -> dict[str, probe.Cost]:

@@ -38,17 +38,18 @@ class Layer:
     call: Call | None
     is_weighted: bool = False  # whether it has weights of its own, and not only in the layers within
     is_default: bool = False  # whether one begins with it: `probe.default_layer`
+    is_before_last: bool = False  # whether what shows the stage before the last begins with it
 
     @property
     def label(self) -> str:
         return self.name.rpartition(".")[2]
 
 
-def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "") -> list[Layer]:
+def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "", before_last: str = "") -> list[Layer]:
     """Return all layers of `model`, parents before children, siblings in the order in which they run.
 
     A container that is never called itself (an `nn.ModuleList`) stands where the first of its children runs; layers
-    that are never reached come last. `default` is the name of the layer to begin with.
+    that are never reached come last. `default` and `before_last` are the names of the layers to begin with.
     """
     modules = dict(model.named_modules())
     first = _first_runs(modules, calls)
@@ -63,7 +64,7 @@ def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "") -> list
         parent = parent_of(name) if name else None
         own = any(True for _ in modules[name].parameters(recurse=False))
         kind, call = type(modules[name]).__name__, calls.get(name)
-        listed.append(Layer(name, kind, weights, parent, depth, call, own, name == default))
+        listed.append(Layer(name, kind, weights, parent, depth, call, own, name == default, name == before_last))
         for child in sorted(children[name], key=first.__getitem__):
             visit(child, depth + 1)
 
@@ -88,9 +89,12 @@ def find(model: nn.Module, layer: str | nn.Module) -> str:
     return layer
 
 
-def default_layer(listed: Sequence[Layer]) -> str:
-    """Return the name of the layer to begin with; it is empty, the model itself, where no layer has a map."""
-    return next((layer.name for layer in listed if layer.is_default), "")
+def default_layer(listed: Sequence[Layer], before_last: bool = False) -> str:
+    """Return the name of the layer to begin with; it is empty, the model itself, where no layer has a map.
+
+    `before_last` asks for that of the stage before the last, as `probe.default_layer` does.
+    """
+    return next((layer.name for layer in listed if (layer.is_before_last if before_last else layer.is_default)), "")
 
 
 def candidates(listed: Sequence[Layer], classes: int | None) -> list[str]:
@@ -172,6 +176,22 @@ def stages(listed: Sequence[Layer]) -> list[str]:
             siblings.setdefault(found[name].parent, []).append(name)
     repeated = max(siblings.values(), key=len, default=[])
     return repeated if len(names) < 3 and len(repeated) >= len(names) else names
+
+
+def stages_before(listed: Sequence[Layer], name: str) -> list[str]:
+    """Return the stages that end before the layer of that name does, and give another count of numbers; the last first.
+
+    The same numbers with their axes moved, or normalised, are the same stage.
+    """
+    found = {layer.name: layer for layer in listed}
+
+    def end(name: str) -> int:
+        return max(_order(layer) for layer in listed if f"{layer.name}.".startswith(f"{name}."))
+
+    def size(name: str) -> int:
+        return prod(_shape(found[name]) or ())
+
+    return [stage for stage in reversed(stages(listed)) if end(stage) < end(name) and size(stage) != size(name)]
 
 
 def _blocks(found: Mapping[str, Layer], layer: Layer) -> list[Layer]:

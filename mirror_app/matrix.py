@@ -61,14 +61,14 @@ def varied(base: Request, changes: Mapping[str, Any]) -> Request:
     return replace(request, params=tuple((name, value) for name, value in base.params if taken and name == TARGET))
 
 
-def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer]) -> str:
+def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer], before_last: bool = False) -> str:
     """Return the layer of one model, with layers `there`, that stands for `layer` of another, with layers `here`.
 
-    It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first.
+    It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first:
+    `before_last` is as in `layers.default_layer`.
     """
-    if layer == layers.EVERY or (layer != layers.default_layer(here) and layer in {known.name for known in there}):
-        return layer
-    return layers.default_layer(there)
+    first, first_there = (layers.default_layer(listed, before_last) for listed in (here, there))
+    return layer if layer == layers.EVERY or (layer != first and layer in {one.name for one in there}) else first_there
 
 
 def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:

@@ -27,7 +27,9 @@ TILES = 16
 def images(entry: registry.Entry, model: Model) -> Tensor:
     """Return the images (M, 3, H, W) of a visualisation where the page would begin; raise MirrorError."""
     picture = examples()[0]
-    request = Request(model.name, picture.id, layers.default_layer(engine.tree(model)), entry.key)
+    request = Request(
+        model.name, picture.id, layers.default_layer(engine.tree(model), entry.kind.before_last), entry.key
+    )
     result = engine.run(request, model, picture)
     return engine.paint(request, result.raw, model.preprocessing.as_seen(picture))
 

@@ -311,6 +311,9 @@ def test_another_model_gets_the_layer_and_the_class_of_the_same_name() -> None:
     assert matrix.layer_there("features", here, there) == "features"  # the first look at each
     assert matrix.layer_there("pool", here, there) == "features"
     assert matrix.layer_there("*", here, there) == "*"
+    assert matrix.layer_there("features", here, there, before_last=True) == "features.7"  # the first dream of each
+    assert matrix.layer_there("features.7", there, here, before_last=True) == "features"
+    assert matrix.layer_there("features.7", there, here) == "features.7"
     assert matrix.target_there(1, ["cat", "dog"], ["fish", "cat", "dog"]) == 2
     assert matrix.target_there(1, ["cat", "dog"], ["fish"]) is None
     assert matrix.target_there(7, [], []) == 7

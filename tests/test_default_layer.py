@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
 import torchvision
+from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
-from mirror_app import engine, layers
+from mirror_app import cli, engine, layers
 from mirror_app.images import Preprocessing
 from mirror_app.models import Model
 from mirror_app.probe import View, default_layer
-from mirror_app.visualisations.core import GradCam, Occlusion, Weights
+from mirror_app.visualisations.core import DeepDream, GradCam, Occlusion, Visualisation, Weights
+from tests.app import page
 from tests.families import swin, vit
 from tests.modern import TIMM, TRANSFORMERS, of_timm, of_transformers, opening
 from tests.networks import Tricky, bundled, densenet, resnet18, squeezenet, state
@@ -82,11 +85,89 @@ def test_a_model_begins_at_the_end_of_the_last_stage_that_has_a_map(name: str) -
     assert torch.equal(pictures, given)
 
 
-def test_the_page_begins_where_python_does() -> None:
+# With the side of the picture: the end of the stage before the last, where its places are not too fine to dream.
+DREAMS: dict[str, tuple[Build, int, str]] = {
+    "ResNet": (resnet18, 64, "layer3"),
+    "ResNet in a wrapper": (lambda: Wrap(resnet18()).eval(), 64, "net.layer3"),
+    "ResNet at the size of CIFAR": (resnet18, 32, "layer2"),
+    "VGG with norms": (lambda: torchvision.models.vgg11_bn(num_classes=5).eval(), 64, "features.20"),
+    "DenseNet": (densenet, 64, "features.denseblock3"),
+    "SqueezeNet": (squeezenet, 224, "features.7"),
+    "MobileNetV2": (lambda: torchvision.models.mobilenet_v2(num_classes=5).eval(), 96, "features.13"),
+    "the bundled network, whose last stage is as fine as others' before the last": (bundled, 128, "features"),
+    "Swin, which moves its axes at the end": (lambda: torchvision.models.swin_t().eval(), 64, "features.5"),
+    "Transformers' Swin, with windows in between": (partial(of_transformers, "Swin"), 128, "swin.layernorm"),
+    "ViT, of one stage": (partial(vit, 3), 64, "encoder.layers.encoder_layer_1"),
+    "without maps": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 4)), 8, ""),
+}
+
+
+@pytest.mark.parametrize("name", DREAMS)
+def test_a_dream_begins_at_the_end_of_the_stage_before_the_last(name: str) -> None:
+    build, side, expected = DREAMS[name]
+    model, pictures = build(), torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    before = state(model)
+    assert DeepDream(model)(pictures, steps=1, octaves=1)[1]["layer"] == expected
+    assert state(model) == before
+
+
+@pytest.mark.parametrize("kind", [GradCam, DeepDream])
+def test_the_page_begins_where_python_does(kind: type[Visualisation]) -> None:
     for build in (resnet18, squeezenet, bundled, partial(vit, 3)):
         preprocessing = Preprocessing(64, 64, (0.5,) * 3, (0.2,) * 3)
         model = Model("a", build(), preprocessing, tuple("abcdefghij"))
-        assert layers.default_layer(engine.tree(model)) == default_layer(View(model.module), torch.rand(1, 3, 64, 64))
+        first = default_layer(View(model.module), torch.rand(1, 3, 64, 64), kind.before_last)
+        assert layers.default_layer(engine.tree(model), kind.before_last) == first
+
+
+def test_the_command_line_begins_where_the_page_does(tmp_path: Path) -> None:
+    begun, named = tmp_path / "begun.npy", tmp_path / "named.npy"
+    words = ["render", "--model", "resnet18-untrained", "--visualisation", "deep-dream", "--param", "steps=1"]
+    assert cli.main([*words, "--output", str(begun)]) == 0
+    assert cli.main([*words, "--layer", "layer3", "--output", str(named)]) == 0
+    assert begun.read_bytes() == named.read_bytes()
+
+
+def layer_of(test: AppTest) -> str:
+    return str(test.session_state.mirror.request.layer)
+
+
+def choose(test: AppTest, visualisation: str) -> AppTest:
+    return next(box for box in test.selectbox if box.label == "Visualisation").set_value(visualisation).run()
+
+
+def test_on_the_page_another_visualisation_begins_where_it_does_and_a_chosen_layer_stays() -> None:
+    test = page(model="resnet18-untrained", visualisation="activations")
+    assert layer_of(test) == "layer4"
+    dream = test.switch_page("../pages/dream.py").run()
+    assert layer_of(dream) == "layer3"
+    assert layer_of(choose(dream, "inverted-representation")) == "layer4"
+    assert layer_of(choose(dream, "deep-dream")) == "layer3"
+    for layer in ("layer2", "layer4"):
+        named = page(model="resnet18-untrained", visualisation="activations", layer=layer)
+        assert layer_of(named.switch_page("../pages/dream.py").run()) == ("layer2" if layer == "layer2" else "layer3")
+        linked = page("dream", model="resnet18-untrained", visualisation="deep-dream", layer=layer)
+        assert layer_of(linked) == layer
+        assert layer_of(choose(linked, "inverted-representation")) == layer
+
+
+def test_what_is_opened_stays_at_its_layer() -> None:
+    def opening() -> None:
+        import streamlit as st
+
+        from mirror_app.request import Request
+        from mirror_app.ui import session, sidebar
+
+        request = Request("resnet18-untrained", "checked-heart", "layer4", "deep-dream")
+        st.button("Open", on_click=session.choose, args=(request,))
+        sidebar.draw(st.empty(), "explore")
+
+    test = AppTest.from_function(opening, default_timeout=90)
+    test.query_params["model"] = "resnet18-untrained"
+    assert layer_of(test.run()) == "layer4"  # where Grad-CAM begins
+    opened = test.button[0].click().run()
+    assert opened.session_state.mirror.request.visualisation == "deep-dream"
+    assert layer_of(opened) == "layer4"
 
 
 def test_a_model_without_maps_begins_at_itself_and_what_needs_no_layer_works() -> None:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
 from mirror_app import old_links, registry
@@ -63,3 +64,17 @@ def test_a_new_link_opens_with_the_defaults_of_today(key: str) -> None:
     _, former = opened({"visualisation": key})
     assert former == values | dict(old_links.FORMER_DEFAULTS[key])
     assert VERSION == "2"
+
+
+def test_a_link_to_a_dream_without_a_layer_begins_where_it_did_when_it_was_made() -> None:
+    query = {"model": "resnet18-untrained", "visualisation": "deep-dream"}
+    for more, layer in (({}, "layer4"), ({"v": VERSION}, "layer3"), ({"layer": "layer2"}, "layer2")):
+        test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
+        for name, value in {**query, **more}.items():
+            test.query_params[name] = value
+        test.switch_page("../pages/dream.py").run()
+        assert not test.exception
+        request = test.session_state.mirror.request
+        assert (request.visualisation, request.layer) == ("deep-dream", layer)
+        test.run()
+        assert test.session_state.mirror.request == request  # the address holds it now

@@ -24,8 +24,8 @@ class Conduct:
     `written` are the numbers of the tensors that it wrote into, as `Clone` counts them, and `is_stateful` tells whether
     it changed attributes or lists. `calls` are the layers that ran. Where gradients end on the way, `no_gradient` says
     why, and `behind` which layers had ended before that; None is all. `axes` are as `batch.item_axes` has them.
-    `independent` and `default_layers`, by the shape of an input, and `layouts`, by layer and shape, fill as they are
-    found out.
+    `independent`, `default_layers` and `layers_before`, by the shape of an input, and `layouts`, by layer and shape,
+    fill as they are found out.
     """
 
     written: frozenset[int]
@@ -36,6 +36,7 @@ class Conduct:
     axes: tuple[int | None, ...] = ()
     independent: dict[tuple[int, ...], bool] = field(default_factory=dict)
     default_layers: dict[tuple[int, ...], str] = field(default_factory=dict)
+    layers_before: dict[tuple[int, ...], str] = field(default_factory=dict)
     layouts: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
 
     @property

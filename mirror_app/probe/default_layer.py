@@ -1,5 +1,7 @@
 """The layer to begin with: the last good one that has a map, and on whose places the answer depends. Each is tried."""
 
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -10,18 +12,26 @@ from mirror_app.probe.outputs import class_logits, leaves_of
 from mirror_app.probe.view import View, one_tensor
 
 MOST_TRIED = 16
+FINEST = 8  # pixels: the side of a place in the maps of a stage before the last, below which it knows strokes alone
 
 
-def default_layer(view: View, inputs: Tensor) -> str:
+def default_layer(view: View, inputs: Tensor, before_last: bool = False) -> str:
     """Return the layer to begin with, for inputs of the shape of `inputs` (N, C, H, W): tried once, and kept.
 
     It is the first of `layers.candidates` that gives maps by which the answer has a slope that is not zero everywhere;
     where the answer depends on none, the first that gives maps; and without maps the model itself, whose name is empty.
+    With `before_last` it is the end of the stage before, whose maps have more places; that itself, where there is none,
+    or where those places are finer than `FINEST` pixels.
     """
     shape = tuple(inputs.shape[1:])
     if shape not in view.default_layers:
         view.default_layers[shape] = _default_layer(view, _noise(inputs))
-    return view.default_layers[shape]
+    last = view.default_layers[shape]
+    if not before_last or not last:
+        return last
+    if shape not in view.layers_before:
+        view.layers_before[shape] = _layer_before(view, _noise(inputs), last)
+    return view.layers_before[shape]
 
 
 def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
@@ -68,9 +78,20 @@ def _default_layer(view: View, picture: Tensor) -> str:
         slope = _slope(view, picture, name)
         if slope is None or _moved(slope) <= 1:  # only a class token, or nothing: no need to look for places
             continue
-        if _has_map(view, picture, name) and find_layout(view, picture, name, slope).maps(slope).any():
+        if _places(view, picture, name) and find_layout(view, picture, name, slope).maps(slope).any():
             return name
-    return next((name for name in names if _has_map(view, picture, name)), "")
+    return next((name for name in names if _places(view, picture, name)), "")
+
+
+def _layer_before(view: View, picture: Tensor, last: str) -> str:
+    with torch.no_grad():
+        view.record_calls(picture)
+    names = layers.stages_before(layers.tree(view.source, view.calls), last)
+    pixels, fewest = prod(picture.shape[2:]), _places(view, picture, last)
+    for name in names:
+        if (places := _places(view, picture, name)) > fewest:
+            return name if pixels >= FINEST**2 * places else last
+    return last
 
 
 def _moved(slope: Tensor) -> int:
@@ -99,9 +120,10 @@ def _slope(view: View, picture: Tensor, name: str) -> Tensor | None:
     return torch.zeros_like(output) if slope is None else slope
 
 
-def _has_map(view: View, picture: Tensor, name: str) -> bool:
+def _places(view: View, picture: Tensor, name: str) -> int:
+    """Return how many places the maps of a layer have; 0 where it has no maps."""
     try:
-        find_layout(view, picture, name, one_tensor(view.capture(picture, name), name))
+        output = one_tensor(view.capture(picture, name), name)
+        return prod(find_layout(view, picture, name, output).maps(output).shape[2:])
     except MirrorError:
-        return False
-    return True
+        return 0

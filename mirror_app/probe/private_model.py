@@ -53,6 +53,7 @@ class PrivateModel:
         self._conduct = conduct
         self._independent: dict[tuple[int, ...], bool] = conduct.independent if conduct else {}
         self.default_layers: dict[tuple[int, ...], str] = conduct.default_layers if conduct else {}
+        self.layers_before: dict[tuple[int, ...], str] = conduct.layers_before if conduct else {}
         self.layouts: dict[tuple[str, tuple[int, ...]], Any] = conduct.layouts if conduct else {}
 
     def follow(self) -> None:

@@ -144,8 +144,8 @@ def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Itera
         yield f"The same for every input: {', '.join(made)}."
     if {_architecture(name) for name in axes.get("model", ())} - {_architecture(base.model)}:
         if "layer" not in axes and len(alike) < len(entries) and base.layer != layers.EVERY:
-            first = base.layer == layers.default_layer(layer_facts.tree(base.model))
-            which = "Other models are" if first else "A model without this layer is"
+            first = layers.default_layer(layer_facts.tree(base.model), chosen.kind.before_last)
+            which = "Other models are" if base.layer == first else "A model without this layer is"
             yield f"{which} shown at the layer that Mirror opens first."
         if isinstance(dict(base.params).get(TARGET), int):
             yield "A model that does not know the target explains its own most likely class."

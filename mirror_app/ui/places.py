@@ -105,8 +105,9 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
         return request
     request = replace(request, output=session.outputs.get(request.model, ""))
     if "layer" not in changes:
-        there = matrix.layer_there(request.layer, layer_facts.tree(base.model), layer_facts.tree(request.model))
-        request = replace(request, layer=there)
+        here, there = layer_facts.tree(base.model), layer_facts.tree(request.model)
+        before_last = registry.get(base.visualisation).kind.before_last
+        request = replace(request, layer=matrix.layer_there(request.layer, here, there, before_last))
     values = dict(request.params)
     if TARGET in values:
         classes = (cache.model(name).classes for name in (base.model, request.model))

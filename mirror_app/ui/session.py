@@ -34,7 +34,9 @@ class Session:
     pictures: dict[str, Picture] = field(init=False)
     picture: str = field(init=False)
     layer: str | None = None
+    layer_of: registry.Entry | None = None  # the visualisation that the layer was chosen for
     linked_layer: str | None = None  # from the address, until the model is there to ask
+    links_to_last: bool = False  # whether a link of old begins at the last stage, until the model is there to ask
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
     asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
     leaving: bool = False  # whether Explore is to be shown next
@@ -118,7 +120,7 @@ def choose(request: Request) -> None:
     st.session_state.visualisation = entry.key
     st.session_state.everywhere = request.layer == layers.EVERY
     if request.layer != layers.EVERY:
-        session.layer = request.layer
+        session.layer, session.layer_of = request.layer, entry
     session.picture = request.input
     values = dict(request.params)
     for name, parameter in entry.params.items():
@@ -172,6 +174,7 @@ def param_key(entry: registry.Entry, name: str) -> str:
 
 def _follow(query: Mapping[str, str], session: Session) -> None:
     """Choose what a link asks for; what it gets wrong stays at its default, and is said."""
+    session.links_to_last = old_links.begins_at_last_stage(query)
     query = old_links.completed(query)
 
     def attempt(name: str, choose: Callable[[str], None]) -> None:

@@ -17,7 +17,7 @@ from mirror_app.ui import address, cache, layer_facts, views, widgets
 from mirror_app.ui.layer_tree import layer_tree
 from mirror_app.ui.session import TARGET, Session, current
 
-Chosen = tuple[registry.Entry, str, dict[str, Value]]  # a visualisation, the layer it looks at, its parameters
+Chosen = tuple[str, dict[str, Value]]  # the layer that a visualisation looks at, its parameters
 
 
 def draw(place: DeltaGenerator, page: str) -> None:
@@ -32,11 +32,14 @@ def draw(place: DeltaGenerator, page: str) -> None:
         model_name = _model(session)
         cache.fetch(model_name, partial(_show_coming, place, model_name))
         place.empty()
-        session.layer = _layer(model_name, session)
+        room = st.container(gap="xxsmall")  # the layers stand above the visualisation, by which one of them comes first
+        is_dream = page == "dream"
+        entry = _dream_entry(session) if is_dream else _entry(list(session.entries), "visualisation")
+        with room:
+            session.layer = _layer(model_name, entry, session)
         _keep_target(model_name, session)
-        choose = _choose_dream if page == "dream" else _choose
         model = cache.model(model_name, session.outputs.get(model_name, ""))
-        entry, layer, values = choose(session, model)
+        layer, values = (_choose_dream if is_dream else _choose)(entry, session, model)
     _aim(values, model, session, place)
     output = session.outputs.get(model_name, "")
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values), output)
@@ -44,9 +47,8 @@ def draw(place: DeltaGenerator, page: str) -> None:
     address.write({**dict.fromkeys(others), **session.request.to_query()}, page)
 
 
-def _choose(session: Session, model: Model) -> Chosen:
-    """Let a visualisation, whether it is shown at every stage, and its parameters be chosen."""
-    entry = _entry(list(session.entries), "visualisation")
+def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
+    """Let it be chosen whether a visualisation is shown at every stage, and with which parameters."""
     everywhere = entry.kind.of_stages and st.toggle(
         "At every stage",
         key="everywhere",
@@ -59,22 +61,16 @@ def _choose(session: Session, model: Model) -> Chosen:
         with st.expander("Look", expanded=not entry.computed):  # what can be changed is in sight
             values |= widgets.draw_all(entry, entry.coloured, model)
     session.asked = False
-    return entry, layers.EVERY if everywhere else session.layer or "", values
+    return layers.EVERY if everywhere else session.layer or "", values
 
 
-def _choose_dream(session: Session, model: Model) -> Chosen:
-    """Let what takes long be chosen, which begins only when it is asked for."""
-    dreams = [entry for entry in session.entries if entry.kind.of_steps]
-    if not dreams:
-        raise MirrorError("Nothing that is offered here is made step by step: choose another page.")
-    if st.session_state.visualisation in [entry.key for entry in dreams]:
-        st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
-    entry = _entry(dreams, "dream-visualisation")
+def _choose_dream(entry: registry.Entry, session: Session, model: Model) -> Chosen:
+    """Let the parameters of what takes long be chosen, which begins only when it is asked for."""
     begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
     values = widgets.draw_all(entry, {**entry.computed, **entry.coloured}, model)
     values |= _transformations(entry, model)
     session.asked = session.asked or begin
-    return entry, session.layer or "", values
+    return session.layer or "", values
 
 
 def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
@@ -113,6 +109,16 @@ def _aim(values: dict[str, Value], model: Model, session: Session, place: DeltaG
     with suppress(MirrorError):  # the page says why, where the answer should stand
         values[TARGET] = cache.prediction(model, picture, partial(_show_asking, place)).surest
     place.empty()
+
+
+def _dream_entry(session: Session) -> registry.Entry:
+    """Let one be chosen of the visualisations that take long; raise MirrorError where there is none."""
+    dreams = [entry for entry in session.entries if entry.kind.of_steps]
+    if not dreams:
+        raise MirrorError("Nothing that is offered here is made step by step: choose another page.")
+    if st.session_state.visualisation in [entry.key for entry in dreams]:
+        st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
+    return _entry(dreams, "dream-visualisation")
 
 
 def _entry(entries: Sequence[registry.Entry], key: str) -> registry.Entry:
@@ -155,10 +161,15 @@ def _show_asking(place: DeltaGenerator, state: str) -> None:
     place.badge(f"The model's answer: {state.lower()} …", icon=":material/progress_activity:", color="violet")
 
 
-def _layer(model_name: str, session: Session) -> str:
+def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
     listed = layer_facts.tree(model_name)
     module = cache.model(model_name).module
-    chosen = session.layer
+    first, chosen = layers.default_layer(listed, entry.kind.before_last), session.layer
+    before, session.layer_of = session.layer_of or entry, entry
+    if chosen == layers.default_layer(listed, before.kind.before_last):
+        chosen = first  # nothing was chosen: another visualisation begins where it does
+    if session.links_to_last:
+        chosen, session.links_to_last = layers.default_layer(listed), False
     if session.linked_layer is not None:
         try:
             chosen = layers.find(module, session.linked_layer)
@@ -166,10 +177,9 @@ def _layer(model_name: str, session: Session) -> str:
             session.problems.append(f"In the link: {error}")
         session.linked_layer = None
     if chosen not in {layer.name for layer in listed}:
-        chosen = layers.default_layer(listed)
-    with st.container(gap="xxsmall"):
-        st.markdown(":small[Layer]", help="Where to look. The layers stand in the order in which they run.")
-        picked = layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
+        chosen = first
+    st.markdown(":small[Layer]", help="Where to look. The layers stand in the order in which they run.")
+    picked = layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
     if picked != chosen:
         st.session_state.everywhere = False  # who clicks on a layer wants to see it
     return picked

@@ -137,6 +137,7 @@ def _kind(
         "attribute": attribute,
         "look": staticmethod(look),
         "of_layer": getattr(source, "of_layer", True),
+        "before_last": getattr(source, "before_last", False),
         "__doc__": source.__doc__ or f"{name}, brought from Python.",
         "__module__": source.__module__,
     }

@@ -58,6 +58,7 @@ class Visualisation:
     of_inputs: ClassVar[bool] = True  # whether the inputs make a difference
     of_layer: ClassVar[bool] = True  # whether the layer makes a difference
     of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
+    before_last: ClassVar[bool] = False  # whether it begins at the stage before the last, and not at the last
     of_channels: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
     of_steps: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
     of_noise: ClassVar[bool] = False  # whether that picture begins as noise, and not as the input
@@ -163,9 +164,10 @@ class Visualisation:
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
 
-        `layer` is a submodule, its dotted name, None for the layer at which the page begins, the end of the last stage
-        that has a map, or `*` for every stage. The picture that heat is laid over is `inputs` stretched to [0, 1];
-        of bands, which are neither 1 nor 3 channels, it is their mean, each stretched by itself.
+        `layer` is a submodule, its dotted name, None for the layer at which the page begins, or `*` for every stage.
+        It begins at the end of the last stage that has a map, or of the one before where the visualisation has
+        `before_last`. The picture that heat is laid over is `inputs` stretched to [0, 1]; of bands, which are neither 1
+        nor 3 channels, it is their mean, each stretched by itself.
         `untouched` in info tells whether the model is what it was;
         `prediction`, where a class is shown, holds the most likely class of each item.
 
@@ -195,7 +197,7 @@ class Visualisation:
         inputs = self.prepared(inputs)
         if layer is None:
             with lacking_explained(self.view.module, inputs):
-                name = default_layer(self.view, self.sized(inputs))
+                name = default_layer(self.view, self.sized(inputs), self.before_last)
         else:
             name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):

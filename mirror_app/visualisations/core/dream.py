@@ -35,6 +35,7 @@ class DeepDream(Visualisation):
 
     look = staticmethod(render.picture)
     of_steps = True
+    before_last = True  # whose maps are of things: those of the last stage, of many things at once, dream of speckle
 
     def sized(self, inputs: Tensor) -> Tensor:
         return resize(inputs, size_taken(self.view, inputs, ""))
