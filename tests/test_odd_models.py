@@ -16,6 +16,7 @@ from mirror_app.images import Preprocessing, from_tensor
 from mirror_app.models import Model
 from mirror_app.probe import Pool, View
 from mirror_app.visualisations.core import (
+    AblationCam,
     ClassPicture,
     FilterVisualisation,
     GradCam,
@@ -445,3 +446,12 @@ def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
     nn.init.constant_(broken.head.weight, torch.nan)
     with pytest.raises(MirrorError, match="not finite"):
         SaliencyMap(broken)(ONE, target_class=0)
+
+
+@pytest.mark.parametrize("build", odd_models.CATCHERS)
+def test_a_model_that_catches_what_its_layers_raise_is_stopped_at_a_layer_all_the_same(build: Build) -> None:
+    model, plain = build().eval(), Small().eval()
+    for visualisation in (AblationCam, GradCam, Weights):
+        kept = visualisation(model)
+        expected = visualisation(plain)(ONE, "conv")[1]["raw"]
+        assert all(torch.equal(kept(ONE, "conv")[1]["raw"], expected) for _ in range(2))

@@ -59,9 +59,14 @@ class View(PrivateModel):
         if torch.is_grad_enabled() and inputs.requires_grad:
             self._require_gradient(lambda behind: not behind.issuperset(taken))
 
+        def is_reached() -> bool:
+            return all(name in self.calls and len(taken[name]) == self.calls[name].times for name in taken)
+
         def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
+            if is_reached():
+                raise _Reached
             taken[layer].append(output)
-            if all(name in self.calls and len(taken[name]) == self.calls[name].times for name in taken):
+            if is_reached():
                 raise _Reached
             # What comes next may work in place, and must not write into what was taken.
             return tree_map(lambda part: part.clone() if isinstance(part, Tensor) else part, output)
@@ -208,13 +213,16 @@ class View(PrivateModel):
         self, inputs: Tensor, layer: str, times: int, names: Iterable[str], on_end: Callable[[str, Any], None]
     ) -> None:
         """Run until `layer` has ended so many times; call `on_end(name, output)` as each of the layers `names` ends."""
-        calls = count(1)
+        left = times
 
         def end(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
-            on_end(name, output)
+            if left > 0:  # else the model's code has caught what ends the run
+                on_end(name, output)
 
         def stop(_module: nn.Module, _inputs: object, _output: object) -> None:
-            if next(calls) == times:
+            nonlocal left
+            left -= 1
+            if left <= 0:
                 raise _Reached
 
         with torch.no_grad(), ExitStack() as hooks, suppress(_Reached):
@@ -247,7 +255,7 @@ def _answering(module: nn.Module, output: Tensor) -> Iterator[None]:
         vars(module).update(own)
 
 
-class _Reached(Exception):  # noqa: N818 - a signal, not an error
+class _Reached(BaseException):
     """The layer that was wanted has run: the rest of the forward pass is not needed."""
 
 
