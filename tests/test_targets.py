@@ -1,5 +1,6 @@
 """What is asked of a model: the grammar of targets, and that the number meant is the number that is looked into."""
 
+import re
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -8,6 +9,7 @@ import captum.attr
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torchvision.models import detection, segmentation
 
 from mirror_app import probe, registry, targets
@@ -67,6 +69,57 @@ def test_a_target_is_the_number_that_it_names(form: Any) -> None:
     _, info = SaliencyMap(model)(PICTURES, target_class=target)
     assert torch.equal(info["raw"], slope)
     assert state(model) == before
+
+
+# The axes of length 1, and a list around everything, hide no class.
+ONE_ANSWER: dict[str, tuple[Callable[[Tensor, Tensor], Any], int | str]] = {
+    "(N, 1, C)": (lambda maps, logits: logits[:, None], 2),
+    "(1, N, C)": (lambda maps, logits: logits[None], 2),
+    "(N, C, 1, 1)": (lambda maps, logits: logits[:, :, None, None], 2),
+    "(N, 1, C) in a dictionary": (lambda maps, logits: {"logits": logits[:, None]}, ":logits:2"),
+    "a list of one dictionary": (lambda maps, logits: [{"logits": logits}], 2),
+    "a list of one dictionary, by name": (lambda maps, logits: [{"logits": logits}], ":logits:2"),
+    "a tuple of one dictionary of two": (lambda maps, logits: ({"logits": logits, "aux": -logits},), ":logits:2"),
+}
+
+
+@pytest.mark.parametrize(("form", "target"), ONE_ANSWER.values(), ids=ONE_ANSWER)
+def test_a_class_is_its_logit_whatever_axes_of_one_there_are(form: Any, target: int | str) -> None:
+    model = Answering(form).double()
+    leaf = PICTURES.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model.features(leaf).mean((2, 3))[:, 2].sum(), leaf)
+    assert torch.allclose(SaliencyMap(model)(PICTURES, target_class=target)[1]["raw"], slope, atol=1e-15)
+    assert torch.allclose(SaliencyMap(model)(PICTURES[:1], target_class=target)[1]["raw"], slope[:1], atol=1e-15)
+
+
+def _several_of(logits: Tensor) -> Tensor:
+    """Four answers (N, 4, C) for each picture, each of its own."""
+    return torch.stack([(1 + number) * logits for number in range(4)], 1)
+
+
+SEVERAL: dict[str, tuple[Callable[[Tensor, Tensor], Any], int | str | None]] = {
+    "members of an ensemble (N, M, C)": (lambda maps, logits: _several_of(logits), 2),
+    "members, the most likely class": (lambda maps, logits: _several_of(logits), None),
+    "crops (3 N, C)": (lambda maps, logits: logits.repeat(3, 1), 2),
+    "two numbers a label (N, L, 2)": (lambda maps, logits: torch.stack([logits, -logits], 2), 3),
+    "members and numbers (N, M, C, 1)": (lambda maps, logits: _several_of(logits)[..., None], 2),
+    "members in a dictionary": (lambda maps, logits: {"logits": _several_of(logits)}, ":logits:2"),
+    "volumes (N, C, D, H, W)": (lambda maps, logits: torch.stack([maps, -maps], 2), 2),
+    "a list of dictionaries by picture": (lambda maps, logits: [{"a": each[None]} for each in _several_of(logits)], 2),
+}
+
+
+@pytest.mark.parametrize(("form", "target"), SEVERAL.values(), ids=SEVERAL)
+def test_of_several_answers_for_a_picture_none_is_summed_and_the_advice_is_one_number(form: Any, target: Any) -> None:
+    model, picture = Answering(form).double(), PICTURES[:1]
+    with pytest.raises(MirrorError, match=r"as in the target|name a target such as") as caught:
+        SaliencyMap(model)(picture, target_class=target)
+    (advised,) = re.findall(r"(?:in the target|such as) '(:[^']+)'", str(caught.value))
+    raw = SaliencyMap(model)(picture, target_class=advised)[1]["raw"]
+    leaf = picture.clone().requires_grad_()
+    numbers = torch.cat([part.flatten() for part in tree_leaves(model(leaf))])
+    slopes = (torch.autograd.grad(number, leaf, retain_graph=True)[0] for number in numbers[:200])
+    assert any(torch.allclose(raw, slope, atol=1e-15) for slope in slopes)
 
 
 @pytest.mark.parametrize("guide", [False, True])

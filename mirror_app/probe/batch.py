@@ -34,21 +34,32 @@ def item_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]:
     """Return which axis of each tensor in `output` counts the pictures; nothing where that is the first of each.
 
     `output` is the model's for `picture` (1, C, H, W). The axis is the one that grows in a batch of two; None, where
-    none does or where the model takes no two: then the answer for one picture comes without such an axis.
+    none does or where the model takes no two: then the answer for one picture comes without such an axis. A list of one
+    dictionary has axes only where two pictures give one dictionary as well: it is not one for each.
     """
     leaves = _leaves(output)
-    if of_items(output) or all(leaf.shape[:1] == (1,) for leaf in leaves):
+    is_first = all(leaf.shape[:1] == (1,) for leaf in leaves)
+    if is_first != of_items(output):
         return ()
     try:
-        grown = _leaves(run(torch.cat([picture, _noise_like(picture, 1)])))
+        two = run(torch.cat([picture, _noise_like(picture, 1)]))
     except _REFUSALS:
-        grown = []
+        two = []
+    grown = _leaves(two)
+    if of_items(output):
+        is_whole = len(two) == len(output) == 1 and all(leaf.shape[:1] == (2,) for leaf in grown)
+        return (0,) * len(leaves) if is_whole else ()
     others = grown if len(grown) == len(leaves) else leaves
     return tuple(_grown_axis(leaf.shape, other.shape) for leaf, other in zip(leaves, others, strict=True))
 
 
 def items_first(output: Any, axes: tuple[int | None, ...]) -> Any:
-    """Return `output`, for one picture, with the axis that counts the pictures in front of each tensor."""
+    """Return `output`, for one picture, with the axis that counts the pictures in front of each tensor.
+
+    A list around the one dictionary of a whole batch is taken off.
+    """
+    if of_items(output) and axes:
+        (output,) = output
     leaves, shape = tree_flatten(output)
     if len(axes) != sum(isinstance(leaf, Tensor) for leaf in leaves):
         return output

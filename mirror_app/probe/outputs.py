@@ -69,7 +69,14 @@ def only_answers(output: Any) -> Tensor | None:
 def class_logits(output: Any) -> Tensor | None:
     """Return the logits (N, classes) in a model's output; None where it answers with something else."""
     found = only_answers(output)
+    found = found if found is None else one_row_each(found)
     return found if found is not None and found.ndim == 2 and found.is_floating_point() else None
+
+
+def one_row_each(found: Tensor) -> Tensor:
+    """Return (N, K) of (N, 1, K), (N, K, 1, 1) and the like, where only one axis behind the first is longer than 1."""
+    is_row = found.ndim > 2 and sum(side != 1 for side in found.shape[1:]) <= 1
+    return found.flatten(1) if is_row else found
 
 
 def described(output: Any) -> str:

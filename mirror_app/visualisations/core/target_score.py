@@ -13,8 +13,9 @@ from mirror_app.precision import widened
 from mirror_app.probe import Layout, View, columns_of, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, only_answers, parts_of
+from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, one_row_each, only_answers, parts_of
 from mirror_app.probe.view import RunsBeforeError
+from mirror_app.targets import Target
 
 Info = dict[str, Any]
 
@@ -76,11 +77,11 @@ class TargetScore:
     def answers(self, output: Any) -> Tensor:
         """Return the answers in what the layer that is asked gives; all places are summed up, or one is taken."""
         if not of_items(output):
-            answers = self._columns(self._entry(output))
+            found = self._entry(output)
             if self.target.is_class and self.kind is None:
                 meaning = meaning_of(output, self.view.source, self.output_kind)
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return answers
+            return self._columns(found if self.layer or self.target.place else one_row_each(found))
         if not self.target.entries:
             raise _several(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
@@ -182,7 +183,23 @@ class TargetScore:
         if place:
             where: tuple[int | slice, ...] = (slice(None), slice(None), *place)
             return columns[where]
+        if not self.layer:
+            self._require_maps(columns)
         return columns.flatten(2).sum(2) if columns.ndim > 2 else columns
+
+    def _require_maps(self, columns: Tensor) -> None:
+        """Raise MirrorError where `columns` (N, K, …) hold other things than maps: a sum over them has no meaning."""
+        sides = columns.shape[2:]
+        if sum(side != 1 for side in sides) in (0, 2):
+            return
+        asked = self.target.channel or 0
+        place = [*[0] * (len(sides) - 1), asked if asked < sides[-1] else 0]
+        number = Target("", self.target.entries, 0, tuple(place))
+        culprit = f"«{':'.join(self.target.entries)}»" if self.target.entries else "The model"
+        raise MirrorError(
+            f"{culprit} gives {in_words(columns.shape[1:])} numbers for a picture, and '{self.target}' does not say "
+            f"which of them is meant: name its place too, as in the target '{number}'."
+        )
 
     def _place(self, columns: Tensor, found: Tensor) -> tuple[int, ...]:
         """Return the target's place in the axes of `columns` (N, K, …) behind the channels; of tokens, which one."""
@@ -201,10 +218,16 @@ class TargetScore:
 
 
 def _several(output: Any) -> MirrorError:
-    leaves = leaves_of(output[0] if of_items(output) else output)
-    floats = [(name, part) for name, part in leaves if part.is_floating_point()]
-    name, part = min(floats, key=lambda leaf: leaf[1].ndim, default=("0", torch.empty(0)))
-    place = f"@{','.join('0' * (part.ndim - 2))}" if part.ndim > 2 else ""
+    """Return the error that `output` holds several tensors, or none: it names a number that can be asked for."""
+    is_listed = of_items(output)
+    leaves = leaves_of(output[0] if is_listed else output)
+    floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]
+    if not floats:
+        what = described(output) if leaves else f"a {type(output).__name__} without a tensor"
+        return MirrorError(f"The model gives {what}: a tensor of real numbers is needed to ask for one of them.")
+    name, part = min(floats, key=lambda leaf: leaf[1].ndim)
+    places = part.ndim - (1 if is_listed else 2)  # what is listed by picture has no axis for the pictures
+    place = f"@{','.join('0' * places)}" if places > 0 else ""
     return MirrorError(
         f"The model gives more than one thing ({described(output)}): say which number is meant, as in the target "
         f"':{name}:0{place}'."
