@@ -455,3 +455,45 @@ def test_a_model_that_catches_what_its_layers_raise_is_stopped_at_a_layer_all_th
         kept = visualisation(model)
         expected = visualisation(plain)(ONE, "conv")[1]["raw"]
         assert all(torch.equal(kept(ONE, "conv")[1]["raw"], expected) for _ in range(2))
+
+
+@pytest.mark.parametrize("build", odd_models.NOW_AND_THEN)
+def test_what_a_model_writes_now_and_then_does_not_reach_it(build: Build) -> None:
+    preprocessing = Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
+    model = build().eval()
+    before = state_and_attributes(model)
+    expected = slopes(model, PICTURES, 2)
+    kept = SaliencyMap(model)
+    for _ in range(2):
+        _, info = kept(PICTURES, "conv", target_class=2)
+        assert torch.allclose(info["raw"], expected, rtol=1e-5, atol=1e-8)
+        assert info["untouched"]
+        Rise(kept.view)(ONE, n=100)
+        SmoothGrad(kept.view)(ONE, n=4, sigma=0.5)
+    GradCam(model)(3 * ONE, "conv")
+    shown = Model("odd", model, preprocessing, tuple("abcde"))
+    for picture in (ONE[0], 3 * ONE[0]):
+        engine.predict(shown, from_tensor(picture, "one", preprocessing))
+    assert state_and_attributes(model) == before
+
+
+@pytest.mark.parametrize("build", odd_models.OVERLAPPING)
+def test_tensors_over_one_storage_are_so_in_the_copy(build: Build) -> None:
+    model = build().eval()
+    before = state(model)
+    leaf = ONE.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(build().eval()(leaf)[0, 2], leaf)  # a deep copy would tear parameters apart
+    kept = SaliencyMap(model)
+    for _ in range(2):
+        assert torch.allclose(kept(ONE, target_class=2)[1]["raw"], expected, rtol=1e-5, atol=1e-8)
+    assert state(model) == before
+
+
+def test_weights_made_in_inference_mode_are_followed() -> None:
+    with torch.inference_mode():
+        model = Small().eval()
+    kept = SaliencyMap(model)
+    before = kept(ONE, target_class=2)[1]["raw"]
+    with torch.inference_mode():
+        model.head.weight.mul_(2)
+    assert torch.allclose(kept(ONE, target_class=2)[1]["raw"], 2 * before, rtol=1e-5)

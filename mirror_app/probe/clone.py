@@ -1,7 +1,7 @@
 """A copy of a model that shares its weights, frozen, while its modules, flags, hooks and lists are its own."""
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from mirror_app.probe.copying import MACHINERY, Copier, refill
 
+SMALL = 2**20  # bytes: buffers up to here are copied always, since a model may write into them now and then only
+
 
 class Clone:
     """`module` is a structural copy of `source` in evaluation mode, with nothing in place.
 
-    It shares the source's tensors but for those that its forward pass writes into: `written` are their numbers, in the
-    order in which they are met, or None for all of them. On another `device` all are copied.
+    Its small buffers are its own, and follow the source's. All else it shares with the source but for the tensors that
+    its forward pass writes into: `written` are their numbers, in the order in which they are met, or None for all of
+    them. On another `device` all are copied. Tensors over one storage are so in the copy, too.
     """
 
     def __init__(
@@ -24,17 +27,27 @@ class Clone:
         self.pairs: list[tuple[Tensor, Tensor]] = []  # the copy's tensors, and the source's
         self._device = None if device is None else torch.device(device)
         self._written = written
+        self._storages: dict[int, torch.UntypedStorage] = {}  # the copy's, by the address of the source's
+        self._own: list[int] = []  # numbers of the tensors that a run may write into
         self.is_stateful = False  # whether the model's code has been seen to change attributes or lists
         copier = Copier(self._tensor)
         with torch.inference_mode(False), torch.no_grad():
             self.module: nn.Module = copier.copy(source)
         self._containers = list(copier.containers.values())
         self._namespaces = [space for module in copier.modules for space in _namespaces(module)]
+        self._mine = [self.pairs[number][0] for number in self._own]
+        self._sources = [self.pairs[number][1] for number in self._own]
+        self._contents = [mine.data for mine in self._mine]  # written into, they leave the versions of `_mine` alone
 
     @property
-    def written(self) -> list[Tensor]:
-        """The copy's tensors that the model's forward pass writes into."""
-        return [self.pairs[number][0] for number in self._written or ()]
+    def own(self) -> list[Tensor]:
+        """The copy's tensors that the model's forward pass may write into."""
+        return self._mine
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether the model's code has been seen to change attributes or lists, or has just written into tensors."""
+        return self.is_stateful or not all(map(_same, self._mine, self._sources))
 
     def compare(self) -> frozenset[int]:
         """Return the numbers of the tensors in which the copy is no longer the source, to the bit."""
@@ -42,8 +55,10 @@ class Clone:
 
     def follow(self) -> None:
         """Take over what the source's tensors hold now, where they are not shared."""
-        self._take_over(number for number, (mine, source) in enumerate(self.pairs) if mine.device != source.device)
-        self._take_over(self._written or ())
+        for mine, source in self.pairs:
+            if mine.device != source.device:
+                mine.data.copy_(source.detach())
+        self._take_over()
 
     @contextmanager
     def restored(self) -> Iterator[None]:
@@ -51,7 +66,7 @@ class Clone:
 
         What it writes into tensors is taken back when the next context begins, for the graph may still need it.
         """
-        self._take_over(self._written or ())
+        self._take_over()
         before = [dict(space) for space in self._namespaces]
         try:
             yield
@@ -62,22 +77,50 @@ class Clone:
                 refill(container, content)
             self.is_stateful |= bool(changed)
 
-    def _take_over(self, numbers: Iterable[int]) -> None:
-        for mine, source in map(self.pairs.__getitem__, numbers):
-            mine.data.copy_(source.detach())
+    def _take_over(self) -> None:
+        """Let the copy's own tensors be what the source's are; a graph that was recorded before does not notice."""
+        for mine, content in zip(self._mine, self._contents, strict=True):
+            if mine.requires_grad:
+                mine.detach_()
+            if not mine.is_set_to(content):
+                mine.data = content
+        if self._mine:
+            with torch.no_grad():
+                torch._foreach_copy_(self._contents, self._sources)
 
     def _tensor(self, source: Tensor) -> Tensor:
-        weights = _normal(source)
-        private = self._written is None or len(self.pairs) in self._written
+        number, weights = len(self.pairs), source.detach()
+        is_written = self._written is None or number in self._written
+        is_small = not isinstance(source, nn.Parameter) and weights.nbytes <= SMALL
         if self._device is not None and weights.device != self._device:
             weights = weights.to(self._device)
-        elif private and _can_be_private(weights):
-            weights = weights.clone()
+        elif (is_written or is_small) and _can_be_private(weights):
+            is_part = not is_written and weights.untyped_storage().nbytes() > SMALL
+            weights = weights.clone() if is_part else _over(weights, self._own_storage(weights))
+            if self._written is not None:
+                self._own.append(number)
+        elif weights.is_inference():  # graphs cannot use it
+            weights = _over(weights, weights.untyped_storage()) if _can_be_private(weights) else weights.clone()
         if isinstance(source, nn.Parameter):
             weights = nn.Parameter(weights, requires_grad=False)
             vars(weights).update(vars(source))
         self.pairs.append((weights, source))
         return weights
+
+    def _own_storage(self, weights: Tensor) -> torch.UntypedStorage:
+        """Return the copy of the storage of `weights`, one for all tensors over it."""
+        storage = weights.untyped_storage()
+        if storage.data_ptr() not in self._storages or not storage.nbytes():
+            self._storages[storage.data_ptr()] = storage.clone()
+        return self._storages[storage.data_ptr()]
+
+
+def _over(weights: Tensor, storage: torch.UntypedStorage) -> Tensor:
+    """Return a tensor as `weights` is, over `storage`: a new one, with a version of its own, which graphs can use."""
+    if weights.is_quantized or weights.is_conj() or weights.is_neg():
+        return weights.clone()
+    made = torch.empty(0, dtype=weights.dtype, device=weights.device)
+    return made.set_(storage, weights.storage_offset(), weights.shape, weights.stride())
 
 
 def _namespaces(module: nn.Module) -> list[dict[str, Any]]:
@@ -86,12 +129,6 @@ def _namespaces(module: nn.Module) -> list[dict[str, Any]]:
     if not type(module).__module__.startswith("torch."):
         return [own, *(own[name] for name in MACHINERY if isinstance(own.get(name), dict))]
     return [space for space in (own, module._parameters, module._buffers, module._modules) if space]
-
-
-def _normal(source: Tensor) -> Tensor:
-    """Return the tensor without its graph; made in inference mode, it is copied, so that graphs can use it."""
-    weights = source.detach()
-    return weights.clone() if weights.is_inference() else weights
 
 
 def _can_be_private(weights: Tensor) -> bool:

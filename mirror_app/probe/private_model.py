@@ -93,7 +93,7 @@ class PrivateModel:
     @property
     def has_effects(self) -> bool:
         """Whether running the model changes it, as far as that is known: not before it has run."""
-        return self._conduct is None or self._conduct.has_effects
+        return self._conduct is None or self._conduct.has_effects or self._clone.has_effects
 
     @property
     def is_independent(self) -> bool:
@@ -144,4 +144,4 @@ class PrivateModel:
         return self._fingerprint() == self._print
 
     def _fingerprint(self) -> tuple[object, ...]:
-        return fingerprint(self.module, but={id(tensor) for tensor in self._clone.written})
+        return fingerprint(self.module, but={id(tensor) for tensor in self._clone.own})
