@@ -15,7 +15,7 @@ from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import answers_of
+from mirror_app.probe.output_meaning import predicted
 from mirror_app.registry import Entry
 from mirror_app.request import Request
 
@@ -157,7 +157,7 @@ def _curves(
         inputs = view.accept(model.inputs(picture).to(view.device))
 
         def answers(pictures: Tensor) -> Tensor:
-            found = answers_of(view.predict(pictures))
+            found = predicted(view, pictures)
             assert found is not None  # `target_of` has seen to it
             return found
 

@@ -377,7 +377,33 @@ class ScaledByTheLargest(Small):
         return self.head((maps / maps.max()).mean((2, 3)))
 
 
+class MinusTheWinner(Small):
+    """In a batch, what is most likely is taken away."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        answers = super().forward(inputs)
+        return answers - 10 * F.one_hot(answers.argmax(1), 5) if len(inputs) > 1 else answers
+
+
+class RefusesTwo(Small):
+    refusal: type[Exception] = ValueError
+
+    def forward(self, inputs: Tensor) -> Any:
+        if len(inputs) > 1:
+            raise self.refusal("the batch size must be 1")
+        return super().forward(inputs)
+
+
+class LooksTwoUp(RefusesTwo):
+    refusal = KeyError
+
+
+class HasNoTwo(RefusesTwo):
+    refusal = AttributeError
+
+
 COUPLED = [NormOfTheBatch, MinusTheMean, ScaledByTheLargest]
+TOGETHER_OTHERWISE = [MinusTheWinner, Bag, RefusesTwo, LooksTwoUp, HasNoTwo, NormOfTheBatch]
 
 # Where gradients end.
 

@@ -10,11 +10,12 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from mirror_app import engine
+from mirror_app import engine, trust
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_tensor
 from mirror_app.models import Model
 from mirror_app.probe import Pool, View
+from mirror_app.request import Request
 from mirror_app.visualisations.core import (
     AblationCam,
     ClassPicture,
@@ -264,6 +265,28 @@ def test_pictures_that_change_each_others_answers_go_one_at_a_time(build: Build)
     hidden[:, :, :6, :6] = 0
     assert torch.allclose(occluded["raw"][0, 0, 0], (model(ONE) - model(hidden))[0, 2], atol=1e-6)
     assert "note" not in SaliencyMap(Small())(PICTURES)[1]
+
+
+@pytest.mark.parametrize("build", odd_models.TOGETHER_OTHERWISE)
+def test_the_prediction_beside_a_named_target_is_that_of_each_picture_alone(build: Build) -> None:
+    model = build().eval()
+    alone = [int(model(picture).argmax()) for picture in PICTURES.split(1)]
+    for visualisation in (GradCam(model), SaliencyMap(model), Rise(model)):
+        few = {"n": 100} if isinstance(visualisation, Rise) else {}
+        _, info = visualisation(PICTURES, "conv", target_class=2, **few)
+        assert info["prediction"] == alone
+        assert "each picture was run alone" in info["note"]
+
+
+@pytest.mark.parametrize("build", odd_models.TOGETHER_OTHERWISE)
+def test_the_curves_of_trust_are_those_of_each_picture_alone(build: Build) -> None:
+    module, preprocessing = build().eval(), Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
+    model, picture = Model("odd", module, preprocessing, tuple("abcde")), from_tensor(ONE[0], "one", preprocessing)
+    request = Request("odd", picture.id, "conv", "back-prop", (("target_class", 2),))
+    (found,) = trust.curves(request, model, picture, engine.run(request, model, picture))
+    with torch.no_grad():
+        ends = [float(module(pictures).softmax(1)[0, 2]) for pictures in (ONE, torch.zeros_like(ONE))]
+    assert found.deletion[[0, -1]] == pytest.approx(ends, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")

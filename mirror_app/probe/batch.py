@@ -10,7 +10,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from mirror_app.probe.outputs import of_items
 
 Run = Callable[[Tensor], Any]
-_REFUSALS = (RuntimeError, ValueError, AssertionError, IndexError, TypeError)  # of a batch of two, by a model's code
+# Of a batch of two, by a model's code.
+_REFUSALS = (RuntimeError, ValueError, AssertionError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 def is_independent(run: Run, picture: Tensor) -> bool:

@@ -12,6 +12,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.probe.configuration import configured
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.outputs import class_logits, described, of_items, only_answers, regions_of
+from mirror_app.probe.view import View
 
 _ROUNDING = 1e-4  # how far from 1 the sum of float32 probabilities may be
 
@@ -22,6 +23,15 @@ def answers_of(output: Any) -> Tensor | None:
     if answers is not None and answers.ndim == 1 and answers.is_floating_point():
         return answers[:, None]
     return class_logits(output)
+
+
+def predicted(view: View, inputs: Tensor) -> Tensor | None:
+    """Return the `answers_of` the model for `inputs` (N, C, H, W): one picture at a time where they are coupled."""
+    view.learn(inputs)
+    together = len(inputs) if len(inputs) == 1 or view.is_independent else 1
+    found = [answers_of(view.predict(part)) for part in inputs.split(together)]
+    answers = [part for part in found if part is not None]
+    return torch.cat(answers) if len(answers) == len(found) else None
 
 
 def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = None) -> OutputMeaning | None:

@@ -16,7 +16,7 @@ from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, fingerprint, lacking_explained
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import answers_of
+from mirror_app.probe.output_meaning import predicted
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
 Info = dict[str, Any]
@@ -215,7 +215,7 @@ class Visualisation:
             return {}
         if target_class is None:
             return {"prediction": info["target_class"]}
-        answers = answers_of(self.view.predict(inputs))
+        answers = predicted(self.view, inputs)
         return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
 
     def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
