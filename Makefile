@@ -51,6 +51,7 @@ refusals: $(VENV)/test.stamp
 
 pictures: $(VENV)/test.stamp
 	$(BIN)/python -m tests.gallery
+	$(BIN)/python -m tests.contact_sheet
 
 truth: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.truth

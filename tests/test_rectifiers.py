@@ -109,6 +109,14 @@ STRANGERS = {
     "gelu": (F.gelu, "Gelu"),
     "softmax inside": (lambda maps: maps.softmax(1), "Softmax"),
     "exponential": (torch.exp, "Exp"),
+    "the larger of a stack": (lambda maps: torch.stack([maps, -maps]).amax(0), "the larger of several answers"),
+    "the larger of the last axis": (
+        lambda maps: torch.stack([maps, maps / 10], -1).max(-1).values,
+        "the larger of several answers",
+    ),
+    "a straight-through rectifier": (lambda maps: maps + (maps.relu() - maps).detach(), "Add with detached numbers"),
+    "an absolute by its sign": (lambda maps: maps * maps.detach().sign(), "Mul with detached numbers"),
+    "a gate without a slope": (lambda maps: maps * maps.data.sigmoid(), "Mul with detached numbers"),
 }
 
 
@@ -119,6 +127,13 @@ def test_what_is_no_rectifier_is_refused_by_name(name: str) -> None:
         SaliencyMap(Net(function))(PICTURE, "", target_class=1, guide=True)
     with pytest.raises(MirrorError, match=word):
         Deconvnet(Net(function))(PICTURE, "", target_class=1)
+
+
+def test_the_largest_of_all_places_is_no_stranger() -> None:
+    def stacked(maps: Tensor) -> Tensor:
+        return torch.stack([maps, torch.zeros_like(maps)], -3).relu().amax((-1, -2), keepdim=True)[:, :, 0]
+
+    SaliencyMap(Net(stacked))(PICTURE, "", target_class=1, guide=True)
 
 
 def test_probabilities_above_the_last_rectifier_are_no_stranger() -> None:

@@ -22,6 +22,12 @@ _UNCHANGED = LINEAR | frozenset(
 )
 _ABOVE = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid"))  # what turns logits into probabilities
 _CHOICES = frozenset(("where", "mul", "mul_", "masked_fill", "masked_fill_"))
+# What takes from one of its tensors only how a new or another one shall look, and not its numbers.
+_LOOKS = frozenset(
+    "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor "
+    "expand_as view_as reshape_as type_as to".split()
+)
+_NO_SLOPE = "_mirror_depends_without_a_slope"
 
 # What tells of each of these nodes, by what it keeps, that it is a rectifier.
 _BOUNDS: dict[str, Callable[[Any], bool]] = {
@@ -39,24 +45,33 @@ class Rectifiers(TorchFunctionMode):
     """In `with Rectifiers() as rectifiers:` a model runs as ever; its choices and masks that rectify are noted.
 
     A choice or a mask, as in `where(x > 0, x, 0)` or `x * (x > 0)`, is known by its numbers alone, which are at hand
-    only as it is computed.
+    only as it is computed. So is what depends on the picture without a slope, as in `x * x.sigmoid().detach()`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._nodes: list[Node] = []
-        self._strangers: list[Node] = []
+        self._strangers: dict[Node, str] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__name__", "") not in _CHOICES:
-            return func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         answers = {id(tensor): tensor for tensor in tensors if tensor.requires_grad}
-        is_mask = any(not tensor.requires_grad and _is_mask(tensor) for tensor in tensors)
+        is_mask = name in _CHOICES and any(not tensor.requires_grad and _is_mask(tensor) for tensor in tensors)
         expected = next(iter(answers.values())).clamp(min=0) if len(answers) == 1 and is_mask else None
+        has_hidden = any(hasattr(tensor, _NO_SLOPE) for tensor in tensors)
         output = func(*args, **(kwargs or {}))
-        if expected is not None and output.grad_fn is not None:
-            (self._nodes if torch.equal(output, expected) else self._strangers).append(output.grad_fn)
+        for part in tree_leaves(output) if (answers or has_hidden) and name not in _LOOKS else ():
+            if not isinstance(part, Tensor):
+                continue
+            if part.grad_fn is None:
+                setattr(part, _NO_SLOPE, True)
+            elif expected is not None and torch.equal(part, expected):
+                self._nodes.append(part.grad_fn)
+            elif expected is not None:
+                self._strangers[part.grad_fn] = f"{operation(part.grad_fn)} with a mask"
+            elif has_hidden:
+                self._strangers[part.grad_fn] = f"{operation(part.grad_fn)} with detached numbers"
         return output
 
     def on_the_way(self, output: Tensor, method: str) -> list[Node]:
@@ -72,7 +87,9 @@ class Rectifiers(TorchFunctionMode):
             if node in self._nodes or _BOUNDS.get(name, lambda _: False)(node):
                 found.append(node)
             elif node in self._strangers:
-                strangers.add(f"{name} with a mask")
+                strangers.add(self._strangers[node])
+            elif _is_larger_of_several(node):
+                strangers.add("the larger of several answers")
             elif name not in _UNCHANGED and node not in head:
                 strangers.add(name)
         if strangers:
@@ -128,6 +145,23 @@ def _head(output: Tensor) -> Iterator[Node]:
         }:
             yield node
             waiting.extend(parent for parent, _ in node.next_functions)
+
+
+def _is_larger_of_several(node: Any) -> bool:
+    """Tell whether a node takes the largest of answers that were stacked, place by place."""
+    if operation(node) not in ("Amax", "Max") or not hasattr(node, "_saved_dim"):
+        return False
+    below: Any = node.next_functions[0][0]
+    if operation(below) != "Stack":
+        return False
+    count = node._saved_self.ndim if hasattr(node, "_saved_self") else len(node._saved_self_sym_sizes)
+    taken = node._saved_dim if isinstance(node._saved_dim, tuple) else (node._saved_dim,)
+    return _axis(below._saved_dim, count) in {_axis(axis, count) for axis in taken}
+
+
+def _axis(kept: int, count: int) -> int:
+    """Return the number of an axis out of `count`: a negative one is kept as what is left of it in 64 bits."""
+    return (kept - 2**64 if kept >= 2**63 else kept) % count
 
 
 def _is_zero(bound: object) -> bool:

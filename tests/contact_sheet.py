@@ -1,0 +1,74 @@
+"""Every visualisation of four pictures, on two networks: `make pictures` writes the sheets of docs/contact-sheets.md.
+
+Each shows what the page would show at first: the layer at which it begins, the parameters as they are, the most likely
+class. Of several images it is the first ones. The photographs and MobileNetV2's weights come from packages.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from benchmarks.grid import mobilenet, photographs
+from mirror_app import engine, layers, registry, render
+from mirror_app.errors import MirrorError
+from mirror_app.images import Picture
+from mirror_app.models import Model, catalogue
+from mirror_app.models.examples import examples
+from mirror_app.request import Request
+from tests.browser import ROOT
+
+SIDE = 112
+LABEL = 12  # pixels above a row, for its name
+SHOWN = 4
+
+
+def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
+    """Return the first picture of a visualisation, of several images the first four; raise MirrorError."""
+    layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
+    request = Request(model.name, picture.id, layer, entry.key)
+    images = engine.paint(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
+    columns = 2 if len(images) >= SHOWN else 1
+    side = SIDE // columns
+    fitted = torch.nn.functional.interpolate(images[: columns**2], (side, side), mode="bilinear", antialias=True)
+    return Image.fromarray(render.pixels(render.grid(fitted.clamp(0, 1), columns)))
+
+
+def rows(model: Model, pictures: list[Picture]) -> Iterator[tuple[str, list[Image.Image]]]:
+    """Yield the name of each visualisation that this network has, and its pictures; first the pictures themselves."""
+    yield "What the model sees", [Image.fromarray(model.preprocessing.as_seen(picture)) for picture in pictures]
+    for entry in registry.entries():
+        try:
+            yield entry.name, [shown(entry, model, picture) for picture in pictures]
+        except MirrorError as refusal:
+            print(f"{model.name}, {entry.name}: {refusal}", flush=True)
+
+
+def sheet(model: Model, pictures: list[Picture]) -> Image.Image:
+    """Return all rows, two columns of them beside each other."""
+    listed = list(rows(model, pictures))
+    half = (len(listed) + 1) // 2
+    width, height = len(pictures) * SIDE + LABEL, SIDE + LABEL
+    canvas = Image.new("RGB", (2 * width, half * height), "white")
+    draw = ImageDraw.Draw(canvas)
+    for number, (name, images) in enumerate(listed):
+        left, top = number // half * width, number % half * height
+        draw.text((left, top), name, "black")
+        for column, image in enumerate(images):
+            canvas.paste(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR), (left + column * SIDE, top + LABEL))
+    return canvas
+
+
+def main() -> None:
+    for name, model, pictures in (
+        ("bundled", catalogue.load("shapes"), examples()[:4]),
+        ("mobilenet", mobilenet(), photographs()[:4]),
+    ):
+        path = ROOT / "docs" / f"contact-sheet-{name}.png"
+        path.write_bytes(render.png(np.asarray(sheet(model, list(pictures)))))
+        print(path.relative_to(ROOT), flush=True)
+
+
+if __name__ == "__main__":
+    main()
