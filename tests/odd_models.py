@@ -630,3 +630,57 @@ class TransposedInAList(Small):
 
 
 OVERLAPPING = [PartOfABuffer, WeightByAnotherName, TransposedInAList]
+
+# What hooks its layers as it runs, and takes the hooks away at its end.
+
+
+class HooksALayer(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        handle = self.conv.register_forward_hook(lambda _module, _inputs, output: output * 2)
+        answer = super().forward(inputs)
+        handle.remove()
+        return answer
+
+
+class HooksWhatComesBefore(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        handle = self.first.register_forward_pre_hook(lambda _module, inputs: (inputs[0] * 2,))
+        answer = super().forward(inputs)
+        handle.remove()
+        return answer
+
+
+class HooksWithKeywords(Small):
+    """With a hook of PyTorch's containers, that is in two dictionaries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(self.conv)  # type: ignore[assignment]
+
+    def forward(self, inputs: Tensor) -> Any:
+        handle = self.conv.register_forward_hook(lambda _module, _inputs, _named, output: output * 2, with_kwargs=True)
+        answer = super().forward(inputs)
+        handle.remove()
+        return answer
+
+
+class HookedOnce(Small):
+    """A hook that removes itself: the caller's model still has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        handle = self.conv.register_forward_hook(lambda *_: handle.remove())
+
+
+class RemovesItsHook(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle = self.conv.register_forward_hook(lambda _module, _inputs, output: output * 2)
+
+    def forward(self, inputs: Tensor) -> Any:
+        answer = super().forward(inputs)
+        self.handle.remove()
+        return answer
+
+
+HOOKING = [HooksALayer, HooksWhatComesBefore, HooksWithKeywords, HookedOnce, RemovesItsHook]

@@ -520,3 +520,16 @@ def test_weights_made_in_inference_mode_are_followed() -> None:
     with torch.inference_mode():
         model.head.weight.mul_(2)
     assert torch.allclose(kept(ONE, target_class=2)[1]["raw"], 2 * before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("build", odd_models.HOOKING)
+def test_a_hook_that_is_removed_at_the_end_of_a_forward_does_not_stay(build: Build) -> None:
+    model = build().eval()
+    leaf = ONE.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(build().eval()(leaf)[0, 2], leaf)
+    before = state(model)
+    assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
+    for visualisation in (Weights(model), GradCam(model), AblationCam(model)):
+        first, *others = [visualisation(ONE, "conv")[1]["raw"] for _ in range(3)]
+        assert all(torch.equal(first, other) for other in others)
+    assert state(model) == before

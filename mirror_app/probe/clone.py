@@ -35,6 +35,7 @@ class Clone:
             self.module: nn.Module = copier.copy(source)
         self._containers = list(copier.containers.values())
         self._namespaces = [space for module in copier.modules for space in _namespaces(module)]
+        self._hooks = [hooks for module in copier.modules for hooks in _hooks(module)]
         self._mine = [self.pairs[number][0] for number in self._own]
         self._sources = [self.pairs[number][1] for number in self._own]
         self._contents = [mine.data for mine in self._mine]  # written into, they leave the versions of `_mine` alone
@@ -68,10 +69,13 @@ class Clone:
         """
         self._take_over()
         before = [dict(space) for space in self._namespaces]
+        hooks = {number: dict(hooks) for number, hooks in enumerate(self._hooks) if hooks}
         try:
             yield
         finally:
             kept = [*zip(self._namespaces, before, strict=True), *self._containers]
+            # Where a run is ended early, what it would have removed at its end is still there.
+            kept += [(now, hooks.get(number, {})) for number, now in enumerate(self._hooks) if now or number in hooks]
             changed = [(container, content) for container, content in kept if not _identical(container, content)]
             for container, content in changed:
                 refill(container, content)
@@ -124,11 +128,21 @@ def _over(weights: Tensor, storage: torch.UntypedStorage) -> Tensor:
 
 
 def _namespaces(module: nn.Module) -> list[dict[str, Any]]:
-    """Return the dictionaries of a module that code may write into; PyTorch's own modules add none of their hooks."""
+    """Return the dictionaries of a module that code may write into, but for the hooks of PyTorch's own modules."""
     own = vars(module)
     if not type(module).__module__.startswith("torch."):
         return [own, *(own[name] for name in MACHINERY if isinstance(own.get(name), dict))]
     return [space for space in (own, module._parameters, module._buffers, module._modules) if space]
+
+
+def _hooks(module: nn.Module) -> list[dict[int, Any]]:
+    """Return the dictionaries of hooks of one of PyTorch's own modules, most of which are empty."""
+    if not type(module).__module__.startswith("torch."):
+        return []
+    return [vars(module)[name] for name in _OF_HOOKS if isinstance(vars(module).get(name), dict)]
+
+
+_OF_HOOKS = [name for name in MACHINERY if "_hooks" in name]
 
 
 def _can_be_private(weights: Tensor) -> bool:

@@ -7,13 +7,16 @@ weights with the original, any of them may write into these.
 from abc import ABCMeta
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, MutableMapping
+from copy import copy
 from functools import partial
 from types import BuiltinMethodType, CellType, FunctionType, MethodType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 _SEQUENCES = (list, set, deque)
 _MAPPINGS = (dict, OrderedDict, defaultdict)
@@ -52,6 +55,8 @@ class Copier:
             case partial() if type(value) is partial:
                 arguments = [self.copy(part) for part in value.args]
                 return partial(self.copy(value.func), *arguments, **self._items(value.keywords))
+            case RemovableHandle():
+                return self._handle(value)
             case np.ndarray():
                 return self._remember(value, value.copy())
             case torch.Generator():
@@ -113,6 +118,15 @@ class Copier:
         made.__defaults__ = self.copy(function.__defaults__)
         made.__kwdefaults__ = self.copy(function.__kwdefaults__)
         made.__dict__.update(function.__dict__)
+        return made
+
+    def _handle(self, handle: RemovableHandle) -> RemovableHandle:
+        """Return a handle that removes the hook from the copies of the dictionaries that hold it."""
+        made: RemovableHandle = self._remember(handle, copy(handle))
+        if (hooks := handle.hooks_dict_ref()) is not None:
+            made.hooks_dict_ref = ref(self.copy(hooks))
+        found = [others for reference in handle.extra_dict_ref if (others := reference()) is not None]
+        made.extra_dict_ref = tuple(ref(self.copy(others)) for others in found)
         return made
 
     def _object(self, value: Any) -> Any:
