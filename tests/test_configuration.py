@@ -114,6 +114,104 @@ def without_its_head() -> nn.Module:
     return module
 
 
+class OwnHead(transformers.ViTPreTrainedModel):
+    """The usual way to put a head of one's own on a backbone of Transformers."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.vit = transformers.ViTModel(config, add_pooling_layer=False)
+        self.head = nn.Linear(24, 7)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.vit(pixel_values).last_hidden_state[:, 0])
+        return logits
+
+
+class OwnModel(transformers.ViTModel):
+    """Derived from a model without a head, which it adds."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.head = nn.Linear(24, 7)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        logits: Tensor = self.head(super().forward(pixel_values).pooler_output)
+        return logits
+
+
+def with_a_head(name: str, head: str, **options: Any) -> nn.Module:
+    """A model of timm without a classifier, which is given one of one's own."""
+    module: nn.Module = timm.create_model(name, num_classes=0, **options)
+    width: int = module.num_features  # type: ignore[assignment]
+    module.set_submodule(head, nn.Linear(width, 7))
+    return module
+
+
+def with_a_sequence() -> nn.Module:
+    module: nn.Module = timm.create_model("convnext_atto", num_classes=0)
+    module.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(320, 7))
+    return module
+
+
+OWN_HEADS: dict[str, Callable[[], nn.Module]] = {
+    "of Transformers' base class": lambda: OwnHead(transformers.ViTConfig(**SMALL)),
+    "of Transformers' model without a head": lambda: OwnModel(transformers.ViTConfig(**SMALL)),
+    "timm, a linear layer": lambda: with_a_head("resnet10t", "fc"),
+    "timm, a linear layer inside the head": lambda: with_a_head("convnext_atto", "head.fc"),
+    "timm, a sequence": with_a_sequence,
+    "timm, a transformer": lambda: with_a_head("vit_tiny_patch16_224", "head", img_size=32, depth=1),
+}
+
+
+@pytest.mark.parametrize("build", OWN_HEADS.values(), ids=OWN_HEADS)
+def test_a_head_of_ones_own_on_a_model_without_one_gives_classes_by_assumption(build: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    module = build().eval()
+    model, found = shown(module)
+    assert model.output == OutputMeaning(OutputKind.CLASSES, assumed=True)
+    assert np.allclose(found.values.sum(), 1, atol=1e-6)
+    assert SaliencyMap(module)(PICTURE[None])[1]["target_class"] == [int(found.answers.argmax())]
+
+
+class Sigmoids(transformers.ViTForImageClassification):
+    """Gives the probabilities of its labels."""
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        return super().forward(*inputs, **options).logits.sigmoid()
+
+
+class Logits(transformers.ViTForImageClassification):
+    """Gives the logits without what is around them."""
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        return super().forward(*inputs, **options).logits - 3
+
+
+LABELS: dict[str, Any] = {"num_labels": 4, "problem_type": "multi_label_classification"}
+MANY = transformers.ViTConfig(**SMALL, **LABELS)
+IN_PERCENT = OutputMeaning(OutputKind.PROBABILITIES, assumed=True)
+OWN_ENDINGS: dict[str, tuple[Callable[[], nn.Module], OutputMeaning]] = {
+    "sigmoids": (lambda: Sigmoids(MANY), IN_PERCENT),
+    "sigmoids, around": (lambda: nn.Sequential(Wrapped(vit(**LABELS)), nn.Sigmoid()), IN_PERCENT),
+    "softmax, around": (lambda: nn.Sequential(Wrapped(vit(num_labels=4)), nn.Softmax(1)), IN_PERCENT),
+    "logits": (lambda: Logits(MANY), OutputMeaning(OutputKind.LABELS, assumed=True)),
+    "its own": (lambda: vit(**LABELS), OutputMeaning(OutputKind.LABELS)),
+}
+
+
+@pytest.mark.parametrize(("build", "meaning"), OWN_ENDINGS.values(), ids=OWN_ENDINGS)
+def test_no_sigmoid_is_taken_of_a_sigmoid(build: Callable[[], nn.Module], meaning: OutputMeaning) -> None:
+    torch.manual_seed(0)
+    module = build().eval()
+    model, found = shown(module)
+    assert model.output == meaning
+    with torch.no_grad():
+        output: Any = module(PICTURE[None])
+    answers = output if isinstance(output, Tensor) else output.logits
+    expected = answers[0] if meaning.kind is OutputKind.PROBABILITIES else answers[0].sigmoid()
+    assert np.allclose(found.values, expected, atol=1e-6)
+
+
 STAGES: dict[str, Any] = {"num_stages": 2, "hidden_sizes": [8, 12], "depths": [1, 1]}
 HEADLESS: dict[str, Callable[[], nn.Module]] = {
     "ViTModel": lambda: transformers.ViTModel(transformers.ViTConfig(**SMALL)),

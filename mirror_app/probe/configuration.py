@@ -24,18 +24,20 @@ _IMAGENET = 1000  # classes
 def configured(module: nn.Module, count: int) -> OutputMeaning | None:
     """Return what the library of `module` says of its `count` numbers, 0 for other outputs; None if it says nothing.
 
-    It is only assumed of a model that wraps the one that says so: its forward may do more.
+    It is only assumed of a model that wraps the one that says so, and of a class of one's own that is derived from the
+    library's with another forward: they may do more.
     """
+    is_own = _runs_as_published(module)
     if head := next(_heads(module, count), None):
         kind = _PROBLEMS.get(head.config.problem_type, OutputKind.CLASSES if count > 1 else OutputKind.NUMBERS)
-        return OutputMeaning(kind, assumed=head is not module)
-    library, name = _origin(module)
+        return OutputMeaning(kind, assumed=head is not module or not is_own)
+    library, name = _origin(module) if is_own else ("", "")
     match library:
         case "transformers" if name.endswith(_HEADLESS):
             return OutputMeaning(OutputKind.EMBEDDING)
         case "transformers" if name.endswith("ForSemanticSegmentation"):
             return OutputMeaning(OutputKind.REGIONS)
-        case "timm" if getattr(module, "num_classes", None) == 0:
+        case "timm" if getattr(module, "num_classes", None) == 0 and not _has_new_head(module):
             return OutputMeaning(OutputKind.EMBEDDING)
         case "open_clip":
             return OutputMeaning(OutputKind.EMBEDDING)
@@ -61,6 +63,28 @@ def _heads(module: nn.Module, count: int) -> Iterator[Any]:
         config: Any = getattr(part, "config", None)
         if library == "transformers" and "ForImageClassification" in name and config.num_labels == count:
             yield part
+
+
+def _runs_as_published(module: nn.Module) -> bool:
+    """Tell whether the forward pass of `module` is that of a library's class, and not one of a person's own."""
+    holder = next(kind for kind in type(module).__mro__ if "forward" in vars(kind))
+    return "forward" not in vars(module) and holder.__module__.partition(".")[0] in _LIBRARIES
+
+
+def _has_new_head(module: Any) -> bool:
+    """Tell whether a model of timm that was made without a classifier was given one later on.
+
+    Without one, what holds the place of the classifier is an identity, or a part of timm's own without it.
+    """
+    named, modules = module.pretrained_cfg.get("classifier") or (), dict(module.named_modules())
+    for name in (named,) if isinstance(named, str) else named:
+        holder = name
+        while holder not in modules:
+            holder = holder.rpartition(".")[0]
+        is_part = holder != name and _origin(modules[holder])[0] == "timm"
+        if not isinstance(modules[holder], nn.Identity) and not is_part:
+            return True
+    return False
 
 
 def _origin(module: nn.Module) -> tuple[str, str]:

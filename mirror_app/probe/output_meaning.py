@@ -46,7 +46,10 @@ def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = Non
     answers = answers_of(output)
     found = configured(module, 0 if answers is None else answers.shape[1])
     if found is None or misfit(found.kind, output):
-        found = _usual(output, answers)
+        return _usual(output, answers)
+    if found.assumed and found.kind is OutputKind.LABELS and answers is not None and _lies_between_0_and_1(answers):
+        # The sigmoid of a sigmoid would be a plausible picture of the wrong thing.
+        return OutputMeaning(OutputKind.PROBABILITIES, assumed=True)
     return found
 
 
