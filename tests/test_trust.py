@@ -1,6 +1,7 @@
 """How far a picture can be trusted: the base lines, the shuffling, the curves of a request, and the page."""
 
 import copy
+import math
 import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
@@ -13,13 +14,14 @@ import torch
 from playwright.sync_api import Page, expect
 from torch import Tensor, nn
 
-from mirror_app import engine, evaluation, layers, registry, trust
+from mirror_app import engine, evaluation, layers, live, registry, trust
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue
 from mirror_app.models.examples import examples
 from mirror_app.probe import View, fingerprint
 from mirror_app.request import Request
+from mirror_app.staging import PreprocessingOverrides, live_session
 from mirror_app.trust import Curves, Removal
 from mirror_app.ui import verdicts
 from mirror_app.ui.jobs import Frames, Job, Jobs
@@ -358,6 +360,83 @@ def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_not
     assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
     assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
     assert verdicts.of_shuffled({}, untrained=False).good is None
+
+
+FLAT = {"zero": torch.zeros(5, 5), "one number": torch.full((5, 5), 0.3), "tiny": torch.full((2, 3, 5, 5), -1e-9)}
+
+
+@pytest.mark.parametrize("flat", FLAT.values(), ids=FLAT)
+def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
+    nothing = evaluation.rank_correlation(flat, flat)
+    answer = verdicts.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
+    assert answer.good is None
+    assert "the same number everywhere, and cannot be compared" in answer.words
+    assert verdicts.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
+    assert verdicts.signed(nothing) == "flat"
+    ramp = torch.arange(flat.numel()).view(flat.shape).float()
+    assert evaluation.rank_correlation(ramp, flat) == 0
+
+
+@pytest.mark.parametrize(
+    "info", [{"completeness": [math.nan]}, {"conservation": [math.nan]}, {"conservation": [-math.inf, 1.0]}]
+)
+def test_what_is_no_finite_share_is_not_told_in_percent(info: dict[str, list[float]]) -> None:
+    answer = verdicts.of_sum(info)
+    assert answer == Answer(None, "Whether it adds up cannot be told: the target's score is not a finite number.")
+
+
+def _holding(**buffers: torch.Tensor) -> nn.Module:
+    module = nn.Module()
+    for name, buffer in buffers.items():
+        module.register_buffer(name, buffer)
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), module)
+
+
+HELD = {
+    "frozen": (_holding(weight=torch.ones(5, 4)), ["2.weight"]),
+    "8 bits": (_holding(weight=torch.ones(5, 4, dtype=torch.int8), scale=torch.ones(5)), ["2.weight"]),
+    "a convolution": (_holding(kernel=torch.ones(5, 4, 3, 3)), ["2.kernel"]),
+    "a normalisation": (_holding(mean=torch.ones(1, 3, 1, 1), std=torch.ones(1, 3, 1, 1)), []),
+    "an index": (_holding(index=torch.ones(5, 4, dtype=torch.long)), []),
+}
+
+
+@pytest.mark.parametrize(("module", "names"), HELD.values(), ids=HELD)
+def test_weights_that_are_held_as_buffers_are_named(module: nn.Module, names: list[str]) -> None:
+    assert evaluation.held_as_buffers(module) == names
+    shuffled = evaluation.with_weights_shuffled(module, [name for name, _ in module.named_modules()])
+    assert all(torch.equal(one, other) for one, other in zip(module.buffers(), shuffled.buffers(), strict=True))
+
+
+class HeadInABuffer(nn.Module):
+    """A linear model of the pixels' means, whose gradient is flat; its last weight is frozen as a buffer."""
+
+    head: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Linear(classes=5)
+        self.register_buffer("head", torch.rand(4, 5, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        answers: Tensor = self.net(inputs) @ self.head.mT
+        return answers
+
+
+@pytest.mark.parametrize(("key", "is_flat"), [("back-prop", True), ("grad-cam", False)])
+def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(key: str, is_flat: bool) -> None:
+    picture = torch.rand(3, 16, 12, generator=torch.Generator().manual_seed(0))
+    made = live_session("buffer", picture, HeadInABuffer(), None, PreprocessingOverrides())
+    live.put(made)
+    try:
+        test = page("trust", model=next(iter(made.models)), visualisation=key)
+    finally:
+        live._sessions.clear()
+    assert not test.exception
+    told = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
+    assert "head may be weights, and are held as buffers: those stay as they are." in told
+    assert ("cannot be compared" in told) is is_flat
+    assert "nan" not in told
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:

@@ -15,6 +15,7 @@ from mirror_app.evaluation.pointing import mass_inside, peak_inside
 from mirror_app.evaluation.randomisation import (
     Depth,
     depths,
+    held_as_buffers,
     rank_correlation,
     with_last_layer_shuffled,
     with_weights_shuffled,
@@ -27,6 +28,7 @@ __all__ = [
     "deletion",
     "depths",
     "ends_at_once",
+    "held_as_buffers",
     "imputed",
     "insertion",
     "mass_inside",

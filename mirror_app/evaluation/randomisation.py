@@ -3,6 +3,7 @@
 Adebayo et al. 2018, «Sanity Checks for Saliency Maps», https://arxiv.org/abs/1810.03292.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from mirror_app.layers import Layer, stages
 from mirror_app.probe import Clone
 
 DEPTHS = 5
+_QUANTISED = (torch.int8, torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,30 @@ def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def rank_correlation(one: Tensor, other: Tensor) -> float:
-    """Return Spearman's rank correlation of two maps of one shape: 1 for the same order, 0 for none in common."""
+    """Return Spearman's rank correlation of two maps of one shape: 1 for the same order, 0 for none in common.
+
+    It is NaN where both are flat, the same number everywhere: there is no order to compare.
+    """
+    if all(bool((values == values.flatten()[0]).all()) for values in (one, other)):
+        return math.nan
     ranks = [_ranks(values.flatten().double()) for values in (one, other)]
     centred = [rank - rank.mean() for rank in ranks]
     size = centred[0].norm() * centred[1].norm()
     return float(centred[0] @ centred[1] / size) if size > 0 else 0.0
+
+
+def held_as_buffers(model: nn.Module) -> list[str]:
+    """Return the names of the buffers that may be weights, such as frozen or quantised ones: they are not shuffled.
+
+    Those are numbers in two axes or more, of real or 8-bit type, in a layer that holds no parameters itself.
+    """
+    return [
+        f"{name}.{key}".lstrip(".")
+        for name, module in model.named_modules()
+        if not any(True for _ in module.parameters(recurse=False))
+        for key, buffer in module.named_buffers(recurse=False)
+        if (buffer.is_floating_point() or buffer.dtype in _QUANTISED) and sum(side > 1 for side in buffer.shape) > 1
+    ]
 
 
 def _beginnings(listed: Sequence[Layer]) -> dict[str, int]:

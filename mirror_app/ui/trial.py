@@ -158,6 +158,9 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of pictures to see all of them.")
+    if held := evaluation.held_as_buffers(cache.model(request.model).module):
+        named = f"{views.literal(', '.join(held[:3]))}{' and others' if len(held) > 3 else ''}"
+        st.caption(f"{named} may be weights, and are held as buffers: those stay as they are.")
     depths = evaluation.depths(layer_facts.tree(request.model))
     first, *places = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
     own = cache.sheet(request, result.raw, picture, 0, 1).png
@@ -200,7 +203,9 @@ def _blank(request: Request, picture: Picture) -> bytes:
 def show_axiom(request: Request, result: Result) -> None:
     """Say whether the shares of the pixels add up, where the method promises that."""
     st.markdown("#### Does it add up?")
-    if "completeness" in result.info:
+    if verdicts.of_sum(result.info) == verdicts.UNTOLD:
+        st.markdown(verdicts.UNTOLD.words)
+    elif "completeness" in result.info:
         missing = abs(result.info["completeness"][0])
         told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
         st.markdown(

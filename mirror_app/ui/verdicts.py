@@ -1,5 +1,6 @@
 """What the tests of trust say, in plain words."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -33,6 +34,9 @@ class Answer:
 
     good: bool | None
     words: str
+
+
+UNTOLD = Answer(None, "Whether it adds up cannot be told: the target's score is not a finite number.")
 
 
 def in_short(answers: Sequence[Answer]) -> str:
@@ -95,6 +99,10 @@ def of_shuffled(found: Mapping[str, float], untrained: bool) -> Answer:
         return Answer(None, "Shuffled weights say little here: the model is untrained, and has learned nothing.")
     if not found:
         return Answer(None, "Shuffled weights say little here: those models give no picture.")
+    if any(math.isnan(correlation) for correlation in found.values()):
+        return Answer(
+            None, "Shuffled weights say little here: the picture is the same number everywhere, and cannot be compared."
+        )
     kept = _kept(found)
     same = _same(found, kept)
     if len(kept) == len(found):
@@ -131,6 +139,9 @@ def below_shuffled(found: Mapping[str, float]) -> str:
 
 def of_sum(info: Mapping[str, Any]) -> Answer | None:
     """Return whether what should add up to the logit does; None where the method does not promise that."""
+    shares = [*info.get("completeness", [])[:1], *info.get("conservation", [])[:1]]
+    if not all(map(math.isfinite, shares)):
+        return UNTOLD
     if "completeness" in info:
         missing = abs(info["completeness"][0])
         return Answer(_is_small(missing), f"What its pixels add up to misses the logit's gain by {missing:.1%}.")
@@ -145,7 +156,9 @@ def _is_small(missing: float) -> bool | None:
 
 
 def signed(correlation: float) -> str:
-    """Return a rank correlation as it is written, with its sign."""
+    """Return a rank correlation as it is written, with its sign; "flat" where there is nothing to compare."""
+    if math.isnan(correlation):
+        return "flat"
     return f"{correlation:+.2f}".replace("-", "−")
 
 
