@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+from torch.utils.hooks import RemovableHandle
 
 
 class Small(nn.Module):
@@ -669,7 +670,8 @@ class HookedOnce(Small):
 
     def __init__(self) -> None:
         super().__init__()
-        handle = self.conv.register_forward_hook(lambda *_: handle.remove())
+        handles: list[RemovableHandle] = []
+        handles.append(self.conv.register_forward_hook(lambda *_: handles[0].remove()))
 
 
 class RemovesItsHook(Small):
