@@ -686,3 +686,166 @@ class RemovesItsHook(Small):
 
 
 HOOKING = [HooksALayer, HooksWhatComesBefore, HooksWithKeywords, HookedOnce, RemovesItsHook]
+
+# Compiled in part.
+
+
+def forward_is_compiled() -> nn.Module:
+    model = Small()
+    model.forward = torch.compile(model.forward, backend="eager")  # type: ignore[method-assign]
+    return model
+
+
+class CompiledForward(Small):
+    @torch.compile(backend="eager")
+    def forward(self, inputs: Tensor) -> Any:
+        return Small.forward(self, inputs)
+
+
+class CompiledPart(Small):
+    @torch.compile(backend="eager")
+    def maps(self, inputs: Tensor) -> Tensor:
+        return Small.maps(self, inputs)
+
+
+def a_compiled_layer() -> nn.Module:
+    model = Small()
+    model.conv = torch.compile(model.conv, backend="eager")
+    return model
+
+
+class HoldsACompiledFunction(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = torch.compile(lambda maps: maps.mean((2, 3)), backend="eager")
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.head(self.mean(self.maps(inputs)))
+
+
+COMPILED = [forward_is_compiled, CompiledForward, CompiledPart, a_compiled_layer, HoldsACompiledFunction]
+
+# What takes gradients in its own forward pass.
+
+
+class FollowsAnEnergy(Small):
+    """A step down the energy first, then the answer."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        with torch.enable_grad():
+            moved = inputs.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(super().forward(moved)[:, 0].sum(), moved)
+        return super().forward(inputs - 0.1 * slope)
+
+
+class StepsAgainstItself(Small):
+    """An adversarial step by the sign of the gradient."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        with torch.enable_grad():
+            moved = inputs.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(super().forward(moved).amax(1).sum(), moved)
+        return super().forward(inputs + 0.1 * slope.sign())
+
+
+class AnswersWithASlope(Small):
+    """As a force, which is the slope of an energy."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        with torch.enable_grad():
+            maps = self.maps(inputs)
+            maps = maps if maps.requires_grad else maps.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(maps.pow(3).sum(), maps, create_graph=True)
+        return self.head(slope.mean((2, 3)))
+
+
+TAKING_GRADIENTS = [FollowsAnEnergy, StepsAgainstItself, AnswersWithASlope]
+
+
+class SharpensItself(Small):
+    """As test-time adaptation: it goes down the entropy of its answer."""
+
+    @torch.enable_grad()
+    def forward(self, inputs: Tensor) -> Any:
+        answer = super().forward(inputs)
+        answer.softmax(1).max().backward()
+        return answer
+
+
+class AddsGradients(Small):
+    @torch.enable_grad()
+    def forward(self, inputs: Tensor) -> Any:
+        answer = super().forward(inputs.detach())
+        torch.autograd.backward([answer.sum()])
+        return answer
+
+
+class AddsLinearGradients(Small):
+    @torch.enable_grad()
+    def forward(self, inputs: Tensor) -> Any:
+        maps = self.maps(inputs).detach()
+        self.head(maps.mean((2, 3))).sum().backward()
+        return super().forward(inputs)
+
+
+CALLING_BACKWARD = [SharpensItself, AddsGradients, AddsLinearGradients]
+
+# Tensors that are not strided.
+
+
+class SparseGraph(Small):
+    links: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("links", self.made(torch.eye(5) + torch.diag(torch.ones(4), 1)))
+
+    def made(self, links: Tensor) -> Tensor:
+        return links.to_sparse()
+
+    def forward(self, inputs: Tensor) -> Any:
+        return (self.links @ super().forward(inputs).T).T
+
+
+class CompressedGraph(SparseGraph):
+    def made(self, links: Tensor) -> Tensor:
+        return links.to_sparse_csr()
+
+
+class SparseConstant(SparseGraph):
+    """Beside the buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        links = self.links
+        del self.links
+        self.links = links
+
+
+SPARSE = [SparseGraph, CompressedGraph, SparseConstant]
+
+# What refuses a batch with an error of its own kind.
+
+
+class OneAtATimeError(Exception):
+    """An error of a person's own."""
+
+
+class RaisesItsOwn(Small):
+    error: type[Exception] = OneAtATimeError
+
+    def forward(self, inputs: Tensor) -> Any:
+        if len(inputs) > 1:
+            raise self.error("one at a time")
+        return super().forward(inputs)
+
+
+class RaisesKeyError(RaisesItsOwn):
+    error = KeyError
+
+
+class RaisesStopIteration(RaisesItsOwn):
+    error = StopIteration
+
+
+RAISING = [RaisesItsOwn, RaisesKeyError, RaisesStopIteration]

@@ -228,9 +228,10 @@ def test_an_answer_that_does_not_begin_with_the_batch_is_read_for_each_picture(b
     model = build().eval()
     before = state(model)
     for pictures in (ONE, PICTURES[:2], PICTURES, PICTURES[[0, 1, 2, 0, 1]]):  # also as many pictures as classes
+        top = [int(Small()(picture).argmax()) for picture in pictures.split(1)]
         _, info = SaliencyMap(model)(pictures, target_class=2)
         assert torch.allclose(info["raw"], slopes(Small(), pictures, 2), atol=1e-7)
-        top = [int(Small()(picture).argmax()) for picture in pictures.split(1)]
+        assert info["prediction"] == top
         _, info = GradCam(model)(pictures, "conv")
         assert info["target_class"] == info["prediction"] == top
         assert torch.allclose(info["raw"], GradCam(Small())(pictures, "conv")[1]["raw"], atol=1e-6)
@@ -533,3 +534,65 @@ def test_a_hook_that_is_removed_at_the_end_of_a_forward_does_not_stay(build: Bui
         first, *others = [visualisation(ONE, "conv")[1]["raw"] for _ in range(3)]
         assert all(torch.equal(first, other) for other in others)
     assert state(model) == before
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("build", odd_models.COMPILED)
+def test_what_is_compiled_in_part_is_unwrapped_and_says_so(build: Build) -> None:
+    model = build().eval()
+    expected = slopes(Small(), ONE, 2)
+    kept = SaliencyMap(model)
+    for _ in range(2):
+        _, info = kept(ONE, target_class=2)
+        assert torch.equal(info["raw"], expected)
+        assert "torch.compile" in info["note"]
+    name = next(name for name, module in kept.view.modules.items() if name in ("conv", "conv._orig_mod"))
+    cam = GradCam(model)(ONE, name, target_class=2)[1]["raw"]
+    assert torch.equal(cam, GradCam(Small())(ONE, "conv", target_class=2)[1]["raw"])
+    ablated = AblationCam(model)(ONE, name, target_class=2)[1]["raw"]
+    assert torch.equal(ablated, AblationCam(Small())(ONE, "conv", target_class=2)[1]["raw"])
+
+
+@pytest.mark.parametrize("build", odd_models.TAKING_GRADIENTS)
+def test_a_model_that_takes_gradients_itself_is_looked_into(build: Build) -> None:
+    model = build().eval()
+    before = state(model)
+    for module in model.parameters():
+        module.grad = None
+    expected = slopes(model, ONE, 2)
+    assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
+    taken: list[Tensor] = []
+    other = as_it_stands(model)
+    other.get_submodule("conv").register_forward_hook(lambda _module, _inputs, output: taken.append(output))
+    (slope,) = torch.autograd.grad(other(ONE.clone().requires_grad_())[0, 2], taken[-1])
+    cam = (slope.mean((2, 3), keepdim=True) * taken[-1]).sum(1)
+    assert torch.allclose(GradCam(model)(ONE, "conv", target_class=2)[1]["raw"], cam, atol=1e-6)
+    assert state(model) == before
+
+
+@pytest.mark.parametrize("build", odd_models.CALLING_BACKWARD)
+def test_a_model_that_calls_backward_is_refused_by_name(build: Build) -> None:
+    model = build().eval()
+    before = state(model)
+    for visualisation in (SaliencyMap(model), GradCam(model), Occlusion(model)):
+        with pytest.raises(MirrorError, match=r"calls backward\(\) in its forward pass"):
+            visualisation(ONE, "conv")
+    assert state(model) == before
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("build", odd_models.SPARSE)
+def test_sparse_tensors_are_no_hindrance(build: Build) -> None:
+    model = build().eval()
+    leaf = ONE.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(model(leaf)[0, 2], leaf)
+    kept = SaliencyMap(model)
+    assert all(torch.allclose(kept(ONE, target_class=2)[1]["raw"], expected, atol=1e-7) for _ in range(2))
+
+
+@pytest.mark.parametrize("build", odd_models.RAISING)
+def test_a_batch_refused_with_any_error_is_run_picture_by_picture(build: Build) -> None:
+    model = build().eval()
+    _, info = SaliencyMap(model)(PICTURES, target_class=2)
+    assert torch.allclose(info["raw"], slopes(Small(), PICTURES, 2), atol=1e-7)
+    assert torch.allclose(Rise(model)(ONE, n=100)[1]["raw"], Rise(Small())(ONE, n=100)[1]["raw"], atol=1e-6)

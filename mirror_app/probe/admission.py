@@ -7,8 +7,11 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from mirror_app.errors import MirrorError
+from mirror_app.probe.copying import given_to_compiler, methods_compiled
 
 UNWRAPPED = "The model was compiled; what is shown is the module that torch.compile was given."
+
+UNWRAPPED_IN_PART = "Parts of the model were compiled; what is shown is what torch.compile was given."
 
 
 def admitted(model: object) -> tuple[nn.Module, str]:
@@ -20,7 +23,18 @@ def admitted(model: object) -> tuple[nn.Module, str]:
     module = inner if is_compiled and inner is not None else model
     for name, part in module.named_modules():
         _check_module(name, part)
-    return module, UNWRAPPED if is_compiled else ""
+    in_part = not is_compiled and any(map(_is_compiled, module.modules()))
+    return module, UNWRAPPED if is_compiled else UNWRAPPED_IN_PART if in_part else ""
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    own = vars(module)
+    return (
+        "_orig_mod" in module._modules
+        or own.get("_compiled_call_impl") is not None
+        or any(map(given_to_compiler, own.values()))
+        or bool(methods_compiled(type(module)))
+    )
 
 
 def _check_module(name: str, module: nn.Module) -> None:

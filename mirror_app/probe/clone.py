@@ -95,10 +95,10 @@ class Clone:
     def _tensor(self, source: Tensor) -> Tensor:
         number, weights = len(self.pairs), source.detach()
         is_written = self._written is None or number in self._written
-        is_small = not isinstance(source, nn.Parameter) and weights.nbytes <= SMALL
+        is_buffer = not isinstance(source, nn.Parameter)
         if self._device is not None and weights.device != self._device:
             weights = weights.to(self._device)
-        elif (is_written or is_small) and _can_be_private(weights):
+        elif _can_be_private(weights) and (is_written or (is_buffer and weights.nbytes <= SMALL)):
             is_part = not is_written and weights.untyped_storage().nbytes() > SMALL
             weights = weights.clone() if is_part else _over(weights, self._own_storage(weights))
             if self._written is not None:

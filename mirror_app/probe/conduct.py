@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from mirror_app.layers import Call
 from mirror_app.probe.calls import CallLog
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.fingerprint import structure
+from mirror_app.probe.graph import BACKWARD_INSIDE, is_in_backward, without_saving
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,11 @@ def observe(
     With `graph` the pictures take part in a graph. Raises MirrorError where the model runs the one that was handed in,
     and whatever else the model raises.
     """
-    try:
-        return _observed(source, device, call, graph=True)
+    try:  # only which way the graph takes counts
+        return without_saving(partial(_observed, source, device, call, graph=True))
     except RuntimeError as error:  # it may run all the same where nothing asks for a graph
+        if is_in_backward(error):
+            raise MirrorError(BACKWARD_INSIDE) from error
         conduct, output = _observed(source, device, call, graph=False)
         line = str(error).strip().partition("\n")[0].removesuffix(".")
         return replace(conduct, no_gradient=f"The model runs only where no graph is recorded ({line})"), output
@@ -65,11 +69,9 @@ def _observed(
     source: nn.Module, device: torch.device | str | None, call: Callable[[nn.Module, bool], Any], graph: bool
 ) -> tuple[Conduct, Any]:
     clone = Clone(source, device, written=None)
-    # Nothing is kept for a backward pass: only which way the graph takes counts.
-    thrifty = torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda _: torch.empty(0))
     log = CallLog(dict(clone.module.named_modules()))
     watch = _Watch({id(source) for _, source in clone.pairs}, log)
-    with torch.inference_mode(False), torch.set_grad_enabled(graph), thrifty, clone.restored(), log, watch:
+    with torch.inference_mode(False), torch.set_grad_enabled(graph), clone.restored(), log, watch:
         output = call(clone.module, graph)
     sentence, behind = watch.end_of_gradients(output) if graph else ("", None)
     return Conduct(clone.compare(), clone.is_stateful, log.calls, sentence, behind), output

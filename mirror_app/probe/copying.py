@@ -91,18 +91,23 @@ class Copier:
         for flag in _CHECKPOINTING:
             if own.get(flag) is True:
                 own[flag] = False
-        self._without_compiler(own)
+        self._without_compiler(made)
         self.modules.append(made)
         return made
 
-    def _without_compiler(self, own: dict[str, Any]) -> None:
+    def _without_compiler(self, made: nn.Module) -> None:
+        own = vars(made)
+        for name, method in methods_compiled(type(made)).items():
+            own.setdefault(name, MethodType(method, made))
         if own.get("_compiled_call_impl") is not None:
             own["_compiled_call_impl"] = None
         if "_orig_mod" in own.get("_modules", {}):
             own["forward"] = own["_modules"]["_orig_mod"]
 
-    def _function(self, function: FunctionType) -> FunctionType:
+    def _function(self, function: FunctionType) -> Callable[..., Any]:
         """Return the function over copies of what it closes over, for that may be a module of the model."""
+        if original := given_to_compiler(function):
+            return self._remember(function, self.copy(original))
         bare = not (function.__closure__ or function.__defaults__ or function.__kwdefaults__)
         if bare or (function.__module__ or "").partition(".")[0] == "torch":
             return function
@@ -176,6 +181,19 @@ def _filled_by_class(kind: type) -> dict[str, Any]:
         for name, value in vars(base).items()
         if type(value) in (*_SEQUENCES, *_MAPPINGS) and not name.startswith("__")
     }
+
+
+def given_to_compiler(value: Any) -> Callable[..., Any] | None:
+    """Return the function that `torch.compile` was given to make `value`; None where `value` is no such function."""
+    original = vars(value).get("_torchdynamo_orig_callable") if isinstance(value, FunctionType) else None
+    return original if callable(original) else None
+
+
+def methods_compiled(kind: type) -> dict[str, Callable[..., Any]]:
+    """Return what `torch.compile` was given to make the methods of a person's class."""
+    bases = [base for base in reversed(kind.__mro__) if not base.__module__.startswith("torch.")]
+    found = {name: given_to_compiler(value) for base in bases for name, value in vars(base).items()}
+    return {name: original for name, original in found.items() if original}
 
 
 def _is_plain(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Collection
 
+import torch
 from torch import Tensor, nn
 
 
@@ -40,7 +41,8 @@ def structure(model: nn.Module) -> list[int]:
             elif kind in _SEQUENCES:
                 found += map(id, value)
         for tensors in (own["_parameters"], own["_buffers"]):
-            found += [tensor.data_ptr() for tensor in tensors.values() if type(tensor) in _WITH_STORAGE]
+            held = [tensor for tensor in tensors.values() if type(tensor) in _WITH_STORAGE]
+            found += [tensor.data_ptr() for tensor in held if tensor.layout is torch.strided]
         for module in own["_modules"].values():
             if module is not None and id(module) not in met:
                 met.add(id(module))

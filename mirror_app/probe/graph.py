@@ -1,10 +1,48 @@
-"""The graph of one computation: its nodes, and gradients that pass where a rectifier would stop them all."""
+"""The graph of one computation: made without what it saves, its nodes, gradients that pass where a rectifier stops."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from traceback import walk_tb
+from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
+from torch.autograd.graph import Node, saved_tensors_hooks
+
+from mirror_app.errors import MirrorError
+
+T = TypeVar("T")
+BACKWARD_INSIDE = (
+    "The model calls backward() in its forward pass, which adds to the gradients of its weights: let it take "
+    "torch.autograd.grad, or call it outside."
+)
+
+
+def without_saving(run: Callable[[], T]) -> T:
+    """Return what `run()` gives, on a graph that keeps nothing for gradients.
+
+    A model that takes gradients in its own forward pass is run again, with all that is kept for them. Raises
+    MirrorError where it calls `backward`.
+    """
+    try:
+        with saved_tensors_hooks(lambda _: None, _NotSaved.ask):
+            return run()
+    except _NotSaved as error:
+        if is_in_backward(error):
+            raise MirrorError(BACKWARD_INSIDE) from error
+    return run()
+
+
+class _NotSaved(BaseException):
+    """A gradient is asked for whose graph has kept nothing."""
+
+    @staticmethod
+    def ask(_: object) -> Tensor:
+        raise _NotSaved
+
+
+def is_in_backward(error: BaseException) -> bool:
+    """Tell whether `error` was raised in `torch.autograd.backward`, which `Tensor.backward` calls as well."""
+    return any(frame.f_code is torch.autograd.backward.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
 def revive(output: Tensor) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node, saved_tensors_hooks
+from torch.autograd.graph import Node
 
 from mirror_app.errors import MirrorError
+from mirror_app.probe.graph import without_saving
 from mirror_app.probe.view import View
 
 Shape = tuple[int, ...]
@@ -51,8 +52,8 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
     """
     leaf = picture.detach().requires_grad_()
     try:
-        with torch.enable_grad(), saved_tensors_hooks(_forget, _forget):
-            output = view.outputs_of(leaf.clone(), [layer])[layer]
+        with torch.enable_grad():
+            output = without_saving(lambda: view.outputs_of(leaf.clone(), [layer])[layer])
     except MirrorError:  # gradients end on the way, and with them the graph
         return None
     if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:
@@ -69,11 +70,6 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
                 seen.add((node, places))
                 waiting += _below(node, places)
     return found.pop() if len(found) == 1 else None
-
-
-def _forget(_tensor: Tensor) -> Tensor:
-    """Return nothing in place of what the graph would keep for a gradient: its numbers are not asked for."""
-    return torch.empty(0)
 
 
 def _starts(shape: Shape) -> list[Places]:

@@ -63,9 +63,8 @@ class View(PrivateModel):
             return all(name in self.calls and len(taken[name]) == self.calls[name].times for name in taken)
 
         def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
-            if is_reached():
-                raise _Reached
-            taken[layer].append(output)
+            if not is_reached():
+                taken[layer].append(output)
             if is_reached():
                 raise _Reached
             # What comes next may work in place, and must not write into what was taken.
@@ -99,8 +98,14 @@ class View(PrivateModel):
         self.learn(inputs)
         self._require_gradient(lambda behind: layer in behind)
         taken: list[Tensor] = []
+        known = self._conduct.calls if self._conduct else {}
+        left = known[layer].times if layer in known else 1
 
-        def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor:
+        def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor | None:
+            nonlocal left
+            left -= 1
+            if left > 0 and not taken and one_tensor(output, layer).requires_grad:
+                return None  # this call is part of a gradient that the model takes itself
             if handle in self._left:  # in the backward pass, a checkpointed block is computed again
                 return taken[-1].clone()
             taken.append(one_tensor(output, layer).detach().requires_grad_())

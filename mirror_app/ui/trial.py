@@ -38,7 +38,7 @@ _PAPERS = {
 _DRAWN = {
     Removal.DELETION: "the probability",
     Removal.INSERTION: "the probability",
-    Removal.ROAD: "how much more is left without those of least evidence",
+    Removal.ROAD: "least minus most",
 }
 LIKENESS = (
     "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite "
@@ -116,8 +116,7 @@ def show_curves(
         own, base_lines = cache.curves(request, picture, result, target, on_progress)
         found = {entry.name: own} | base_lines
         ignores = entry.kind.ignores_model(dict(request.params))
-        first, last = st.columns(2, gap="large"), st.columns(2, gap="large")
-        for removal, place in zip(Removal, (*first, *last), strict=False):
+        for removal, place in zip(Removal, st.columns(len(Removal), gap="medium"), strict=True):
             with place:
                 _chart(found, removal, ignores)
         sure = own.deletion[0]
