@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, default_layer, layout
-from mirror_app.visualisations.core import AblationCam, GradCam, Weights
+from mirror_app.visualisations.core import AblationCam, GradCam, Occlusion, Weights
 from tests.families import FAMILIES, Family, swin
 from tests.networks import bundled, resnet18, squeezenet, state
 
@@ -187,3 +187,107 @@ def test_hiera_and_nest_are_laid_out_as_timm_does() -> None:
     model = timm.create_model("nest_tiny", num_classes=5, img_size=64).eval()
     assert Weights(model)(pictures, "levels.1.transformer_encoder")[1]["raw"].shape == (1, 192, 8, 8)
     assert default_layer(View(model), pictures) == "norm"
+
+
+class Padded(nn.Module):
+    """Two convolutions behind what a forward pass does to the picture first."""
+
+    def __init__(self, prepare: Callable[[Tensor], Tensor], **first: Any) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.prepare = prepare
+        self.first = nn.Conv2d(3, 4, **({"kernel_size": 3, "padding": 1} | first))
+        self.layer = nn.Conv2d(4, 6, 3, padding=1)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.layer(self.first(self.prepare(inputs)).relu()).relu().mean((2, 3)))
+        return logits
+
+
+def to_a_square(inputs: Tensor, is_centred: bool = False) -> Tensor:
+    """As Segment Anything does it, or as letters are put in boxes."""
+    missing = [max(inputs.shape[2:]) - side for side in (inputs.shape[3], inputs.shape[2])]
+    before = [lacks // 2 if is_centred else 0 for lacks in missing]
+    return nn.functional.pad(inputs, (before[0], missing[0] - before[0], before[1], missing[1] - before[1]), value=0.5)
+
+
+def to_a_multiple(inputs: Tensor) -> Tensor:
+    return nn.functional.pad(inputs, (0, -inputs.shape[3] % 64, 0, -inputs.shape[2] % 64), mode="replicate")
+
+
+def normalised(inputs: Tensor) -> Tensor:
+    return (to_a_square(inputs) - 0.5) / 0.25
+
+
+def dynamic() -> nn.Module:
+    """A vision transformer that pads its pictures to whole patches."""
+    torch.manual_seed(0)
+    model: nn.Module = timm.create_model(
+        "vit_tiny_patch16_224", num_classes=4, img_size=64, depth=1, dynamic_img_size=True, dynamic_img_pad=True
+    )
+    return model
+
+
+PADDED: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, int]]] = {
+    "to a square": (lambda: Padded(to_a_square), "layer", (24, 48)),
+    "to a square, centred": (lambda: Padded(lambda x: to_a_square(x, True)), "layer", (48, 24)),
+    "to a square, then normalised": (lambda: Padded(normalised), "first", (24, 48)),
+    "to a multiple": (lambda: Padded(to_a_multiple), "layer", (36, 36)),
+    "by mirroring": (lambda: Padded(nn.ReflectionPad2d((0, 20, 0, 0))), "layer", (32, 32)),
+    "to whole patches": (dynamic, "blocks.0", (70, 100)),
+    "by a convolution, as the first FCN": (lambda: Padded(lambda x: x, padding=40), "layer", (32, 32)),
+    "by a layer of its own": (lambda: Padded(nn.ZeroPad2d((0, 0, 16, 0))), "prepare", (32, 32)),
+}
+
+
+@pytest.mark.parametrize(("build", "layer", "size"), PADDED.values(), ids=PADDED)
+def test_maps_of_a_padded_picture_are_not_laid_over_the_picture(
+    build: Callable[[], nn.Module], layer: str, size: tuple[int, int]
+) -> None:
+    model, picture = build().eval(), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(3))
+    for visualisation in (Weights(model), GradCam(model)):
+        with pytest.raises(MirrorError, match=r"padded|take Occlusion, which needs none"):
+            visualisation(picture, layer)
+    raw = Occlusion(model)(picture, patch=8, stride=8, target_class=1)[1]["raw"]
+    hidden = picture.clone()
+    hidden[:, :, :8, :8] = 0
+    assert torch.allclose(raw[0, 0, 0], (model(picture) - model(hidden))[0, 1], atol=1e-5)
+
+
+def same(stride: int, extent: int) -> Callable[[Tensor], Tensor]:
+    """The padding of TensorFlow, more behind than in front."""
+
+    def pad(inputs: Tensor) -> Tensor:
+        lacking = [max((-(-side // stride) - 1) * stride + extent - side, 0) for side in inputs.shape[2:]]
+        rows, columns = lacking
+        return nn.functional.pad(inputs, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+
+    return pad
+
+
+FILLED: dict[str, Callable[[], nn.Module]] = {
+    "as TensorFlow, stride 1": lambda: Padded(same(1, 5), kernel_size=5, padding=0),
+    "as TensorFlow, stride 2": lambda: Padded(same(2, 3), kernel_size=3, stride=2, padding=0),
+    "as TensorFlow, stride 2, extent 7": lambda: Padded(same(2, 7), kernel_size=7, stride=2, padding=0),
+    "by mirroring": lambda: Padded(nn.ReflectionPad2d(3), kernel_size=7, padding=0),
+    "of a dilated kernel": lambda: Padded(nn.ReplicationPad2d(4), kernel_size=3, dilation=4, padding=0),
+    "to whole patches, nearly": lambda: Padded(nn.ZeroPad2d((0, 1, 0, 1)), kernel_size=4, stride=4, padding=0),
+}
+
+
+@pytest.mark.parametrize("build", FILLED.values(), ids=FILLED)
+@pytest.mark.parametrize("size", [(32, 32), (31, 47)])
+def test_padding_that_fills_a_kernel_keeps_the_places(build: Callable[[], nn.Module], size: tuple[int, int]) -> None:
+    model, picture = build().eval(), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(3))
+    view = View(model)
+    output = view.capture(picture, "layer")
+    assert layout(view, picture, "layer", output).axes == (2, 3)
+    row, column = size[0] * 3 // 4, size[1] // 4
+    changed = picture.clone()
+    changed[:, :, row : row + 4, column : column + 4] += 5
+    place = int((view.capture(changed, "layer") - output).pow(2).sum(1).argmax())
+    found = divmod(place, output.shape[3])
+    expected = [(at + 2) / side * cells for at, side, cells in zip((row, column), size, output.shape[2:], strict=True)]
+    reach = [1 + 6 * cells / side for side, cells in zip(size, output.shape[2:], strict=True)]
+    assert all(abs(f + 0.5 - e) <= r for f, e, r in zip(found, expected, reach, strict=True))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from traceback import walk_tb
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,26 +18,31 @@ BACKWARD_INSIDE = (
 
 
 def without_saving(run: Callable[[], T]) -> T:
-    """Return what `run()` gives, on a graph that keeps nothing for gradients.
+    """Return what `run()` gives, on a graph that keeps nothing for gradients but the shapes of what it would keep.
 
     A model that takes gradients in its own forward pass is run again, with all that is kept for them. Raises
     MirrorError where it calls `backward`.
     """
+    is_running = True
+
+    def unpack(shape: tuple[int, ...]) -> Tensor:
+        if is_running:
+            raise _NotSaved
+        return torch.empty(shape, device="meta")
+
     try:
-        with saved_tensors_hooks(lambda _: None, _NotSaved.ask):
+        with saved_tensors_hooks(lambda tensor: tuple(tensor.shape), unpack):
             return run()
     except _NotSaved as error:
         if is_in_backward(error):
             raise MirrorError(BACKWARD_INSIDE) from error
+    finally:
+        is_running = False
     return run()
 
 
 class _NotSaved(BaseException):
     """A gradient is asked for whose graph has kept nothing."""
-
-    @staticmethod
-    def ask(_: object) -> Tensor:
-        raise _NotSaved
 
 
 def is_in_backward(error: BaseException) -> bool:
@@ -70,3 +75,13 @@ def graph(output: Tensor) -> Iterator[Node]:
             seen.add(node)
             waiting.extend(parent for parent, _ in node.next_functions)
             yield node
+
+
+def shape_of(node: Any) -> tuple[int, ...]:
+    """Return the shape of what a node of a graph gives."""
+    return tuple(node._input_metadata[0].shape)
+
+
+def signed(number: int) -> int:
+    """Return what PyTorch keeps as an unsigned number of 64 bits."""
+    return number - 2**64 if number >= 2**63 else number

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.graph import graph
+from mirror_app.probe.graph import graph, signed
 from mirror_app.probe.operations import LINEAR, operation
 
 # What hands a gradient on as it is, without a rule: what is linear, and what shifts and scales to a common spread.
@@ -156,12 +156,7 @@ def _is_larger_of_several(node: Any) -> bool:
         return False
     count = node._saved_self.ndim if hasattr(node, "_saved_self") else len(node._saved_self_sym_sizes)
     taken = node._saved_dim if isinstance(node._saved_dim, tuple) else (node._saved_dim,)
-    return _axis(below._saved_dim, count) in {_axis(axis, count) for axis in taken}
-
-
-def _axis(kept: int, count: int) -> int:
-    """Return the number of an axis out of `count`: a negative one is kept as what is left of it in 64 bits."""
-    return (kept - 2**64 if kept >= 2**63 else kept) % count
+    return signed(below._saved_dim) % count in {signed(axis) % count for axis in taken}
 
 
 def _is_zero(bound: object) -> bool:

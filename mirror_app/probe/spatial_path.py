@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.graph import without_saving
+from mirror_app.probe.graph import shape_of, signed, without_saving
+from mirror_app.probe.padding import keeps_places, pads_beyond_reach
 from mirror_app.probe.view import View
 
 Shape = tuple[int, ...]
@@ -48,7 +49,7 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
     """Return where `layer` has the places of `picture` (1, C, H, W), in an output with its batch first.
 
     One way through the graph is proof: what is added to it has to lie as it does. Returns None where there is none, and
-    where two ways lead to different places.
+    where two ways lead to different places. Raises MirrorError where the only ways are padded too much.
     """
     leaf = picture.detach().requires_grad_()
     try:
@@ -59,16 +60,25 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
     if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:
         return None
     found: set[Places] = set()
+    is_padded = False
     for start in _starts(tuple(output.shape)):
-        waiting: list[tuple[Node, Places]] = [(output.grad_fn, start)]
+        waiting: list[tuple[Node, Places, Node | None]] = [(output.grad_fn, start, None)]
         seen: set[tuple[Node, Places]] = set()
         while waiting:
-            node, places = waiting.pop()
+            node, places, behind = waiting.pop()
+            if not _lies_over(node, behind, places):
+                is_padded = True
+                continue
             if getattr(node, "variable", None) is leaf and places.axes == (2, 3):
                 found.add(replace(start, grid=places.grid, prefix=places.prefix))
             if (node, places) not in seen:
                 seen.add((node, places))
-                waiting += _below(node, places)
+                waiting += [(parent, before, node) for parent, before in _below(node, places)]
+    if is_padded and not found:
+        raise MirrorError(
+            f"On the way to the layer '{layer}' the picture is padded, so that its places do not lie over the picture: "
+            "choose another."
+        )
     return found.pop() if len(found) == 1 else None
 
 
@@ -81,20 +91,21 @@ def _starts(shape: Shape) -> list[Places]:
 def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
     """Yield the nodes from which `node` takes its places, and where they are there."""
     name = node.name().rstrip("0123456789").removesuffix("Backward")
-    shape = _shape(node)
+    shape = shape_of(node)
     for number, (parent, _) in enumerate(node.next_functions):
         if parent is None:
             continue
-        given = _shape(parent)
+        given = shape_of(parent)
         before: Places | None = None
         if name in _ON_MAPS and places.axes == (2, 3):
-            before = places if len(given) == 4 and _as_fine(given, places) else None
+            is_like = len(given) == 4 and _as_fine(given, places) and not pads_beyond_reach(node)
+            before = places if is_like else None
         elif name in _KEEPS and all(axis < len(given) and given[axis] == shape[axis] for axis in places.axes):
             before = places if len(given) == len(shape) else None
         elif name == "Permute":
-            before = replace(places, axes=tuple(_signed(node._saved_dims[axis]) % len(shape) for axis in places.axes))
+            before = replace(places, axes=tuple(signed(node._saved_dims[axis]) % len(shape) for axis in places.axes))
         elif name == "Transpose":
-            swapped = [_signed(axis) % len(shape) for axis in (node._saved_dim0, node._saved_dim1)]
+            swapped = [signed(axis) % len(shape) for axis in (node._saved_dim0, node._saved_dim1)]
             swap = dict(zip(swapped, reversed(swapped), strict=True))
             before = replace(places, axes=tuple(swap.get(axis, axis) for axis in places.axes))
         elif name in _VIEWS:
@@ -103,6 +114,11 @@ def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
             before = replace(places, prefix=places.prefix + begin)
         if before is not None:
             yield parent, before
+
+
+def _lies_over(node: Node, behind: Node | None, places: Places) -> bool:
+    """Tell whether what `node` gives, and `behind` takes, still lies over what `node` may have padded."""
+    return places.axes != (2, 3) or places.grid is None or keeps_places(node, behind, places.grid)
 
 
 def _as_fine(shape: Shape, places: Places) -> bool:
@@ -115,8 +131,8 @@ def _begin(node: Any, number: int, axis: int) -> int | None:
 
     Of a part that does not come from the picture, as a class token, the graph has no size: it is what is left.
     """
-    sizes = [_shape(parent)[axis] if parent is not None else None for parent, _ in node.next_functions]
-    left = _shape(node)[axis] - sum(size for size in sizes if size is not None)
+    sizes = [shape_of(parent)[axis] if parent is not None else None for parent, _ in node.next_functions]
+    left = shape_of(node)[axis] - sum(size for size in sizes if size is not None)
     is_before, is_behind = None in sizes[:number], None in sizes[number:]
     if is_before and is_behind:
         return None
@@ -144,12 +160,3 @@ def _axis(shape: Shape, size: int, end: int) -> int | None:
     """Return the axis of that size behind which the product of all sizes is `end`."""
     axes = (axis for axis in range(len(shape)) if shape[axis] == size and math.prod(shape[axis + 1 :]) == end)
     return next(axes, None)
-
-
-def _shape(node: Any) -> Shape:
-    return tuple(node._input_metadata[0].shape)
-
-
-def _signed(number: int) -> int:
-    """Return what PyTorch keeps as an unsigned number of 64 bits."""
-    return number - 2**64 if number >= 2**63 else number
