@@ -1,10 +1,13 @@
 """Models of people who did not think of Mirror: they keep, write, couple and close over what they please."""
 
 import threading
+import weakref
+from collections import Counter, UserDict
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -849,3 +852,152 @@ class RaisesStopIteration(RaisesItsOwn):
 
 
 RAISING = [RaisesItsOwn, RaisesKeyError, RaisesStopIteration]
+
+# What holds its state in objects.
+
+
+class Box:
+    def __init__(self, **held: Any) -> None:
+        vars(self).update(held)
+
+
+class SlottedBox:
+    __slots__ = ("count", "norm")
+
+
+class PickledBox(Box):
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __deepcopy__(self, memo: object) -> "PickledBox":
+        return self
+
+
+class DictWithAttributes(dict[str, Any]):
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+
+class NamedList(list[Any]):
+    count = 0
+
+
+class HoldsState(Small):
+    """`holder` leads to the object with the count that the answer is multiplied by."""
+
+    def __init__(self, held: Any, holder: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.held, self.holder = held, holder
+
+    def forward(self, inputs: Tensor) -> Any:
+        state = self.holder(self.held)
+        if isinstance(state, Counter | UserDict):
+            state["count"] = count = state["count"] + 1
+        else:
+            state.count = count = state.count + 1
+        return super().forward(inputs) * count
+
+
+def _slotted() -> SlottedBox:
+    box = SlottedBox()
+    box.count = 0
+    return box
+
+
+HIDDEN: dict[str, Callable[[], tuple[Any, Callable[[Any], Any]]]] = {
+    "two objects deep": lambda: (Box(inner=Box(count=0)), lambda held: held.inner),
+    "three objects deep": lambda: (Box(inner=Box(inner=Box(count=0))), lambda held: held.inner.inner),
+    "in a list of an object": lambda: (Box(inner=[Box(count=0)]), lambda held: held.inner[0]),
+    "slots": lambda: (_slotted(), lambda held: held),
+    "own pickling": lambda: (PickledBox(count=0), lambda held: held),
+    "namespace": lambda: (SimpleNamespace(count=0), lambda held: held),
+    "counter": lambda: (Counter(count=0), lambda held: held),
+    "dict with attributes": lambda: (DictWithAttributes(count=0), lambda held: held),
+    "list of an own class": lambda: (NamedList(), lambda held: held),
+    "UserDict": lambda: (UserDict(count=0), lambda held: held),
+}
+
+
+def count_of(state: Any) -> int:
+    return int(state["count"] if isinstance(state, Counter | UserDict) else state.count)
+
+
+class SlottedModule(Small):
+    __slots__ = ("scale",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = 1.0
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.scale += 1
+        return super().forward(inputs) * self.scale
+
+
+class KnowsItsParent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Small()
+        vars(self)["parent"] = self.made()
+
+    def made(self) -> Any:
+        return weakref.proxy(self)
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.parent.net(inputs)
+
+
+class RefersToItsParent(KnowsItsParent):
+    def made(self) -> Any:
+        return weakref.ref(self)
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.parent().net(inputs)
+
+
+# What closes something when it goes.
+
+
+class ClosesItsFile(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = Path(__file__).open(encoding="utf-8")  # noqa: SIM115
+
+    def __del__(self) -> None:
+        self.log.close()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.log.closed
+
+
+class _Engine:
+    def __del__(self) -> None:
+        _FREED.append("engine")
+
+
+_FREED: list[str] = []
+
+
+class HoldsAnEngine(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = _Engine()
+        _FREED.clear()
+
+    @property
+    def is_closed(self) -> bool:
+        return bool(_FREED)
+
+
+class HoldsAnEngineInALayer(HoldsAnEngine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv.engine = Box(inner=self.engine)  # type: ignore[assignment]
+        del self.engine
+
+
+CLOSING = [ClosesItsFile, HoldsAnEngine, HoldsAnEngineInALayer]

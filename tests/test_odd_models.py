@@ -1,6 +1,7 @@
 """Whatever a person's model does as it runs, it stays what it was, and its picture is right or refused by name."""
 
 import copy
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -596,3 +597,55 @@ def test_a_batch_refused_with_any_error_is_run_picture_by_picture(build: Build) 
     _, info = SaliencyMap(model)(PICTURES, target_class=2)
     assert torch.allclose(info["raw"], slopes(Small(), PICTURES, 2), atol=1e-7)
     assert torch.allclose(Rise(model)(ONE, n=100)[1]["raw"], Rise(Small())(ONE, n=100)[1]["raw"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", odd_models.HIDDEN)
+def test_state_in_objects_is_copied_and_taken_back(name: str) -> None:
+    held, holder = odd_models.HIDDEN[name]()
+    model = odd_models.HoldsState(held, holder).eval()
+    expected = slopes(Small(), ONE, 2)
+    kept = SaliencyMap(model)
+    for visualisation in (kept, kept, SaliencyMap(model)):
+        assert torch.allclose(visualisation(ONE, target_class=2)[1]["raw"], expected, rtol=1e-5, atol=1e-8)
+    assert odd_models.count_of(holder(held)) == 0
+
+
+@pytest.mark.parametrize("name", ["two objects deep", "three objects deep", "slots", "own pickling", "namespace"])
+def test_a_batch_norm_in_an_object_does_not_move(name: str) -> None:
+    held, holder = odd_models.HIDDEN[name]()
+    norm = nn.BatchNorm2d(3)
+    holder(held).norm = norm
+
+    class Normalised(Small):
+        def forward(self, inputs: Tensor) -> Any:
+            return super().forward(holder(vars(self)["held"]).norm(inputs))
+
+    model = Normalised().train()
+    vars(model)["held"] = held
+    before = state(norm)
+    assert SaliencyMap(model)(ONE, target_class=2)[1]["raw"].any()
+    assert Rise(model)(ONE, n=100)[1]["untouched"]
+    assert state(norm) == before
+
+
+def test_state_in_the_slots_of_a_module_is_copied() -> None:
+    model = odd_models.SlottedModule().eval()
+    raw = SaliencyMap(model)(ONE, target_class=2)[1]["raw"]
+    assert torch.allclose(raw, 2 * slopes(Small(), ONE, 2), rtol=1e-5, atol=1e-8)
+    assert model.scale == 1
+
+
+@pytest.mark.parametrize("build", [odd_models.KnowsItsParent, odd_models.RefersToItsParent])
+def test_a_weak_reference_to_the_model_leads_to_the_copy(build: Build) -> None:
+    model = build().eval()
+    kept = SaliencyMap(model)
+    assert all(torch.equal(kept(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2)) for _ in range(2))
+
+
+@pytest.mark.parametrize("build", odd_models.CLOSING)
+def test_copies_do_not_close_what_they_share(build: Callable[[], Any]) -> None:
+    model = build().eval()
+    for _ in range(2):
+        assert torch.equal(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2))
+        gc.collect()
+    assert not model.is_closed

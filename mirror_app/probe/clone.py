@@ -1,6 +1,5 @@
 """A copy of a model that shares its weights, frozen, while its modules, flags, hooks and lists are its own."""
 
-import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirror_app.probe.copying import MACHINERY, Copier, refill
+from mirror_app.probe.containers import is_identical, refill
+from mirror_app.probe.copying import MACHINERY, Copier
 
 SMALL = 2**20  # bytes: buffers up to here are copied always, since a model may write into them now and then only
 
@@ -76,7 +76,7 @@ class Clone:
             kept = [*zip(self._namespaces, before, strict=True), *self._containers]
             # Where a run is ended early, what it would have removed at its end is still there.
             kept += [(now, hooks.get(number, {})) for number, now in enumerate(self._hooks) if now or number in hooks]
-            changed = [(container, content) for container, content in kept if not _identical(container, content)]
+            changed = [(container, content) for container, content in kept if not is_identical(container, content)]
             for container, content in changed:
                 refill(container, content)
             self.is_stateful |= bool(changed)
@@ -156,13 +156,3 @@ def _same(mine: Tensor, source: Tensor) -> bool:
         return False
     mine = mine.to(source.device)
     return torch.equal(mine, source) or bool(((mine == source) | (mine.isnan() & source.isnan())).all())
-
-
-def _identical(container: Any, content: Any) -> bool:
-    if len(container) != len(content):
-        return False
-    if isinstance(container, set):
-        return bool(container == content)
-    return all(map(operator.is_, container, content)) and (
-        not isinstance(container, dict) or all(map(operator.is_, container.values(), content.values()))
-    )

@@ -4,31 +4,30 @@ No code of the copied classes runs, neither `__init__`, `__deepcopy__`, `__setat
 weights with the original, any of them may write into these.
 """
 
+import sys
 from abc import ABCMeta
-from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, MutableMapping
 from copy import copy
-from functools import partial
-from types import BuiltinMethodType, CellType, FunctionType, MethodType
+from functools import cache, partial
+from types import BuiltinMethodType, CellType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
-from weakref import ref
+from weakref import ProxyTypes, proxy, ref
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-_SEQUENCES = (list, set, deque)
-_MAPPINGS = (dict, OrderedDict, defaultdict)
+from mirror_app.probe.containers import Slots, built_in, content_of, empty_like, refill
 
 
 class Copier:
     """Copies values by `copy`, each source once; `tensor` says what becomes of a tensor.
 
     Afterwards `modules` are the copied modules, and `containers` the lists, sets and dictionaries that the model's code
-    may fill, each with a copy of what was in it. A plain object that a module or a hook holds, such as a recorder, is
-    copied as well, and what it holds in turn is shared. So is all that has no plain Python state: locks, open files,
-    classes, objects with a copying protocol of their own.
+    may fill, each with a copy of what was in it. An object that a module or a hook holds, such as a recorder or a
+    configuration, is copied as well, with what it holds in turn. Shared is all that has no plain Python state, such as
+    locks, open files and classes, the objects of Python's own library, and large collections that objects hold.
     """
 
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
@@ -37,12 +36,14 @@ class Copier:
         self._tensor = tensor
         self._copies: dict[int, Any] = {}
         self._sources: list[Any] = []  # kept alive while copying, so that their ids are not used again
-        self._inside_object = False
+        self._depth = 0  # objects that hold what is being copied, one in the other
 
     def copy(self, value: Any) -> Any:
         """Return the copy of `value`, or `value` itself where it is shared."""
         if id(value) in self._copies:
             return self._copies[id(value)]
+        if type(value) in ProxyTypes or type(value) is ref:
+            return self._weakly(value)
         match value:
             case Tensor():
                 return self._remember(value, self._tensor(value))
@@ -61,28 +62,51 @@ class Copier:
                 return self._remember(value, value.copy())
             case torch.Generator():
                 return self._remember(value, value.clone_state())
-            case BuiltinMethodType() if type(value.__self__) in (*_SEQUENCES, *_MAPPINGS):
+            case BuiltinMethodType() if built_in(type(value.__self__)):
                 return getattr(self.copy(value.__self__), value.__name__)
         return self._container(value)
 
+    def _weakly(self, value: Any) -> Any:
+        """Return a weak reference to the copy of what `value` refers to, such as the module that holds it."""
+        try:
+            target = value() if type(value) is ref else value.__repr__.__self__
+        except ReferenceError:
+            return value
+        made = self._copies.get(id(target))
+        return value if made is None else ref(made) if type(value) is ref else proxy(made)
+
     def _container(self, value: Any) -> Any:
         kind = type(value)
-        if kind in _SEQUENCES or kind in _MAPPINGS:
-            made = self._remember(value, value.copy())
-            refill(made, self._items(value) if kind in _MAPPINGS else [self.copy(part) for part in value])
-            self.containers[id(made)] = made, made.copy()
-            return made
         if isinstance(value, tuple) and (kind is tuple or hasattr(kind, "_fields")):
             parts = [self.copy(part) for part in value]
             return self._remember(value, tuple(parts) if kind is tuple else kind(*parts))
-        return self._object(value) if _is_plain(value) and not self._inside_object else value
+        if not (base := built_in(kind)):
+            return self._object(value) if _is_plain(value) and self._depth < DEEPEST else value
+        if kind is not base and kind.__module__.startswith("torch."):
+            return value
+        content = content_of(value)
+        if self._depth and len(content) > MOST:
+            return value
+        made = self._remember(value, empty_like(value))
+        if isinstance(content, dict):
+            refill(made, self._items(content))
+        else:
+            refill(made, [self.copy(part) for part in content])
+        self._keep(made)
+        if kind is not base:
+            self._attributes(value, made)
+        return made
 
     def _module(self, module: nn.Module) -> nn.Module:
-        made: nn.Module = self._remember(module, object.__new__(type(module)))
+        made: nn.Module = self._remember(module, object.__new__(_without_del(type(module))))
         own = vars(made)
         own.update(self._items(vars(module)))
         for name in MACHINERY:
             self.containers.pop(id(own.get(name)), None)
+        for slots, mine in [_slots(module, made)]:
+            if slots and mine:
+                mine.update(self._items(dict(slots.items())))
+                self._keep(mine)
         for name, value in _filled_by_class(type(module)).items():
             own.setdefault(name, self.copy(value))
         own["training"] = False
@@ -135,15 +159,26 @@ class Copier:
         return made
 
     def _object(self, value: Any) -> Any:
+        kind = _without_del(type(value))
         try:
-            made = self._remember(value, object.__new__(type(value)))
+            blank = kind.__new__(kind) if kind is SimpleNamespace else object.__new__(kind)
         except TypeError:  # it has a state in C that only its own class can make
             return value
-        self._inside_object = True
-        vars(made).update(self._items(vars(value)))
-        self._inside_object = False
-        self.containers[id(vars(made))] = vars(made), vars(made).copy()
+        made = self._remember(value, blank)
+        self._depth += 1
+        self._attributes(value, made)
+        self._depth -= 1
         return made
+
+    def _attributes(self, value: Any, made: Any) -> None:
+        """Give `made` copies of what `value` holds in its attributes and slots."""
+        for source, own in ((getattr(value, "__dict__", None), getattr(made, "__dict__", None)), _slots(value, made)):
+            if source is not None and own is not None:
+                own.update(self._items(dict(source.items())))
+                self._keep(own)
+
+    def _keep(self, container: Any) -> None:
+        self.containers[id(container)] = container, content_of(container)
 
     def _items(self, mapping: MutableMapping[Any, Any]) -> dict[Any, Any]:
         return {key: self.copy(value) for key, value in mapping.items()}
@@ -159,17 +194,13 @@ class Copier:
 _CHECKPOINTING = ("grad_checkpointing", "gradient_checkpointing", "use_checkpoint", "with_cp", "memory_efficient")
 
 
+def _slots(value: Any, made: Any) -> tuple[Slots | None, Slots | None]:
+    has_slots = any("__slots__" in vars(base) for base in type(value).__mro__)
+    return (Slots(value), Slots(made)) if has_slots else (None, None)
+
+
 # What `nn.Module` itself keeps of each module: its weights, its submodules, its hooks.
 MACHINERY = tuple(vars(nn.Module()))
-
-
-def refill(container: Any, content: Any) -> None:
-    """Let a list, set, deque or dictionary hold `content`, and nothing else."""
-    container.clear()
-    if isinstance(container, list | deque):
-        container.extend(content)
-    else:
-        container.update(content)
 
 
 def _filled_by_class(kind: type) -> dict[str, Any]:
@@ -179,7 +210,7 @@ def _filled_by_class(kind: type) -> dict[str, Any]:
         for base in kind.__mro__
         if not base.__module__.startswith("torch.")
         for name, value in vars(base).items()
-        if type(value) in (*_SEQUENCES, *_MAPPINGS) and not name.startswith("__")
+        if built_in(type(value)) and not name.startswith("__")
     }
 
 
@@ -197,12 +228,28 @@ def methods_compiled(kind: type) -> dict[str, Callable[..., Any]]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether `value` is an object of a person's class whose whole state is its attributes."""
+    """Tell whether `value` is an object of a person's class: its state is its attributes, unless it is made in C."""
     kind = type(value)
-    protocol = {"__deepcopy__", "__copy__", "__reduce__", "__reduce_ex__", "__getstate__", "__slots__", "__next__"}
+    room = kind.__module__.partition(".")[0]
     return (
         type(kind) in (type, ABCMeta)
-        and hasattr(value, "__dict__")
-        and kind.__module__.partition(".")[0] not in ("torch", "builtins", "threading", "logging")
-        and not any(name in protocol for base in kind.__mro__[:-1] for name in vars(base))
+        and not isinstance(value, type | BaseException)
+        and (kind.__module__ in _WITH_STATE or room not in _SHARED)
+        and not any("__next__" in vars(base) for base in kind.__mro__)
     )
+
+
+_WITH_STATE = ("types", "collections")  # SimpleNamespace, UserDict, UserList
+_SHARED = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
+DEEPEST = 4  # an object that is held by more objects than this, one in the other, is shared
+MOST = 1000  # entries; what is larger, and held by an object, is data
+
+
+@cache
+def _without_del(kind: type) -> type:
+    """Return `kind` without `__del__`: that would close, when a copy goes, what the copy shares with the original."""
+    if not any("__del__" in vars(base) for base in kind.__mro__):
+        return kind
+    names = {"__del__": lambda _: None, "__slots__": (), "__module__": kind.__module__}
+    made: type = type(kind)(kind.__name__, (kind,), {**names, "__qualname__": kind.__qualname__})
+    return made

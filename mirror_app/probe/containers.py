@@ -1,0 +1,85 @@
+"""What a model's code may fill: lists, sets, dictionaries and slots, read and refilled without its classes' code."""
+
+import operator
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator
+from types import MemberDescriptorType
+from typing import Any
+
+MAPPINGS = (OrderedDict, defaultdict, dict)  # a class before the one that it is made from
+SEQUENCES = (list, deque, set)
+
+
+class Slots:
+    """The attributes of `value` that its classes keep in `__slots__`, by their descriptors."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+        self._slots = [slot for base in type(value).__mro__ for slot in vars(base).values() if _is_slot(slot)]
+
+    def items(self) -> Iterator[tuple[Any, Any]]:
+        for slot in self._slots:
+            try:
+                yield slot, slot.__get__(self._value)
+            except AttributeError:  # not filled
+                continue
+
+    def clear(self) -> None:
+        for slot, _ in list(self.items()):
+            slot.__delete__(self._value)
+
+    def update(self, content: dict[Any, Any]) -> None:
+        for slot, value in content.items():
+            slot.__set__(self._value, value)
+
+
+def _is_slot(value: object) -> bool:
+    return isinstance(value, MemberDescriptorType)
+
+
+def built_in(kind: type) -> Any:
+    """Return the container of Python's own that `kind` is, or is made from; None where it is none."""
+    return next((base for base in (*MAPPINGS, *SEQUENCES) if issubclass(kind, base)), None)
+
+
+def empty_like(value: Any) -> Any:
+    """Return a container of the class of `value` with nothing in it."""
+    base = built_in(type(value))
+    made = base.__new__(type(value))
+    if base is defaultdict:
+        defaultdict.__init__(made, value.default_factory)
+    elif base is deque:
+        deque.__init__(made, (), value.maxlen)
+    return made
+
+
+def content_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
+    """Return what is in `container` now: a dictionary for what has keys, else a list, or a set."""
+    if isinstance(container, Slots):
+        return dict(container.items())
+    base = built_in(type(container))
+    if base in MAPPINGS:
+        return dict(base.items(container))
+    return set(set.__iter__(container)) if base is set else list(base.__iter__(container))
+
+
+def refill(container: Any, content: Iterable[Any]) -> None:
+    """Let `container` hold `content`, and nothing else."""
+    base = Slots if isinstance(container, Slots) else built_in(type(container))
+    base.clear(container)
+    if base in (list, deque):
+        base.extend(container, content)
+    else:
+        base.update(container, content)
+
+
+def is_identical(container: Any, content: Any) -> bool:
+    """Tell whether `container` holds the very objects of `content`, in their order."""
+    now = container if type(container) in (dict, list, OrderedDict) else content_of(container)
+    if len(now) != len(content):
+        return False
+    if isinstance(now, set):
+        return bool(now == content)
+    return all(map(operator.is_, now, content)) and (
+        not isinstance(now, dict) or all(map(operator.is_, now.values(), content.values()))
+    )
