@@ -862,7 +862,8 @@ class Box:
 
 
 class SlottedBox:
-    __slots__ = ("count", "norm")
+    __slots__ = ("norm", "steps")
+    steps: int
 
 
 class PickledBox(Box):
@@ -882,11 +883,11 @@ class DictWithAttributes(dict[str, Any]):
 
 
 class NamedList(list[Any]):
-    count = 0
+    steps = 0
 
 
 class HoldsState(Small):
-    """`holder` leads to the object with the count that the answer is multiplied by."""
+    """`holder` leads to the object with the steps that the answer is multiplied by."""
 
     def __init__(self, held: Any, holder: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -895,34 +896,34 @@ class HoldsState(Small):
     def forward(self, inputs: Tensor) -> Any:
         state = self.holder(self.held)
         if isinstance(state, Counter | UserDict):
-            state["count"] = count = state["count"] + 1
+            state["steps"] = steps = state["steps"] + 1
         else:
-            state.count = count = state.count + 1
-        return super().forward(inputs) * count
+            state.steps = steps = state.steps + 1
+        return super().forward(inputs) * steps
 
 
 def _slotted() -> SlottedBox:
     box = SlottedBox()
-    box.count = 0
+    box.steps = 0
     return box
 
 
 HIDDEN: dict[str, Callable[[], tuple[Any, Callable[[Any], Any]]]] = {
-    "two objects deep": lambda: (Box(inner=Box(count=0)), lambda held: held.inner),
-    "three objects deep": lambda: (Box(inner=Box(inner=Box(count=0))), lambda held: held.inner.inner),
-    "in a list of an object": lambda: (Box(inner=[Box(count=0)]), lambda held: held.inner[0]),
+    "two objects deep": lambda: (Box(inner=Box(steps=0)), lambda held: held.inner),
+    "three objects deep": lambda: (Box(inner=Box(inner=Box(steps=0))), lambda held: held.inner.inner),
+    "in a list of an object": lambda: (Box(inner=[Box(steps=0)]), lambda held: held.inner[0]),
     "slots": lambda: (_slotted(), lambda held: held),
-    "own pickling": lambda: (PickledBox(count=0), lambda held: held),
-    "namespace": lambda: (SimpleNamespace(count=0), lambda held: held),
-    "counter": lambda: (Counter(count=0), lambda held: held),
-    "dict with attributes": lambda: (DictWithAttributes(count=0), lambda held: held),
+    "own pickling": lambda: (PickledBox(steps=0), lambda held: held),
+    "namespace": lambda: (SimpleNamespace(steps=0), lambda held: held),
+    "counter": lambda: (Counter(steps=0), lambda held: held),
+    "dict with attributes": lambda: (DictWithAttributes(steps=0), lambda held: held),
     "list of an own class": lambda: (NamedList(), lambda held: held),
-    "UserDict": lambda: (UserDict(count=0), lambda held: held),
+    "UserDict": lambda: (UserDict(steps=0), lambda held: held),
 }
 
 
 def count_of(state: Any) -> int:
-    return int(state["count"] if isinstance(state, Counter | UserDict) else state.count)
+    return int(state["steps"] if isinstance(state, Counter | UserDict) else state.steps)
 
 
 class SlottedModule(Small):
@@ -938,6 +939,8 @@ class SlottedModule(Small):
 
 
 class KnowsItsParent(nn.Module):
+    parent: Any
+
     def __init__(self) -> None:
         super().__init__()
         self.net = Small()

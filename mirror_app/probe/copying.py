@@ -8,10 +8,10 @@ import sys
 from abc import ABCMeta
 from collections.abc import Callable, MutableMapping
 from copy import copy
-from functools import cache, partial
+from functools import partial
 from types import BuiltinMethodType, CellType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
-from weakref import ProxyTypes, proxy, ref
+from weakref import ProxyTypes, WeakKeyDictionary, proxy, ref
 
 import numpy as np
 import torch
@@ -245,11 +245,14 @@ DEEPEST = 4  # an object that is held by more objects than this, one in the othe
 MOST = 1000  # entries; what is larger, and held by an object, is data
 
 
-@cache
+_without: WeakKeyDictionary[type, type] = WeakKeyDictionary()
+
+
 def _without_del(kind: type) -> type:
     """Return `kind` without `__del__`: that would close, when a copy goes, what the copy shares with the original."""
     if not any("__del__" in vars(base) for base in kind.__mro__):
         return kind
-    names = {"__del__": lambda _: None, "__slots__": (), "__module__": kind.__module__}
-    made: type = type(kind)(kind.__name__, (kind,), {**names, "__qualname__": kind.__qualname__})
-    return made
+    if kind not in _without:
+        names = {"__del__": lambda _: None, "__slots__": (), "__module__": kind.__module__}
+        _without[kind] = type(kind)(kind.__name__, (kind,), {**names, "__qualname__": kind.__qualname__})
+    return _without[kind]

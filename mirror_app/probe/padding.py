@@ -44,13 +44,22 @@ def pads_beyond_reach(node: Any) -> bool:
 
 def _window(node: Any, axis: int) -> tuple[int, int, int]:
     """Return the extent, the stride and the padding of the kernel of `node`, (1, 1, 0) where it has none."""
-    name = operation(node) if node is not None else ""
-    if name == "Convolution" and not node._saved_transposed:
-        kernel = tuple(node._saved_weight.shape[2:])
-    elif name in _POOLS:
-        kernel = node._saved_kernel_size
-    else:
+    kernel = _kernel(node)
+    if not kernel:
         return 1, 1, 0
     dilation = getattr(node, "_saved_dilation", (1, 1))[axis]
     stride = (node._saved_stride or kernel)[axis]
     return dilation * (kernel[axis] - 1) + 1, stride, node._saved_padding[axis]
+
+
+def _kernel(node: Any) -> tuple[int, ...]:
+    """Return the size of the kernel of `node`, nothing where it has none, or none that is known."""
+    name = operation(node) if node is not None else ""
+    if name in _POOLS:
+        return tuple(node._saved_kernel_size)
+    if name != "Convolution" or node._saved_transposed:
+        return ()
+    try:
+        return tuple(node._saved_weight.shape[2:])
+    except RuntimeError:  # a checkpointed block would be computed again, from numbers that are not kept
+        return ()
