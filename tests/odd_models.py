@@ -406,6 +406,37 @@ class HasNoTwo(RefusesTwo):
     refusal = AttributeError
 
 
+class Sorts(Small):
+    """Gives its items back in the order of a feature."""
+
+    descending = False
+
+    def order(self, features: Tensor) -> Tensor:
+        return features[:, 0].argsort(descending=self.descending)
+
+    def forward(self, inputs: Tensor) -> Any:
+        features = self.maps(inputs).mean((2, 3))
+        return self.head(features[self.order(features)])
+
+
+class SortsDown(Sorts):
+    descending = True
+
+
+class SortsByAnswer(Sorts):
+    def order(self, features: Tensor) -> Tensor:
+        return self.head(features)[:, 3].argsort()
+
+
+class SortsTheBright(Sorts):
+    """Brings the brightest picture to the front, and leaves the others as they are."""
+
+    def order(self, features: Tensor) -> Tensor:
+        first = int(features.sum(1).argmax())
+        return torch.tensor([first, *(number for number in range(len(features)) if number != first)])
+
+
+SORTED = [Sorts, SortsDown, SortsByAnswer, SortsTheBright]
 COUPLED = [NormOfTheBatch, MinusTheMean, ScaledByTheLargest]
 TOGETHER_OTHERWISE = [MinusTheWinner, Bag, RefusesTwo, LooksTwoUp, HasNoTwo, NormOfTheBatch]
 

@@ -269,6 +269,20 @@ def test_pictures_that_change_each_others_answers_go_one_at_a_time(build: Build)
     assert "note" not in SaliencyMap(Small())(PICTURES)[1]
 
 
+@pytest.mark.parametrize("build", odd_models.SORTED)
+def test_a_model_that_sorts_its_pictures_is_found_out_by_any_picture(build: Build) -> None:
+    for number in range(12):
+        generator = torch.Generator().manual_seed(number)
+        picture = torch.rand(1, 3, 12, 12, generator=generator) * torch.rand(1, generator=generator)
+        view = View(build().eval())
+        view.learn(picture)
+        assert not view.is_independent
+    raw = Occlusion(build().eval())(picture, patch=4, stride=4, target_class=2)[1]["raw"]
+    assert torch.allclose(
+        raw, Occlusion(Small().eval())(picture, patch=4, stride=4, target_class=2)[1]["raw"], atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("build", odd_models.TOGETHER_OTHERWISE)
 def test_the_prediction_beside_a_named_target_is_that_of_each_picture_alone(build: Build) -> None:
     model = build().eval()

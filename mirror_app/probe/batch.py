@@ -20,13 +20,16 @@ def is_independent(run: Run, picture: Tensor) -> bool:
     """
     loud, quiet = _noise_like(picture, 2), _noise_like(picture, 0.25)
     try:
-        ahead, behind = run(torch.cat([picture, loud])), run(torch.cat([quiet, picture]))
+        # The quiet one on either side: a model that sorts its pictures gives both back in one order.
+        pairs = [run(torch.cat(pair)) for pair in ([quiet, picture], [picture, loud], [picture, quiet])]
     except Exception:  # whatever the model's own code refuses a batch of two with
         return False
-    if of_items(ahead):
-        return len(ahead) == 2
-    parts = (_leaves(ahead), _leaves(behind), _leaves(run(picture)))
-    return len(set(map(len, parts))) == 1 and all(_is_same_item(*leaves) for leaves in zip(*parts, strict=True))
+    if of_items(pairs[0]):
+        return len(pairs[0]) == 2
+    alone, behind, *ahead = (_leaves(output) for output in (run(picture), *pairs))
+    if any(len(leaves) != len(alone) for leaves in (behind, *ahead)):
+        return False
+    return all(_is_same_item(*leaves) for first in ahead for leaves in zip(first, behind, alone, strict=True))
 
 
 def item_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]:
