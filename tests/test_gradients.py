@@ -22,6 +22,7 @@ from mirror_app.visualisations.core import (
     Visualisation,
 )
 from mirror_app.visualisations.core.batches import SIZES
+from mirror_app.visualisations.core.gradients import ZERO
 from mirror_app.visualisations.core.integrated import BASELINES
 from mirror_app.visualisations.core.smooth import DROWNED
 from tests.families import convnext
@@ -260,4 +261,32 @@ def test_noise_that_drowns_what_is_asked_for_is_told() -> None:
         assert info["raw"].any() == (not note)
         assert info.get("note", "") == note
     grey = torch.full((1, 3, 12, 12), 0.5)  # no noise at all is added to a picture without a range
-    assert "note" not in SmoothGrad(Shy())(grey, "", n=4, target_class=0)[1]
+    assert "note" not in SmoothGrad(Shy())(grey, "", n=4, target_class=1)[1]
+    info = SmoothGrad(Shy())(torch.cat([grey, ramp, grey]), "", n=4, target_class=1)[1]  # one of a batch
+    assert info["note"] == f"Input 2 of 3: {DROWNED}"
+    info = SmoothGrad(Shy())(torch.cat([grey, ramp]), "", n=4, target_class=0)[1]
+    assert info["note"] == ZERO
+
+
+FLAT_STEPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "rounded": torch.round,
+    "signs": torch.sign,
+    "silent rectifier": lambda inputs: (inputs - 9).relu(),
+    "a constant": lambda inputs: inputs * 0,
+}
+
+
+@pytest.mark.parametrize("step", FLAT_STEPS.values(), ids=FLAT_STEPS)
+def test_a_gradient_that_is_zero_everywhere_is_told(step: Callable[[Tensor], Tensor]) -> None:
+    class Stepped(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            means = step(inputs).mean((2, 3))
+            return torch.where(inputs[:, :1, 0, 0] < 0, means, inputs.mean((2, 3)))
+
+    pictures = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.1
+    pictures[1, 0, 0, 0] = -1
+    for visualisation in (SaliencyMap(Stepped()), SmoothGrad(Stepped())):
+        few = {"n": 2, "sigma": 0.0} if isinstance(visualisation, SmoothGrad) else {}
+        assert visualisation(pictures, target_class=1, **few)[1]["note"] == f"Input 2 of 3: {ZERO}"
+        assert visualisation(pictures[1:2], target_class=1, **few)[1]["note"] == ZERO
+        assert "note" not in visualisation(pictures[:1], target_class=1, **few)[1]

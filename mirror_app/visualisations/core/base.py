@@ -125,7 +125,8 @@ class Visualisation:
             yield from show(inputs, **params)
             return
         last = [deque(show(one, **params), maxlen=1).pop() for one in inputs.split(1)]
-        info = dict(last[-1].info)
+        notes = dict.fromkeys(filter(None, (frame.info.get("note") for frame in last)))
+        info = {**last[-1].info, **({"note": " ".join(notes)} if notes else {})}
         for key in [key for key, value in info.items() if isinstance(value, list) and len(value) == 1]:
             info[key] = [value for frame in last for value in frame.info[key]]
         maps = {name: torch.cat([frame.maps[name] for frame in last]) for name in last[-1].maps}

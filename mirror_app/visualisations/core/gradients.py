@@ -13,6 +13,7 @@ from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
+ZERO = "The gradient is zero everywhere: no small change of a pixel moves the target's score."
 Rewrite = Callable[[Tensor, probe.Rectifiers], None]
 
 
@@ -57,7 +58,17 @@ class SaliencyMap(Visualisation):
     ) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         slope, target = gradient(target_score, inputs, rewrite=probe.guide if guide else None)
-        yield Attribution(slope * inputs if times_input else slope, target_score.info(target))
+        note = noted(ZERO, ~slope.flatten(1).any(1))
+        info = {**target_score.info(target), **({"note": note} if note else {})}
+        yield Attribution(slope * inputs if times_input else slope, info)
+
+
+def noted(note: str, concerns: Tensor) -> str:
+    """Return the note with the numbers of the inputs that it `concerns` (N,); without them where it concerns all."""
+    if not concerns.any() or concerns.all():
+        return note if concerns.any() else ""
+    numbers = (concerns.nonzero()[:, 0] + 1).tolist()
+    return f"Input {', '.join(map(str, numbers))} of {len(concerns)}: {note}"
 
 
 def gradient(

@@ -11,7 +11,7 @@ from mirror_app.params import Number, Slider, Toggle
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.batches import in_batches
-from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.gradients import ZERO, gradient, noted
 from mirror_app.visualisations.core.target_score import TargetScore
 
 DROWNED = (
@@ -84,8 +84,11 @@ class SmoothGrad(Visualisation):
             total.index_add_(0, items, gradients)
             times.index_add_(0, items, torch.ones_like(times[items]))
             info = {**target_score.info(target), "progress": progress}
-            if progress == 1 and not total.any() and gradient(target_score, inputs, target)[0].any():
-                info["note"] = DROWNED
+            silent = ~total.flatten(1).any(1)
+            if progress == 1 and silent.any():
+                responds = gradient(target_score, inputs, target)[0].flatten(1).any(1)
+                notes = (noted(DROWNED, silent & responds), noted(ZERO, silent & ~responds))
+                info["note"] = " ".join(filter(None, notes))
             yield Attribution(total / times.clamp(min=1), info)
 
 
