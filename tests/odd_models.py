@@ -1,5 +1,6 @@
 """Models of people who did not think of Mirror: they keep, write, couple and close over what they please."""
 
+import random
 import threading
 import weakref
 from collections import Counter, UserDict
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -1035,3 +1037,33 @@ class HoldsAnEngineInALayer(HoldsAnEngine):
 
 
 CLOSING = [ClosesItsFile, HoldsAnEngine, HoldsAnEngineInALayer]
+
+# What draws random numbers.
+
+
+class DropsOut(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return self.head(F.dropout(self.maps(inputs).mean((2, 3)), 0.5, training=True))
+
+
+class Draws(Small):
+    """`made` gives the generator, and `drawn` a number from it."""
+
+    def __init__(self, made: Callable[[], Any], drawn: Callable[[Any], float]) -> None:
+        super().__init__()
+        self.generator, self.drawn = made(), drawn
+
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs * (1 + self.drawn(self.generator)))
+
+
+DRAWING: list[Callable[[], nn.Module]] = [
+    DropsOut,
+    lambda: Draws(lambda: torch.Generator().manual_seed(3), lambda own: float(torch.rand(1, generator=own))),
+    lambda: Draws(lambda: np.random.default_rng(3), lambda own: float(own.random())),
+    lambda: Draws(lambda: np.random.RandomState(3), lambda own: float(own.rand())),
+    lambda: Draws(lambda: random.Random(3), lambda own: float(own.random())),
+    lambda: Draws(lambda: None, lambda _: random.random()),
+    lambda: Draws(lambda: None, lambda _: float(np.random.rand())),
+    lambda: Draws(lambda: None, lambda _: float(torch.rand(1))),
+]

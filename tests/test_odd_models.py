@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_tensor
 from mirror_app.models import Model
 from mirror_app.probe import Pool, View
+from mirror_app.probe.randomness import state_of
 from mirror_app.request import Request
 from mirror_app.visualisations.core import (
     AblationCam,
@@ -663,3 +665,25 @@ def test_copies_do_not_close_what_they_share(build: Callable[[], Any]) -> None:
         assert torch.equal(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2))
         gc.collect()
     assert not model.is_closed
+
+
+@pytest.mark.parametrize("build", odd_models.DRAWING)
+def test_a_model_that_draws_random_numbers_draws_the_same_and_none_of_the_callers(build: Build) -> None:
+    model = build().eval()
+    generators = [torch.default_generator, random, np.random.mtrand._rand]
+    generators += [own for own in (vars(model).get("generator"),) if own is not None]
+    before = [repr(state_of(generator)) for generator in generators]
+    preprocessing = Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
+    shown = Model("odd", model, preprocessing, tuple("abcde"))
+    for _ in range(2):
+        assert engine.predict(shown, from_tensor(ONE[0], "one", preprocessing)).deviation == 0
+    kept = SaliencyMap(model)
+    (first, info), (again, _), (other, _) = [
+        visualisation(PICTURES, target_class=2) for visualisation in (kept, kept, SaliencyMap(model))
+    ]
+    assert torch.equal(first, again)
+    assert torch.equal(first, other)
+    assert "draws random numbers" in info["note"]
+    assert "neighbours" not in info["note"]
+    assert [repr(state_of(generator)) for generator in generators] == before
+    assert "note" not in SaliencyMap(Small())(ONE)[1]

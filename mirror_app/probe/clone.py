@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mirror_app.probe.containers import is_identical, refill
 from mirror_app.probe.copying import MACHINERY, Copier
+from mirror_app.probe.randomness import Generators
 
 SMALL = 2**20  # bytes: buffers up to here are copied always, since a model may write into them now and then only
 
@@ -38,6 +39,7 @@ class Clone:
         self._hooks = [hooks for module in copier.modules for hooks in _hooks(module)]
         self._mine = [self.pairs[number][0] for number in self._own]
         self._sources = [self.pairs[number][1] for number in self._own]
+        self._generators = Generators(copier.generators, {mine.device for mine, _ in self.pairs})
         self._contents = [mine.data for mine in self._mine]  # written into, they leave the versions of `_mine` alone
 
     @property
@@ -46,9 +48,14 @@ class Clone:
         return self._mine
 
     @property
+    def is_random(self) -> bool:
+        """Whether the model's code has been seen to draw random numbers."""
+        return self._generators.drew
+
+    @property
     def has_effects(self) -> bool:
-        """Whether the model's code has been seen to change attributes or lists, or has just written into tensors."""
-        return self.is_stateful or not all(map(_same, self._mine, self._sources))
+        """Whether the model's code has been seen to change attributes or draw, or has just written into tensors."""
+        return self.is_stateful or self.is_random or not all(map(_same, self._mine, self._sources))
 
     def compare(self) -> frozenset[int]:
         """Return the numbers of the tensors in which the copy is no longer the source, to the bit."""
@@ -65,13 +72,15 @@ class Clone:
     def restored(self) -> Iterator[None]:
         """Take back what the model's code does to attributes and lists while the context lasts.
 
+        The random numbers that it draws are the same each time, and are not those of the caller.
         What it writes into tensors is taken back when the next context begins, for the graph may still need it.
         """
         self._take_over()
         before = [dict(space) for space in self._namespaces]
         hooks = {number: dict(hooks) for number, hooks in enumerate(self._hooks) if hooks}
         try:
-            yield
+            with self._generators:
+                yield
         finally:
             kept = [*zip(self._namespaces, before, strict=True), *self._containers]
             # Where a run is ended early, what it would have removed at its end is still there.

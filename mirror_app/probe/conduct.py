@@ -25,9 +25,9 @@ class Conduct:
 
     `written` are the numbers of the tensors that it wrote into, as `Clone` counts them, and `is_stateful` tells whether
     it changed attributes or lists. `calls` are the layers that ran. Where gradients end on the way, `no_gradient` says
-    why, and `behind` which layers had ended before that; None is all. `axes` are as `batch.item_axes` has them.
-    `independent`, `default_layers` and `layers_before`, by the shape of an input, and `layouts`, by layer and shape,
-    fill as they are found out.
+    why, and `behind` which layers had ended before that; None is all. `axes` are as `batch.item_axes` has them, and
+    `is_random` tells whether it drew random numbers. `independent`, `default_layers` and `layers_before`, by the shape
+    of an input, and `layouts`, by layer and shape, fill as they are found out.
     """
 
     written: frozenset[int]
@@ -36,6 +36,7 @@ class Conduct:
     no_gradient: str = ""
     behind: frozenset[str] | None = None
     axes: tuple[int | None, ...] = ()
+    is_random: bool = False
     independent: dict[tuple[int, ...], bool] = field(default_factory=dict)
     default_layers: dict[tuple[int, ...], str] = field(default_factory=dict)
     layers_before: dict[tuple[int, ...], str] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Conduct:
     @property
     def has_effects(self) -> bool:
         """Whether running the model changes it."""
-        return self.is_stateful or bool(self.written)
+        return self.is_stateful or self.is_random or bool(self.written)
 
 
 def observe(
@@ -74,7 +75,7 @@ def _observed(
     with torch.inference_mode(False), torch.set_grad_enabled(graph), clone.restored(), log, watch:
         output = call(clone.module, graph)
     sentence, behind = watch.end_of_gradients(output) if graph else ("", None)
-    return Conduct(clone.compare(), clone.is_stateful, log.calls, sentence, behind), output
+    return Conduct(clone.compare(), clone.is_stateful, log.calls, sentence, behind, is_random=clone.is_random), output
 
 
 def remembered(source: nn.Module) -> Conduct | None:

@@ -65,7 +65,7 @@ def content_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
 
 def refill(container: Any, content: Iterable[Any]) -> None:
     """Let `container` hold `content`, and nothing else."""
-    base = Slots if isinstance(container, Slots) else built_in(type(container))
+    base: Any = Slots if isinstance(container, Slots) else built_in(type(container))
     base.clear(container)
     if base in (list, deque):
         base.extend(container, content)

@@ -14,11 +14,11 @@ from typing import Any
 from weakref import ProxyTypes, WeakKeyDictionary, proxy, ref
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mirror_app.probe.containers import Slots, built_in, content_of, empty_like, refill
+from mirror_app.probe.randomness import copied, is_generator
 
 
 class Copier:
@@ -33,6 +33,7 @@ class Copier:
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
+        self.generators: list[tuple[Any, Any]] = []  # of random numbers: the copy's, and the source's
         self._tensor = tensor
         self._copies: dict[int, Any] = {}
         self._sources: list[Any] = []  # kept alive while copying, so that their ids are not used again
@@ -44,6 +45,9 @@ class Copier:
             return self._copies[id(value)]
         if type(value) in ProxyTypes or type(value) is ref:
             return self._weakly(value)
+        if is_generator(value):
+            self.generators.append((copied(value), value))
+            return self._remember(value, self.generators[-1][0])
         match value:
             case Tensor():
                 return self._remember(value, self._tensor(value))
@@ -60,8 +64,6 @@ class Copier:
                 return self._handle(value)
             case np.ndarray():
                 return self._remember(value, value.copy())
-            case torch.Generator():
-                return self._remember(value, value.clone_state())
             case BuiltinMethodType() if built_in(type(value.__self__)):
                 return getattr(self.copy(value.__self__), value.__name__)
         return self._container(value)
@@ -98,7 +100,8 @@ class Copier:
         return made
 
     def _module(self, module: nn.Module) -> nn.Module:
-        made: nn.Module = self._remember(module, object.__new__(_without_del(type(module))))
+        kind: Any = type(module)
+        made: nn.Module = self._remember(module, object.__new__(_without_del(kind)))
         own = vars(made)
         own.update(self._items(vars(module)))
         for name in MACHINERY:
@@ -159,7 +162,8 @@ class Copier:
         return made
 
     def _object(self, value: Any) -> Any:
-        kind = _without_del(type(value))
+        kind: Any = type(value)
+        kind = _without_del(kind)
         try:
             blank = kind.__new__(kind) if kind is SimpleNamespace else object.__new__(kind)
         except TypeError:  # it has a state in C that only its own class can make

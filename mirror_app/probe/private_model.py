@@ -18,6 +18,7 @@ from mirror_app.probe.input_type import TYPES, InputCast
 from mirror_app.probe.outputs import as_dicts
 
 _ALONE = "In a batch, this model's answers change with their neighbours: each picture was run alone."
+_RANDOM = "This model draws random numbers as it runs: they were the same in each run, one draw of many."
 
 
 class PrivateModel:
@@ -88,7 +89,9 @@ class PrivateModel:
     @property
     def notes(self) -> list[str]:
         """What must be said of whatever this view shows."""
-        return [note for note in (self.note, _ALONE if False in self._independent.values() else "") if note]
+        is_random = self._clone.is_random or (self._conduct is not None and self._conduct.is_random)
+        alone = False in self._independent.values()
+        return [note for note in (self.note, _RANDOM if is_random else _ALONE if alone else "") if note]
 
     @property
     def has_effects(self) -> bool:
