@@ -286,7 +286,7 @@ def test_a_gradient_that_is_zero_everywhere_is_told(step: Callable[[Tensor], Ten
     pictures = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.1
     pictures[1, 0, 0, 0] = -1
     for visualisation in (SaliencyMap(Stepped()), SmoothGrad(Stepped())):
-        few = {"n": 2, "sigma": 0.0} if isinstance(visualisation, SmoothGrad) else {}
+        few: dict[str, Any] = {"n": 2, "sigma": 0.0} if isinstance(visualisation, SmoothGrad) else {}
         assert visualisation(pictures, target_class=1, **few)[1]["note"] == f"Input 2 of 3: {ZERO}"
         assert visualisation(pictures[1:2], target_class=1, **few)[1]["note"] == ZERO
         assert "note" not in visualisation(pictures[:1], target_class=1, **few)[1]

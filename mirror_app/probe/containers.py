@@ -70,7 +70,7 @@ def refill(container: Any, content: Iterable[Any]) -> None:
     if base in (list, deque):
         base.extend(container, content)
     else:
-        base.update(container, content)  # type: ignore[arg-type]
+        base.update(container, content)
 
 
 def is_identical(container: Any, content: Any) -> bool:

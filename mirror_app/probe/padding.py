@@ -45,11 +45,12 @@ def pads_beyond_reach(node: Any) -> bool:
 def _window(node: Any, axis: int) -> tuple[int, int, int]:
     """Return the extent, the stride and the padding of the kernel of `node`, (1, 1, 0) where it has none."""
     kernel = _kernel(node)
-    if not kernel:
+    if len(kernel) != 2:
         return 1, 1, 0
-    dilation = getattr(node, "_saved_dilation", (1, 1))[axis]
-    stride = (node._saved_stride or kernel)[axis]
-    return dilation * (kernel[axis] - 1) + 1, stride, node._saved_padding[axis]
+    dilations, strides = getattr(node, "_saved_dilation", (1,)), node._saved_stride or kernel
+    # One number may stand for both axes, as where a convolution's padding is "valid".
+    dilation, stride, padding = (sizes[axis % len(sizes)] for sizes in (dilations, strides, node._saved_padding))
+    return dilation * (kernel[axis] - 1) + 1, stride, padding
 
 
 def _kernel(node: Any) -> tuple[int, ...]:
