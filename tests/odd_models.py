@@ -1067,3 +1067,58 @@ DRAWING: list[Callable[[], nn.Module]] = [
     lambda: Draws(lambda: None, lambda _: float(np.random.rand())),
     lambda: Draws(lambda: None, lambda _: float(torch.rand(1))),
 ]
+
+# What the caller changes without touching a module's tensors.
+
+
+class Scaled(Small):
+    """`factor` reads the scale from what the model holds."""
+
+    options: dict[str, Any] = {"scale": 1.0}  # noqa: RUF012 - what this stranger does wrong
+
+    def __init__(self, held: Any, factor: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.options["scale"] = 1.0
+        self.held, self.factor = held, factor
+
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs) * self.factor(self.held) * self.options["scale"]
+
+
+def _steered() -> nn.Module:
+    model, steer = Small(), {"scale": 1.0}
+    model.conv.register_forward_hook(lambda _module, _inputs, output: output * steer["scale"])
+    vars(model)["steer"] = [steer]
+    return model
+
+
+class Tripled(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs) * 3
+
+
+CHANGED: dict[str, tuple[Callable[[], nn.Module], Callable[[Any], object]]] = {
+    "object": (
+        lambda: Scaled(Box(scale=1.0), lambda held: held.scale),
+        lambda model: setattr(model.held, "scale", 3.0),
+    ),
+    "object in an object": (
+        lambda: Scaled(Box(inner=SimpleNamespace(scale=1.0)), lambda held: held.inner.scale),
+        lambda model: setattr(model.held.inner, "scale", 3.0),
+    ),
+    "nested dictionary": (
+        lambda: Scaled({"lora": {"scale": 1.0}}, lambda held: held["lora"]["scale"]),
+        lambda model: model.held["lora"].update(scale=3.0),
+    ),
+    "array": (
+        lambda: Scaled(np.ones(5, np.float32), torch.from_numpy),
+        lambda model: np.multiply(model.held, 3, out=model.held),
+    ),
+    "set": (lambda: Scaled(set(), lambda held: 3.0 if held else 1.0), lambda model: model.held.add(1)),
+    "dictionary of the class": (
+        lambda: Scaled(None, lambda _: 1.0),
+        lambda model: model.options.update(scale=3.0),
+    ),
+    "closure of a hook": (_steered, lambda model: model.steer[0].update(scale=3.0)),
+    "class": (Small, lambda model: setattr(model, "__class__", Tripled)),
+}

@@ -687,3 +687,41 @@ def test_a_model_that_draws_random_numbers_draws_the_same_and_none_of_the_caller
     assert "neighbours" not in info["note"]
     assert [repr(state_of(generator)) for generator in generators] == before
     assert "note" not in SaliencyMap(Small())(ONE)[1]
+
+
+@pytest.mark.parametrize("name", odd_models.CHANGED)
+def test_kept_objects_follow_what_the_model_holds_beside_its_tensors(name: str) -> None:
+    build, change = odd_models.CHANGED[name]
+    model = build().eval()
+    kept, pool = SaliencyMap(model), Pool(model)
+
+    def found() -> list[Tensor]:
+        with pool.lease() as view:
+            pooled = SaliencyMap(view)(ONE, target_class=2)[1]["raw"]
+        return [kept(ONE, target_class=2)[1]["raw"], pooled]
+
+    assert all(torch.allclose(raw, slopes(Small(), ONE, 2), rtol=1e-5, atol=1e-8) for raw in found())
+    change(model)
+    leaf = ONE.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(model(leaf)[0, 2], leaf)
+    assert not torch.allclose(expected, slopes(Small(), ONE, 2), rtol=1e-2)
+    assert all(torch.allclose(raw, expected, rtol=1e-5, atol=1e-8) for raw in found())
+
+
+def test_what_is_remembered_of_a_model_is_forgotten_when_its_objects_change() -> None:
+    class Squeezing(Small):
+        def __init__(self) -> None:
+            super().__init__()
+            self.options = odd_models.Box(squeezes=False)
+
+        def forward(self, inputs: Tensor) -> Any:
+            answer = super().forward(inputs)
+            return answer.squeeze() if self.options.squeezes else answer
+
+    model = Squeezing().eval()
+    expected = slopes(Small(), ONE, 2)
+    kept = SaliencyMap(model)
+    assert torch.equal(kept(ONE, target_class=2)[1]["raw"], expected)
+    model.options.squeezes = True  # type: ignore[attr-defined]
+    for visualisation in (SaliencyMap(model), kept):
+        assert torch.equal(visualisation(ONE, target_class=2)[1]["raw"], expected)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirror_app.probe.containers import is_identical, refill
+from mirror_app.probe.containers import is_identical, refill, signature
 from mirror_app.probe.copying import MACHINERY, Copier
 from mirror_app.probe.randomness import Generators
 
@@ -35,6 +35,8 @@ class Clone:
         with torch.inference_mode(False), torch.no_grad():
             self.module: nn.Module = copier.copy(source)
         self._containers = list(copier.containers.values())
+        self._followed = list(copier.sources.values())
+        self.signature = signature(self._followed)  # what the source's objects and containers held
         self._namespaces = [space for module in copier.modules for space in _namespaces(module)]
         self._hooks = [hooks for module in copier.modules for hooks in _hooks(module)]
         self._mine = [self.pairs[number][0] for number in self._own]
@@ -60,6 +62,10 @@ class Clone:
     def compare(self) -> frozenset[int]:
         """Return the numbers of the tensors in which the copy is no longer the source, to the bit."""
         return frozenset(number for number, (mine, source) in enumerate(self.pairs) if not _same(mine, source))
+
+    def is_stale(self) -> bool:
+        """Tell whether the source's objects and containers hold something else by now."""
+        return signature(self._followed) != self.signature
 
     def follow(self) -> None:
         """Take over what the source's tensors hold now, where they are not shared."""

@@ -26,8 +26,8 @@ class Conduct:
     `written` are the numbers of the tensors that it wrote into, as `Clone` counts them, and `is_stateful` tells whether
     it changed attributes or lists. `calls` are the layers that ran. Where gradients end on the way, `no_gradient` says
     why, and `behind` which layers had ended before that; None is all. `axes` are as `batch.item_axes` has them, and
-    `is_random` tells whether it drew random numbers. `independent`, `default_layers` and `layers_before`, by the shape
-    of an input, and `layouts`, by layer and shape, fill as they are found out.
+    `is_random` tells whether it drew random numbers. `signature` is as `Clone` has it. `independent`, `default_layers`
+    and `layers_before`, by the shape of an input, and `layouts`, by layer and shape, fill as they are found out.
     """
 
     written: frozenset[int]
@@ -37,6 +37,7 @@ class Conduct:
     behind: frozenset[str] | None = None
     axes: tuple[int | None, ...] = ()
     is_random: bool = False
+    signature: list[int] = field(default_factory=list)
     independent: dict[tuple[int, ...], bool] = field(default_factory=dict)
     default_layers: dict[tuple[int, ...], str] = field(default_factory=dict)
     layers_before: dict[tuple[int, ...], str] = field(default_factory=dict)

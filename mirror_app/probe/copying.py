@@ -33,6 +33,7 @@ class Copier:
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
+        self.sources: dict[int, Any] = {}  # what the containers were copied from, under the same keys, and arrays
         self.generators: list[tuple[Any, Any]] = []  # of random numbers: the copy's, and the source's
         self._tensor = tensor
         self._copies: dict[int, Any] = {}
@@ -63,6 +64,7 @@ class Copier:
             case RemovableHandle():
                 return self._handle(value)
             case np.ndarray():
+                self.sources[id(value)] = value
                 return self._remember(value, value.copy())
             case BuiltinMethodType() if built_in(type(value.__self__)):
                 return getattr(self.copy(value.__self__), value.__name__)
@@ -94,7 +96,7 @@ class Copier:
             refill(made, self._items(content))
         else:
             refill(made, [self.copy(part) for part in content])
-        self._keep(made)
+        self._keep(value, made)
         if kind is not base:
             self._attributes(value, made)
         return made
@@ -106,10 +108,11 @@ class Copier:
         own.update(self._items(vars(module)))
         for name in MACHINERY:
             self.containers.pop(id(own.get(name)), None)
+            self.sources.pop(id(own.get(name)), None)
         for slots, mine in [_slots(module, made)]:
             if slots and mine:
                 mine.update(self._items(dict(slots.items())))
-                self._keep(mine)
+                self._keep(slots, mine)
         for name, value in _filled_by_class(type(module)).items():
             own.setdefault(name, self.copy(value))
         own["training"] = False
@@ -179,10 +182,11 @@ class Copier:
         for source, own in ((getattr(value, "__dict__", None), getattr(made, "__dict__", None)), _slots(value, made)):
             if source is not None and own is not None:
                 own.update(self._items(dict(source.items())))
-                self._keep(own)
+                self._keep(source, own)
 
-    def _keep(self, container: Any) -> None:
+    def _keep(self, source: Any, container: Any) -> None:
         self.containers[id(container)] = container, content_of(container)
+        self.sources[id(container)] = source
 
     def _items(self, mapping: MutableMapping[Any, Any]) -> dict[Any, Any]:
         return {key: self.copy(value) for key, value in mapping.items()}

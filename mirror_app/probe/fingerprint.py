@@ -32,7 +32,9 @@ def structure(model: nn.Module) -> list[int]:
     found: list[int] = []
     waiting, met = [model], {id(model)}
     while waiting:
-        own = vars(waiting.pop())
+        module = waiting.pop()
+        own = vars(module)
+        found.append(id(type(module)))
         found += map(id, own.values())
         for value in own.values():
             kind = type(value)
@@ -43,10 +45,10 @@ def structure(model: nn.Module) -> list[int]:
         for tensors in (own["_parameters"], own["_buffers"]):
             held = [tensor for tensor in tensors.values() if type(tensor) in _WITH_STORAGE]
             found += [tensor.data_ptr() for tensor in held if tensor.layout is torch.strided]
-        for module in own["_modules"].values():
-            if module is not None and id(module) not in met:
-                met.add(id(module))
-                waiting.append(module)
+        for inner in own["_modules"].values():
+            if inner is not None and id(inner) not in met:
+                met.add(id(inner))
+                waiting.append(inner)
     return found
 
 

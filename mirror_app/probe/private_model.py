@@ -39,6 +39,8 @@ class PrivateModel:
     def _make(self, conduct: Conduct | None) -> None:
         self._adopt(conduct)
         self._clone = Clone(self.source, self._device, conduct.written if conduct else frozenset())
+        if conduct and conduct.signature != self._clone.signature:  # seen when the model's objects held something else
+            self._adopt(None)
         self.module = self._clone.module
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(self._device or "cpu"))
@@ -59,7 +61,7 @@ class PrivateModel:
 
     def follow(self) -> None:
         """Take over what has changed in the model since: a new head, other weights, another hook."""
-        if structure(self.source) != self._structure:
+        if structure(self.source) != self._structure or self._clone.is_stale():
             self._make(None)
         else:
             self._clone.follow()
@@ -76,10 +78,10 @@ class PrivateModel:
 
             conduct, output = observe(self.source, self._device, call)
             if conduct.written:
-                self._make(conduct)
+                self._make(replace(conduct, signature=self._clone.signature))
             with torch.no_grad(), self._clone.restored():
                 axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
-            conduct = replace(conduct, axes=axes)
+            conduct = replace(conduct, axes=axes, signature=self._clone.signature)
             self._adopt(conduct)
             self.calls = conduct.calls
             remember(self.source, conduct)
