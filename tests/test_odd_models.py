@@ -4,6 +4,7 @@ import copy
 import gc
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 import transformers
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mirror_app import engine, trust
 from mirror_app.errors import MirrorError
@@ -689,6 +691,25 @@ def test_a_model_that_draws_random_numbers_draws_the_same_and_none_of_the_caller
     assert "note" not in SaliencyMap(Small())(ONE)[1]
 
 
+def test_random_models_of_several_threads_are_told_from_others_and_give_the_generators_back() -> None:
+    class Drawing(Small):
+        def forward(self, inputs: Tensor) -> Any:
+            return super().forward(F.dropout(inputs))
+
+    models = [(Drawing if number % 2 else Small)() for number in range(40)]
+    expected = SaliencyMap(models[1])(ONE)[1]["raw"]
+    before = state_of(torch.default_generator)
+
+    def is_right(model: nn.Module) -> bool:
+        info, draws = SaliencyMap(model)(ONE)[1], isinstance(model, Drawing)
+        is_told = "draws random numbers" in info.get("note", "")
+        return is_told == draws and (not draws or torch.equal(info["raw"], expected))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(is_right, models))
+    assert torch.equal(state_of(torch.default_generator), before)
+
+
 @pytest.mark.parametrize("name", odd_models.CHANGED)
 def test_kept_objects_follow_what_the_model_holds_beside_its_tensors(name: str) -> None:
     build, change = odd_models.CHANGED[name]
@@ -712,7 +733,7 @@ def test_what_is_remembered_of_a_model_is_forgotten_when_its_objects_change() ->
     class Squeezing(Small):
         def __init__(self) -> None:
             super().__init__()
-            self.options = odd_models.Box(squeezes=False)
+            self.options: Any = odd_models.Box(squeezes=False)
 
         def forward(self, inputs: Tensor) -> Any:
             answer = super().forward(inputs)
@@ -722,6 +743,6 @@ def test_what_is_remembered_of_a_model_is_forgotten_when_its_objects_change() ->
     expected = slopes(Small(), ONE, 2)
     kept = SaliencyMap(model)
     assert torch.equal(kept(ONE, target_class=2)[1]["raw"], expected)
-    model.options.squeezes = True  # type: ignore[attr-defined]
+    model.options.squeezes = True
     for visualisation in (SaliencyMap(model), kept):
         assert torch.equal(visualisation(ONE, target_class=2)[1]["raw"], expected)

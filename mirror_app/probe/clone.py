@@ -1,7 +1,7 @@
 """A copy of a model that shares its weights, frozen, while its modules, flags, hooks and lists are its own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -41,6 +41,7 @@ class Clone:
         self._hooks = [hooks for module in copier.modules for hooks in _hooks(module)]
         self._mine = [self.pairs[number][0] for number in self._own]
         self._sources = [self.pairs[number][1] for number in self._own]
+        self.draws = written is None  # whether to look for random numbers: where nothing is known, or they were seen
         self._generators = Generators(copier.generators, {mine.device for mine, _ in self.pairs})
         self._contents = [mine.data for mine in self._mine]  # written into, they leave the versions of `_mine` alone
 
@@ -78,14 +79,14 @@ class Clone:
     def restored(self) -> Iterator[None]:
         """Take back what the model's code does to attributes and lists while the context lasts.
 
-        The random numbers that it draws are the same each time, and are not those of the caller.
-        What it writes into tensors is taken back when the next context begins, for the graph may still need it.
+        The random numbers of a model that `draws` are the same each time, and are not those of the caller. What it
+        writes into tensors is taken back when the next context begins, for the graph may still need it.
         """
         self._take_over()
         before = [dict(space) for space in self._namespaces]
         hooks = {number: dict(hooks) for number, hooks in enumerate(self._hooks) if hooks}
         try:
-            with self._generators:
+            with self._generators if self.draws else nullcontext():
                 yield
         finally:
             kept = [*zip(self._namespaces, before, strict=True), *self._containers]

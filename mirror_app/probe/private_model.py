@@ -41,6 +41,7 @@ class PrivateModel:
         self._clone = Clone(self.source, self._device, conduct.written if conduct else frozenset())
         if conduct and conduct.signature != self._clone.signature:  # seen when the model's objects held something else
             self._adopt(None)
+        self._clone.draws = self._conduct is not None and self._conduct.is_random
         self.module = self._clone.module
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(self._device or "cpu"))
@@ -79,6 +80,7 @@ class PrivateModel:
             conduct, output = observe(self.source, self._device, call)
             if conduct.written:
                 self._make(replace(conduct, signature=self._clone.signature))
+            self._clone.draws = conduct.is_random
             with torch.no_grad(), self._clone.restored():
                 axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
             conduct = replace(conduct, axes=axes, signature=self._clone.signature)

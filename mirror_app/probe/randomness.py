@@ -2,6 +2,7 @@
 
 import copy
 import random
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,8 +17,11 @@ class Generators:
     """`with Generators(...):` runs with the process's generators begun at one seed, and gives them back as they were.
 
     `own` are pairs of generators: a copy's, and the source's, from where the copy's begins each time. `devices` are
-    those of the model. `drew` tells whether any was drawn from.
+    those of the model. `drew` tells whether any was drawn from. The process's generators are there only once: one
+    thread at a time runs with them.
     """
+
+    _taken = threading.RLock()
 
     def __init__(self, own: Iterable[tuple[Generator, Generator]], devices: Iterable[torch.device]) -> None:
         self.drew = False
@@ -28,6 +32,7 @@ class Generators:
         self._before: list[Any] = []
 
     def __enter__(self) -> None:
+        self._taken.acquire()
         self._before = [state_of(generator) for generator, _ in self._begins]
         for generator, begin in self._begins:
             set_state(generator, begin)
@@ -39,6 +44,7 @@ class Generators:
         self.drew = self.drew or not all(_is_same(state_of(generator), begin) for generator, begin in begins)
         for (generator, _begin), before in zip(self._begins, self._before, strict=True):
             set_state(generator, before)
+        self._taken.release()
 
 
 def is_generator(value: object) -> bool:
