@@ -438,6 +438,26 @@ class SortsTheBright(Sorts):
         return torch.tensor([first, *(number for number in range(len(features)) if number != first)])
 
 
+class MaskAdded(Small):
+    """As evaluations on a part of ImageNet's classes mask the others."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        return super().forward(inputs) + torch.tensor([-torch.inf, 0, 0, 0, 0])
+
+
+class MaskWritten(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        answers = super().forward(inputs)
+        return torch.cat([torch.full_like(answers[:, :1], -torch.inf), answers[:, 1:]], 1)
+
+
+def masked_in_the_bias() -> nn.Module:
+    model = Small()
+    model.head.bias.data[0] = -torch.inf
+    return model
+
+
+MASKED = [masked_in_the_bias, MaskAdded, MaskWritten]
 SORTED = [Sorts, SortsDown, SortsByAnswer, SortsTheBright]
 COUPLED = [NormOfTheBatch, MinusTheMean, ScaledByTheLargest]
 TOGETHER_OTHERWISE = [MinusTheWinner, Bag, RefusesTwo, LooksTwoUp, HasNoTwo, NormOfTheBatch]

@@ -23,18 +23,22 @@ from mirror_app.probe.randomness import state_of
 from mirror_app.request import Request
 from mirror_app.visualisations.core import (
     AblationCam,
+    ClassActivationMapping,
     ClassPicture,
     FilterVisualisation,
     GradCam,
     IntegratedGradients,
     Occlusion,
+    Relevance,
     Rise,
     SaliencyMap,
+    ScoreCam,
     SmoothGrad,
+    Visualisation,
     Weights,
 )
 from tests import odd_models
-from tests.networks import Tricky, resnet18, state
+from tests.networks import Linear, Tricky, resnet18, state
 from tests.odd_models import Small
 
 PICTURES = torch.rand(3, 3, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -271,6 +275,35 @@ def test_pictures_that_change_each_others_answers_go_one_at_a_time(build: Build)
     hidden[:, :, :6, :6] = 0
     assert torch.allclose(occluded["raw"][0, 0, 0], (model(ONE) - model(hidden))[0, 2], atol=1e-6)
     assert "note" not in SaliencyMap(Small())(PICTURES)[1]
+
+
+@pytest.mark.parametrize("build", odd_models.MASKED)
+@pytest.mark.parametrize("kind", [GradCam, AblationCam, Relevance, ScoreCam, Occlusion, IntegratedGradients, Rise])
+def test_classes_that_are_masked_leave_the_others_as_they_are(build: Build, kind: type[Visualisation]) -> None:
+    plain = Small().eval()
+    if kind is Rise:  # whose softmax goes over the classes that are left
+        plain.head.bias.data[0] = -1e4
+    options: dict[str, Any] = {"n": 100} if kind is Rise else {"patch": 4, "stride": 4} if kind is Occlusion else {}
+    (_, found), (_, expected) = (
+        kind(model)(ONE, "conv", target_class=2, **options) for model in (build().eval(), plain)
+    )
+    assert torch.allclose(found["raw"], expected["raw"], atol=1e-6)
+    assert found["raw"].any()
+    assert found.get("note", "") == expected.get("note", "")
+
+
+def test_cam_knows_a_linear_layer_with_masked_classes() -> None:
+    model, plain = Linear(classes=5), Linear(classes=5)
+    model.classifier.bias.data[[0, 3]] = -torch.inf
+    raws = [ClassActivationMapping(each)(ONE, "maps", target_class=2)[1]["raw"] for each in (model, plain)]
+    assert torch.equal(*raws)
+
+
+@pytest.mark.parametrize("build", odd_models.MASKED)
+def test_the_copy_of_a_model_with_masked_classes_answers_as_the_model(build: Build) -> None:
+    preprocessing = Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
+    picture = from_tensor(ONE[0], "one", preprocessing)
+    assert engine.predict(Model("odd", build().eval(), preprocessing, tuple("abcde")), picture).deviation == 0
 
 
 @pytest.mark.parametrize("build", odd_models.SORTED)

@@ -140,7 +140,7 @@ def _rounding(answers: Tensor, computed: torch.dtype) -> Tensor:
     In half precision, where sums are made in float32, it is the rounding of the two answers that are compared.
     """
     times = 1 if computed in HALF else 16
-    return times * torch.finfo(computed).eps * answers.abs().amax(1)
+    return times * torch.finfo(computed).eps * answers.abs().nan_to_num(posinf=0).amax(1)  # a masked class is -∞
 
 
 def _weighted(weights: Tensor, maps: Tensor) -> Tensor:

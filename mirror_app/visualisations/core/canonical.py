@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from mirror_app import probe
 from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF, widened
-from mirror_app.visualisations.core.rules import Linear, Rule, nonzero, z_plus
+from mirror_app.visualisations.core.rules import Linear, Rule, nonzero, without_none, z_plus
 
 Function = Callable[..., Tensor]
 
@@ -180,7 +180,8 @@ class _Ruled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, None]:
         flow: Flow = ctx.flow
-        relevance = flow.rule(flow.layer, flow.layer.outputs.detach() * slope)
+        outputs = flow.layer.outputs.detach()
+        relevance = flow.rule(flow.layer, without_none(outputs * slope, slope, outputs))
         if flow.ends is not None:
             flow.ends.append((flow.source, relevance))
             return None, None

@@ -97,6 +97,11 @@ def nonzero(numbers: Tensor) -> Tensor:
     return torch.where(numbers.abs() < 1e-20, 1e-20, numbers)
 
 
+def without_none(shares: Tensor, amount: Tensor, whole: Tensor) -> Tensor:
+    """Return `shares`, 0 where there is no `amount` to share and the `whole` is not finite: a masked class is -∞."""
+    return torch.where((amount == 0) & ~whole.isfinite(), 0, shares)
+
+
 def _favouring(sign: int, layer: Linear, relevance: Tensor, rest: float = 0) -> Tensor:
     """Share by the products: those of that `sign` count in full, and the others `rest` times."""
 
@@ -117,6 +122,7 @@ def _shared(layer: Linear, relevance: Tensor, pieces: list[tuple[Tensor, Tensor]
         total = layer.call(leaves[0], pieces[0][1], bias)
         for leaf, (_, weight) in zip(leaves[1:], pieces[1:], strict=True):
             total = total + layer.call(leaf, weight, None)
-    back = torch.autograd.grad(total, leaves, relevance / nonzero(total.detach()))
+    ratio = without_none(relevance / nonzero(total.detach()), relevance, total.detach())
+    back = torch.autograd.grad(total, leaves, ratio)
     shares = [leaf.detach() * slope for leaf, slope in zip(leaves, back, strict=True)]
     return shares[0] if len(shares) == 1 else torch.stack(shares).sum(0)
