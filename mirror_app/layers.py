@@ -80,6 +80,8 @@ def parent_of(name: str) -> str:
 def find(model: nn.Module, layer: str | nn.Module) -> str:
     """Return the dotted name of `layer`, a name or a submodule of `model`; raise MirrorError."""
     names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
+    if isinstance(layer, str) and layer not in names.values():  # a second name of a module is as good as its first
+        layer = dict(model.named_modules(remove_duplicate=False)).get(layer, layer)
     if isinstance(layer, nn.Module):
         if id(layer) not in names:
             raise MirrorError(f"This {type(layer).__name__} is no layer of the model: a submodule of it is needed.")

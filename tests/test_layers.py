@@ -107,3 +107,25 @@ def test_a_model_whose_layers_give_no_maps_has_no_stages() -> None:
     listed = tree_of(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 4)))
     assert layers.stages(listed) == []
     assert layers.default_layer(listed) == ""
+
+
+class Aliased(nn.Module):
+    """A layer, and one inside another, with a second name each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 1)
+        self.block = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+        self.alias, self.again = self.first, self.block
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        answers: torch.Tensor = self.block(self.first(inputs)).mean((2, 3))
+        return answers
+
+
+@pytest.mark.parametrize(("second", "first"), [("alias", "first"), ("again", "block"), ("again.0", "block.0")])
+def test_a_second_name_of_a_layer_is_as_good_as_its_first(second: str, first: str) -> None:
+    model = Aliased()
+    assert layers.find(model, second) == View(model).layer(second) == first
+    with pytest.raises(MirrorError, match="no layer 'agains'"):
+        layers.find(model, "agains")

@@ -27,7 +27,9 @@ from mirror_app.visualisations.core import (
     ClassPicture,
     FilterVisualisation,
     GradCam,
+    HiResCam,
     IntegratedGradients,
+    LayerCam,
     Occlusion,
     Relevance,
     Rise,
@@ -779,3 +781,21 @@ def test_what_is_remembered_of_a_model_is_forgotten_when_its_objects_change() ->
     model.options.squeezes = True
     for visualisation in (SaliencyMap(model), kept):
         assert torch.equal(visualisation(ONE, target_class=2)[1]["raw"], expected)
+
+
+class Silent(Small):
+    """All maps of its last convolution are zero, and the answer has a slope by them all the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for parameter in self.conv.parameters():
+            parameter.data.zero_()
+
+    def maps(self, inputs: Tensor) -> Tensor:
+        return self.conv(self.first(inputs))
+
+
+@pytest.mark.parametrize("kind", [GradCam, HiResCam, LayerCam])
+def test_a_map_that_is_zero_everywhere_is_told_as_that(kind: type[Visualisation]) -> None:
+    note = kind(Silent().eval())(ONE, "conv", target_class=2)[1]["note"]
+    assert note.startswith("The map is zero everywhere")

@@ -228,6 +228,8 @@ def _on_negative(maps: Tensor) -> str:
 def _note(evidence: Tensor, gradient: Tensor) -> str:
     if not gradient.any():
         return "The gradient is zero everywhere: this layer does not move the target's score."
+    if not evidence.any():
+        return "The map is zero everywhere: at no place do the layer's maps and their gradient come together."
     most, least = float(evidence.max()), float(evidence.min())
     against = "switch «Evidence against, too» on (under «Look») to see what speaks against it."
     if most <= 0:
