@@ -1,6 +1,7 @@
 """Whatever a person's model does as it runs, it stays what it was, and its picture is right or refused by name."""
 
 import copy
+import functools
 import gc
 import random
 from collections.abc import Callable
@@ -799,3 +800,20 @@ class Silent(Small):
 def test_a_map_that_is_zero_everywhere_is_told_as_that(kind: type[Visualisation]) -> None:
     note = kind(Silent().eval())(ONE, "conv", target_class=2)[1]["note"]
     assert note.startswith("The map is zero everywhere")
+
+
+@pytest.mark.parametrize("cached", [functools.cache, functools.lru_cache, functools.lru_cache(maxsize=2)])
+def test_a_cache_of_the_class_keeps_no_copies_alive(cached: Any) -> None:
+    class Gridded(Small):
+        @cached
+        def grid(self, height: int, width: int) -> Tensor:
+            return torch.full((height, width), 2.0)
+
+        def forward(self, inputs: Tensor) -> Any:
+            return super().forward(inputs * self.grid(*inputs.shape[2:]))
+
+    model = Gridded().eval()
+    for _ in range(3):
+        assert SmoothGrad(model)(ONE, n=4)[1]["raw"].any()
+    gc.collect()
+    assert [found for found in gc.get_objects() if type(found) is Gridded] == [model]

@@ -127,7 +127,8 @@ class Copier:
 
     def _without_compiler(self, made: nn.Module) -> None:
         own = vars(made)
-        for name, method in methods_compiled(type(made)).items():
+        # A cache of the class would keep each copy alive that is asked.
+        for name, method in {**methods_compiled(type(made)), **_methods_cached(type(made))}.items():
             own.setdefault(name, MethodType(method, made))
         if own.get("_compiled_call_impl") is not None:
             own["_compiled_call_impl"] = None
@@ -207,6 +208,8 @@ def _slots(value: Any, made: Any) -> tuple[Slots | None, Slots | None]:
     return (Slots(value), Slots(made)) if has_slots else (None, None)
 
 
+_Cached = type(cache(lambda: None))
+
 # What `nn.Module` itself keeps of each module: its weights, its submodules, its hooks.
 MACHINERY = tuple(vars(nn.Module()))
 
@@ -230,9 +233,19 @@ def given_to_compiler(value: Any) -> Callable[..., Any] | None:
 
 def methods_compiled(kind: type) -> dict[str, Callable[..., Any]]:
     """Return what `torch.compile` was given to make the methods of a person's class."""
-    bases = [base for base in reversed(kind.__mro__) if not base.__module__.startswith("torch.")]
-    found = {name: given_to_compiler(value) for base in bases for name, value in vars(base).items()}
+    found = {name: given_to_compiler(value) for name, value in _attributes_of_class(kind).items()}
     return {name: original for name, original in found.items() if original}
+
+
+def _methods_cached(kind: type) -> dict[str, Callable[..., Any]]:
+    """Return what `functools.cache` was given to make the methods of a person's class."""
+    found = _attributes_of_class(kind)
+    return {name: value.__wrapped__ for name, value in found.items() if isinstance(value, _Cached)}
+
+
+def _attributes_of_class(kind: type) -> dict[str, Any]:
+    bases = [base for base in reversed(kind.__mro__) if not base.__module__.startswith("torch.")]
+    return {name: value for base in bases for name, value in vars(base).items()}
 
 
 def _is_plain(value: Any) -> bool:
