@@ -805,7 +805,7 @@ def test_a_map_that_is_zero_everywhere_is_told_as_that(kind: type[Visualisation]
 @pytest.mark.parametrize("cached", [functools.cache, functools.lru_cache, functools.lru_cache(maxsize=2)])
 def test_a_cache_of_the_class_keeps_no_copies_alive(cached: Any) -> None:
     class Gridded(Small):
-        @cached
+        @cached  # type: ignore[untyped-decorator]
         def grid(self, height: int, width: int) -> Tensor:
             return torch.full((height, width), 2.0)
 
