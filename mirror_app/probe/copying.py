@@ -8,7 +8,7 @@ import sys
 from abc import ABCMeta
 from collections.abc import Callable, MutableMapping
 from copy import copy
-from functools import partial
+from functools import cache, partial
 from types import BuiltinMethodType, CellType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
 from weakref import ProxyTypes, WeakKeyDictionary, proxy, ref
