@@ -8,6 +8,7 @@ FORMER_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "integrated-gradients": {"show": "colour"},
     "smoothgrad": {"show": "colour"},
     "deconvnet": {"show": "colour"},
+    "class-picture": {"picture": "pixels", "total_variation": "0.003", "blur": "0.5", "lr": "0.04", "steps": "80"},
 }
 
 # Without a layer, a link to one of these began at the end of the last stage.

@@ -1,6 +1,7 @@
 """One picture of each visualisation: `make pictures` writes the guide's pictures and the table of README.md.
 
 All show the first bundled scene at the layer where the page begins. What asks for a transformer shows an untrained one.
+Beside them it writes the sheet of class pictures of the bundled network.
 """
 
 import re
@@ -22,6 +23,8 @@ TABLE = re.compile(r"(?<=<!-- pictures -->\n).*?(?=<!-- /pictures -->)", re.DOTA
 MODELS = ("shapes", "vit_b_32-untrained")
 SIDE = 176
 TILES = 16
+SHEET = ROOT / "docs" / "class-pictures.png"
+SIXTEEN = tuple(4 * (place % 8) + (place + place // 8) % 4 for place in range(16))  # each shape in two textures
 
 
 def images(entry: registry.Entry, model: Model) -> Tensor:
@@ -49,6 +52,13 @@ def drawn(entry: registry.Entry) -> bytes:
     raise last
 
 
+def class_pictures(labels: tuple[int, ...]) -> Tensor:
+    """Return what the page shows as the class pictures (N, 3, H, W) of the bundled network's `labels`."""
+    model, picture = catalogue.load("shapes"), examples()[0]
+    requests = [Request(model.name, picture.id, "", "class-picture", (("target_class", label),)) for label in labels]
+    return torch.cat([torch.from_numpy(engine.run(request, model, picture).raw) for request in requests])
+
+
 def table() -> str:
     """Return the table of all visualisations, from the registry."""
     rows = ["| | visualisation | what you see | from Python |", "| --- | --- | --- | --- |"]
@@ -68,6 +78,7 @@ def main() -> None:
     for entry in registry.entries():
         path(entry).write_bytes(drawn(entry))
         print(path(entry).relative_to(ROOT), flush=True)
+    SHEET.write_bytes(render.png(render.pixels(render.grid(class_pictures(SIXTEEN), 4))))
     README.write_text(TABLE.sub(lambda _: table(), README.read_text(encoding="utf-8")), encoding="utf-8")
 
 

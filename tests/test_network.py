@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from mirror_app.models import card, catalogue, data, portraits, shapes, train
+from mirror_app.models import card, catalogue, data, shapes, train
 from mirror_app.models.network import ShapesNet
+from tests import gallery
 from tests.browser import ROOT
 
 BUNDLED = catalogue.WEIGHTS / "shapes.safetensors"
@@ -73,8 +74,8 @@ def test_the_worst_change_has_the_length_that_was_asked_for_and_raises_the_loss(
 
 
 def test_another_network_names_the_class_pictures_of_the_bundled_one(capsys: pytest.CaptureFixture[str]) -> None:
-    pictures = portraits.portraits(network(BUNDLED).requires_grad_(False), portraits.SIXTEEN)
-    named = network(JUDGE)((pictures - 0.5) / 0.25).argmax(1) == torch.tensor(portraits.SIXTEEN)
+    pictures = gallery.class_pictures(gallery.SIXTEEN)
+    named = network(JUDGE)((pictures - 0.5) / 0.25).argmax(1) == torch.tensor(gallery.SIXTEEN)
     with capsys.disabled():
         print(f"\njudge: names {int(named.sum())} of the bundled network's {len(named)} class pictures")
     assert named.sum() >= 12  # chance: one in 32

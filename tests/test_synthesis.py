@@ -86,10 +86,15 @@ def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Ten
         (FilterVisualisation, {"channel": 5}, lambda _: objectives.channel(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "aim": "middle unit"}, lambda _: objectives.unit(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "picture": "pixels"}, lambda _: objectives.channel(LAYER, 5)),
-        (ClassPicture, {"target_class": 4}, lambda _: objectives.score("", lambda logits: logits[:, 4])),
+        (ClassPicture, {"target_class": 4, "steps": 40}, lambda _: objectives.score("", lambda logits: logits[:, 4])),
+        (
+            ClassPicture,
+            {"target_class": 4, "picture": "pixels"},
+            lambda _: objectives.score("", lambda logits: logits[:, 4]),
+        ),
         (InvertedRepresentation, {}, lambda view: -objectives.distance(LAYER, view.capture(INPUTS[:1], LAYER))),
     ],
-    ids=["dream", "dream-of-a-channel", "filter", "unit", "filter-in-pixels", "class", "inversion"],
+    ids=["dream", "dream-of-a-channel", "filter", "unit", "filter-in-pixels", "class", "class-in-pixels", "inversion"],
 )
 def test_an_ascent_rises_further_than_random_steps_of_the_same_lengths(
     kind: type[Visualisation],
@@ -101,7 +106,8 @@ def test_an_ascent_rises_further_than_random_steps_of_the_same_lengths(
     params = {"steps": 12, "seed": seed, **params}
     visualisation = kind(bundled(), None, *NORMALISATION)
     aim = objective(visualisation.view)
-    before = PICTURES[:1] if kind is DeepDream else torch.full_like(PICTURES[:1], 0.5)
+    start = {**params, "lr": 0.0}  # the noise that it is made from, or the picture itself
+    before = visualisation(INPUTS[:1], LAYER, **start)[1]["raw"]
     climbed = rise(visualisation.view, aim, before, visualisation(INPUTS[:1], LAYER, **params)[1]["raw"])
     for name in ("steepest", "adam"):
         monkeypatch.setattr(rules, name, aimless(getattr(rules, name), seed))

@@ -46,10 +46,12 @@ class Fourier(Parametrisation):
     """Waves (N, C, H, W // 2 + 1, 2), each scaled by its length, so that broad forms grow as readily as fine ones.
 
     Decorrelated, the channels are the principal colours of photographs in place of red, green and blue. A sigmoid keeps
-    the pixels in range: those nearer than 0.001 to black or white cannot be told from it.
+    the pixels in range: those nearer than 0.001 to black or white cannot be told from it. `start` is the deviation of
+    the waves in the noise to start from.
     """
 
     decorrelate: bool = True
+    start: float = 0.01
 
     def encode(self, pixels: Tensor) -> Tensor:
         plane = pixels.clamp(_EDGE, 1 - _EDGE).logit() / _GAIN
@@ -64,7 +66,7 @@ class Fourier(Parametrisation):
         return torch.sigmoid(_GAIN * torch.einsum("cd,ndhw->nchw", self._mixing(numbers), plane))
 
     def noise(self, grey: Tensor, generator: Generator) -> Tensor:
-        numbers = 0.01 * _normal(self.encode(grey), generator)
+        numbers = self.start * _normal(self.encode(grey), generator)
         return self.decode(numbers, (grey.shape[2], grey.shape[3]))
 
     def _mixing(self, like: Tensor) -> Tensor:

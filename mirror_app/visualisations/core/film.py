@@ -19,6 +19,7 @@ LARGEST = 1024  # pixels: the shorter side to which a picture that is too small 
 
 ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 
+Strength = Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)]
 Steps = Annotated[int, Slider("More steps, a clearer picture.", min=1, max=500, step=1)]
 Seed = Annotated[int, Number("The seed of the noise to start from, and of the random transforms.", min=0, max=10**6)]
 Robust = Annotated[

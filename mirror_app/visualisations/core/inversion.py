@@ -1,18 +1,16 @@
 """What a layer remembers of a picture."""
 
 from collections.abc import Iterator
-from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, penalties, rules
-from mirror_app.params import Slider
 from mirror_app.precision import widened
 from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.film import Seed, Smooth, Steps, from_noise, require_size
+from mirror_app.visualisations.core.film import Seed, Smooth, Steps, Strength, from_noise, require_size
 
 
 @visualisation(
@@ -41,7 +39,7 @@ class InvertedRepresentation(Visualisation):
         layer: str,
         *,
         total_variation: Smooth = 0.0,
-        lr: Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)] = 0.05,
+        lr: Strength = 0.05,
         steps: Steps = 200,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
