@@ -365,9 +365,9 @@ def recognised(classes: Tensor, **params: object) -> float:
 def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    classes = torch.arange(32)  # four seeds: 69 to 75 %, and 19 to 31 %; after all 100 steps 84 to 94 %, and 31 to 41 %
-    regularised = recognised(classes, steps=50)
-    plain = recognised(classes, steps=50, total_variation=0.0, blur=0.0, robust=False)
+    classes = torch.arange(32)  # two seeds: 75 and 78 %, and 41 and 44 %
+    regularised = recognised(classes)
+    plain = recognised(classes, blur=0.0, robust=False)
     with capsys.disabled():
         print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
-    assert regularised >= plain + 0.3
+    assert regularised >= plain + 0.2
