@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import count
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from mirror_app.request import Request
 from tests.networks import ANYWHERE, Linear, Tricky, quick, resnet18
 
 PICTURE = from_array(np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8), "noise")
+RUNS = count(1)  # of a model that keeps them where no copy of it reaches
 PREPROCESSING = Preprocessing(size=64, resize=64, mean=(0.5,) * 3, std=(0.25,) * 3)
 
 
@@ -61,11 +63,19 @@ def test_predictions_are_the_softmax_of_the_logits() -> None:
 def test_an_answer_says_whether_the_private_copy_gives_it_too() -> None:
     assert engine.predict(model(resnet18()), PICTURE).deviation == 0
 
+    class Counting(Linear):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return super().forward(inputs) * next(RUNS)
+
+    assert engine.predict(model(Counting()), PICTURE).deviation > 1e-4
+
     class Random(Linear):
         def forward(self, inputs: Tensor) -> Tensor:
             return super().forward(inputs + torch.rand_like(inputs))
 
-    assert engine.predict(model(Random()), PICTURE).deviation > 1e-4
+    first, second = (engine.predict(model(Random()), PICTURE) for _ in range(2))
+    assert first.deviation == 0  # it draws the same again
+    assert np.array_equal(first.answers, second.answers)
 
 
 def test_numbers_that_are_not_finite_are_refused_and_the_layer_is_named() -> None:
