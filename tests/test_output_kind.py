@@ -404,7 +404,7 @@ def test_a_model_of_the_catalogue_is_never_assumed() -> None:
 
 @pytest.mark.parametrize(("outputs", "output"), [(1, "numbers"), (1, None), (4, "numbers")])
 def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int, output: str | None) -> None:
-    test = page("trust", model=show(Ending(outputs, as_is, 3), output), visualisation="back-prop", target_class="0")
+    test = page("trust", model=show(Ending(outputs, as_is, 3), output), visualisation="grad-cam", target_class="0")
     assert not test.exception
     told = words(test)
     assert "This model gives a number and no probability" in told
