@@ -51,11 +51,16 @@ PHOTOGRAPHS: Mapping[str, Photograph] = {
 }
 
 
-@pytest.fixture(scope="module")
-def mobilenet() -> Model:
+def real_mobilenet() -> Model:
+    """The real MobileNetV2."""
     module = torchvision.models.mobilenet_v2()
     module.load_state_dict(torch.load(FILE, weights_only=True))
     return Model("MobileNetV2", module.eval(), zoo.preprocessing(WEIGHTS), tuple(WEIGHTS.meta["categories"]))
+
+
+@pytest.fixture(scope="module")
+def mobilenet() -> Model:
+    return real_mobilenet()
 
 
 @pytest.fixture(params=PHOTOGRAPHS)

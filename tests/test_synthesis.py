@@ -27,6 +27,7 @@ from mirror_app.visualisations.core import (
 )
 from mirror_app.visualisations.core.dream import ASIDE, octave_sizes
 from mirror_app.visualisations.core.film import resize
+from tests import gallery
 from tests.browser import ROOT
 from tests.modern import of_transformers
 from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
@@ -365,9 +366,9 @@ def recognised(classes: Tensor, **params: object) -> float:
 def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    classes = torch.arange(32)  # two seeds: 75 and 78 %, and 41 and 44 %
+    classes = torch.tensor(gallery.SIXTEEN)  # of all 32, two seeds: 75 and 78 %, and 41 and 44 %
     regularised = recognised(classes)
     plain = recognised(classes, blur=0.0, robust=False)
     with capsys.disabled():
         print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
-    assert regularised >= plain + 0.2
+    assert regularised >= plain + 0.3

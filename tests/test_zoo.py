@@ -13,11 +13,15 @@ import torch
 import torchvision
 from PIL import Image
 from torchvision.models import get_model_weights
+from torchvision.transforms.functional import normalize
 
-from mirror_app import engine, images, layers, render
+from mirror_app import engine, images, layers, registry, render
 from mirror_app.images import Picture, Preprocessing, from_array
 from mirror_app.models import Model, catalogue, zoo
+from mirror_app.models.examples import examples
+from mirror_app.old_links import FORMER_DEFAULTS
 from mirror_app.request import Request
+from tests.test_real_weights import real_mobilenet
 
 PRETRAINED = os.environ.get("MIRROR_PRETRAINED", "")
 FAMILIES = (
@@ -150,3 +154,24 @@ def test_asked_for_the_cat_the_evidence_moves_to_the_cat(squeezenet: Model, caps
     with capsys.disabled():
         print(f"\nmass in the cat's box below the dog: {shares[243]:.1%} for the dog, {shares[282]:.1%} for the cat")
     assert shares[282] >= 2 * shares[243]
+
+
+@pytest.mark.skipif(not PRETRAINED, reason="MIRROR_PRETRAINED names no folder of real weights and photographs")
+def test_another_network_is_surer_of_class_pictures_of_waves_than_of_pixels(
+    squeezenet: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MobileNetV2's probability of the class that SqueezeNet pictures; the six classes were chosen before they ran."""
+    mobilenet, picture, entry = real_mobilenet(), examples()[0], registry.get("class-picture")
+    former = {name: entry.parse(name, text) for name, text in FORMER_DEFAULTS[entry.key].items()}
+    sure: dict[str, list[float]] = {"waves": [], "pixels": []}
+    for name in ("dalmatian", "toucan", "goldfish", "hotdog", "great grey owl", "African elephant"):
+        number = squeezenet.classes.index(name)
+        for made, values in (("waves", {}), ("pixels", former)):
+            params = entry.canonical({**values, "target_class": number})
+            raw = engine.run(Request(squeezenet.name, picture.id, "", entry.key, params), squeezenet, picture).raw
+            with torch.no_grad():
+                logits = mobilenet.module(normalize(torch.from_numpy(raw), *mobilenet.preprocessing.scale(picture)))
+            sure[made].append(round(float(logits.softmax(1)[0, number]), 3))
+    with capsys.disabled():
+        print(f"\nMobileNetV2 of class pictures: {sure}")
+    assert sum(sure["waves"]) > 3 * sum(sure["pixels"])
