@@ -116,7 +116,8 @@ def show_curves(
         own, base_lines = cache.curves(request, picture, result, target, on_progress)
         found = {entry.name: own} | base_lines
         ignores = entry.kind.ignores_model(dict(request.params))
-        for removal, place in zip(Removal, st.columns(len(Removal), gap="medium"), strict=True):
+        first, last = st.columns(2, gap="large"), st.columns(2, gap="large")  # in three, the legends are cut off
+        for removal, place in zip(Removal, (*first, *last), strict=False):
             with place:
                 _chart(found, removal, ignores)
         sure = own.deletion[0]
