@@ -49,6 +49,19 @@ def share_in_its_quarter(method: Method, model: nn.Module, four: Tensor, target:
     return float(mass_inside(evidence[None], render.grid(mask, 2)))
 
 
+def attribution(
+    entry: registry.Entry, mean: tuple[float, ...], std: tuple[float, ...], layer: str | None = None
+) -> Method:
+    """Return a visualisation as a method: an attribution by channel counts by the sum of its magnitudes."""
+
+    def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
+        aim = {"target_class": target} if "target_class" in entry.computed else {}
+        raw: Tensor = entry.kind(model, None, mean, std)(inputs, layer, **aim)[1]["raw"]
+        return trust.evidence(raw, (inputs.shape[2], inputs.shape[3]))
+
+    return evidence
+
+
 def mobilenet() -> Model:
     """Return MobileNetV2 with the weights that torchvision gives, from a package."""
     module = torchvision.models.mobilenet_v2()
@@ -86,7 +99,8 @@ def table() -> tuple[list[str], list[str]]:
     means: dict[str, float] = {}
     rows = []
     for entry in map(registry.get, METHODS):
-        found = list(shares(_method(entry, model), model, pictures))
+        method = attribution(entry, model.preprocessing.mean, model.preprocessing.std)
+        found = list(shares(method, model, pictures))
         means[entry.key] = mean(found)
         rows.append(f"| {entry.key} | {means[entry.key]:.2f} ± {stdev(found) / len(found) ** 0.5:.2f} |")
     apart = abs(means["xgrad-cam"] - means["grad-cam"])
@@ -101,14 +115,3 @@ def table() -> tuple[list[str], list[str]]:
 
 def _word(is_right: bool) -> str:
     return "right" if is_right else "**wrong**"
-
-
-def _method(entry: registry.Entry, model: Model) -> Method:
-    scale = model.preprocessing
-
-    def evidence(net: nn.Module, inputs: Tensor, target: int) -> Tensor:
-        visualisation = entry.kind(net, None, scale.mean, scale.std)
-        raw: Tensor = visualisation(inputs, target_class=target)[1]["raw"]
-        return trust.evidence(raw, (inputs.shape[2], inputs.shape[3]))
-
-    return evidence

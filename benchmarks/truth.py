@@ -69,17 +69,6 @@ class Score:
 Scores = list[Score]
 
 
-def attribution(entry: registry.Entry) -> Method:
-    """Return a visualisation as a method: an attribution by channel counts by the sum of its magnitudes."""
-
-    def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
-        aim = {"target_class": target} if "target_class" in entry.computed else {}
-        raw: Tensor = entry.kind(model, None, network.MEAN, network.STD)(inputs, LAYER, **aim)[1]["raw"]
-        return trust.evidence(raw, (inputs.shape[2], inputs.shape[3]))
-
-    return evidence
-
-
 BASES: dict[str, Method] = {
     "random": lambda _model, inputs, target: noise(inputs, target),
     "sobel": lambda _model, inputs, _target: sobel(inputs),
@@ -92,7 +81,7 @@ def attributions() -> dict[str, Method]:
     blank = torch.zeros(1, 3, 32, 32)
     for entry in registry.entries():
         if trust.is_attribution(entry):
-            method = attribution(entry)
+            method = grid.attribution(entry, network.MEAN, network.STD, LAYER)
             try:
                 method(catalogue.load("shapes").module, blank, 0)
             except MirrorError:

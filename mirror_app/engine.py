@@ -17,7 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Value, checked
-from mirror_app.precision import widened
+from mirror_app.precision import relative_difference, widened
 from mirror_app.probe import lacking_explained
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import answers_of
@@ -200,11 +200,7 @@ def predict(model: Model, picture: Picture) -> Prediction:
 def _deviation(output: Tensor, own: Tensor) -> float:
     if output.shape != own.shape:
         return 1.0
-    if not output.numel():
-        return 0.0
-    differs = output != own  # an infinity of a masked class is no difference
-    largest = own.double().abs().nan_to_num(posinf=0).max().clamp(min=torch.finfo(torch.float32).tiny)
-    return float(torch.where(differs, (output.double() - own.double()).abs(), 0).max() / largest)
+    return relative_difference(output, own)
 
 
 def tree(model: Model) -> list[layers.Layer]:

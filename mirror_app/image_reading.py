@@ -28,7 +28,7 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     Of an animation it is the first frame. Raises one of `BROKEN` for a file that cannot be read.
     """
     notes = []
-    # A camera's JPEG with previews inside («MPO») is no animation; `n_frames` would walk through all frames.
+    # A camera's JPEG with previews inside ("MPO") is no animation; `n_frames` would walk through all frames.
     if getattr(image, "is_animated", False) and image.format in FORMATS:
         notes.append("animated: the first frame is shown")
     image.load()

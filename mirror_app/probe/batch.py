@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from mirror_app.precision import relative_difference
 from mirror_app.probe.outputs import of_items
 
 Run = Callable[[Tensor], Any]
@@ -90,15 +91,9 @@ def _is_same_item(ahead: Tensor, behind: Tensor, alone: Tensor) -> bool:
         return torch.equal(ahead[0].flatten(), alone.flatten())
     # In batches of one size all is computed alike; alone, another order of the sums may be quicker.
     rounding = torch.finfo(alone.dtype).eps
-    return _near(ahead[0], behind[1], 64 * rounding) and _near(ahead[0], alone, rounding**0.5)
-
-
-def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
-    one, other = one.flatten().double(), other.flatten().double()
-    if not one.numel():
-        return True
-    difference = torch.where(one == other, 0, (one - other).abs())  # infinities, as of masked classes, may be equal
-    return bool(difference.max() <= tolerance * other.abs().nan_to_num(posinf=0).max())
+    first, second, single = (values.flatten() for values in (ahead[0], behind[1], alone))
+    is_same = relative_difference(first, second) <= 64 * rounding
+    return is_same and relative_difference(first, single) <= rounding**0.5
 
 
 def _leaves(output: Any) -> list[Tensor]:

@@ -109,10 +109,7 @@ class Copier:
         for name in MACHINERY:
             self.containers.pop(id(own.get(name)), None)
             self.sources.pop(id(own.get(name)), None)
-        for slots, mine in [_slots(module, made)]:
-            if slots and mine:
-                mine.update(self._items(dict(slots.items())))
-                self._keep(slots, mine)
+        self._fill(*_slots(module, made))
         for name, value in _filled_by_class(type(module)).items():
             own.setdefault(name, self.copy(value))
         own["training"] = False
@@ -180,10 +177,14 @@ class Copier:
 
     def _attributes(self, value: Any, made: Any) -> None:
         """Give `made` copies of what `value` holds in its attributes and slots."""
-        for source, own in ((getattr(value, "__dict__", None), getattr(made, "__dict__", None)), _slots(value, made)):
-            if source is not None and own is not None:
-                own.update(self._items(dict(source.items())))
-                self._keep(source, own)
+        self._fill(getattr(value, "__dict__", None), getattr(made, "__dict__", None))
+        self._fill(*_slots(value, made))
+
+    def _fill(self, source: Any, own: Any) -> None:
+        """Let `own` hold copies of what `source` holds by name; either may be missing."""
+        if source is not None and own is not None:
+            own.update(self._items(dict(source.items())))
+            self._keep(source, own)
 
     def _keep(self, source: Any, container: Any) -> None:
         self.containers[id(container)] = container, content_of(container)

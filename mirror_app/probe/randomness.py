@@ -40,11 +40,13 @@ class Generators:
             set_state(mine, state_of(source))
 
     def __exit__(self, *_: object) -> None:
-        begins = [*self._begins, *((mine, state_of(source)) for mine, source in self._own)]
-        self.drew = self.drew or not all(_is_same(state_of(generator), begin) for generator, begin in begins)
-        for (generator, _begin), before in zip(self._begins, self._before, strict=True):
-            set_state(generator, before)
-        self._taken.release()
+        try:
+            begins = [*self._begins, *((mine, state_of(source)) for mine, source in self._own)]
+            self.drew = self.drew or not all(_is_same(state_of(generator), begin) for generator, begin in begins)
+            for (generator, _begin), before in zip(self._begins, self._before, strict=True):
+                set_state(generator, before)
+        finally:
+            self._taken.release()
 
 
 def is_generator(value: object) -> bool:

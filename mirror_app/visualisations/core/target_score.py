@@ -195,7 +195,7 @@ class TargetScore:
         asked = self.target.channel or 0
         place = [*[0] * (len(sides) - 1), asked if asked < sides[-1] else 0]
         number = Target("", self.target.entries, 0, tuple(place))
-        culprit = f"«{':'.join(self.target.entries)}»" if self.target.entries else "The model"
+        culprit = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
         raise MirrorError(
             f"{culprit} gives {in_words(columns.shape[1:])} numbers for a picture, and '{self.target}' does not say "
             f"which of them is meant: name its place too, as in the target '{number}'."
