@@ -10,7 +10,7 @@ from types import ModuleType
 from mirror_app import registry
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.probe import fingerprint, structure
+from mirror_app.probe import Structure, fingerprint
 from mirror_app.registry import Entry
 
 MARK = "@"  # between a name and the id of its session
@@ -90,5 +90,5 @@ def revision(name: str) -> str:
     found = model(name)
     if found is None:
         return ""
-    state = structure(found.module), fingerprint(found.module)
+    state = Structure(found.module).ids(), fingerprint(found.module)
     return hashlib.sha1(repr(state).encode()).hexdigest()

@@ -7,7 +7,7 @@ so that nothing done to it is seen by the model or by another computation.
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.default_layer import columns_of, default_layer, layout, layout_of
-from mirror_app.probe.fingerprint import fingerprint, structure
+from mirror_app.probe.fingerprint import Structure, fingerprint
 from mirror_app.probe.flow import PICTURE, flow
 from mirror_app.probe.graph import graph, revive
 from mirror_app.probe.input_type import lacking_explained
@@ -25,6 +25,7 @@ __all__ = [
     "Layout",
     "Pool",
     "Rectifiers",
+    "Structure",
     "View",
     "columns_of",
     "costs",
@@ -40,6 +41,5 @@ __all__ = [
     "one_tensor",
     "operation",
     "revive",
-    "structure",
     "token_layout",
 ]

@@ -1,5 +1,6 @@
 """A copy of a model that shares its weights, frozen, while its modules, flags, hooks and lists are its own."""
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirror_app.probe.containers import is_identical, refill, signature
+from mirror_app.probe.containers import are_identical, is_identical, refill, signature
 from mirror_app.probe.copying import MACHINERY, Copier
 from mirror_app.probe.randomness import Generators
 
@@ -44,6 +45,7 @@ class Clone:
         self.draws = written is None  # whether to look for random numbers: where nothing is known, or they were seen
         self._generators = Generators(copier.generators, {mine.device for mine, _ in self.pairs})
         self._contents = [mine.data for mine in self._mine]  # written into, they leave the versions of `_mine` alone
+        self._is_fresh = False  # whether the tensors are still as they were taken over, since nothing has run
 
     @property
     def own(self) -> list[Tensor]:
@@ -82,31 +84,35 @@ class Clone:
         The random numbers of a model that `draws` are the same each time, and are not those of the caller. What it
         writes into tensors is taken back when the next context begins, for the graph may still need it.
         """
-        self._take_over()
-        before = [dict(space) for space in self._namespaces]
-        hooks = {number: dict(hooks) for number, hooks in enumerate(self._hooks) if hooks}
+        if not self._is_fresh:
+            self._take_over()
+        self._is_fresh = False
+        before = [*map(dict, self._namespaces)]
+        hooked = {id(hooks): (hooks, dict(hooks)) for hooks in filter(None, self._hooks)}
         try:
             with self._generators if self.draws else nullcontext():
                 yield
         finally:
-            kept = [*zip(self._namespaces, before, strict=True), *self._containers]
+            is_same = are_identical(self._namespaces, before)
+            kept: list[tuple[Any, Any]] = [] if is_same else [*zip(self._namespaces, before, strict=True)]
             # Where a run is ended early, what it would have removed at its end is still there.
-            kept += [(now, hooks.get(number, {})) for number, now in enumerate(self._hooks) if now or number in hooks]
-            changed = [(container, content) for container, content in kept if not is_identical(container, content)]
+            kept += [*hooked.values(), *((now, {}) for now in filter(None, self._hooks) if id(now) not in hooked)]
+            changed = [pair for pair in (*kept, *self._containers) if not is_identical(*pair)]
             for container, content in changed:
                 refill(container, content)
             self.is_stateful |= bool(changed)
 
     def _take_over(self) -> None:
         """Let the copy's own tensors be what the source's are; a graph that was recorded before does not notice."""
-        for mine, content in zip(self._mine, self._contents, strict=True):
-            if mine.requires_grad:
+        require_grad, are_set = map(_requires_grad, self._mine), map(Tensor.is_set_to, self._mine, self._contents)
+        if any(require_grad) or not all(are_set):
+            for mine, content in zip(self._mine, self._contents, strict=True):
                 mine.detach_()
-            if not mine.is_set_to(content):
                 mine.data = content
         if self._mine:
             with torch.no_grad():
                 torch._foreach_copy_(self._contents, self._sources)
+        self._is_fresh = True
 
     def _tensor(self, source: Tensor) -> Tensor:
         number, weights = len(self.pairs), source.detach()
@@ -158,6 +164,7 @@ def _hooks(module: nn.Module) -> list[dict[int, Any]]:
     return [vars(module)[name] for name in _OF_HOOKS if isinstance(vars(module).get(name), dict)]
 
 
+_requires_grad = operator.attrgetter("requires_grad")
 _OF_HOOKS = [name for name in MACHINERY if "_hooks" in name]
 
 

@@ -15,7 +15,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.layers import Call
 from mirror_app.probe.calls import CallLog
 from mirror_app.probe.clone import Clone
-from mirror_app.probe.fingerprint import structure
+from mirror_app.probe.fingerprint import Structure
 from mirror_app.probe.graph import BACKWARD_INSIDE, is_in_backward, without_saving
 
 
@@ -82,14 +82,14 @@ def _observed(
 def remembered(source: nn.Module) -> Conduct | None:
     """Return what was seen of `source` as it is now; None where it was not looked at, or has changed since."""
     reference, as_it_was, conduct = _remembered.get(id(source), (lambda: None, None, None))
-    return conduct if reference() is source and as_it_was == structure(source) else None
+    return conduct if reference() is source and as_it_was == Structure(source).ids() else None
 
 
 def remember(source: nn.Module, conduct: Conduct) -> None:
     """Keep what was seen of `source` as long as it lives."""
     key = id(source)
     reference = weakref.ref(source, lambda _: _remembered.pop(key, None))
-    _remembered[key] = reference, structure(source), conduct
+    _remembered[key] = reference, Structure(source).ids(), conduct
 
 
 _remembered: dict[int, tuple[Callable[[], nn.Module | None], object, Conduct | None]] = {}

@@ -1,8 +1,10 @@
 """What a model's code may fill: lists, sets, dictionaries and slots, read and refilled without its classes' code."""
 
+import gc
 import operator
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from types import MemberDescriptorType
 from typing import Any
 
@@ -86,6 +88,18 @@ def is_identical(container: Any, content: Any) -> bool:
     return all(map(operator.is_, now, content)) and (
         not isinstance(now, dict) or all(map(operator.is_, now.values(), content.values()))
     )
+
+
+def are_identical(spaces: list[dict[str, Any]], contents: list[dict[str, Any]]) -> bool:
+    """Return True where each of `spaces` holds the very objects of its one of `contents`: a few passes over all.
+
+    False may also mean that `is_identical` must look at each of them.
+    """
+    if [*map(len, spaces)] != [*map(len, contents)]:
+        return False
+    if [*chain.from_iterable(spaces)] != [*chain.from_iterable(contents)]:
+        return False
+    return all(map(operator.is_, gc.get_referents(*spaces), gc.get_referents(*contents)))
 
 
 def signature(sources: Iterable[Any]) -> list[int]:

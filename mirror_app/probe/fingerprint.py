@@ -1,57 +1,73 @@
-"""Whether a model is still what it was, without reading its weights."""
+"""Whether a model is still what it was, without reading its weights.
 
+It is asked before and after each picture, so it is written with as few calls as possible.
+"""
+
+import gc
+import operator
 from collections import OrderedDict
 from collections.abc import Collection
+from itertools import compress
 
 import torch
 from torch import Tensor, nn
 
 
-def fingerprint(model: nn.Module, but: Collection[int] = ()) -> tuple[object, ...]:
+def fingerprint(model: nn.Module, but: Collection[int] = ()) -> list[object]:
     """Return what must stay the same in a model that is only looked at; cheap: no weight is read.
 
     `but` are the ids of tensors that may be written into.
     """
-    modules = tuple(
-        (name, id(m), m.training, len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks))
-        for name, m in model.named_modules()
-    )
-    tensors = tuple(
-        (name, id(t), t.requires_grad, t.grad is None, None if t.is_inference() or id(t) in but else t._version)
-        for named in (model.named_parameters(), model.named_buffers())
-        for name, t in named
-    )
-    return modules, tensors
-
-
-def structure(model: nn.Module) -> list[int]:
-    """Return what a copy of `model` must be made anew for: other modules, hooks, tensors, storages or attributes.
-
-    Written with as few calls as may be, since it is asked before each picture.
-    """
-    found: list[int] = []
-    waiting, met = [model], {id(model)}
-    while waiting:
-        module = waiting.pop()
-        own = vars(module)
-        found.append(id(type(module)))
-        found += map(id, own.values())
-        for value in own.values():
-            kind = type(value)
-            if kind in _MAPPINGS:
-                found += map(id, value.values())
-            elif kind in _SEQUENCES:
-                found += map(id, value)
-        for tensors in (own["_parameters"], own["_buffers"]):
-            held = [tensor for tensor in tensors.values() if type(tensor) in _WITH_STORAGE]
-            found += [tensor.data_ptr() for tensor in held if tensor.layout is torch.strided]
-        for inner in own["_modules"].values():
-            if inner is not None and id(inner) not in met:
-                met.add(id(inner))
-                waiting.append(inner)
+    found: list[object] = []
+    for module in _modules(model):
+        hooks = len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks)
+        found += (id(module), module.training, hooks)
+        for tensors in (module._parameters, module._buffers):
+            found += [
+                (name, id(t), t.requires_grad, t.grad is None, None if t.is_inference() or id(t) in but else t._version)
+                for name, t in tensors.items()
+                if t is not None
+            ]
     return found
 
 
-_MAPPINGS = {dict, OrderedDict}
-_SEQUENCES = {list, tuple}
+class Structure:
+    """What a copy of `model` must be made anew for: its modules, hooks, tensors, storages and attributes.
+
+    It holds them, so that none of them can give its address to another one.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        modules = _modules(model)
+        values = gc.get_referents(*map(vars, modules))
+        contents = gc.get_referents(*compress(values, map(_CONTAINERS.__contains__, map(type, values))))
+        tensors = [tensor for tensor in contents if type(tensor) in _WITH_STORAGE and tensor.layout is torch.strided]
+        self._objects = [*map(type, modules), *values, *contents]
+        self._storages = [*map(Tensor.data_ptr, tensors)]
+
+    def is_identical(self, other: "Structure") -> bool:
+        """Tell whether both hold the very same objects."""
+        return (
+            len(self._objects) == len(other._objects)
+            and all(map(operator.is_, self._objects, other._objects))
+            and self._storages == other._storages
+        )
+
+    def ids(self) -> list[int]:
+        """Return numbers that tell it from others, as long as its objects live."""
+        return [*map(id, self._objects), *self._storages]
+
+
+def _modules(model: nn.Module) -> list[nn.Module]:
+    """Return `model` and all modules within it, each once."""
+    found, met = [model], {id(model)}
+    for module in found:
+        for inner in module._modules.values():
+            if inner is not None and id(inner) not in met:
+                met.add(id(inner))
+                found.append(inner)
+    return found
+
+
+_CONTAINERS = {dict, OrderedDict, list, tuple}
 _WITH_STORAGE = {Tensor, nn.Parameter}  # others need not have one

@@ -13,7 +13,7 @@ from mirror_app.probe.admission import admitted
 from mirror_app.probe.batch import is_independent, item_axes, items_first
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.conduct import Conduct, observe, remember, remembered
-from mirror_app.probe.fingerprint import fingerprint, structure
+from mirror_app.probe.fingerprint import Structure, fingerprint
 from mirror_app.probe.input_type import TYPES, InputCast
 from mirror_app.probe.outputs import as_dicts
 
@@ -49,7 +49,7 @@ class PrivateModel:
         self.calls: dict[str, layers.Call] = {}
         self._picture: Tensor | None = None
         self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
-        self._structure = structure(self.source)
+        self._structure = Structure(self.source)
         self._print = self._fingerprint()
 
     def _adopt(self, conduct: Conduct | None) -> None:
@@ -62,7 +62,7 @@ class PrivateModel:
 
     def follow(self) -> None:
         """Take over what has changed in the model since: a new head, other weights, another hook."""
-        if structure(self.source) != self._structure or self._clone.is_stale():
+        if not Structure(self.source).is_identical(self._structure) or self._clone.is_stale():
             self._make(None)
         else:
             self._clone.follow()
@@ -150,5 +150,5 @@ class PrivateModel:
         self._remove_left()
         return self._fingerprint() == self._print
 
-    def _fingerprint(self) -> tuple[object, ...]:
+    def _fingerprint(self) -> list[object]:
         return fingerprint(self.module, but={id(tensor) for tensor in self._clone.own})
