@@ -169,8 +169,8 @@ def test_all_maps_of_a_layer_are_taken_home_as_one_picture(dashboard: Callable[.
     with page.expect_download() as download:
         page.get_by_role("button", name="(.png)").click()
     download.value.save_as(tmp_path / "maps.png")
-    with Image.open(tmp_path / "maps.png") as maps:
-        assert maps.size == (8 * 16, 18 * 16)
+    with Image.open(tmp_path / "maps.png") as saved:
+        assert saved.size == (8 * 16, 18 * 16)
 
 
 def test_a_picture_outlives_what_the_server_remembers(dashboard: Callable[..., Page]) -> None:

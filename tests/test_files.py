@@ -28,8 +28,8 @@ def test_the_package_of_every_visualisation_brings_its_request_back_to_the_bit(e
     request = Request("shapes", picture.id, "features.4", entry.key, entry.canonical(quick(entry)))
     result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
     code = snippet(request, picture, None)
-    package = files.package(request, result.raw, result.info, picture.pixels, seen, code)
-    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+    packed = files.package(request, result.raw, result.info, picture.pixels, seen, code)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         told = archive.read("request.json").decode()
         raw = np.load(io.BytesIO(archive.read("raw.npy")))
         image = archive.read("picture.png")
@@ -55,8 +55,8 @@ def test_the_whole_of_many_maps_is_one_picture() -> None:
 def test_a_vector_has_no_picture_in_its_package() -> None:
     request = Request("shapes", "checked-heart", "classifier", "activations")
     blank = np.zeros((4, 4, 3), np.uint8)
-    package = files.package(request, np.zeros((1, 32), np.float32), {}, blank, blank, "")
-    kept = set(zipfile.ZipFile(io.BytesIO(package)).namelist())
+    packed = files.package(request, np.zeros((1, 32), np.float32), {}, blank, blank, "")
+    kept = set(zipfile.ZipFile(io.BytesIO(packed)).namelist())
     assert kept == {"raw.npy", "original.png", "input.png", "request.json"}
 
 
@@ -66,8 +66,8 @@ def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypat
     request = Request("shapes", picture.id, "features.4", "hires-cam")
     result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
     code = snippet(request, picture, files.ORIGINAL)
-    package = files.package(request, result.raw, result.info, picture.pixels, seen, code)
-    zipfile.ZipFile(io.BytesIO(package)).extractall(tmp_path)
+    packed = files.package(request, result.raw, result.info, picture.pixels, seen, code)
+    zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path)
     monkeypatch.chdir(tmp_path)
     exec(Path("picture.py").read_text(), {})
     assert Path("hires-cam.png").read_bytes() == Path("picture.png").read_bytes()

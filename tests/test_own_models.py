@@ -75,15 +75,15 @@ def say(folder: Path, settings: str) -> None:
     (folder / "mirror.toml").write_text(textwrap.dedent(settings), encoding="utf-8")
 
 
-@pytest.mark.parametrize("weights", ["small.safetensors", "small.pt"])
-def test_a_model_of_the_owner_gives_the_picture_that_its_weights_give(folder: Path, weights: str) -> None:
+@pytest.mark.parametrize("file", ["small.safetensors", "small.pt"])
+def test_a_model_of_the_owner_gives_the_picture_that_its_weights_give(folder: Path, file: str) -> None:
     say(
         folder,
         f"""
         [flowers]
         factory = "owners_nets:small"
         arguments = {{ classes = 3 }}
-        weights = "{weights}"
+        weights = "{file}"
         classes = ["daisy", "rose", "tulip"]
         size = 32
         resize = 40

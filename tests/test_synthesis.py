@@ -353,8 +353,8 @@ def recognised(classes: Tensor, **params: object) -> float:
     """The share of the bundled network's class pictures that the judge, a second network, names right."""
     judge = network.ShapesNet(len(shapes.CLASSES)).eval()
     judge.load_state_dict(load_file(ROOT / "tests" / "data" / "judge.safetensors"))
-    scenes = [shapes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
-    inputs = data.normalised(torch.from_numpy(np.stack(scenes)))
+    drawn = [shapes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
+    inputs = data.normalised(torch.from_numpy(np.stack(drawn)))
     _, info = ClassPicture(bundled(), None, *NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
     seen_from_afar = operators.blur(2)(info["raw"])

@@ -332,7 +332,7 @@ def test_what_should_add_up_joins_the_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "verdict"),
+    ("answers", "judgement"),
     [
         ((True, True, True), "it passes the tests here."),
         ((None, True, True), "it passes the tests that say something here."),
@@ -343,9 +343,9 @@ def test_what_should_add_up_joins_the_verdict() -> None:
         ((None, None, None), "these tests say little here."),
     ],
 )
-def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], verdict: str) -> None:
+def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], judgement: str) -> None:
     first, *lines = verdicts.in_short([Answer(answer, f"Of {answer}.") for answer in answers]).split("  \n")
-    assert first == f"**In short:** {verdict}"
+    assert first == f"**In short:** {judgement}"
     assert all(line.endswith(f" Of {answer}.") for line, answer in zip(lines, answers, strict=True))
     assert all((":green[" in line) is (answer is True) for line, answer in zip(lines, answers, strict=True))
     assert all((":orange[" in line) is (answer is False) for line, answer in zip(lines, answers, strict=True))

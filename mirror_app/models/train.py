@@ -24,12 +24,12 @@ Change = Callable[[Tensor, Tensor], Tensor]  # (inputs, targets) -> inputs
 RADIUS = 8.0  # of the worst change: its L2 norm, in inputs of standard deviation 0.25
 
 
-def train(seed: int, scenes: int, plain_epochs: float, worst_epochs: float) -> ShapesNet:
+def train(seed: int, count: int, plain_epochs: float, worst_epochs: float) -> ShapesNet:
     """Return the network of that seed, trained on as many scenes drawn for it, for so many epochs of each kind."""
     torch.manual_seed(seed)
-    pictures, targets = _drawn(shapes.TRAINING[seed * scenes : (seed + 1) * scenes])
+    pictures, targets = _drawn(shapes.TRAINING[seed * count : (seed + 1) * count])
     net = ShapesNet(len(shapes.CLASSES)).to(memory_format=torch.channels_last)
-    plain, worst = (int(epochs * scenes / BATCH) for epochs in (plain_epochs, worst_epochs))
+    plain, worst = (int(epochs * count / BATCH) for epochs in (plain_epochs, worst_epochs))
     _cycle(net, pictures, targets, plain, 4e-3, lambda inputs, target: inputs)
     _cycle(net, pictures, targets, worst, 2e-3, lambda inputs, target: inputs + worst_change(net, inputs, target))
     return net.eval()
