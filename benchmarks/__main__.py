@@ -16,8 +16,8 @@ import torch
 from benchmarks import checks
 from benchmarks.in_browser import chromium, opened, stopped, turned
 from benchmarks.visitor import Run, Visitor
+from mirror_app.bundled.examples import examples
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
 from mirror_app.visualisations.core import GradCam
 from tests.browser import ROOT, serve
 

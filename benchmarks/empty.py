@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from mirror_app.ui import sidebar
+from mirror_app.ui.sidebar import selection
 
 st.set_page_config(layout="wide")
 page = st.navigation([st.Page(lambda: None, title="Empty", url_path="empty", default=True)], position="hidden")
-sidebar.draw(st.empty(), "empty")
+selection.draw(st.empty(), "empty")
 page.run()

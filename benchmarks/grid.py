@@ -21,10 +21,11 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
-from mirror_app import registry, render, trust
-from mirror_app.evaluation import mass_inside
+from mirror_app import render
+from mirror_app.evaluation import mass_inside, verdict
 from mirror_app.images import Picture, from_array
-from mirror_app.models import Model, zoo
+from mirror_app.models import Model, torchvision_models
+from mirror_app.visualisations import registry
 
 # From inputs (1, 3, H, W) and a class to the evidence (H, W).
 Method = Callable[[nn.Module, Tensor, int], Tensor]
@@ -57,7 +58,7 @@ def attribution(
     def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
         aim = {"target_class": target} if "target_class" in entry.computed else {}
         raw: Tensor = entry.kind(model, None, mean, std)(inputs, layer, **aim)[1]["raw"]
-        return trust.evidence(raw, (inputs.shape[2], inputs.shape[3]))
+        return verdict.evidence(raw, (inputs.shape[2], inputs.shape[3]))
 
     return evidence
 
@@ -66,7 +67,9 @@ def mobilenet() -> Model:
     """Return MobileNetV2 with the weights that torchvision gives, from a package."""
     module = torchvision.models.mobilenet_v2()
     module.load_state_dict(torch.load(FILE, weights_only=True))
-    return Model("MobileNetV2", module.eval(), zoo.preprocessing(WEIGHTS), tuple(WEIGHTS.meta["categories"]))
+    return Model(
+        "MobileNetV2", module.eval(), torchvision_models.preprocessing(WEIGHTS), tuple(WEIGHTS.meta["categories"])
+    )
 
 
 def photographs() -> list[Picture]:

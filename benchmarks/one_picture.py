@@ -4,9 +4,9 @@ import numpy as np
 import streamlit as st
 
 from mirror_app import render
-from mirror_app.ui import sidebar
-from mirror_app.ui.inline import data_url
-from mirror_app.ui.session import current
+from mirror_app.ui.appearance.inline import data_url
+from mirror_app.ui.sidebar import selection
+from mirror_app.ui.state.session import current
 
 SIDE = 116  # pixels of noise: as many bytes as a guided Grad-CAM of 128 x 128
 
@@ -20,5 +20,5 @@ def show() -> None:
 
 st.set_page_config(layout="wide")
 page = st.navigation([st.Page(show, title="One picture", url_path="picture", default=True)], position="hidden")
-sidebar.draw(st.empty(), "picture")
+selection.draw(st.empty(), "picture")
 page.run()

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
 from benchmarks import grid
 from benchmarks.grid import Method
-from mirror_app import registry, trust
+from mirror_app.bundled import dataset, network, scenes
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
     ROAD_SHARES,
@@ -36,13 +36,15 @@ from mirror_app.evaluation import (
     rank_correlation,
     road,
     sobel,
+    verdict,
     with_last_layer_shuffled,
 )
-from mirror_app.models import catalogue, data, network, shapes
+from mirror_app.models import catalogue
+from mirror_app.visualisations import registry
 from tests.browser import ROOT
 
 DOCUMENT = ROOT / "docs" / "truth.md"
-SEEDS = shapes.HELD_OUT[60_000:60_100]
+SEEDS = scenes.HELD_OUT[60_000:60_100]
 FEW = 10  # scenes for what takes longer than LONG forward and backward passes
 LONG = 10
 STEPS = 16
@@ -80,7 +82,7 @@ def attributions() -> dict[str, Method]:
     found: dict[str, Method] = dict(BASES)
     blank = torch.zeros(1, 3, 32, 32)
     for entry in registry.entries():
-        if trust.is_attribution(entry):
+        if verdict.is_attribution(entry):
             method = grid.attribution(entry, network.MEAN, network.STD, LAYER)
             try:
                 method(catalogue.load("shapes").module, blank, 0)
@@ -92,8 +94,8 @@ def attributions() -> dict[str, Method]:
 
 def score(method: Method, model: nn.Module, seed: int) -> Score:
     """Return what a method gets for the scene of `seed`."""
-    scene = shapes.scene(seed)
-    inputs = data.normalised(torch.from_numpy(scene.picture)[None])
+    scene = scenes.scene(seed)
+    inputs = dataset.normalised(torch.from_numpy(scene.picture)[None])
     target, mask = scene.things[0].label, torch.from_numpy(scene.things[0].outline)[None].float()
     evidence = method(model, inputs, target)
     again = method(with_last_layer_shuffled(model), inputs, target)
@@ -114,14 +116,14 @@ def in_its_quarter(method: Method, model: nn.Module, inputs: Tensor, target: int
 
     `others` are the seeds that they are drawn from.
     """
-    rest = (scene for scene in map(shapes.scene, others) if scene.things[0].label != target)
+    rest = (scene for scene in map(scenes.scene, others) if scene.things[0].label != target)
     pictures = torch.stack([torch.from_numpy(scene.picture) for scene in islice(rest, 3)])
-    return grid.share_in_its_quarter(method, model, torch.cat([inputs, data.normalised(pictures)]), target)
+    return grid.share_in_its_quarter(method, model, torch.cat([inputs, dataset.normalised(pictures)]), target)
 
 
 def cost(method: Method, model: nn.Module) -> float:
     """Return the time for one picture as a multiple of one forward and backward pass: medians, measured in turn."""
-    blank = torch.zeros(1, 3, shapes.SIZE, shapes.SIZE)
+    blank = torch.zeros(1, 3, scenes.SIZE, scenes.SIZE)
 
     def bare() -> None:
         pixels = blank.clone().requires_grad_()

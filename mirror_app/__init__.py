@@ -3,8 +3,10 @@
 import os
 from typing import TYPE_CHECKING
 
+from mirror_app import former_imports  # noqa: F401 - lets former names be imported
+
 if TYPE_CHECKING:
-    from mirror_app.launch import mirror
+    from mirror_app.live.launch import mirror
 
 __all__ = ["mirror"]
 
@@ -16,6 +18,6 @@ def __getattr__(name: str) -> object:
     """Fetch `mirror` when it is first asked for: PyTorch and the page take seconds to import."""
     if name != "mirror":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mirror_app.launch import mirror
+    from mirror_app.live.launch import mirror
 
     return mirror

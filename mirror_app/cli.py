@@ -9,19 +9,21 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mirror_app import engine, files, images, layers, registry
+from mirror_app import engine, images, layers
+from mirror_app.bundled.examples import examples
 from mirror_app.engine import Result
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError, nearest
+from mirror_app.export import package
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
-from mirror_app.models.examples import examples
 from mirror_app.params import Value, as_text
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.request import Request
+from mirror_app.visualisations import registry
 
 BAR = 30  # characters
-FILMS = {".gif": files.gif, ".mp4": files.mp4}
+FILMS = {".gif": package.gif, ".mp4": package.mp4}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,7 +136,7 @@ def _render(options: argparse.Namespace) -> None:
     seen = model.preprocessing.as_seen(picture)
 
     def sheet(result: Result) -> bytes:
-        return files.still(request, result.raw, seen, options.page)
+        return package.still(request, result.raw, seen, options.page)
 
     kept: list[bytes] = []
     for result in engine.frames(request, model, picture):
@@ -143,7 +145,7 @@ def _render(options: argparse.Namespace) -> None:
             kept.append(sheet(result))
     match options.output.suffix.lower():
         case ".npy":
-            content = files.npy(result.raw)
+            content = package.npy(result.raw)
         case ".gif" | ".mp4" as ending:
             content = FILMS[ending](kept, entry.name)
         case _:

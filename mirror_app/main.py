@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from mirror_app.ui.inline import data_url
-from mirror_app.ui.style import style
+from mirror_app.ui.appearance.inline import data_url
+from mirror_app.ui.appearance.style import style
 
 HERE = Path(__file__).resolve().parent
 # In the repository the pages stand beside the package; a wheel carries them inside it.
@@ -46,14 +46,17 @@ if "torch" not in sys.modules:
 
 from mirror_app import live
 from mirror_app.errors import MirrorError
-from mirror_app.ui import browser, session, sidebar, views
+from mirror_app.ui.common import page_parts
+from mirror_app.ui.components import browser
+from mirror_app.ui.sidebar import selection
+from mirror_app.ui.state import session
 
 live.restore_program()
 browser.listen()
 try:
-    sidebar.draw(place, page.title.lower())
+    selection.draw(place, page.title.lower())
 except MirrorError as error:
-    place.error(views.literal(str(error)), icon=":material/error:")
+    place.error(page_parts.literal(str(error)), icon=":material/error:")
     st.stop()
 if session.current().leaving:
     session.current().leaving = False

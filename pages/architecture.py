@@ -2,17 +2,19 @@
 
 import streamlit as st
 
-from mirror_app.ui import architecture, cache, views
-from mirror_app.ui.session import current
+from mirror_app.ui import store
+from mirror_app.ui.architecture import network_graph
+from mirror_app.ui.common import page_parts
+from mirror_app.ui.state.session import current
 
 session = current()
-model = cache.model(session.request.model)
+model = store.model(session.request.model)
 
-views.show_problems(session)
+page_parts.show_problems(session)
 st.subheader("Architecture")
-architecture.show_totals(model)
+network_graph.show_totals(model)
 with st.container(key="architecture"):  # side by side where there is room for the whole table
-    with st.container(), views.failures():
-        architecture.show_graph(model, session)
-    with st.container(), views.failures():
-        architecture.show_table(model, session)
+    with st.container(), page_parts.failures():
+        network_graph.show_graph(model, session)
+    with st.container(), page_parts.failures():
+        network_graph.show_table(model, session)

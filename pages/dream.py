@@ -2,29 +2,31 @@
 
 import streamlit as st
 
-from mirror_app import registry
-from mirror_app.ui import cache, dreaming, strip, views
-from mirror_app.ui.session import current
+from mirror_app.ui import store
+from mirror_app.ui.common import page_parts, strip
+from mirror_app.ui.dream import progress
+from mirror_app.ui.state.session import current
+from mirror_app.visualisations import registry
 
 session = current()
 request = session.request
 picture = session.pictures[session.picture]
-model = cache.model(request.model, request.output)
-dreamer = cache.dreamer()
+model = store.model(request.model, request.output)
+dreamer = store.dreamer()
 if session.asked:
     dreamer.begin(request, model, picture)
     session.asked = False
 
-views.show_problems(session)
+page_parts.show_problems(session)
 strip.show(session)
 dream = dreamer.dream
 entry = registry.get((dream.request if dream else request).visualisation)
-views.heading(entry.name, entry.summary)
+page_parts.heading(entry.name, entry.summary)
 shown, beside = st.columns([3, 2], gap="large")
 with shown:
     if dream:
-        dreaming.show(session, dream)
+        progress.show(session, dream)
     else:
-        dreaming.invite(request, model)
+        progress.invite(request, model)
 with beside:
-    views.show_input(model, picture)
+    page_parts.show_input(model, picture)

@@ -4,28 +4,30 @@ import time
 
 import streamlit as st
 
-from mirror_app import registry
-from mirror_app.ui import answers, cache, downloads, strip, views
-from mirror_app.ui.session import current
+from mirror_app.ui import store
+from mirror_app.ui.common import downloads, page_parts, strip
+from mirror_app.ui.explore import answers
+from mirror_app.ui.state.session import current
+from mirror_app.visualisations import registry
 
 session = current()
 request = session.request
 picture = session.pictures[session.picture]
-model = cache.model(request.model, request.output)
+model = store.model(request.model, request.output)
 entry = registry.get(request.visualisation)
 
-views.show_problems(session)
+page_parts.show_problems(session)
 strip.show(session)
-say = views.heading(entry.name, entry.summary)
+say = page_parts.heading(entry.name, entry.summary)
 shown, beside = st.columns([3, 2], gap="large")
-with shown, st.container(key="picture"), views.failures():
+with shown, st.container(key="picture"), page_parts.failures():
     asked = time.perf_counter()
-    result = cache.result(request, picture, say)
-    views.show_images(request, picture, result)
-    views.show_honesty(request, model, picture, result, cached=result.finished < asked)
+    result = store.result(request, picture, say)
+    page_parts.show_images(request, picture, result)
+    page_parts.show_honesty(request, model, picture, result, cached=result.finished < asked)
     downloads.show(session, picture, result)
 say("")
 with beside:
-    views.show_input(model, picture)
-    with views.failures():
+    page_parts.show_input(model, picture)
+    with page_parts.failures():
         answers.show(model, picture)

@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from mirror_app.ui import guide, views
-from mirror_app.ui.session import current
+from mirror_app.ui.common import page_parts
+from mirror_app.ui.guide import sections
+from mirror_app.ui.state.session import current
 
 session = current()
-views.show_problems(session)
+page_parts.show_problems(session)
 st.subheader("Guide")
 st.caption("Every way to look inside, with one picture each. Begin with your question.")
-guide.show_words()
-found = guide.find(session)
+sections.show_words()
+found = sections.find(session)
 with st.container(key="guide-cards"):
     for entry in found:
-        guide.show(entry)
-guide.show_own()
+        sections.show(entry)
+sections.show_own()

@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-from mirror_app import registry, trust
-from mirror_app.ui import cache, strip, trial, verdicts, views
-from mirror_app.ui.session import current
+from mirror_app.evaluation import verdict
+from mirror_app.ui import store
+from mirror_app.ui.common import page_parts, strip
+from mirror_app.ui.state.session import current
+from mirror_app.ui.trust import trials, verdicts
+from mirror_app.visualisations import registry
 
 session = current()
 request = session.request
@@ -12,22 +15,22 @@ picture = session.pictures[session.picture]
 entry = registry.get(request.visualisation)
 ignores = entry.kind.ignores_model(dict(request.params))
 
-views.show_problems(session)
+page_parts.show_problems(session)
 strip.show(session)
-say = views.heading(f"Can {entry.name} be trusted here?", "Three tests of what Explore shows.")
-if not trust.is_attribution(entry):
-    trial.offer_others(entry, session.entries)
+say = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of what Explore shows.")
+if not verdict.is_attribution(entry):
+    trials.offer_others(entry, session.entries)
     st.stop()
-with views.failures():
-    result = cache.result(request, picture, say)
-    target = trial.show_subject(request, picture, result, say)
+with page_parts.failures():
+    result = store.result(request, picture, say)
+    target = trials.show_subject(request, picture, result, say)
     if ignores:
-        trial.show_warning(entry)
+        trials.show_warning(entry)
     short = None if ignores else st.container(key="in-short")
-    curves = trial.show_curves(request, picture, result, target, say)
-    shuffled = trial.show_shuffled(request, picture, result, say)
+    curves = trials.show_curves(request, picture, result, target, say)
+    shuffled = trials.show_shuffled(request, picture, result, say)
     if short:
         sum_of_parts = verdicts.of_sum(result.info)
         short.markdown(verdicts.in_short([*curves, shuffled, *([sum_of_parts] if sum_of_parts else [])]))
-    trial.show_axiom(request, result)
+    trials.show_axiom(request, result)
 say("")

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from mirror_app.ui.layer_tree import layer_tree
-from mirror_app.ui.tiles import tiles
+from mirror_app.ui.components.layer_tree import layer_tree
+from mirror_app.ui.components.tiles import tiles
 
 HOSTILE = "<img src=x onerror=hacked=1>"
 DEEP = "features.denseblock3.denselayer24.conv2"

@@ -11,12 +11,13 @@ import torch
 from PIL import Image, ImageDraw
 
 from benchmarks.grid import mobilenet, photographs
-from mirror_app import engine, layers, registry, render
+from mirror_app import engine, layers, render
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
+from mirror_app.visualisations import registry
 from tests.browser import ROOT
 
 SIDE = 112

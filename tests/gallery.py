@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mirror_app import engine, layers, registry, render
+from mirror_app import engine, layers, render
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
-from mirror_app.ui.guide import PICTURES
+from mirror_app.ui.guide.sections import PICTURES
+from mirror_app.visualisations import registry
 from tests.browser import ROOT
 
 README = ROOT / "README.md"

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import registry
 from mirror_app.params import Number, Value
+from mirror_app.visualisations import registry
 
 
 def resnet18() -> nn.Module:

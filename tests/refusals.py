@@ -17,9 +17,9 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models import detection, segmentation
 
-from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.params import Value
+from mirror_app.visualisations import registry
 from tests.browser import ROOT
 from tests.families import convnext, maxvit, mobilenet, plain_vgg, swin, vit
 from tests.modern import of_transformers

@@ -9,10 +9,10 @@ import torch
 from playwright.sync_api import Page, expect
 
 from mirror_app import engine, targets
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.models import Model, catalogue
-from mirror_app.models.examples import examples
 from mirror_app.probe.outputs import boxes_of, regions_of
-from mirror_app.request import Request
 from tests.app import lives, page
 from tests.browser import READY, SCREENSHOTS, choose, faults, shown
 

@@ -7,37 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-# From the ground up; rooms of one line are neighbours that may not know each other.
-FLOORS = [
-    [
-        "mirror_app.errors",
-        "mirror_app.colours",
-        "mirror_app.colour_profile",
-        "mirror_app.precision",
-        "mirror_app.old_links",
-    ],
-    ["mirror_app.targets"],
-    ["mirror_app.params"],
-    ["mirror_app.request", "mirror_app.image_reading", "mirror_app.bands"],
-    ["mirror_app.images"],
-    ["mirror_app.render", "mirror_app.layers", "mirror_app.poster"],
-    ["mirror_app.probe", "mirror_app.diagram"],
-    ["mirror_app.models", "mirror_app.optim"],
-    ["mirror_app.registry", "mirror_app.snippet", "mirror_app.evaluation"],
-    ["mirror_app.live", "mirror_app.visualisations.core"],
-    ["mirror_app.visualisations.elements", "mirror_app.visualisations.own"],
-    ["mirror_app.visualisations.web"],
-    ["mirror_app.engine"],
-    ["mirror_app.files", "mirror_app.staging"],
-    ["mirror_app.matrix", "mirror_app.trust"],
-    ["mirror_app.cli"],
-    ["mirror_app.__main__"],
-    ["mirror_app.ui"],
-    ["pages", "mirror_app.main"],
-    ["mirror_app.launch"],
-]
+from tests.browser import ROOT
+from tests.rooms import DOCUMENT, FLOORS, table
+
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+UPSTAIRS = ("mirror_app.ui", "mirror_app.main", "mirror_app.live.server", "pages")
 
 
 def name_of(file: Path) -> str:
@@ -45,7 +20,7 @@ def name_of(file: Path) -> str:
 
 
 FILES = {name_of(file): file for folder in ("mirror_app", "pages") for file in (ROOT / folder).rglob("*.py")}
-PACKAGES = {"mirror_app", "mirror_app.visualisations"}  # they hold rooms and are none
+PACKAGES = {"mirror_app", "mirror_app.ui", "mirror_app.visualisations"}  # they hold rooms and are none
 
 
 def room_of(module: str) -> str:
@@ -68,7 +43,8 @@ def imports_of(module: str) -> set[str]:
 @pytest.mark.parametrize("module", sorted(FILES))
 def test_every_module_has_its_room_and_imports_only_downwards(module: str) -> None:
     if module in PACKAGES:
-        assert imports_of(module) <= {"mirror_app.launch"}, f"{module} imports more than the door"
+        doors = {"mirror_app.live.launch", "mirror_app.former_imports"}
+        assert imports_of(module) <= doors, f"{module} imports more than the door"
         return
     room = room_of(module)
     assert room, f"{module} is in no room"
@@ -94,12 +70,12 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 def test_streamlit_is_known_upstairs_only_and_hooks_in_the_probe_only() -> None:
     for module, file in FILES.items():
         text = file.read_text(encoding="utf-8")
-        if room_of(module) not in ("mirror_app.ui", "pages", "mirror_app.main"):
+        if not module.startswith(UPSTAIRS):
             assert "streamlit" not in text.lower(), module
         if room_of(module) != "mirror_app.probe":
             assert "_hook(" not in text, module
             assert "prehook(" not in text, module
-        if module != "mirror_app.models.train":  # training alone may touch the gradients of weights
+        if module != "mirror_app.bundled.training":  # training alone may touch the gradients of weights
             assert ".backward(" not in text, module
 
 
@@ -116,3 +92,7 @@ def test_files_and_functions_fit_the_eye() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef) and node.end_lineno:
                 assert node.end_lineno - node.lineno <= 60, f"{module}.{node.name}"
+
+
+def test_the_rooms_in_contributing_are_those_that_are_checked() -> None:
+    assert table() in DOCUMENT.read_text(encoding="utf-8"), "python -m tests.rooms"

@@ -21,14 +21,15 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
 from mirror_app.models import catalogue
 from mirror_app.probe import fingerprint
-from mirror_app.request import Request
-from mirror_app.ui import cache
-from mirror_app.ui.session import MOST
+from mirror_app.ui import store
+from mirror_app.ui.state.session import MOST
+from mirror_app.visualisations import registry
 from tests.app import cheaply, lives, page, png, said, upload
 from tests.browser import ROOT
 from tests.networks import ANYWHERE, Tricky, quick
@@ -37,9 +38,9 @@ from tests.networks import ANYWHERE, Tricky, quick
 @pytest.fixture(autouse=True)
 def _untouched() -> Iterator[None]:
     """Whatever comes in: the model that all visitors share stays as it was."""
-    before = fingerprint(cache.model("shapes").module)
+    before = fingerprint(store.model("shapes").module)
     yield
-    assert fingerprint(cache.model("shapes").module) == before
+    assert fingerprint(store.model("shapes").module) == before
 
 
 def uploads(test: AppTest, *files: tuple[str, bytes]) -> AppTest:
@@ -91,7 +92,7 @@ def test_f16_of_two_files_with_one_name_each_is_itself() -> None:
 @pytest.mark.parametrize("value", [0, 255])
 def test_i24_a_constant_picture_gives_finite_numbers_and_colours(entry: registry.Entry, value: int) -> None:
     picture = from_array(np.full((40, 50, 3), value, np.uint8), "constant")
-    model = cache.model("shapes")
+    model = store.model("shapes")
     request = Request("shapes", picture.id, "features", entry.key, entry.canonical(quick(entry)))
     result = engine.run(request, model, picture)
     images = engine.paint(request, result.raw, model.preprocessing.as_seen(picture))
@@ -282,4 +283,4 @@ def test_f15_of_an_upload_that_breaks_off_nothing_stays(server: str, tmp_path_fa
 
 def test_no_model_is_loaded_by_a_path_in_an_address() -> None:
     with pytest.raises(MirrorError, match="no model"):
-        catalogue.check(str(ROOT / "mirror_app" / "models" / "weights" / "shapes.safetensors"))
+        catalogue.check(str(ROOT / "mirror_app" / "bundled" / "weights" / "shapes.safetensors"))

@@ -11,19 +11,20 @@ from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
-from mirror_app import engine, live, registry
-from mirror_app.bands import as_colours
+from mirror_app import engine, live
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing, from_tensor, with_colours
-from mirror_app.launch import start
+from mirror_app.images.bands import as_colours
 from mirror_app.live import LiveSession
+from mirror_app.live.launch import start
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.params import Radio, Value
-from mirror_app.registry import Entry
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
-from mirror_app.ui.dreams import made
+from mirror_app.ui.state.background_runs import made
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, SaliencyMap
+from mirror_app.visualisations.registry import Entry
 from tests import app
 from tests.browser import faults, settled
 from tests.networks import quick

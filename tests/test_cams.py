@@ -27,7 +27,7 @@ from mirror_app.visualisations.core import (
     Visualisation,
     XGradCam,
 )
-from mirror_app.visualisations.core.batches import SIZES, in_batches
+from mirror_app.visualisations.core.batching import SIZES, in_batches
 from tests.families import CONVOLUTIONAL, FAMILIES, TRANSFORMERS, Family, Tokens, convnext, swin, vit
 from tests.networks import Linear, Tricky, bundled, densenet, resnet18, squeezenet
 

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
 from mirror_app.cli import main
 from mirror_app.engine import PAGE, Result
+from mirror_app.engine.request import Request
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
 from mirror_app.params import as_text
-from mirror_app.request import Request
-from mirror_app.ui import cache
+from mirror_app.ui import store
+from mirror_app.visualisations import registry
 from tests.app import cheaply, page
 from tests.browser import ROOT
 from tests.networks import ANYWHERE, quick
@@ -41,8 +42,8 @@ def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.En
     test = page(layer=LAYER, visualisation=entry.key, **cheaply(entry))
     request: Request = test.session_state.mirror.request
     assert request == Request("shapes", examples()[0].id, LAYER, entry.key, entry.canonical(quick(entry)))
-    result: Result = cache.result(request, examples()[0], lambda _: None)  # what the page has just shown
-    assert (tmp_path / "a.png").read_bytes() == cache.sheet(request, result.raw, examples()[0], 0, PAGE).png
+    result: Result = store.result(request, examples()[0], lambda _: None)  # what the page has just shown
+    assert (tmp_path / "a.png").read_bytes() == store.sheet(request, result.raw, examples()[0], 0, PAGE).png
 
     model = catalogue.load("shapes")
     space = model.preprocessing

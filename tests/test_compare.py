@@ -14,17 +14,20 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from mirror_app import engine, matrix, registry, render
+from mirror_app import engine, render
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
-from mirror_app.matrix import Axis, Cell
+from mirror_app.export import matrix
+from mirror_app.export.figure import GAP, MARGIN, NAMES, ORANGE, SIDE, Tile, lines, poster
+from mirror_app.export.matrix import Axis, Cell
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
 from mirror_app.params import Value
-from mirror_app.poster import GAP, MARGIN, NAMES, ORANGE, SIDE, Tile, lines, poster
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.request import Request
-from mirror_app.ui import cache, places
-from mirror_app.ui.dreams import made
+from mirror_app.ui import store
+from mirror_app.ui.compare import cell_view
+from mirror_app.ui.state.background_runs import made
+from mirror_app.visualisations import registry
 from tests.app import page, png, said, upload
 from tests.networks import state
 from tests.test_page import _empty_caches  # noqa: F401 - a fixture
@@ -153,13 +156,13 @@ def below(test: AppTest) -> list[str]:
 
 def test_each_picture_says_what_was_asked_for_and_how_sure_the_model_is() -> None:
     query = {"compare_visualisation": "layer-cam,activations", "compare_input": ",".join(FOUR[:2])}
-    model, shown = cache.model("shapes"), examples()[:2]
+    model, shown = store.model("shapes"), examples()[:2]
     sure = [engine.predict(model, picture).probabilities for picture in shown]
     assert below(compare(**query)) == [f"{model.classes[each.argmax()]} · {each.max():.1%}" for each in sure]
     asked = [f"{model.classes[3]} · {OutputKind.CLASSES.text(float(each[3]))}" for each in sure]
     assert below(compare(**query, target_class="3")) == asked
     unit = Request("shapes", FOUR[0], "features.1", "layer-cam", (("target_class", "features.8:3"),))
-    assert places.asked_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
+    assert cell_view.asked_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
     assert OutputKind.CLASSES.text(0.588) == "58.8%"
     assert OutputKind.CLASSES.text(0.00099) == OutputKind.CLASSES.text(0.0) == "<0.1%"
 
@@ -219,7 +222,7 @@ def test_numbers_are_said_to_be_numbers_and_open_too() -> None:
 def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]]) -> None:
     test = compare(compare_rows="layer", compare_scale="one")
     last: dict[str, float] = {}
-    model = cache.model("shapes")
+    model = store.model("shapes")
     for name, *arguments in calls:
         if name == "paint":
             last[arguments[0].digest()] = arguments[3]
@@ -291,9 +294,9 @@ def test_a_picture_opens_in_explore_with_exactly_its_request() -> None:
 
 
 def test_the_models_stay_as_they_were() -> None:
-    before = state(cache.model("shapes").module)
+    before = state(store.model("shapes").module)
     compare(compare_visualisation="grad-cam,back-prop,activations,lrp", compare_input=FOUR[0])
-    assert state(cache.model("shapes").module) == before
+    assert state(store.model("shapes").module) == before
 
 
 def test_a_cell_keeps_what_its_visualisation_understands() -> None:
@@ -464,7 +467,7 @@ def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_
     assert "The same at every layer: Class picture. The same for every input: Class picture." in words(test)
     model = catalogue.load("shapes")
     request = Request("shapes", FOUR[0], "features", "class-picture", (("steps", 80), ("target_class", 4)))
-    shown = cache.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
+    shown = store.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
     sure = engine.predict(model, made(shown, model, examples()[0])).probabilities[4]
     assert sure > 0.5

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from mirror_app import engine
 from mirror_app.errors import MirrorError
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.probe.configuration import configured
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.staging import PreprocessingOverrides, live_session
 from mirror_app.visualisations.core import Rise, SaliencyMap
 
 PICTURE = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mirror_app import registry, render
+from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, default_layer, guide
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
-from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from tests.networks import (
     ANYWHERE,

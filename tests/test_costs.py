@@ -9,10 +9,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mirror_app import diagram, layers
+from mirror_app import layers
 from mirror_app.layers import Layer
 from mirror_app.models import catalogue
 from mirror_app.probe import PICTURE, View, costs, default_layer, flow
+from mirror_app.ui.architecture import diagram
 from tests.app import page
 from tests.networks import Tricky, densenet, resnet18, squeezenet
 

@@ -42,7 +42,7 @@ def blank(browser: Browser) -> Iterator[Page]:
 
 def mount(page: Page, name: str) -> None:
     """Put a component into the page, with a red, a green and a blue picture to give to it."""
-    script = (ROOT / "mirror_app" / "ui" / "components" / f"{name}.js").read_bytes()
+    script = (ROOT / "mirror_app" / "ui" / "components" / name / f"{name}.js").read_bytes()
     pictures = [render.png(np.full((64, 64, 3), colour, np.uint8)) for colour in np.eye(3, dtype=np.uint8) * 255]
     page.evaluate(_MOUNT, [name, _base64(script), [_base64(picture) for picture in pictures]])
 

@@ -13,13 +13,15 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from torch import Tensor, nn
 
-from mirror_app import engine, files, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
+from mirror_app.export import package
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
 from mirror_app.params import Value
-from mirror_app.request import Request
-from mirror_app.ui import maps
-from mirror_app.ui.inline import data_url
+from mirror_app.ui.appearance.inline import data_url
+from mirror_app.ui.common import feature_maps
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import offer
 from tests.browser import SCREENSHOTS, choose, faults, settled, shown
 
@@ -35,7 +37,7 @@ def hover(page: Page, image: Locator, across: float, down: float) -> None:
 def test_the_number_under_the_pointer_is_the_raw_one(dashboard: Callable[..., Page]) -> None:
     page = dashboard("?layer=features.9")
     model, picture = catalogue.load("shapes"), examples()[0]
-    raw = engine.run(files.read_request(json.dumps({"request": REQUEST})), model, picture).raw[0]
+    raw = engine.run(package.read_request(json.dumps({"request": REQUEST})), model, picture).raw[0]
     image = page.get_by_test_id("stMain").get_by_test_id("stImage").first.locator("img")
     legend = page.get_by_role("img", name="The colours go from 0 to 0.")
     expect(legend).to_be_visible()
@@ -90,7 +92,9 @@ def test_a_map_and_then_a_unit_of_it_become_the_target(dashboard: Callable[..., 
 def test_the_map_that_fires_most_comes_first_and_keeps_its_number(dashboard: Callable[..., Page]) -> None:
     page = dashboard("?layer=features.4&visualisation=activations&order=strongest+first")
     request = {**REQUEST, "layer": "features.4", "visualisation": "activations"}
-    raw = engine.run(files.read_request(json.dumps({"request": request})), catalogue.load("shapes"), examples()[0]).raw
+    raw = engine.run(
+        package.read_request(json.dumps({"request": request})), catalogue.load("shapes"), examples()[0]
+    ).raw
     strongest = int(raw[0].max((1, 2)).argmax())
     first = page.get_by_role("group", name="Feature maps").get_by_role("button").first
     expect(first).to_have_attribute("aria-label", str(strongest))
@@ -137,7 +141,7 @@ def test_of_several_coloured_images_of_ones_own_each_has_its_three_numbers() -> 
     registry.register_temporary([twice.entry])
     raw = np.random.default_rng(0).random((2, 3, 4, 5))
     try:
-        values = maps._values(Request("shapes", "", "", twice.entry.key), raw, 1, 2)
+        values = feature_maps._values(Request("shapes", "", "", twice.entry.key), raw, 1, 2)
     finally:
         registry.unregister([twice.entry])
     assert np.array_equal(values, raw[1])
@@ -154,7 +158,7 @@ def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., 
     model, picture = catalogue.load("shapes"), examples()[0]
     with zipfile.ZipFile(tmp_path / "file.zip") as archive:
         told = archive.read("request.json").decode()
-        request = files.read_request(told)
+        request = package.read_request(told)
         assert archive.read("picture.png") == (tmp_path / "file.png").read_bytes()
         assert archive.read("raw.npy") == (tmp_path / "file.npy").read_bytes()
     assert json.loads(told)["info"]["target_name"] == model.classes[7]
@@ -189,8 +193,8 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
 
     def is_shown(**look: Value) -> None:
         """The picture becomes, byte for byte, that of the engine with this look."""
-        request = files.read_request(json.dumps({"request": {**REQUEST, "params": look}}))
-        png = files.still(request, engine.run(request, model, picture).raw, seen)
+        request = package.read_request(json.dumps({"request": {**REQUEST, "params": look}}))
+        png = package.still(request, engine.run(request, model, picture).raw, seen)
         expect(page.get_by_role("img", name="The visualisation")).to_have_attribute("src", data_url(png))
         settled(page)
 

@@ -155,12 +155,13 @@ def test_what_is_opened_stays_at_its_layer() -> None:
     def opening() -> None:
         import streamlit as st
 
-        from mirror_app.request import Request
-        from mirror_app.ui import session, sidebar
+        from mirror_app.engine.request import Request
+        from mirror_app.ui.sidebar import selection
+        from mirror_app.ui.state import session
 
         request = Request("resnet18-untrained", "checked-heart", "layer4", "deep-dream")
         st.button("Open", on_click=session.choose, args=(request,))
-        sidebar.draw(st.empty(), "explore")
+        selection.draw(st.empty(), "explore")
 
     test = AppTest.from_function(opening, default_timeout=90)
     test.query_params["model"] = "resnet18-untrained"

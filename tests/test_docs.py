@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from mirror_app import cli, registry, render
+from mirror_app import cli, render
 from mirror_app.params import Slider
-from mirror_app.registry import visualisation
-from mirror_app.ui import guide
+from mirror_app.ui.guide import sections
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Attribution, Visualisation
+from mirror_app.visualisations.registry import visualisation
 from tests import gallery
 from tests.browser import ROOT
 from tests.networks import resnet18
@@ -62,15 +63,15 @@ def test_every_file_that_a_document_points_to_is_there() -> None:
 
 def test_the_readme_shows_every_visualisation_with_its_picture() -> None:
     assert gallery.table() in gallery.README.read_text(encoding="utf-8")
-    assert {gallery.path(entry) for entry in registry.entries()} == set(guide.PICTURES.iterdir())
+    assert {gallery.path(entry) for entry in registry.entries()} == set(sections.PICTURES.iterdir())
 
 
 def test_the_readmes_own_visualisation_works() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = [found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "@offer" in found]
-    assert block.strip().partition("\n\n\n")[2] in guide.OWN
+    assert block.strip().partition("\n\n\n")[2] in sections.OWN
     names: dict[str, Any] = {"__name__": __name__, "inputs": None, "model": None}
-    exec(guide.OWN.partition("\nmirror(")[0], names)
+    exec(sections.OWN.partition("\nmirror(")[0], names)
     images, _ = names["repeat"].kind(resnet18())(PICTURES, None, times=3)
     assert torch.equal(images, PICTURES.repeat(3, 1, 1, 1))
 

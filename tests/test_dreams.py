@@ -8,13 +8,15 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.jobs import Jobs
+from mirror_app.engine.request import Request
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
-from mirror_app.ui import cache, downloads
-from mirror_app.ui.dreams import Dreamer, Shot
-from mirror_app.ui.jobs import Jobs
+from mirror_app.ui import store
+from mirror_app.ui.common import downloads
+from mirror_app.ui.state.background_runs import Dreamer, Shot
+from mirror_app.visualisations import registry
 from tests.app import page, said
 
 LONG = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 8), ("steps", 100)))
@@ -149,7 +151,7 @@ def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_t
     next(box for box in dream.selectbox if box.label == "Target").set_value(4)
     next(slider for slider in dream.slider if slider.label == "Steps").set_value(3)
     pressed(dream)
-    shown = cache.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
+    shown = store.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
     inputs = torch.from_numpy(shown.raw)
     mean, std = (torch.tensor(part).view(-1, 1, 1) for part in (model.preprocessing.mean, model.preprocessing.std))

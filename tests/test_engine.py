@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import Model, catalogue
+from mirror_app.models.cache import Shelf
 from mirror_app.models.device import device
-from mirror_app.models.shelf import Shelf
-from mirror_app.request import Request
+from mirror_app.visualisations import registry
 from tests.networks import ANYWHERE, Linear, Tricky, quick, resnet18
 
 PICTURE = from_array(np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8), "noise")

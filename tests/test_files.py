@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirror_app import engine, files, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.export import package
+from mirror_app.export.snippet import snippet
 from mirror_app.images import from_array
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
-from mirror_app.snippet import snippet
+from mirror_app.visualisations import registry
 from tests.networks import ANYWHERE, quick
 
 
@@ -28,25 +30,25 @@ def test_the_package_of_every_visualisation_brings_its_request_back_to_the_bit(e
     request = Request("shapes", picture.id, "features.4", entry.key, entry.canonical(quick(entry)))
     result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
     code = snippet(request, picture, None)
-    packed = files.package(request, result.raw, result.info, picture.pixels, seen, code)
+    packed = package.package(request, result.raw, result.info, picture.pixels, seen, code)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         told = archive.read("request.json").decode()
         raw = np.load(io.BytesIO(archive.read("raw.npy")))
         image = archive.read("picture.png")
         assert archive.read("picture.py").decode() == code
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(archive.read("input.png")))), seen)
-    assert files.read_request(told) == request
+    assert package.read_request(told) == request
     assert dict(parse_qsl(json.loads(told)["link"].removeprefix("?"))) == request.to_query()
-    again = engine.run(files.read_request(told), model, picture)
+    again = engine.run(package.read_request(told), model, picture)
     assert raw.tobytes() == result.raw.tobytes() == again.raw.tobytes()
-    assert files.whole(request, again.raw, seen) == image
+    assert package.whole(request, again.raw, seen) == image
 
 
 def test_the_whole_of_many_maps_is_one_picture() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     request = Request("shapes", picture.id, "features", "activations")
     result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
-    sheet = Image.open(io.BytesIO(files.whole(request, result.raw, seen)))
+    sheet = Image.open(io.BytesIO(package.whole(request, result.raw, seen)))
     count, side = result.raw.shape[1], result.raw.shape[2]
     assert count > engine.PAGE
     assert sheet.size == (engine.COLUMNS * side, -(-count // engine.COLUMNS) * side)
@@ -55,7 +57,7 @@ def test_the_whole_of_many_maps_is_one_picture() -> None:
 def test_a_vector_has_no_picture_in_its_package() -> None:
     request = Request("shapes", "checked-heart", "classifier", "activations")
     blank = np.zeros((4, 4, 3), np.uint8)
-    packed = files.package(request, np.zeros((1, 32), np.float32), {}, blank, blank, "")
+    packed = package.package(request, np.zeros((1, 32), np.float32), {}, blank, blank, "")
     kept = set(zipfile.ZipFile(io.BytesIO(packed)).namelist())
     assert kept == {"raw.npy", "original.png", "input.png", "request.json"}
 
@@ -65,8 +67,8 @@ def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypat
     model, picture = catalogue.load("shapes"), from_array(pixels, "holiday.jpg")
     request = Request("shapes", picture.id, "features.4", "hires-cam")
     result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
-    code = snippet(request, picture, files.ORIGINAL)
-    packed = files.package(request, result.raw, result.info, picture.pixels, seen, code)
+    code = snippet(request, picture, package.ORIGINAL)
+    packed = package.package(request, result.raw, result.info, picture.pixels, seen, code)
     zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path)
     monkeypatch.chdir(tmp_path)
     exec(Path("picture.py").read_text(), {})
@@ -75,7 +77,7 @@ def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("count", [1, 4, 5, 9, 100])
 def test_a_film_keeps_few_frames_evenly_and_always_the_last(count: int) -> None:
-    film = files.Film(most=4)
+    film = package.Film(most=4)
     for number in range(count):
         film.add(bytes([number]))
     kept = [still[0] for still in film.stills]
@@ -97,20 +99,20 @@ def stills(count: int, size: tuple[int, int] = (31, 20)) -> list[bytes]:
 
 
 def test_an_mp4_film_has_every_frame_at_an_even_size() -> None:
-    with av.open(io.BytesIO(files.mp4(stills(9), "Deep Dream")), "r") as film:
+    with av.open(io.BytesIO(package.mp4(stills(9), "Deep Dream")), "r") as film:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     assert len(frames) == 9
     assert frames[0].shape == (20, 32, 3)
     assert [abs(float(frame[:, :31].mean()) - 8 * number) < 6 for number, frame in enumerate(frames)] == [True] * 9
 
 
-@pytest.mark.parametrize("made", [files.gif, files.mp4])
+@pytest.mark.parametrize("made", [package.gif, package.mp4])
 def test_one_frame_is_no_film(made: Callable[[list[bytes], str], bytes]) -> None:
     with pytest.raises(MirrorError, match="one step"):
         made(stills(1), "Grad-CAM")
 
 
 def test_without_pyav_an_mp4_film_is_refused_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "find_spec", lambda _: None)
+    monkeypatch.setattr(package, "find_spec", lambda _: None)
     with pytest.raises(MirrorError, match=r"mirror-app\[film\]"):
-        files.mp4(stills(2), "Deep Dream")
+        package.mp4(stills(2), "Deep Dream")

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mirror_app.bundled import network
+from mirror_app.bundled.examples import examples
 from mirror_app.errors import MirrorError
-from mirror_app.models import catalogue, network
-from mirror_app.models.examples import examples
+from mirror_app.models import catalogue
 from mirror_app.visualisations.core import (
     Deconvnet,
     IntegratedGradients,
@@ -21,10 +22,10 @@ from mirror_app.visualisations.core import (
     SmoothGrad,
     Visualisation,
 )
-from mirror_app.visualisations.core.batches import SIZES
-from mirror_app.visualisations.core.gradients import ZERO
-from mirror_app.visualisations.core.integrated import BASELINES
-from mirror_app.visualisations.core.smooth import DROWNED
+from mirror_app.visualisations.core.batching import SIZES
+from mirror_app.visualisations.core.gradients.back_prop import ZERO
+from mirror_app.visualisations.core.gradients.integrated import BASELINES
+from mirror_app.visualisations.core.gradients.smoothgrad import DROWNED
 from tests.families import convnext
 from tests.networks import Functional, Tricky, bundled, resnet18, squeezenet
 

@@ -7,11 +7,12 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from mirror_app import registry
-from mirror_app.registry import Question
-from mirror_app.ui import finding, guide, words
-from mirror_app.ui.guide import PICTURES
-from mirror_app.ui.words import WORDS
+from mirror_app.ui.common import words
+from mirror_app.ui.common.words import WORDS
+from mirror_app.ui.guide import search, sections
+from mirror_app.ui.guide.sections import PICTURES
+from mirror_app.visualisations import registry
+from mirror_app.visualisations.registry import Question
 from mirror_app.visualisations.web import offer
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults, settled
@@ -52,7 +53,7 @@ def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
 
 
 def keys(query: str) -> set[str]:
-    return {entry.key for entry in registry.entries() if finding.matches(query, finding.all_of(entry))}
+    return {entry.key for entry in registry.entries() if search.matches(query, search.all_of(entry))}
 
 
 def tried(test: AppTest) -> list[str]:
@@ -100,8 +101,8 @@ def test_one_of_ones_own_is_found_by_its_name_and_by_what_is_said_of_it() -> Non
 
     assert repeat.entry.asks is None
     for query in ("again", "zebra", ""):
-        assert finding.matches(query, finding.all_of(repeat.entry))
-    assert not finding.matches("heatmap", finding.all_of(repeat.entry))
+        assert search.matches(query, search.all_of(repeat.entry))
+    assert not search.matches("heatmap", search.all_of(repeat.entry))
 
 
 def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
@@ -109,10 +110,10 @@ def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
     for question in Question:
         test.pills(key="guide-question").set_value(question).run()
         assert set(tried(test)) == asked(question)
-        first = [key for key in guide.FIRST if key in asked(question)]
+        first = [key for key in sections.FIRST if key in asked(question)]
         assert len(first) >= 3
         assert tried(test)[: len(first)] == first
-    assert set(guide.FIRST) <= {entry.key for entry in registry.entries()}
+    assert set(sections.FIRST) <= {entry.key for entry in registry.entries()}
     test.text_input(key="guide-find").set_value("occlusion").run()
     assert any("again to search everything: 1 found" in box.value for box in test.info)
     test.pills(key="guide-question").set_value(None).run()
@@ -141,8 +142,8 @@ def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_
     assert "saliency map" in box.value
     test.text_input(key="guide-find").set_value("gradients").run()
     assert tried(test)
-    assert finding.meant("gradients") == ["gradient"]
-    assert finding.meant("saliency map") == []
+    assert search.meant("gradients") == ["gradient"]
+    assert search.meant("saliency map") == []
 
 
 def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> None:

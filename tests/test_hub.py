@@ -22,8 +22,8 @@ from torchvision.models._api import BUILTIN_MODELS
 from torchvision.transforms._presets import ImageClassification
 
 from mirror_app.errors import MirrorError
-from mirror_app.models import Model, catalogue, hub
-from mirror_app.models.shelf import Shelf
+from mirror_app.models import Model, catalogue, download
+from mirror_app.models.cache import Shelf
 from tests.app import page
 from tests.browser import ROOT
 
@@ -125,7 +125,7 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     assert catalogue.to_fetch()[NAME] == len(FILE)
     *steps, model = catalogue.loading(NAME)
     assert isinstance(model, Model)
-    shares = [step.share for step in steps if isinstance(step, hub.Fetched)]
+    shares = [step.share for step in steps if isinstance(step, download.Fetched)]
     assert shares == sorted(shares)
     assert any(0.2 < share < 0.8 for share in shares)
     assert shares[-1] == 1
@@ -171,7 +171,7 @@ def test_nobody_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_falls_silent_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PATIENCE", 0.5)
+    monkeypatch.setattr(download, "PATIENCE", 0.5)
     server.slowly = 3.0
     with pytest.raises(MirrorError, match="stopped coming from"):
         catalogue.load(NAME)
@@ -192,11 +192,11 @@ def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
 
 def test_no_room_on_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(MirrorError, match="the disk with torch's cache, TORCH_HOME, is full"):
-        list(hub.fetching(server.url, 10**18))
+        list(download.fetching(server.url, 10**18))
     (tmp_path / "file").touch()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
     with pytest.raises(MirrorError, match="could not be kept in torch's cache, TORCH_HOME: Not a directory"):
-        list(hub.fetching(server.url, 1))
+        list(download.fetching(server.url, 1))
     assert server.asked == 0
 
 
@@ -220,7 +220,7 @@ for fetched in hub.fetching({server.url!r}, {len(FILE)}):
 
 
 def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:
-    file = hub.file_of(server.url)
+    file = download.file_of(server.url)
     file.parent.mkdir(parents=True)
     file.write_bytes(FILE[: len(FILE) // 2])
     with pytest.raises(MirrorError, match="delete that file"):

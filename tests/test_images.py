@@ -16,8 +16,8 @@ from PIL import Image, ImageCms
 from torchvision.transforms._presets import ImageClassification
 
 from mirror_app.errors import MirrorError
-from mirror_app.image_reading import FORMATS
 from mirror_app.images import MAX_BYTES, MAX_PIXELS, Picture, Preprocessing, decode, from_array, from_image
+from mirror_app.images.reading import FORMATS
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
 WHITE = "transparent parts are shown over white"

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 LIBRARIES = "torch, torchvision, torchvision.models, streamlit, streamlit.web.server, numpy, PIL.Image, uvicorn"
-MODULES = ("", ".images", ".visualisations.core", ".visualisations.web", ".launch", ".cli", ".ui.server")
+MODULES = ("", ".images", ".visualisations.core", ".visualisations.web", ".live.launch", ".cli", ".live.server")
 
 
 def test_the_warning_filters_of_the_process_stay_as_they_are() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Generator
 
 import pytest
 
+from mirror_app.engine import jobs
+from mirror_app.engine.jobs import Job, Jobs
 from mirror_app.errors import MirrorError
-from mirror_app.ui import jobs
-from mirror_app.ui.jobs import Job, Jobs
 
 
 def counted(steps: int, seen: list[int], gate: threading.Event | None = None) -> Generator[int, None, None]:

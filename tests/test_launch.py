@@ -27,14 +27,16 @@ from playwright.sync_api import Browser, Page, expect
 from torch import Tensor, nn
 
 import mirror_app
-from mirror_app import engine, launch, live, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
-from mirror_app.launch import Handle, start
+from mirror_app.live import launch, sessions
+from mirror_app.live.launch import Handle, start
+from mirror_app.live.session import IMAGENET, Net, PreprocessingOverrides, live_session
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
-from mirror_app.staging import IMAGENET, Net, PreprocessingOverrides, live_session
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import DeepDream, GradCam, offer
 from tests.browser import ROOT, settle
 from tests.networks import Linear, resnet18, state
@@ -59,7 +61,7 @@ def _nothing_left() -> Iterator[None]:
         time.sleep(0.05)
     assert held()[0] <= threads
     assert held()[1] <= files
-    assert not live._sessions
+    assert not sessions._sessions
     assert not registry._temporary
 
 

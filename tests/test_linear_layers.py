@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils import prune, spectral_norm, weight_norm
 
 from mirror_app.visualisations.core import Kernels, Relevance
-from mirror_app.visualisations.core.relevance import composites
+from mirror_app.visualisations.core.relevance.lrp import composites
 
 PICTURE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 RULES = tuple(composites(0, 0))

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from mirror_app.models import card, catalogue, data, shapes, train
-from mirror_app.models.network import ShapesNet
+from mirror_app.bundled import card, dataset, scenes, training
+from mirror_app.bundled.network import ShapesNet
+from mirror_app.models import catalogue
 from tests import gallery
 from tests.browser import ROOT
 
@@ -19,7 +20,7 @@ JUDGE = ROOT / "tests" / "data" / "judge.safetensors"
 
 
 def network(path: Path) -> nn.Module:
-    net = ShapesNet(len(shapes.CLASSES))
+    net = ShapesNet(len(scenes.CLASSES))
     net.load_state_dict(load_file(path))
     return net.eval()
 
@@ -29,7 +30,7 @@ def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path, caps
     net = network(path)
     assert path.stat().st_size <= 6 * 10**6
     assert sum(parameter.numel() for parameter in net.parameters()) <= 1_500_000
-    _, right = card.one_thing(net, shapes.HELD_OUT[20_000:20_600])
+    _, right = card.one_thing(net, scenes.HELD_OUT[20_000:20_600])
     with capsys.disabled():
         print(f"\n{path.stem}: right in {right.float().mean():.2%} of 600 unseen scenes")
     assert right.float().mean() >= 0.99
@@ -42,7 +43,7 @@ def test_the_cards_figures_are_those_of_the_network(path: Path) -> None:
     assert found
     assert float(found[1]) >= 99
     assert f"{sum(p.numel() for p in network(path).parameters()):,} weights" in text
-    assert all(f"| {name} |" in text for name in shapes.CLASSES)
+    assert all(f"| {name} |" in text for name in scenes.CLASSES)
 
 
 def test_the_two_networks_are_different_ones() -> None:
@@ -51,24 +52,24 @@ def test_the_two_networks_are_different_ones() -> None:
 
 
 def test_training_learns_more_than_chance() -> None:
-    net = train.train(seed=3, scenes=64, plain_epochs=8, worst_epochs=1)
-    pictures, labels = data.drawn(shapes.TRAINING[3 * 64 : 4 * 64])
-    loss = nn.functional.cross_entropy(net.train()(data.normalised(pictures)), labels[:, 0])
-    assert loss < math.log(len(shapes.CLASSES)) - 0.2  # 2.9 to 3.1 of 3.5, by seed
+    net = training.train(seed=3, count=64, plain_epochs=8, worst_epochs=1)
+    pictures, labels = dataset.drawn(scenes.TRAINING[3 * 64 : 4 * 64])
+    loss = nn.functional.cross_entropy(net.train()(dataset.normalised(pictures)), labels[:, 0])
+    assert loss < math.log(len(scenes.CLASSES)) - 0.2  # 2.9 to 3.1 of 3.5, by seed
 
 
 def test_training_is_the_same_by_seed() -> None:
-    nets = [train.train(seed=3, scenes=64, plain_epochs=1, worst_epochs=1) for _ in range(2)]
+    nets = [training.train(seed=3, count=64, plain_epochs=1, worst_epochs=1) for _ in range(2)]
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
 
 
 def test_the_worst_change_has_the_length_that_was_asked_for_and_raises_the_loss() -> None:
     net = network(BUNDLED)
-    pictures, labels = data.drawn(shapes.HELD_OUT[:16])
-    inputs = data.normalised(pictures)
-    change = train.worst_change(net, inputs, labels[:, 0])
-    assert torch.allclose(change.flatten(1).norm(dim=1), torch.tensor(train.RADIUS))
+    pictures, labels = dataset.drawn(scenes.HELD_OUT[:16])
+    inputs = dataset.normalised(pictures)
+    change = training.worst_change(net, inputs, labels[:, 0])
+    assert torch.allclose(change.flatten(1).norm(dim=1), torch.tensor(training.RADIUS))
     loss = nn.functional.cross_entropy
     assert loss(net(inputs + change), labels[:, 0]) > loss(net(inputs), labels[:, 0])
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number, Parameter, Slider, as_text, checked, declared
-from mirror_app.visualisations import web
+from mirror_app.visualisations import registry, web
 from mirror_app.visualisations.core import GradCam
 
 

@@ -15,13 +15,14 @@ import transformers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirror_app import engine, trust
+from mirror_app import engine
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.evaluation import verdict
 from mirror_app.images import Preprocessing, from_tensor
 from mirror_app.models import Model
 from mirror_app.probe import Pool, View
 from mirror_app.probe.randomness import state_of
-from mirror_app.request import Request
 from mirror_app.visualisations.core import (
     AblationCam,
     ClassActivationMapping,
@@ -339,7 +340,7 @@ def test_the_curves_of_trust_are_those_of_each_picture_alone(build: Build) -> No
     module, preprocessing = build().eval(), Preprocessing(12, 12, (0.0,) * 3, (1.0,) * 3)
     model, picture = Model("odd", module, preprocessing, tuple("abcde")), from_tensor(ONE[0], "one", preprocessing)
     request = Request("odd", picture.id, "conv", "back-prop", (("target_class", 2),))
-    (found,) = trust.curves(request, model, picture, engine.run(request, model, picture))
+    (found,) = verdict.curves(request, model, picture, engine.run(request, model, picture))
     with torch.no_grad():
         ends = [float(module(pictures).softmax(1)[0, 2]) for pictures in (ONE, torch.zeros_like(ONE))]
     assert found.deletion[[0, -1]] == pytest.approx(ends, abs=1e-5)

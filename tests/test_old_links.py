@@ -9,10 +9,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app import old_links, registry
+from mirror_app.engine.request import VERSION, Request
 from mirror_app.params import as_text
-from mirror_app.request import VERSION, Request
-from mirror_app.ui.session import Session, _follow, param_key
+from mirror_app.ui.state import old_links
+from mirror_app.ui.state.session import Session, _follow, param_key
+from mirror_app.visualisations import registry
 from tests.browser import ROOT
 
 LINKS = json.loads((ROOT / "tests" / "data" / "old_links.json").read_text(encoding="utf-8"))

@@ -17,11 +17,11 @@ from mirror_app.optim import (
     Seen,
     objectives,
     operators,
+    optimisers,
     penalties,
-    rules,
     transforms,
 )
-from mirror_app.optim.colours import AXES, VARIANCES, mixing
+from mirror_app.optim.colour_space import AXES, VARIANCES, mixing
 from mirror_app.probe import View
 from tests.networks import Linear, Tricky, resnet18
 
@@ -214,21 +214,21 @@ def test_the_mixing_of_colours_has_the_covariance_of_its_source() -> None:
 
 def test_a_step_has_its_length_item_by_item() -> None:
     gradient = torch.stack([PICTURES[0], 1000 * PICTURES[0], 0 * PICTURES[0]])
-    step = rules.steepest(0.01)(gradient)
+    step = optimisers.steepest(0.01)(gradient)
     assert torch.allclose(step.pow(2).mean((1, 2, 3)).sqrt(), torch.tensor([0.01, 0.01, 0], dtype=torch.float64))
     assert torch.allclose(step[0], step[1])
 
 
 def test_adam_is_adam() -> None:
     ours, theirs = PICTURES.clone(), PICTURES.clone().requires_grad_()
-    rule, optimiser = rules.adam(0.05), torch.optim.Adam([theirs], 0.05, eps=1e-12, maximize=True)
+    rule, optimiser = optimisers.adam(0.05), torch.optim.Adam([theirs], 0.05, eps=1e-12, maximize=True)
     for number in range(5):
         slope = (PICTURES - 0.3 * number).sin()
         ours = ours + rule(slope)
         theirs.grad = slope.clone()
         optimiser.step()
     assert torch.allclose(ours, theirs, atol=1e-12)
-    assert not rules.adam(1)(torch.zeros(2, 3)).any()
+    assert not optimisers.adam(1)(torch.zeros(2, 3)).any()
 
 
 def test_pixels_to_inputs_and_back() -> None:
@@ -250,7 +250,7 @@ def test_on_a_linear_network_the_steepest_way_is_the_weights() -> None:
     model = Linear().double()
     view = View(model)
     start = torch.full((1, 3, 4, 5), 0.5, dtype=torch.float64)
-    ascent = Ascent(view, PixelSpace.of(start, None, None), objectives.channel("maps", 2), rules.steepest(0.01))
+    ascent = Ascent(view, PixelSpace.of(start, None, None), objectives.channel("maps", 2), optimisers.steepest(0.01))
     steps = list(ascent.climb(start, 3, generator()))
     weights = model.maps.weight[2, :, 0, 0].detach()
     expected = 0.5 + 0.03 * weights / weights.square().mean().sqrt()
@@ -262,12 +262,14 @@ def test_on_a_linear_network_the_steepest_way_is_the_weights() -> None:
 def test_objectives_of_several_layers_are_climbed_together() -> None:
     model = resnet18().double()
     both = objectives.channel("layer1", 3) + 2 * objectives.channel("layer2.0.conv1", 5)
-    ascent = Ascent(View(model), PixelSpace.of(EVEN, None, None), both, rules.steepest(0.01))
+    ascent = Ascent(View(model), PixelSpace.of(EVEN, None, None), both, optimisers.steepest(0.01))
     values = [float(step.value.sum()) for step in ascent.climb(EVEN, 6, generator())]
     assert values == sorted(values)
     alone = [
         next(
-            Ascent(View(model), PixelSpace.of(EVEN, None, None), one, rules.steepest(0.01)).climb(EVEN, 1, generator())
+            Ascent(View(model), PixelSpace.of(EVEN, None, None), one, optimisers.steepest(0.01)).climb(
+                EVEN, 1, generator()
+            )
         )
         for one in (objectives.channel("layer1", 3), objectives.channel("layer2.0.conv1", 5))
     ]
@@ -299,14 +301,14 @@ def test_a_unit_that_is_silent_everywhere_is_woken_and_the_others_are_as_they_we
     spoken = next(n for n in range(4) if n not in silent)
     assert silent
     for number in silent:
-        ascent = Ascent(View(model), space, objectives.channel("3", number), rules.steepest(0.02))
+        ascent = Ascent(View(model), space, objectives.channel("3", number), optimisers.steepest(0.02))
         *_, last = ascent.climb(EVEN, 40, generator())
         assert (last.value > 0).all()
-    ascent = Ascent(View(model), space, objectives.channel("3", spoken), rules.steepest(0.01))
+    ascent = Ascent(View(model), space, objectives.channel("3", spoken), optimisers.steepest(0.01))
     leaf = EVEN.clone().requires_grad_()
     (slope,) = torch.autograd.grad(model(leaf)[:, spoken].mean((1, 2)).sum(), leaf)
     found = next(iter(ascent.climb(EVEN, 1, generator()))).pixels
-    assert torch.allclose(found, (EVEN + rules.steepest(0.01)(slope)).clamp(0, 1))
+    assert torch.allclose(found, (EVEN + optimisers.steepest(0.01)(slope)).clamp(0, 1))
 
 
 class Branches(nn.Module):
@@ -321,7 +323,7 @@ def test_waking_one_picture_of_a_batch_leaves_the_others_alone() -> None:
     both, alone = (
         next(
             Ascent(
-                View(Branches()), PixelSpace.of(part, None, None), objectives.channel("", 0), rules.steepest(0.01)
+                View(Branches()), PixelSpace.of(part, None, None), objectives.channel("", 0), optimisers.steepest(0.01)
             ).climb(part, 1, generator())
         ).pixels
         for part in (batch, batch[:1])

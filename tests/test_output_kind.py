@@ -12,16 +12,19 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, Selectbox
 from torch import Tensor, nn
 
-from mirror_app import engine, evaluation, live, registry, trust
+from mirror_app import engine, evaluation, live
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.evaluation import verdict
 from mirror_app.images import Preprocessing, from_tensor
+from mirror_app.live import sessions
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Rise, SaliencyMap, ScoreCam, Visualisation
-from mirror_app.visualisations.core.perturbation import _masks
+from mirror_app.visualisations.core.perturbation.masks import _masks
 from tests.app import lives, page, said
 from tests.networks import Linear, resnet18, state
 
@@ -202,8 +205,8 @@ def test_deletion_and_insertion_take_the_probability_of_the_kind(output: str) ->
     (shown,), picture = made.models.values(), made.pictures[0]
     request = Request(shown.name, picture.id, "net.maps", "grad-cam", (("target_class", 2),))
     result = engine.run(request, shown, picture)
-    (found,) = trust.curves(request, shown, picture, result)
-    *_, lines = trust.base_lines(shown, picture, 2)
+    (found,) = verdict.curves(request, shown, picture, result)
+    *_, lines = verdict.base_lines(shown, picture, 2)
     with torch.no_grad():
         shown_and_hidden = (PICTURES[:1], torch.zeros(1, 3, 16, 12))
         whole, none = (likelihood(model(inputs))[0, 2] for inputs in shown_and_hidden)
@@ -219,12 +222,12 @@ def test_a_number_without_a_probability_has_no_deletion_and_can_be_shuffled(outp
     request = Request(shown.name, picture.id, "maps", "back-prop", (("target_class", 2),))
     result = engine.run(request, shown, picture)
     with pytest.raises(MirrorError, match="Deletion and insertion measure a probability"):
-        list(trust.curves(request, shown, picture, result))
+        list(verdict.curves(request, shown, picture, result))
     depth = evaluation.depths(engine.tree(shown))[0]
-    assert list(trust.shuffled(request, shown, picture, result, depth))
+    assert list(verdict.shuffled(request, shown, picture, result, depth))
     untargeted = Request(shown.name, picture.id, "maps", "eigen-cam")
     with pytest.raises(MirrorError, match="none of these numbers is the most likely"):
-        trust.target_of(untargeted, engine.run(untargeted, shown, picture), engine.predict(shown, picture))
+        verdict.target_of(untargeted, engine.run(untargeted, shown, picture), engine.predict(shown, picture))
 
 
 def test_a_number_upwards_and_downwards_is_one_signed_map() -> None:
@@ -298,7 +301,7 @@ def show() -> Iterator[Callable[..., str]]:
         return next(iter(made.models))
 
     yield staged
-    live._sessions.clear()
+    sessions._sessions.clear()
 
 
 def words(test: AppTest) -> str:

@@ -12,14 +12,15 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
-from mirror_app import engine, live, registry, render
+from mirror_app import engine, live, render
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
-from mirror_app.ui import cache
+from mirror_app.ui import store
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
@@ -105,7 +106,7 @@ def shown(test: AppTest) -> tuple[Request, engine.Result]:
     """What the page shows, out of its cache."""
     session = test.session_state.mirror
     request = session.request
-    return request, cache.result(request, session.pictures[request.input], lambda _: None)
+    return request, store.result(request, session.pictures[request.input], lambda _: None)
 
 
 def test_the_example_of_the_tool_before_works_to_the_letter(page: Callable[..., AppTest]) -> None:

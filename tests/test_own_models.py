@@ -24,11 +24,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mirror_app import engine
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
-from mirror_app.models import catalogue, settings, weights_file
+from mirror_app.models import catalogue, settings, weights
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
-from mirror_app.request import Request
 from tests.app import lives, page
 from tests.browser import ROOT
 
@@ -398,7 +398,7 @@ def test_a_hostile_file_is_a_sentence_and_leaves_the_model_as_it_was(case: str, 
     module = small()
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
     with pytest.raises(MirrorError, match=words) as caught:
-        weights_file.load_into(module, tmp_path / name)
+        weights.load_into(module, tmp_path / name)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert all(torch.equal(before[key], tensor) for key, tensor in module.state_dict().items())
@@ -437,14 +437,14 @@ def test_other_floats_are_taken_in_the_models_own_precision(dtype: torch.dtype, 
     state = {name: tensor.to(dtype) for name, tensor in small().state_dict().items()}
     torch.save({"state_dict": state}, tmp_path / "x.pt")
     module = small()
-    weights_file.load_into(module, tmp_path / "x.pt")
+    weights.load_into(module, tmp_path / "x.pt")
     assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
 
 
 def test_w17_weights_saved_on_a_gpu_load_on_the_cpu(tmp_path: Path) -> None:
     moved = edited(torch_file(small().state_dict()), b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
     (tmp_path / "x.pt").write_bytes(moved)
-    weights_file.load_into(small(), tmp_path / "x.pt")
+    weights.load_into(small(), tmp_path / "x.pt")
 
 
 def test_w18_a_path_out_of_the_archive_writes_nothing(tmp_path: Path) -> None:
@@ -455,7 +455,7 @@ def test_w18_a_path_out_of_the_archive_writes_nothing(tmp_path: Path) -> None:
     inside.mkdir()
     (inside / "x.pt").write_bytes(archive({**members, "../escaped": b"here"}))
     with pytest.raises(MirrorError, match="archive of something else"):
-        weights_file.load_into(small(), inside / "x.pt")
+        weights.load_into(small(), inside / "x.pt")
     assert not list(tmp_path.rglob("escaped"))
 
 
@@ -464,5 +464,5 @@ def test_a_file_is_what_it_holds_whatever_its_name_ends_with(folder: Path, saved
     (folder / saved).rename(folder / named)
     module = small()
     nn.init.zeros_(module.get_parameter("4.bias"))
-    weights_file.load_into(module, folder / named)
+    weights.load_into(module, folder / named)
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(module.parameters(), small().parameters()))  # noqa: B905

@@ -11,14 +11,15 @@ import torch
 from PIL import Image
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.models.examples import examples
 from mirror_app.params import Number, Value
-from mirror_app.request import Request
-from mirror_app.ui import cache
-from mirror_app.ui.session import param_key
+from mirror_app.ui import store
+from mirror_app.ui.state.session import param_key
+from mirror_app.visualisations import registry
 from tests.app import cheaply, lives, page, png, said, upload
 from tests.networks import ANYWHERE, quick
 from tests.test_images import P3, profile
@@ -75,7 +76,7 @@ def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.M
 def test_the_class_that_is_picked_is_the_one_that_is_shown() -> None:
     test = page()
     test.selectbox(key="target_class").select(9).run()
-    classes = cache.model("shapes").classes
+    classes = store.model("shapes").classes
     assert any(f"for *{classes[9]}*" in caption.value for caption in test.caption)
     assert dict(test.session_state.mirror.request.params) == {"target_class": 9}
 
@@ -177,7 +178,7 @@ def test_the_numbers_of_a_vector_are_bars_with_the_names_of_classes_where_it_is_
     (chart,) = test.get("vega_lite_chart")
     named = bars(chart)
     assert named[0] == "checked heart"
-    assert sorted(named) == sorted(cache.model("shapes").classes)
+    assert sorted(named) == sorted(store.model("shapes").classes)
     test = page(visualisation="activations", layer="pool")
     (chart,) = test.get("vega_lite_chart")
     assert set(bars(chart)) < {f"unit {number}" for number in range(144)}
@@ -208,7 +209,7 @@ def test_what_a_hidden_widget_held_is_there_when_it_comes_back() -> None:
 
 
 def test_the_model_that_all_visitors_share_stays_as_it_was() -> None:
-    module = cache.model("shapes").module
+    module = store.model("shapes").module
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     for query in ({"guide": "on"}, {"visualisation": "activations"}, {"layer": "classifier"}):
         page(**query)
@@ -218,11 +219,11 @@ def test_the_model_that_all_visitors_share_stays_as_it_was() -> None:
 
 def test_the_picture_on_the_page_is_the_one_from_python() -> None:
     request = Request("shapes", examples()[0].id, "features.9.0", "grad-cam", (("strength", 0.5),))
-    raw = engine.run(request, cache.model("shapes"), examples()[0]).raw
-    sheet = cache.sheet(request, raw, examples()[0], 0, 64)
+    raw = engine.run(request, store.model("shapes"), examples()[0]).raw
+    sheet = store.sheet(request, raw, examples()[0], 0, 64)
     with Image.open(io.BytesIO(sheet.png)) as file:
         shown = np.asarray(file)
-    model = cache.model("shapes")
+    model = store.model("shapes")
     (heat, _), (share, _) = (
         registry.get("grad-cam").kind(model.module)(
             model.preprocessing.prepare(examples()[0]), "features.9.0", show=show

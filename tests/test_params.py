@@ -4,10 +4,10 @@ from typing import Annotated
 
 import pytest
 
-from mirror_app import registry
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Text, Toggle, Value, as_text, checked, declared
-from mirror_app.request import Request
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Weights
 
 

@@ -15,12 +15,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mirror_app import cli, engine, registry, render, trust
+from mirror_app import cli, engine, render
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.evaluation import verdict
 from mirror_app.images import Preprocessing
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.params import Value
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, IntegratedGradients, Occlusion, SaliencyMap, SmoothGrad
 from tests.families import vit
 from tests.networks import Linear, Tricky, quick
@@ -269,7 +271,7 @@ def on_the_page(model: nn.Module, item: Tensor | Image.Image) -> tuple[np.ndarra
     request = Request(live.name, picture.id, "late", "grad-cam", (("target_class", 1),))
     result = engine.run(request, live, picture)
     assert result.raw.dtype in (np.float32, np.float64)
-    *_, curves = trust.curves(request, live, picture, result)
+    *_, curves = verdict.curves(request, live, picture, result)
     assert curves.deletion[0] == pytest.approx(prediction.probabilities[1], abs=0.02)
     assert "late" in {layer.name for layer in engine.tree(live)}
     assert engine.costs(live)

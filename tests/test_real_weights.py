@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from benchmarks import grid
 from mirror_app import engine, evaluation, render
+from mirror_app.engine.request import Request
 from mirror_app.images import Picture, from_array
 from mirror_app.models import Model
-from mirror_app.request import Request
 from mirror_app.visualisations.core import (
     ClassActivationMapping,
     GradCam,

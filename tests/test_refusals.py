@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirror_app import registry
+from mirror_app.visualisations import registry
 from tests.refusals import DOCUMENT, FAMILIES, WORKS, Family, Row, cell, read, rows, written
 
 TABLE = read(DOCUMENT.read_text(encoding="utf-8"))

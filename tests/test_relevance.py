@@ -22,11 +22,13 @@ from zennit.canonizers import Canonizer
 from zennit.torchvision import ResNetCanonizer, VGGCanonizer
 from zennit.types import Linear as AnyLinear
 
+from mirror_app.bundled import dataset, scenes
 from mirror_app.errors import MirrorError
-from mirror_app.models import catalogue, data, shapes
+from mirror_app.models import catalogue
 from mirror_app.probe import View, default_layer
-from mirror_app.visualisations.core import Relevance, rules
-from mirror_app.visualisations.core.relevance import composites
+from mirror_app.visualisations.core import Relevance
+from mirror_app.visualisations.core.relevance import rules
+from mirror_app.visualisations.core.relevance.lrp import composites
 from tests.networks import Functional, Tricky, bundled, densenet, resnet18, squeezenet, state
 
 Build = Callable[[], nn.Module]
@@ -465,13 +467,13 @@ def test_what_cannot_be_seen_comes_with_a_word() -> None:
 
 
 def test_relevance_lies_on_the_object(capsys: pytest.CaptureFixture[str]) -> None:
-    seeds = shapes.HELD_OUT[50_000:50_050]
-    pictures, _ = data.drawn(seeds, 1)
+    seeds = scenes.HELD_OUT[50_000:50_050]
+    pictures, _ = dataset.drawn(seeds, 1)
     lrp, shares = Relevance(catalogue.load("shapes").module), []
     for begin in range(0, len(seeds), 10):
         some = slice(begin, begin + 10)
-        positive = lrp(data.normalised(pictures[some]), "")[1]["raw"].clamp(min=0)
-        masks = torch.from_numpy(np.stack([shapes.scene(seed).things[0].mask for seed in seeds[some]]))
+        positive = lrp(dataset.normalised(pictures[some]), "")[1]["raw"].clamp(min=0)
+        masks = torch.from_numpy(np.stack([scenes.scene(seed).things[0].mask for seed in seeds[some]]))
         shares += ((positive * masks).sum((1, 2)) / positive.sum((1, 2))).tolist()
     with capsys.disabled():
         print(f"\nLRP: {np.mean(shares):.1%} of the positive relevance on the object, over {len(seeds)} scenes")

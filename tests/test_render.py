@@ -11,7 +11,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from mirror_app import render
-from mirror_app.colours import DIVERGING, SEQUENTIAL, colourise
+from mirror_app.render.colormaps import DIVERGING, SEQUENTIAL, colourise
 
 THEIRS = {"grey": "gray", "blue-red": "RdBu_r", "purple-orange": "PuOr_r"}
 

@@ -11,15 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from mirror_app import launch, live, registry
+from mirror_app import live
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
-from mirror_app.launch import Handle, start
-from mirror_app.live import LiveSession
+from mirror_app.live import LiveSession, launch, sessions
+from mirror_app.live.launch import Handle, start
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
-from mirror_app.ui import cache, layer_facts
+from mirror_app.ui import store
+from mirror_app.ui.common import layer_facts
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import GradCam, offer
 from tests.networks import Linear
 
@@ -36,7 +38,7 @@ def _switching_often() -> Iterator[None]:
     sys.setswitchinterval(interval)
     for handle in list(launch._handles):
         handle.stop()
-    assert not live._sessions
+    assert not sessions._sessions
     assert not registry._temporary
 
 
@@ -132,5 +134,5 @@ def test_a_live_model_that_is_trained_further_gets_new_pictures_and_layers() -> 
 
 def _look(request: Request, model: Model, picture: Picture) -> np.ndarray:
     assert "classifier" in [layer.name for layer in layer_facts.tree(model.name)]
-    cache.prediction(model, picture)
-    return cache.result(request, picture, lambda _: None).raw
+    store.prediction(model, picture)
+    return store.result(request, picture, lambda _: None).raw

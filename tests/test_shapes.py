@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from mirror_app.models import shapes
-from mirror_app.models.shapes import CLASSES, HELD_OUT, SHAPES, TEXTURES, TRAINING, scene
+from mirror_app.bundled import scenes
+from mirror_app.bundled.scenes import CLASSES, HELD_OUT, SHAPES, TEXTURES, TRAINING, scene
 
 
 def test_there_are_enough_classes_with_plain_names_of_their_own() -> None:
@@ -65,8 +65,8 @@ def test_two_things_are_of_different_classes_and_do_not_touch() -> None:
 
 def test_edges_are_antialiased() -> None:
     for shape in SHAPES.values():
-        tilted = shapes.turned(*shapes.plane(64, 0.5, 0.5, 0.3), 0.2)
-        inside = shapes.coverage(shape(*tilted), 1 / (0.3 * 64))
+        tilted = scenes.turned(*scenes.plane(64, 0.5, 0.5, 0.3), 0.2)
+        inside = scenes.coverage(shape(*tilted), 1 / (0.3 * 64))
         assert ((inside > 0.05) & (inside < 0.95)).sum() > 20
         assert set(np.unique(inside[[0, -1]])) == {0}
         assert inside.max() == 1
@@ -74,14 +74,14 @@ def test_edges_are_antialiased() -> None:
 
 @pytest.mark.parametrize("name", TEXTURES)
 def test_a_texture_is_about_half_of_each_colour(name: str) -> None:
-    share = TEXTURES[name](*shapes.plane(256, 0.5, 0.5, 0.1), 1.0, 0.05)
+    share = TEXTURES[name](*scenes.plane(256, 0.5, 0.5, 0.1), 1.0, 0.05)
     assert 0.3 < share.mean() < 0.7
     assert share.min() >= 0
     assert share.max() <= 1
 
 
 def test_an_edge_is_where_the_distance_is_nothing_and_distances_grow_by_one() -> None:
-    x, y = shapes.plane(400, 0.5, 0.5, 0.25)
+    x, y = scenes.plane(400, 0.5, 0.5, 0.25)
     for name, shape in SHAPES.items():
         down, right = np.gradient(shape(x, y), 1 / (0.25 * 400))
         near = np.abs(shape(x, y)) < 0.02

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mirror_app import engine, files, matrix, registry
+from mirror_app import engine
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
+from mirror_app.export import matrix, package
+from mirror_app.export.snippet import snippet
 from mirror_app.images import decode
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
-from mirror_app.snippet import snippet
+from mirror_app.visualisations import registry
 from tests.app import page, png, upload
 from tests.networks import ANYWHERE, quick
 
@@ -24,7 +26,7 @@ def test_the_code_of_every_visualisation_makes_its_picture(
     model, picture = catalogue.load("shapes"), examples()[1]
     request = Request("shapes", picture.id, "features.3", entry.key, entry.canonical(quick(entry)))
     exec(snippet(request, picture, None), {})
-    expected = files.still(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
+    expected = package.still(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
     assert Path(f"{entry.key}.png").read_bytes() == expected
 
 
@@ -34,7 +36,7 @@ def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.
     request = Request("shapes", picture.id, "features.3", "rise", (("n", 100),), "labels")
     exec(snippet(request, picture, None), {})
     expected, plain = (
-        files.still(request, engine.run(one, model, picture).raw, model.preprocessing.as_seen(picture))
+        package.still(request, engine.run(one, model, picture).raw, model.preprocessing.as_seen(picture))
         for one in (request, replace(request, output=""))
     )
     assert Path("rise.png").read_bytes() == expected != plain

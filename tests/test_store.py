@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app import engine, live
+from mirror_app.engine import jobs
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
-from mirror_app.ui import cache, jobs
-from mirror_app.ui.dreams import Dreamer, Shot
+from mirror_app.live.session import PreprocessingOverrides, live_session
+from mirror_app.ui import store
+from mirror_app.ui.state.background_runs import Dreamer, Shot
 from tests.networks import Linear
 
 
@@ -70,17 +71,17 @@ def asked(name: str, visualisation: str, **params: int) -> Request:
 
 
 def seen(name: str) -> engine.Result:
-    return engine.run(asked(name, "grad-cam"), cache.model(name), picture(name))
+    return engine.run(asked(name, "grad-cam"), store.model(name), picture(name))
 
 
-ASK: dict[str, Callable[[str, cache.OnProgress], object]] = {
-    "a result of one frame": lambda name, then: cache.result(asked(name, "grad-cam"), picture(name), then),
-    "a result of many frames": lambda name, then: cache.result(asked(name, "occlusion"), picture(name), then),
-    "the answer of the model": lambda name, then: cache.prediction(cache.model(name), picture(name), then),
-    "a result of shuffled weights": lambda name, then: cache.shuffled(
+ASK: dict[str, Callable[[str, store.OnProgress], object]] = {
+    "a result of one frame": lambda name, then: store.result(asked(name, "grad-cam"), picture(name), then),
+    "a result of many frames": lambda name, then: store.result(asked(name, "occlusion"), picture(name), then),
+    "the answer of the model": lambda name, then: store.prediction(store.model(name), picture(name), then),
+    "a result of shuffled weights": lambda name, then: store.shuffled(
         asked(name, "grad-cam"), picture(name), RESULTS[name], Depth("everything", ("net.maps",)), then
     ),
-    "curves": lambda name, then: cache.curves(asked(name, "grad-cam"), picture(name), RESULTS[name], 0, then),
+    "curves": lambda name, then: store.curves(asked(name, "grad-cam"), picture(name), RESULTS[name], 0, then),
 }
 RESULTS: dict[str, engine.Result] = {}
 NOT_SERVED = "No runtime found, using MemoryCacheStorageManager"
@@ -104,7 +105,7 @@ def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: 
         with pytest.raises(Left):
             ASK[what](name, leaves)
         gate.set()
-        while cache._jobs()._running:
+        while store._jobs()._running:
             time.sleep(0.01)
     gate.clear()  # a computation would now wait, and `never` be called
     ASK[what](name, never)
@@ -114,11 +115,11 @@ def test_a_dream_is_stored_by_its_worker(held: tuple[str, threading.Event]) -> N
     name, _ = held
     request = asked(name, "deep-dream", octaves=1, steps=2)
     work: jobs.Jobs[Shot] = jobs.Jobs(1)
-    dreamer = Dreamer(work, cache.store_result)
-    dreamer.begin(request, cache.model(name), picture(name))
+    dreamer = Dreamer(work, store.store_result)
+    dreamer.begin(request, store.model(name), picture(name))
     assert dreamer.dream is not None
     assert dreamer.dream.job.done.wait(10)
-    stored = cache.cached_result(request)
+    stored = store.cached_result(request)
     assert stored is not None
     assert stored.raw.tobytes() == dreamer.dream.job.result().result.raw.tobytes()
     work.close()
@@ -129,8 +130,8 @@ def test_what_fails_is_not_stored_and_who_waits_is_told(held: tuple[str, threadi
     wrong = replace(asked(name, "grad-cam"), params=(("target_class", 99),))
     for _ in range(2):
         with pytest.raises(MirrorError, match="target_class cannot be 99"):
-            cache.result(wrong, picture(name), lambda _: None)
-    assert cache.cached_result(wrong) is None
+            store.result(wrong, picture(name), lambda _: None)
+    assert store.cached_result(wrong) is None
 
 
 def test_the_worker_stores_without_a_word_from_streamlit(
@@ -138,8 +139,8 @@ def test_the_worker_stores_without_a_word_from_streamlit(
 ) -> None:
     name, _ = held
     with caplog.at_level(logging.DEBUG):
-        found = cache.result(asked(name, "grad-cam"), picture(name), lambda _: None)
-    stored = cache.cached_result(asked(name, "grad-cam"))
+        found = store.result(asked(name, "grad-cam"), picture(name), lambda _: None)
+    stored = store.cached_result(asked(name, "grad-cam"))
     assert stored is not None
     assert stored.raw.tobytes() == found.raw.tobytes()
     # Streamlit warns of what a thread without a visitor may not use; that nothing is served here it always says.

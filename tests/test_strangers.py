@@ -10,13 +10,14 @@ from playwright.sync_api import Browser, expect
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
-from mirror_app.launch import start
+from mirror_app.live.launch import start
+from mirror_app.live.session import Input, PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.params import Value
-from mirror_app.request import Request
-from mirror_app.staging import Input, PreprocessingOverrides, live_session
+from mirror_app.visualisations import registry
 from tests.networks import quick, state
 
 PICTURE = torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(0))

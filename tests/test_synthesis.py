@@ -9,14 +9,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mirror_app import engine, registry
+from mirror_app import engine
+from mirror_app.bundled import dataset, network, scenes
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
-from mirror_app.models import Model, catalogue, data, network, shapes
-from mirror_app.optim import Objective, PixelSpace, Seen, objectives, operators, rules
+from mirror_app.models import Model, catalogue
+from mirror_app.optim import Objective, PixelSpace, Seen, objectives, operators, optimisers
 from mirror_app.params import checked, declared
 from mirror_app.probe import View
-from mirror_app.request import Request
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import (
     Attribution,
     ClassPicture,
@@ -25,8 +27,8 @@ from mirror_app.visualisations.core import (
     InvertedRepresentation,
     Visualisation,
 )
-from mirror_app.visualisations.core.dream import ASIDE, octave_sizes
-from mirror_app.visualisations.core.film import resize
+from mirror_app.visualisations.core.synthesis.deep_dream import ASIDE, octave_sizes
+from mirror_app.visualisations.core.synthesis.film import resize
 from tests import gallery
 from tests.browser import ROOT
 from tests.modern import of_transformers
@@ -53,11 +55,11 @@ def film(visualisation: Visualisation, inputs: Tensor, layer: str, **params: obj
     return frames
 
 
-def aimless(rule: Callable[[float], rules.Rule], seed: int) -> Callable[[float], rules.Rule]:
+def aimless(rule: Callable[[float], optimisers.Rule], seed: int) -> Callable[[float], optimisers.Rule]:
     """The rule with its lengths, in random directions."""
     generator = torch.Generator().manual_seed(seed)
 
-    def make(lr: float) -> rules.Rule:
+    def make(lr: float) -> optimisers.Rule:
         step = rule(lr)
 
         def apply(gradient: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ def test_an_ascent_rises_further_than_random_steps_of_the_same_lengths(
     before = visualisation(INPUTS[:1], LAYER, **start)[1]["raw"]
     climbed = rise(visualisation.view, aim, before, visualisation(INPUTS[:1], LAYER, **params)[1]["raw"])
     for name in ("steepest", "adam"):
-        monkeypatch.setattr(rules, name, aimless(getattr(rules, name), seed))
+        monkeypatch.setattr(optimisers, name, aimless(getattr(optimisers, name), seed))
     wandered = rise(visualisation.view, aim, before, visualisation(INPUTS[:1], LAYER, **params)[1]["raw"])
     assert (climbed > FACTOR * wandered.abs()).all(), (climbed, wandered)
 
@@ -232,7 +234,7 @@ def test_a_film_that_is_stopped_leaves_no_trace(kind: type[Visualisation]) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_shows_the_pixels_as_they_are(kind: type[Visualisation]) -> None:
     preprocessing = Preprocessing(size=48, resize=48, mean=(0.3, 0.5, 0.6), std=(0.2, 0.3, 0.25))
-    model = Model("test", bundled(), preprocessing, shapes.CLASSES)
+    model = Model("test", bundled(), preprocessing, scenes.CLASSES)
     picture = from_array(np.random.default_rng(0).integers(0, 255, (60, 50, 3), dtype=np.uint8), "noise")
     key = kind.__name__
     name = {"DeepDream": "deep-dream", "FilterVisualisation": "filter-visualisation", "ClassPicture": "class-picture"}
@@ -331,8 +333,8 @@ def test_resizing_keeps_what_is_even_and_averages_what_is_made_smaller() -> None
 
 def test_an_inversion_tells_its_loss_and_comes_near_the_picture() -> None:
     visualisation = InvertedRepresentation(bundled(), None, *NORMALISATION)
-    pictures, _ = data.drawn(shapes.HELD_OUT[:1])
-    inputs = data.normalised(pictures)
+    pictures, _ = dataset.drawn(scenes.HELD_OUT[:1])
+    inputs = dataset.normalised(pictures)
     _, info = visualisation(inputs, "features.0", steps=60)
     found = visualisation.view.capture((info["raw"] - 0.5) / 0.25, "features.0")
     wanted = visualisation.view.capture(inputs, "features.0")
@@ -344,17 +346,17 @@ def test_an_inversion_tells_its_loss_and_comes_near_the_picture() -> None:
 
 def test_without_a_class_each_pictures_own_is_imagined() -> None:
     model = catalogue.load("shapes").module
-    pictures, labels = data.drawn(shapes.HELD_OUT[:3])
-    info = ClassPicture(model, None, *NORMALISATION)(data.normalised(pictures), None, steps=1)[1]
+    pictures, labels = dataset.drawn(scenes.HELD_OUT[:3])
+    info = ClassPicture(model, None, *NORMALISATION)(dataset.normalised(pictures), None, steps=1)[1]
     assert info["target_class"] == labels[:, 0].tolist()
 
 
 def recognised(classes: Tensor, **params: object) -> float:
     """The share of the bundled network's class pictures that the judge, a second network, names right."""
-    judge = network.ShapesNet(len(shapes.CLASSES)).eval()
+    judge = network.ShapesNet(len(scenes.CLASSES)).eval()
     judge.load_state_dict(load_file(ROOT / "tests" / "data" / "judge.safetensors"))
-    drawn = [shapes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
-    inputs = data.normalised(torch.from_numpy(np.stack(drawn)))
+    drawn = [scenes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
+    inputs = dataset.normalised(torch.from_numpy(np.stack(drawn)))
     _, info = ClassPicture(bundled(), None, *NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
     seen_from_afar = operators.blur(2)(info["raw"])

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torchvision.models import detection, segmentation
 
-from mirror_app import probe, registry, targets
+from mirror_app import probe, targets
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
 from mirror_app.probe.outputs import class_logits, described
 from mirror_app.targets import Target
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Occlusion, Rise, SaliencyMap
-from mirror_app.visualisations.core.gradients import gradient
+from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from tests.families import swin, vit
 from tests.networks import Tricky, bundled, densenet, quick, resnet18, squeezenet, state

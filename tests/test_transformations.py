@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mirror_app import engine, registry, render
+from mirror_app import engine, render
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
+from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, SaliencyMap, Weights
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS
 from tests.app import lives, page

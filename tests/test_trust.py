@@ -14,18 +14,21 @@ import torch
 from playwright.sync_api import Page, expect
 from torch import Tensor, nn
 
-from mirror_app import engine, evaluation, layers, live, registry, trust
+from mirror_app import engine, evaluation, layers, live
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.jobs import Frames, Job, Jobs
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.evaluation import verdict
+from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.images import Picture
+from mirror_app.live import sessions
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
-from mirror_app.models.examples import examples
 from mirror_app.probe import View, fingerprint
-from mirror_app.request import Request
-from mirror_app.staging import PreprocessingOverrides, live_session
-from mirror_app.trust import Curves, Removal
-from mirror_app.ui import verdicts
-from mirror_app.ui.jobs import Frames, Job, Jobs
-from mirror_app.ui.verdicts import Answer
+from mirror_app.ui.trust import verdicts
+from mirror_app.ui.trust.verdicts import Answer
+from mirror_app.visualisations import registry
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults
 from tests.networks import ANYWHERE, Linear, quick, state
@@ -129,17 +132,17 @@ def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
     request, result = asked("grad-cam")
     model = catalogue.load("shapes")
     before = fingerprint(model.module)
-    (found,) = trust.curves(request, model, PICTURE, result)
+    (found,) = verdict.curves(request, model, PICTURE, result)
     inputs, target = model.inputs(PICTURE), result.info["target_class"][0]
-    *some, lines = trust.base_lines(model, PICTURE, target)
+    *some, lines = verdict.base_lines(model, PICTURE, target)
     assert fingerprint(model.module) == before
     assert [list(frame) for frame in some] == [["random"]] * 3
     assert list(lines) == ["random", "edges"]
-    evidence = trust.evidence(torch.from_numpy(result.raw), (128, 128))
+    evidence = verdict.evidence(torch.from_numpy(result.raw), (128, 128))
     with torch.no_grad():
-        own = evaluation.deletion(model.module, inputs, evidence, target, trust.STEPS)
+        own = evaluation.deletion(model.module, inputs, evidence, target, verdict.STEPS)
         draws = [
-            evaluation.deletion(model.module, inputs, evaluation.noise(inputs, seed), target, trust.STEPS)
+            evaluation.deletion(model.module, inputs, evaluation.noise(inputs, seed), target, verdict.STEPS)
             for seed in range(3)
         ]
     assert torch.allclose(torch.from_numpy(found.deletion), own, atol=1e-5)
@@ -163,8 +166,8 @@ class Fragile(nn.Module):
 
 def test_a_class_that_any_damage_ends_and_that_blur_does_not_is_seen_in_the_random_line() -> None:
     model = replace(catalogue.load("shapes"), module=Fragile())
-    *_, lines = trust.base_lines(model, PICTURE, 1)
-    shares = torch.linspace(0, 1, trust.STEPS + 1)
+    *_, lines = verdict.base_lines(model, PICTURE, 1)
+    shares = torch.linspace(0, 1, verdict.STEPS + 1)
     assert torch.allclose(torch.from_numpy(lines["random"].deletion), (10 - 200 * shares).sigmoid(), atol=0.01)
     assert all(lines["random"].is_settled_at_once(removal) for removal in (Removal.DELETION, Removal.INSERTION))
 
@@ -176,10 +179,10 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
     found = {}
     for key in ("grad-cam", "eigen-cam"):
         request, result = asked(key)
-        frames = [list(trust.shuffled(request, model, PICTURE, result, depth)) for depth in (head, everything)]
+        frames = [list(verdict.shuffled(request, model, PICTURE, result, depth)) for depth in (head, everything)]
         assert all(frame.info.get("target_class", [9]) == result.info.get("target_class", [9]) for (frame,) in frames)
-        found[key] = [trust.likeness(result, frame) for (frame,) in frames]
-        assert trust.likeness(result, result) == pytest.approx(1)
+        found[key] = [verdict.likeness(result, frame) for (frame,) in frames]
+        assert verdict.likeness(result, result) == pytest.approx(1)
     assert found["grad-cam"][0] < 0.3
     assert abs(found["eigen-cam"][0]) == pytest.approx(1)  # it asks the last layer for the sign alone
     assert found["eigen-cam"][1] < 0.9
@@ -189,7 +192,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
 def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
     request, result = asked("rise", n=400)
     model = catalogue.load("shapes")
-    frames = trust.shuffled(request, model, PICTURE, result, evaluation.depths(engine.tree(model))[0])
+    frames = verdict.shuffled(request, model, PICTURE, result, evaluation.depths(engine.tree(model))[0])
     assert 0 < next(frames).info["progress"] < 1
     frames.close()
 
@@ -212,21 +215,21 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
 def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) -> None:
     request, result = asked(entry.key, layer="features.4")
     prediction = engine.predict(catalogue.load("shapes"), PICTURE)
-    if trust.is_attribution(entry):
-        assert trust.target_of(request, result, prediction) in range(32)
+    if verdict.is_attribution(entry):
+        assert verdict.target_of(request, result, prediction) in range(32)
     else:
         with pytest.raises(MirrorError, match="choose Grad-CAM"):
-            trust.target_of(request, result, prediction)
+            verdict.target_of(request, result, prediction)
 
 
 def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
     model = catalogue.load("shapes")
     request, result = asked("back-prop", target_class="features.4:3")
     with pytest.raises(MirrorError, match="choose a class"):
-        list(trust.curves(request, model, PICTURE, result))
+        list(verdict.curves(request, model, PICTURE, result))
     request, result = asked("grad-cam", layer="*")
     with pytest.raises(MirrorError, match="One layer"):
-        list(trust.curves(request, model, PICTURE, result))
+        list(verdict.curves(request, model, PICTURE, result))
 
 
 @pytest.mark.parametrize(
@@ -312,7 +315,7 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     for parameter in other.get_submodule("classifier").parameters():
         parameter.data *= factor
     turned = engine.run(request, replace(model, module=other), PICTURE)
-    likeness = trust.likeness(result, turned)
+    likeness = verdict.likeness(result, turned)
     answer = verdicts.of_shuffled({"classifier": likeness}, untrained=False)
     assert answer.good is False
     assert ("turned over" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
@@ -431,7 +434,7 @@ def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(
     try:
         test = page("trust", model=next(iter(made.models)), visualisation=key)
     finally:
-        live._sessions.clear()
+        sessions._sessions.clear()
     assert not test.exception
     told = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
     assert "head may be weights, and are held as buffers: those stay as they are." in told
@@ -467,7 +470,7 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked_for: list[str] = []
-    shuffled = trust.shuffled
+    shuffled = verdict.shuffled
 
     def counted(
         request: Request, model: Model, picture: Picture, result: engine.Result, depth: evaluation.Depth
@@ -477,7 +480,7 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
             raise MirrorError("This one is not finite.")
         return shuffled(request, model, picture, result, depth)
 
-    monkeypatch.setattr(trust, "shuffled", counted)
+    monkeypatch.setattr(verdict, "shuffled", counted)
     test = page("trust")
     assert asked_for == ["classifier", "all above features.4", "all above features.1", "everything"]
     assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)

@@ -6,11 +6,12 @@ from torch import Tensor
 
 from benchmarks import truth
 from mirror_app import render
-from mirror_app.models import catalogue, data, shapes
+from mirror_app.bundled import dataset, scenes
+from mirror_app.models import catalogue
 from mirror_app.visualisations.core import GradCam
 
 LAYER = "features"  # where the page begins
-UNSEEN = shapes.HELD_OUT[50_000:50_200]
+UNSEEN = scenes.HELD_OUT[50_000:50_200]
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +21,14 @@ def grad_cam() -> GradCam:
 
 def peaks(grad_cam: GradCam, things: int, place: int) -> Tensor:
     """Whether the peak for the thing at `place` lies in its filled outline, for each unseen scene of so many things."""
-    pictures, labels = data.drawn(UNSEEN, things)
+    pictures, labels = dataset.drawn(UNSEEN, things)
     found = []
     for number, seed in enumerate(UNSEEN):
-        thing = shapes.scene(seed, things).things[place]
-        inputs = data.normalised(pictures[number : number + 1])
+        thing = scenes.scene(seed, things).things[place]
+        inputs = dataset.normalised(pictures[number : number + 1])
         raw = grad_cam(inputs, LAYER, target_class=int(labels[number, place]))[1]["raw"]
-        peak = int(render.resize(raw, (shapes.SIZE, shapes.SIZE)).argmax())
-        found.append(bool(thing.outline[peak // shapes.SIZE, peak % shapes.SIZE]))
+        peak = int(render.resize(raw, (scenes.SIZE, scenes.SIZE)).argmax())
+        found.append(bool(thing.outline[peak // scenes.SIZE, peak % scenes.SIZE]))
     return torch.tensor(found).float()
 
 

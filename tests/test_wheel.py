@@ -30,7 +30,7 @@ def test_the_wheel_has_the_pages_the_options_and_the_weights(installed: Path) ->
     for page in (ROOT / "pages").glob("*.py"):
         assert (own / "pages" / page.name).read_bytes() == page.read_bytes()
     assert (own / ".streamlit" / "config.toml").read_bytes() == (ROOT / ".streamlit" / "config.toml").read_bytes()
-    assert (own / "models" / "weights" / "shapes.safetensors").stat().st_size > 10**6
+    assert (own / "bundled" / "weights" / "shapes.safetensors").stat().st_size > 10**6
     assert {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")} == {"mirror_app"}
 
 

@@ -16,12 +16,13 @@ from torchvision.models import get_model_weights
 from torchvision.transforms.functional import normalize
 
 from benchmarks import grid
-from mirror_app import engine, images, layers, registry, render
+from mirror_app import engine, images, layers, render
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.images import Picture, Preprocessing, from_array
-from mirror_app.models import Model, catalogue, zoo
-from mirror_app.models.examples import examples
-from mirror_app.old_links import FORMER_DEFAULTS
-from mirror_app.request import Request
+from mirror_app.models import Model, catalogue, torchvision_models
+from mirror_app.ui.state.old_links import FORMER_DEFAULTS
+from mirror_app.visualisations import registry
 
 PRETRAINED = os.environ.get("MIRROR_PRETRAINED", "")
 FAMILIES = (
@@ -48,10 +49,10 @@ def test_there_are_all_of_them_and_an_untrained_one_of_each() -> None:
     assert catalogue.check("resnet18-untrained") == "resnet18-untrained"
 
 
-@pytest.mark.parametrize("name", zoo.classifiers())
+@pytest.mark.parametrize("name", torchvision_models.classifiers())
 def test_inputs_are_those_of_torchvisions_own_preset_to_the_bit(name: str) -> None:
     weights = get_model_weights(name).DEFAULT
-    ours = zoo.preprocessing(weights).prepare(from_array(PHOTO, "x"))
+    ours = torchvision_models.preprocessing(weights).prepare(from_array(PHOTO, "x"))
     assert torch.equal(ours[0], weights.transforms()(Image.fromarray(PHOTO)))
 
 
@@ -88,7 +89,7 @@ def test_untrained_is_the_same_each_time_and_leaves_the_random_numbers_alone() -
 
 
 def test_a_head_of_zeros_lets_a_gradient_through() -> None:
-    module = zoo.untrained("vit_b_16")
+    module = torchvision_models.untrained("vit_b_16")
     assert all(part.weight.any() for part in module.modules() if isinstance(part, torch.nn.Linear))
 
 

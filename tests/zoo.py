@@ -18,10 +18,10 @@ import transformers
 from torch import nn
 
 from mirror_app import engine, layers
+from mirror_app.bundled.examples import examples
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
-from mirror_app.models import Model, catalogue, zoo
-from mirror_app.models.examples import examples
-from mirror_app.request import Request
+from mirror_app.models import Model, catalogue, torchvision_models
 from tests.browser import ROOT
 from tests.modern import PATCHES, TIMM, TRANSFORMERS, of_timm, of_transformers, opening
 
@@ -107,7 +107,7 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows = []
-    for name in zoo.classifiers():
+    for name in torchvision_models.classifiers():
         rows.append(row(name))
         print(rows[-1], flush=True)
         gc.collect()

@@ -6,36 +6,37 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from mirror_app.bundled import network, scenes
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.images import Preprocessing
-from mirror_app.models import hub, network, own, settings, shapes, zoo
+from mirror_app.models import download, settings, torchvision_models, user_models
 from mirror_app.models.model import Model
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(__file__).parents[1] / "bundled" / "weights"
 BUNDLED = "shapes"
-UNTRAINED = zoo.UNTRAINED  # the end of a name whose weights are random
+UNTRAINED = torchvision_models.UNTRAINED  # the end of a name whose weights are random
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all models, the default first; raise MirrorError where the owner's settings are wrong."""
     owned = settings.owned()
     for name in owned:
-        if name == BUNDLED or name.removesuffix(UNTRAINED) in zoo.names():
+        if name == BUNDLED or name.removesuffix(UNTRAINED) in torchvision_models.names():
             raise MirrorError(
                 f"The settings file names a model '{name}', which there is already: another name is needed."
             )
-    return (BUNDLED, *owned, *zoo.names())
+    return (BUNDLED, *owned, *torchvision_models.names())
 
 
 def can_be_untrained(name: str) -> bool:
     """Tell whether there is the model of that name with random weights too, as `name-untrained`."""
-    return name in zoo.names()
+    return name in torchvision_models.names()
 
 
 def to_fetch() -> dict[str, int]:
     """Return how many bytes must be fetched before a model can be used, by its name, for those that are not here."""
-    return zoo.to_fetch()
+    return torchvision_models.to_fetch()
 
 
 def check(name: str) -> str:
@@ -54,7 +55,7 @@ def load(name: str, device: torch.device | str = "cpu") -> Model:
     return model
 
 
-def loading(name: str, device: torch.device | str = "cpu") -> Generator[hub.Fetched | Model, None, None]:
+def loading(name: str, device: torch.device | str = "cpu") -> Generator[download.Fetched | Model, None, None]:
     """Yield how far the download of the weights is, where one is needed, and at last the model; raise MirrorError."""
     try:
         for found in _found(check(name)):
@@ -62,24 +63,24 @@ def loading(name: str, device: torch.device | str = "cpu") -> Generator[hub.Fetc
                 found.module.eval().to(device)
             yield found
     except MirrorError as error:
-        if name not in zoo.names():
+        if name not in torchvision_models.names():
             raise
-        here = sorted(set(zoo.names()) - set(zoo.to_fetch()))
+        here = sorted(set(torchvision_models.names()) - set(torchvision_models.to_fetch()))
         others = f", {', '.join(here[:5])}" if here else ""
         raise MirrorError(f"{error} Without it work: {BUNDLED}{others}, and all models untrained.") from error
 
 
-def _found(name: str) -> Generator[hub.Fetched | Model, None, None]:
+def _found(name: str) -> Generator[download.Fetched | Model, None, None]:
     if name == BUNDLED:
         yield _shapes()
     elif name in settings.owned():
-        yield own.load(name)
+        yield user_models.load(name)
     else:
-        yield from zoo.loading(name)
+        yield from torchvision_models.loading(name)
 
 
 def _shapes() -> Model:
     module = network.ShapesNet()
     module.load_state_dict(load_file(WEIGHTS / "shapes.safetensors"))
-    preprocessing = Preprocessing(size=shapes.SIZE, resize=shapes.SIZE, mean=network.MEAN, std=network.STD)
-    return Model(BUNDLED, module, preprocessing, shapes.CLASSES, output=OutputMeaning(OutputKind.CLASSES))
+    preprocessing = Preprocessing(size=scenes.SIZE, resize=scenes.SIZE, mean=network.MEAN, std=network.STD)
+    return Model(BUNDLED, module, preprocessing, scenes.CLASSES, output=OutputMeaning(OutputKind.CLASSES))

@@ -1,12 +1,23 @@
 """Image ascent: a picture is changed step by step until it shows what raises an objective."""
 
-from mirror_app.optim import objectives, operators, penalties, rules, transforms
+from mirror_app.optim import objectives, operators, optimisers, penalties, transforms
 from mirror_app.optim.ascent import Ascent, Step
 from mirror_app.optim.objectives import Objective, Seen
 from mirror_app.optim.parametrisations import Fourier, Parametrisation, Pixels
 from mirror_app.optim.space import PixelSpace
 
 __all__ = [
-    "Ascent", "Fourier", "Objective", "Parametrisation", "PixelSpace", "Pixels", "Seen", "Step", "objectives",
-    "operators", "penalties", "rules", "transforms",
+    "Ascent",
+    "Fourier",
+    "Objective",
+    "Parametrisation",
+    "PixelSpace",
+    "Pixels",
+    "Seen",
+    "Step",
+    "objectives",
+    "operators",
+    "optimisers",
+    "penalties",
+    "transforms",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from mirror_app.errors import MirrorError
 from mirror_app.optim.objectives import Objective, Seen
 from mirror_app.optim.operators import Operator
+from mirror_app.optim.optimisers import Rule
 from mirror_app.optim.parametrisations import Parametrisation, Pixels
-from mirror_app.optim.rules import Rule
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
 from mirror_app.probe import View, columns_of, revive

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from mirror_app.optim.colours import mixing
+from mirror_app.optim.colour_space import mixing
 
 
 class Parametrisation(ABC):

@@ -4,12 +4,12 @@ A view is a structural copy that shares its weights with the model handed in: it
 so that nothing done to it is seen by the model or by another computation.
 """
 
+from mirror_app.probe.autograd_graph import graph, revive
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
+from mirror_app.probe.data_flow import PICTURE, flow
 from mirror_app.probe.default_layer import columns_of, default_layer, layout, layout_of
 from mirror_app.probe.fingerprint import Structure, fingerprint
-from mirror_app.probe.flow import PICTURE, flow
-from mirror_app.probe.graph import graph, revive
 from mirror_app.probe.input_type import lacking_explained
 from mirror_app.probe.layout import Layout, token_layout
 from mirror_app.probe.operations import LINEAR, operation

@@ -13,10 +13,10 @@ from torch.utils._pytree import tree_leaves
 
 from mirror_app.errors import MirrorError
 from mirror_app.layers import Call
+from mirror_app.probe.autograd_graph import BACKWARD_INSIDE, is_in_backward, without_saving
 from mirror_app.probe.calls import CallLog
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.fingerprint import Structure
-from mirror_app.probe.graph import BACKWARD_INSIDE, is_in_backward, without_saving
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ place of the picture: in maps that are laid over it, all places would be moved.
 
 from typing import Any
 
-from mirror_app.probe.graph import shape_of, signed
+from mirror_app.probe.autograd_graph import shape_of, signed
 from mirror_app.probe.operations import operation
 
 MOST = 0.5  # of a cell: how far one may be moved

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.graph import graph, signed
+from mirror_app.probe.autograd_graph import graph, signed
 from mirror_app.probe.operations import LINEAR, operation
 
 # What hands a gradient on as it is, without a rule: what is linear, and what shifts and scales to a common spread.

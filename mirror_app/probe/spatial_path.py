@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.graph import shape_of, signed, without_saving
+from mirror_app.probe.autograd_graph import shape_of, signed, without_saving
 from mirror_app.probe.padding import keeps_places, pads_beyond_reach
 from mirror_app.probe.view import View
 

@@ -15,15 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirror_app import registry
 from mirror_app.errors import MirrorError
 from mirror_app.params import Value, declared
-from mirror_app.registry import Entry
-from mirror_app.visualisations import core, own
+from mirror_app.visualisations import core, custom, registry
 from mirror_app.visualisations.core import *  # noqa: F403
 from mirror_app.visualisations.core import SaliencyMap, Visualisation
 from mirror_app.visualisations.core.base import Info
 from mirror_app.visualisations.elements import Element, parameter
+from mirror_app.visualisations.registry import Entry
 
 BackProp = SaliencyMap
 Source = type[Visualisation] | Callable[..., Any]
@@ -44,9 +43,9 @@ class WebInterface:
         where = f"{self.name} ({source.__name__})"
         elements = None if params is None else {key: parameter(key, said, where) for key, said in params.items()}
         if isinstance(source, type):
-            self.kind = own.from_class(source, elements, self.name)
+            self.kind = custom.from_class(source, elements, self.name)
         else:
-            self.kind = own.from_function(source, elements, self.name)
+            self.kind = custom.from_function(source, elements, self.name)
         self._bound: Visualisation | None = None
 
     @classmethod

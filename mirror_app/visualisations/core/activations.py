@@ -7,8 +7,8 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.precision import widened
 from mirror_app.probe import layout
-from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.registry import Question, visualisation
 
 
 @visualisation(

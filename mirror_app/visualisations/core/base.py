@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app import layers, render
-from mirror_app.bands import are_bands, as_colours
 from mirror_app.errors import MirrorError
+from mirror_app.images.bands import are_bands, as_colours
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, fingerprint, lacking_explained

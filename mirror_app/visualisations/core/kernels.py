@@ -10,8 +10,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Number
 from mirror_app.precision import widened
 from mirror_app.probe.weight_in_use import weight_in_use
-from mirror_app.registry import Question, visualisation
 from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.registry import Question, visualisation
 
 
 @visualisation(

@@ -1,0 +1,41 @@
+"""Runs a request: its frames, its result, and what is drawn of it."""
+
+from mirror_app.engine.engine import (
+    COLUMNS,
+    PAGE,
+    TILE,
+    Prediction,
+    Result,
+    Sheet,
+    computed,
+    costs,
+    flow,
+    frames,
+    legend,
+    paint,
+    peak,
+    predict,
+    run,
+    sheet,
+    tree,
+)
+
+__all__ = [
+    "COLUMNS",
+    "PAGE",
+    "TILE",
+    "Prediction",
+    "Result",
+    "Sheet",
+    "computed",
+    "costs",
+    "flow",
+    "frames",
+    "legend",
+    "paint",
+    "peak",
+    "predict",
+    "run",
+    "sheet",
+    "tree",
+]

@@ -1,0 +1,1 @@
+"""How the page looks: its styles, and pictures within its own messages."""

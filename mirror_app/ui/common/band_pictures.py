@@ -1,0 +1,84 @@
+"""An input of bands, such as a satellite's: band by band, the mean of all, or three of them as colours.
+
+What is chosen here is also what heat is laid over, on every page, and what stands in the strip.
+"""
+
+import streamlit as st
+from PIL import Image
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.images import Picture
+from mirror_app.images.bands import stretched
+from mirror_app.precision import widened
+from mirror_app.ui import store
+from mirror_app.ui.appearance import inline
+from mirror_app.ui.common.feature_maps import COLOURS, enlarged
+from mirror_app.ui.components import readout
+from mirror_app.ui.components.tiles import tiles
+from mirror_app.ui.state.session import current
+
+ALL, MEAN, THREE = "Band by band", "Mean", "In colour"
+
+
+def show(picture: Picture, values: Tensor) -> None:
+    """Show a picture whose bands are `values` (C, H, W), and let the visitor choose how."""
+    count, height, width = values.shape
+    view = st.segmented_control(
+        "Show the bands",
+        (ALL, MEAN, THREE),
+        default=ALL,
+        required=True,
+        key="band-view",
+        label_visibility="collapsed",
+        persist_state="session",
+        on_change=_choose,
+    )
+    if view == THREE:
+        _ask_for_three(count)
+    names = [f"band {number}" for number in range(count)]
+    if view == ALL:
+        sheet = store.band_sheet(picture.id, values)
+        picked = tiles(sheet.png, names, sheet.columns, 88, key="bands", label="Bands", pixelated=False)
+        if picked is not None:
+            _enlarge(picture.name, names[picked], values[picked])
+    elif picture.colours:
+        chosen = widened(values[list(picture.colours)]).cpu().numpy()
+        planes = [names[number] for number in picture.colours]
+        readout.image(render.png(picture.pixels), chosen, "input", alt="The input", planes=planes)
+    else:
+        inline.picture(render.png(picture.pixels), picture.name, key="input")
+    st.caption(f"{picture.name} · {width} × {height} pixels, {count} bands, each stretched to its own range")
+    over = ", ".join(f"{names[n]} as {colour}" for n, colour in zip(picture.colours or (), COLOURS, strict=False))
+    st.caption(f"Under a heat map lies {over or 'the mean of all bands'}.")
+
+
+def _ask_for_three(count: int) -> None:
+    for column, colour in zip(st.columns(3, gap="xsmall"), COLOURS, strict=True):
+        column.selectbox(
+            f"{colour.capitalize()} band",
+            range(count),
+            None,
+            key=f"band.{colour}",
+            placeholder="None",
+            persist_state="session",
+            on_change=_choose,
+        )
+
+
+def _choose() -> None:
+    """Show three bands as colours once all three are chosen; which of them are colours is not guessed."""
+    chosen = [st.session_state.get(f"band.{colour}") for colour in COLOURS]
+    numbers = [number for number in chosen if number is not None]
+    is_asked = st.session_state["band-view"] == THREE and len(numbers) == len(COLOURS)
+    current().show_bands((numbers[0], numbers[1], numbers[2]) if is_asked else None)
+
+
+@st.dialog("One band", width="medium")
+def _enlarge(picture_name: str, name: str, values: Tensor) -> None:
+    """Show one band large, with its numbers."""
+    height, width = values.shape
+    st.markdown(f"**{name.capitalize()}** of {picture_name}: {height} × {width}")
+    grey = Image.fromarray(stretched(values[None, None])[0, 0].mul(255).round().byte().cpu().numpy())
+    readout.image(enlarged(grey), widened(values).cpu().numpy(), "one-band", alt="The band")
+    st.caption(f"Black is {float(values.min()):.3g}, white {float(values.max()):.3g}.")

@@ -1,0 +1,69 @@
+"""What a visitor takes home of a picture: the image, the raw numbers, the code, or all of it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from mirror_app import layers, live
+from mirror_app.engine import Result
+from mirror_app.engine.request import Request
+from mirror_app.export import package
+from mirror_app.export.matrix import safe
+from mirror_app.export.snippet import snippet
+from mirror_app.images import Picture
+from mirror_app.ui import store
+from mirror_app.ui.common.share import share
+from mirror_app.ui.state.background_runs import filter_of
+from mirror_app.ui.state.session import Session
+from mirror_app.visualisations import registry
+
+
+def show(session: Session, picture: Picture, result: Result) -> None:
+    """Offer the files of the picture that the session's request gave, and the lines of Python that make it."""
+    request = session.request
+    seen = store.seen(request.model, picture.shown_id, picture)
+    code = _code(session, picture, picture.name)
+    name = stem(request, result)
+    row = st.container(horizontal=True)
+    with row:
+        share(session, request.to_query(), [picture])
+    with row.popover("Download", icon=":material/download:", key="download"):
+        if result.raw.ndim > 2:
+            _offer(name, "Picture", ".png", "image/png", partial(package.whole, request, result.raw, seen))
+        _offer(name, "Raw numbers", ".npy", "application/octet-stream", partial(package.npy, result.raw))
+        told = _named(request, result), picture.pixels, seen, _code(session, picture, package.ORIGINAL)
+        _offer(name, "Everything", ".zip", "application/zip", partial(package.package, request, result.raw, *told))
+    if code:
+        with st.expander("Show the code"):
+            st.code(code, language="python")
+
+
+def stem(request: Request, result: Result) -> str:
+    """Return the name of a file of `result` without its ending: it tells the layer and filter, or else the target."""
+    told, number = _named(request, result), filter_of(request)
+    of_layer = registry.get(request.visualisation).kind.of_layer
+    where = request.layer.replace(layers.EVERY, "stages") if of_layer else told.get("target_name", told.get("target"))
+    parts = [request.visualisation, where, None if number is None else str(number)]
+    return "-".join(safe(part) for part in parts if part)
+
+
+def _offer(name: str, label: str, ending: str, mime: str, made: Callable[[], bytes]) -> None:
+    """Offer a file that is made when it is asked for."""
+    st.download_button(f"{label} ({ending})", made, f"{name}{ending}", mime, on_click="ignore", width="stretch")
+
+
+def _named(request: Request, result: Result) -> dict[str, Any]:
+    """Return what there is to say of a result, the class that was asked about by its name too."""
+    if "target_class" not in result.info:
+        return result.info
+    model = store.model(request.model, request.output)
+    return {**result.info, "target_name": model.name_of(result.info["target_class"][0])}
+
+
+def _code(session: Session, picture: Picture, file: str) -> str:
+    """Return the lines that make the picture, `file` being one's own; what lives in one's own program has none."""
+    if live.session_of(session.request.model) is not None:
+        return ""
+    return snippet(session.request, picture, file if picture in session.own else None)

@@ -1,0 +1,111 @@
+"""Many images of one request: a contact sheet in pages, and one of its maps large."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+import torch
+from PIL import Image
+
+from mirror_app import live, render
+from mirror_app.engine import PAGE, Result
+from mirror_app.engine.request import Request
+from mirror_app.images import Picture
+from mirror_app.ui import store
+from mirror_app.ui.common import picking
+from mirror_app.ui.components import readout
+from mirror_app.ui.components.tiles import tiles
+from mirror_app.ui.state.session import choose
+from mirror_app.visualisations import registry
+
+COLOURS = ("red", "green", "blue")
+
+
+@st.fragment
+def show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
+    """Show many images of a request in pages of 64, in which one can be clicked on to see it large."""
+    live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
+    pages = -(-count // PAGE)
+    film = "layers" in result.info
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        key, size = ("frame", 152) if film else ("tile", 72)
+        width = st.slider("Size of the maps", 32, 240, size, 8, key=key, persist_state="session", width=170)
+        page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
+    first = (page - 1) * PAGE
+    sheet = store.sheet(request, result.raw, picture, first, PAGE)
+    names = _names(request, result, count)[first : first + sheet.shown]
+    entry = registry.get(request.visualisation)
+    label = "Feature maps" if entry.kind.of_channels else entry.name
+    picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label=label, pixelated=not film)
+    if picked is not None:
+        _enlarge(request, picture, result, first + picked, count)
+
+
+def _names(request: Request, result: Result, count: int) -> list[str]:
+    """Return what the images of a result are called, in their order: by their layers, or by their numbers."""
+    if dict(request.params).get("order") == render.ORDERS[1]:
+        return [str(number) for number in render.strongest(torch.from_numpy(result.raw)).tolist()]
+    names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
+    return names
+
+
+def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.ndarray:
+    """Return the numbers of one image of `count`: (3, h, w) where it is shown in colour, else (1, h, w)."""
+    planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
+    look = registry.get(request.visualisation).kind.look
+    in_colour = len(planes) == len(COLOURS) and look in (render.picture, render.weights)
+    return planes if in_colour else planes.sum(0, keepdims=True)
+
+
+@st.dialog("One image", width="medium")
+def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
+    """Show one image of many large, with its figures."""
+    one = Image.open(io.BytesIO(store.sheet(request, result.raw, picture, number, 1).png))
+    name = _names(request, result, count)[number]
+    if "layers" in result.info:
+        _head_of_stage(request, name)
+    else:
+        where, noun = request.layer or live.shown(request.model), str(result.info.get("image", "map"))
+        title = f"{noun.capitalize()} {name}" if name.isdigit() else name
+        st.markdown(f"**{title}** of `{where}`: {one.height} × {one.width}")
+    channel = int(name) if name.isdigit() else number
+    values = _values(request, result.raw, channel, count)
+    picks = registry.get(request.visualisation).kind.of_channels
+    above = st.container()
+    place = readout.image(
+        enlarged(one),
+        values,
+        "one-map",
+        alt="The map" if picks else "The image",
+        planes=COLOURS if len(values) > 1 else ("",),
+        picks=picks,
+    )
+    if picks:
+        with above:
+            picking.ask(f"{request.layer}:{channel}", place)
+    figures = {
+        "Minimum": values.min(),
+        "Maximum": values.max(),
+        "Mean": values.mean(),
+        "Zeros": np.mean(values == 0),
+    }
+    for column, (name, figure) in zip(st.columns(4), figures.items(), strict=True):
+        column.metric(name, f"{figure:.0%}" if name == "Zeros" else f"{figure:.3g}")
+
+
+def _head_of_stage(request: Request, layer: str) -> None:
+    """Name the stage of a film, and lead to it."""
+    entry = registry.get(request.visualisation)
+    st.markdown(f"**{entry.name}** at `{layer}`")
+    st.caption("Here the maps of all stages have the size of the input: enlarged, a peak becomes a little lower.")
+    if st.button("Show this layer alone", on_click=choose, args=(replace(request, layer=layer),)):
+        st.rerun()  # the whole page, and not this part of it alone
+
+
+def enlarged(map_: Image.Image) -> bytes:
+    """Return a small map as a PNG file of about 512 pixels, each of its places a square."""
+    cell = max(1, 512 // max(map_.size))
+    file = io.BytesIO()
+    map_.resize((map_.width * cell, map_.height * cell), Image.Resampling.NEAREST).save(file, "PNG")
+    return file.getvalue()

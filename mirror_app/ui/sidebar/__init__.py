@@ -1,0 +1,1 @@
+"""The sidebar: the model, the layer, the visualisation and its parameters."""

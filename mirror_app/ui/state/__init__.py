@@ -1,0 +1,1 @@
+"""The session of a visitor, and the link that holds a view."""

@@ -1,0 +1,111 @@
+"""More of what a layer sees in a picture, painted into the picture."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from torch import Generator, Tensor
+
+from mirror_app import render
+from mirror_app.optim import Ascent, PixelSpace, Step, objectives, optimisers, transforms
+from mirror_app.params import Number, Slider
+from mirror_app.probe import View
+from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.synthesis.film import Size, frames, resize, size_of, size_taken
+from mirror_app.visualisations.registry import Question, visualisation
+
+ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measured, or small octaves seem to be free
+
+
+@visualisation(
+    "Deep Dream",
+    paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»",
+    use="To see what a layer delights in, and for the joy of it.",
+    avoid="To explain an answer: it shows what the layer would like to see, not what it saw.",
+    asks=Question.FINDS,
+    also="DeepDream, Inceptionism, activation maximisation",
+)
+class DeepDream(Visualisation):
+    """The picture, changed to show more of whatever a layer finds in it, from coarse forms to fine ones.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1]. Of each octave only the detail that it added is carried on, so
+    that the picture stays sharp. An octave too small for the network is left out; a picture too small for it is dreamed
+    larger, and what was added is shrunk back. At a scale of 1 all octaves have the size of the picture: so many rounds.
+    """
+
+    look = staticmethod(render.picture)
+    of_steps = True
+    before_last = True  # whose maps are of things: those of the last stage, of many things at once, dream of speckle
+
+    def sized(self, inputs: Tensor) -> Tensor:
+        return resize(inputs, size_taken(self.view, inputs, ""))
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        lr: Annotated[
+            float,
+            Slider(
+                "How far each step moves a pixel, root mean square, where 1 is from black to white.",
+                "Strength of a step",
+                max=1,
+                step=0.005,
+            ),
+        ] = 0.015,
+        octaves: Annotated[
+            int,
+            Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=10, step=1),
+        ] = 5,
+        scale: Annotated[
+            float, Slider("The side of each octave as a share of the next one's.", min=0.1, max=1, step=0.05)
+        ] = 0.7,
+        steps: Annotated[
+            int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)
+        ] = 12,
+        jitter: Annotated[
+            int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
+        ] = 16,
+        channel: Annotated[
+            int, Number("One filter of the layer to dream of; -1 is all that it sees.", "Filter, -1 for all", min=-1)
+        ] = -1,
+        seed: Annotated[int, Number("The seed of the random shifts.", min=0, max=10**6)] = 0,
+    ) -> Iterator[Attribution]:
+        space = PixelSpace.of(inputs, self.mean, self.std)
+        picture = space.pixels(inputs)
+        sizes, note = _sizes(self.view, inputs, layer, octaves, scale)
+        objective = objectives.energy(layer) if channel < 0 else objectives.channel(layer, channel)
+        ascent = Ascent(self.view, space, objective, optimisers.steepest(lr), transforms=[transforms.jitter(jitter)])
+        dreamed = _dream(ascent, picture, sizes, steps, torch.Generator().manual_seed(seed))
+        work = [height * width + ASIDE for height, width in sizes for _ in range(steps)]
+        yield from frames(dreamed, work, note=note, detail="all filters" if channel < 0 else f"filter {channel}")
+
+
+def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
+    """Return the (height, width) of each octave, the smallest first: each side `scale` of the next one's."""
+    height, width = size
+    shares = [scale**number for number in reversed(range(octaves))]
+    return [(max(1, round(height * share)), max(1, round(width * share))) for share in shares]
+
+
+def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
+    """Return the octaves that the network takes, and a note where the picture itself is too small for it."""
+    own = size_of(inputs)
+    largest = size_taken(view, inputs, layer)
+    smaller = octave_sizes(largest, octaves, scale)[:-1]
+    note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
+    taken = {size: size == largest or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}
+    return [*filter(taken.get, smaller), largest], "" if largest == own else note
+
+
+def _dream(ascent: Ascent, picture: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:
+    """Yield each step at each octave, at the size of the picture."""
+    own = size_of(picture)
+    detail = torch.zeros_like(picture)
+    for size in sizes:
+        ground, detail = resize(picture, size), resize(detail, size)
+        for step in ascent.climb(ground + detail, steps, generator):
+            detail = step.pixels - ground
+            shown = step.pixels if size == own else (picture + resize(detail, own)).clamp(0, 1)
+            yield Step(shown, step.value)

@@ -1,0 +1,167 @@
+"""Pictures made from noise: what a filter looks for, and what a class looks like."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.optim import Ascent, Fourier, Pixels, PixelSpace, objectives, operators, optimisers, penalties
+from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
+from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.synthesis.film import (
+    ROBUST,
+    Blur,
+    Faint,
+    Robust,
+    Seed,
+    Smooth,
+    Steps,
+    Strength,
+    from_noise,
+    require_size,
+)
+from mirror_app.visualisations.core.target_score import TargetScore
+from mirror_app.visualisations.registry import Question, visualisation
+
+MadeOf = Annotated[
+    str,
+    Radio(
+        "Waves of all lengths grow alike and give calm pictures; pixels give fine, noisy ones.",
+        "Made of",
+        options=("waves", "pixels"),
+    ),
+]
+Decorrelate = Annotated[
+    bool,
+    Toggle("Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")),
+]
+# The gradient of a network trained on the worst changes is next to nothing on plain grey.
+START = 0.2
+
+
+@visualisation(
+    "Filter visualisation",
+    paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
+    use="To see what one filter looks for, whatever the picture.",
+    avoid="To claim that it looks for nothing else: one filter often answers to several things.",
+    asks=Question.LIKENESS,
+    also="activation maximisation, optimisation, channel, neuron",
+)
+class FilterVisualisation(Visualisation):
+    """The picture that a filter of a layer answers to most: what it looks for.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only the size counts. Pixels are
+    climbed by steps of one length (Erhan et al. 2009), waves by Adam.
+    """
+
+    look = staticmethod(render.picture)
+    of_steps = True
+    of_noise = True
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        channel: Annotated[int, Number("The filter that is looked into, from 0.", "Filter", min=0)] = 0,
+        aim: Annotated[
+            str,
+            Radio(
+                "The whole map gives a texture; its middle alone gives the one thing that a single unit looks for.",
+                options=("whole map", "middle unit"),
+            ),
+        ] = "whole map",
+        picture: MadeOf = "waves",
+        decorrelate: Decorrelate = True,
+        robust: Robust = True,
+        total_variation: Smooth = 0.0,
+        l2: Faint = 0.0,
+        blur: Blur = 0.0,
+        lr: Strength = 0.05,
+        steps: Steps = 100,
+        seed: Seed = 0,
+    ) -> Iterator[Attribution]:
+        require_size(self.view, inputs, layer)
+        aims = {"whole map": objectives.channel, "middle unit": objectives.unit}
+        objective = aims[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
+        waves = picture == "waves"
+        ascent = Ascent(
+            self.view,
+            PixelSpace.of(inputs, self.mean, self.std),
+            objective,
+            optimisers.adam(lr) if waves else optimisers.steepest(lr),
+            Fourier(decorrelate) if waves else Pixels(),
+            ROBUST if robust else (),
+            [operators.blur(blur)],
+        )
+        yield from from_noise(ascent, inputs, steps, seed, detail=f"filter {channel}")
+
+
+@visualisation(
+    "Class picture",
+    paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034",
+    use="To see what a network takes for typical of a class.",
+    avoid="As a likeness: many networks can be made sure of a class by pictures that show us nothing.",
+    asks=Question.LIKENESS,
+    also="activation maximisation, class model visualisation, prototype, optimisation",
+)
+class ClassPicture(Visualisation):
+    """What the model imagines a class to look like: the picture that raises the class's logit most.
+
+    The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only its size counts, and its most
+    likely class where none is chosen. The layer does not matter. In the paper pixels are climbed, held near grey by L2;
+    waves are climbed by Adam, as in Olah et al. 2017, and another network knows the class in them more often.
+    """
+
+    look = staticmethod(render.picture)
+    of_steps = True
+    of_noise = True
+    of_layer = False
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        target_class: Annotated[
+            int | str | None,
+            ClassPicker(
+                "The class that is pictured; none: the one that the model finds in the input. Or type a target, as "
+                "`features.8:3` for a channel of a layer.",
+                "Target",
+            ),
+        ] = None,
+        picture: MadeOf = "waves",
+        decorrelate: Decorrelate = True,
+        total_variation: Smooth = 0.0,
+        l1: Annotated[
+            float, Slider("How much pixels are held at grey exactly: the weight of L1.", "L1", max=0.5, step=0.005)
+        ] = 0.0,
+        l2: Faint = 0.0,
+        blur: Blur = 0.3,
+        clip: Annotated[
+            float, Slider("Set this share of the pixels to grey after each step: those nearest to it.", "Clipping")
+        ] = 0.0,
+        robust: Robust = True,
+        lr: Strength = 0.05,
+        steps: Steps = 100,
+        seed: Seed = 0,
+    ) -> Iterator[Attribution]:
+        target_score = TargetScore(self.view, inputs, target_class, self.output)
+        require_size(self.view, inputs, target_score.layer)
+        chosen = target_score.chosen(target_score.predict(inputs))
+        objective = objectives.score(
+            target_score.layer, lambda output: target_score.score(target_score.answers(output), chosen)
+        )
+        waves = picture == "waves"
+        ascent = Ascent(
+            self.view,
+            PixelSpace.of(inputs, self.mean, self.std),
+            objective - total_variation * penalties.total_variation() - l1 * penalties.l1() - l2 * penalties.l2(),
+            optimisers.adam(lr) if waves else optimisers.steepest(lr),
+            Fourier(decorrelate, START) if waves else Pixels(),
+            ROBUST if robust else (),
+            [operators.blur(blur), operators.clip(clip)],
+        )
+        yield from from_noise(ascent, inputs, steps, seed, **target_score.info(chosen))
