@@ -6,7 +6,11 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-MOVED = {"mirror_app.models.examples": "mirror_app.bundled.examples"}
+MOVED = {
+    "mirror_app.files": "mirror_app.export.package",
+    "mirror_app.models.examples": "mirror_app.bundled.examples",
+    "mirror_app.request": "mirror_app.engine.request",
+}
 
 
 class FormerImports(MetaPathFinder, Loader):

@@ -7,10 +7,10 @@ _LINES = """\
 from pathlib import Path
 
 from mirror_app import engine
-from mirror_app.files import still
 {source}
+from mirror_app.engine.request import Request
+from mirror_app.export.package import still
 from mirror_app.models import catalogue
-from mirror_app.request import Request
 
 model = catalogue.load({model!r})
 picture = {picture}
