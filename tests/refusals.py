@@ -58,6 +58,8 @@ def detects() -> nn.Module:
 def small(name: str, **options: Any) -> nn.Module:
     torch.manual_seed(0)
     model: nn.Module = timm.create_model(name, num_classes=5, **options)
+    classifier = model.get_classifier()  # type: ignore[operator]
+    nn.init.normal_(classifier.weight, std=0.02)  # Hiera's is zero until it is trained
     return model.eval()
 
 

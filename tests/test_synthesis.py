@@ -31,6 +31,7 @@ from mirror_app.visualisations.core.synthesis.deep_dream import ASIDE, octave_si
 from mirror_app.visualisations.core.synthesis.film import resize
 from tests import gallery
 from tests.browser import ROOT
+from tests.families import maxvit
 from tests.modern import of_transformers
 from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
 
@@ -374,3 +375,9 @@ def test_another_network_names_the_pictures_from_afar_more_often_than_without_re
     with capsys.disabled():
         print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
     assert regularised >= plain + 0.3
+
+
+def test_the_places_of_a_layer_are_proven_on_the_input_and_not_on_the_grey_of_the_beginning() -> None:
+    inputs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    frames = FilterVisualisation(maxvit().double()).attribute(inputs, "blocks.1", channel=3, steps=1)
+    assert next(iter(frames)).raw.shape == inputs.shape

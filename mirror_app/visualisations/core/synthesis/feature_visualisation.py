@@ -8,6 +8,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, Pixels, PixelSpace, objectives, operators, optimisers, penalties
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
+from mirror_app.probe import columns_of
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.synthesis.film import (
     ROBUST,
@@ -83,6 +84,8 @@ class FilterVisualisation(Visualisation):
         seed: Seed = 0,
     ) -> Iterator[Attribution]:
         require_size(self.view, inputs, layer)
+        # The places of the layer are proven on the input: on the grey that the picture begins with they show less.
+        columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
         aims = {"whole map": objectives.channel, "middle unit": objectives.unit}
         objective = aims[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
         waves = picture == "waves"
