@@ -378,6 +378,6 @@ def test_another_network_names_the_pictures_from_afar_more_often_than_without_re
 
 
 def test_the_places_of_a_layer_are_proven_on_the_input_and_not_on_the_grey_of_the_beginning() -> None:
-    inputs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    frames = FilterVisualisation(maxvit().double()).attribute(inputs, "blocks.1", channel=3, steps=1)
-    assert next(iter(frames)).raw.shape == inputs.shape
+    inputs = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    _, info = FilterVisualisation(maxvit().double())(inputs, "blocks.1", steps=1)
+    assert info["raw"].shape == inputs.shape
