@@ -22,8 +22,8 @@ from mirror_app.ui import store
 from mirror_app.visualisations import registry
 from tests.app import cheaply, page
 from tests.browser import ROOT
+from tests.images.test_images import P3, profile
 from tests.networks import ANYWHERE, quick
-from tests.test_images import P3, profile
 
 LAYER = "features.9.0"
 LIVE = {**os.environ, "PYTHONPATH": str(ROOT)}

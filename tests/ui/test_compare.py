@@ -30,7 +30,7 @@ from mirror_app.ui.state.background_runs import made
 from mirror_app.visualisations import registry
 from tests.app import page, png, said, upload
 from tests.networks import state
-from tests.test_page import _empty_caches  # noqa: F401 - a fixture
+from tests.ui.test_page import _empty_caches  # noqa: F401 - a fixture
 
 FOUR = [picture.id for picture in examples()[:4]]
 BASE = Request("shapes", FOUR[0], "features", "grad-cam", (("strength", 0.3), ("target_class", 3)))

@@ -21,8 +21,8 @@ from mirror_app.ui import store
 from mirror_app.ui.state.session import param_key
 from mirror_app.visualisations import registry
 from tests.app import cheaply, lives, page, png, said, upload
+from tests.images.test_images import P3, profile
 from tests.networks import ANYWHERE, quick
-from tests.test_images import P3, profile
 
 
 @pytest.fixture(autouse=True)
