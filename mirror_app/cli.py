@@ -14,7 +14,7 @@ from mirror_app.bundled.examples import examples
 from mirror_app.engine import Result
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError, nearest
-from mirror_app.export import package
+from mirror_app.export import animation, package
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue
 from mirror_app.models.device import device
@@ -23,7 +23,7 @@ from mirror_app.probe.output_kind import OutputKind
 from mirror_app.visualisations import registry
 
 BAR = 30  # characters
-FILMS = {".gif": package.gif, ".mp4": package.mp4}
+FILMS = {".gif": animation.gif, ".mp4": animation.mp4}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

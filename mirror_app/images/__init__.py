@@ -4,24 +4,15 @@ from mirror_app.images.pictures import (
     MAX_BYTES,
     MAX_PIXELS,
     Picture,
-    Preprocessing,
     decode,
     from_array,
     from_image,
-    from_tensor,
     with_colours,
     with_extra_inputs,
 )
+from mirror_app.images.preprocessing import Preprocessing, from_tensor
 
 __all__ = [
-    "MAX_BYTES",
-    "MAX_PIXELS",
-    "Picture",
-    "Preprocessing",
-    "decode",
-    "from_array",
-    "from_image",
-    "from_tensor",
-    "with_colours",
-    "with_extra_inputs",
-]
+    "MAX_BYTES", "MAX_PIXELS", "Picture", "Preprocessing", "decode", "from_array", "from_image", "from_tensor",
+    "with_colours", "with_extra_inputs",
+]  # fmt: skip

@@ -5,23 +5,19 @@ A look is a function `(raw, picture, **params) -> images`: from the raw map of a
 those of a visualisation do.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
 from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
 from mirror_app.precision import share_of, widened
 from mirror_app.render.colormaps import DIVERGING, SEQUENTIAL, colourise, css
+from mirror_app.render.sheets import resize
 
 Look = Callable[..., Tensor]
-
 STRONGEST = 0.005  # of the pixels of a heat map: those in the full colour
 ORDERS = ("by number", "strongest first")
 
@@ -237,49 +233,6 @@ def _part(raw: Tensor, show: str) -> Tensor:
 def _strongest(part: Tensor, contrast: float) -> Tensor:
     """Return the magnitude that so many per cent of each item's numbers exceed, (N, 1, 1, 1)."""
     return widened(part).abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
-
-
-def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return `maps` (N, h, w) enlarged or reduced to `size` (height, width), bilinear between pixel centres."""
-    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False, antialias=False)[:, 0]
-
-
-def grid(images: Tensor, columns: int) -> Tensor:
-    """Return `images` (N, C, H, W) side by side, `columns` to a row, without gaps: (C, rows · H, columns · W)."""
-    count, channels, height, width = images.shape
-    rows = -(-count // columns)
-    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, rows * columns - count))
-    sheet = images.reshape(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
-    return sheet.reshape(channels, rows * height, columns * width)
-
-
-def shrink(images: Tensor, longest: int) -> Tensor:
-    """Return `images` (N, C, H, W) with no side longer than `longest`, averaged over areas; small ones as they are."""
-    height, width = images.shape[2:]
-    scale = min(1, longest / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    return images if scale == 1 else F.interpolate(images, size, mode="area")
-
-
-def pixels(image: Tensor) -> np.ndarray:
-    """Return an image (3, H, W) in [0, 1] as bytes (H, W, 3)."""
-    return widened(image).mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-
-
-def framed(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
-    """Return bytes (H, W, 3) that are pale outside of `region`: (left, top, right, bottom)."""
-    left, top, right, bottom = region
-    shown = (picture * 0.35 + 255 * 0.4).astype(np.uint8)
-    shown[top:bottom, left:right] = picture[top:bottom, left:right]
-    return shown
-
-
-def png(picture: np.ndarray) -> bytes:
-    """Return bytes (H, W, 3) as a PNG file."""
-    file = io.BytesIO()
-    # Higher levels take three times as long for a tenth fewer bytes of a photograph: a visitor waits for each picture.
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def _heat_shares(evidence: Tensor, largest: float | None) -> Tensor:

@@ -16,7 +16,7 @@ from mirror_app import engine
 from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
-from mirror_app.export import package
+from mirror_app.export import animation, package
 from mirror_app.export.snippet import snippet
 from mirror_app.images import from_array
 from mirror_app.models import catalogue
@@ -77,7 +77,7 @@ def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("count", [1, 4, 5, 9, 100])
 def test_a_film_keeps_few_frames_evenly_and_always_the_last(count: int) -> None:
-    film = package.Film(most=4)
+    film = animation.Film(most=4)
     for number in range(count):
         film.add(bytes([number]))
     kept = [still[0] for still in film.stills]
@@ -99,20 +99,20 @@ def stills(count: int, size: tuple[int, int] = (31, 20)) -> list[bytes]:
 
 
 def test_an_mp4_film_has_every_frame_at_an_even_size() -> None:
-    with av.open(io.BytesIO(package.mp4(stills(9), "Deep Dream")), "r") as film:
+    with av.open(io.BytesIO(animation.mp4(stills(9), "Deep Dream")), "r") as film:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     assert len(frames) == 9
     assert frames[0].shape == (20, 32, 3)
     assert [abs(float(frame[:, :31].mean()) - 8 * number) < 6 for number, frame in enumerate(frames)] == [True] * 9
 
 
-@pytest.mark.parametrize("made", [package.gif, package.mp4])
+@pytest.mark.parametrize("made", [animation.gif, animation.mp4])
 def test_one_frame_is_no_film(made: Callable[[list[bytes], str], bytes]) -> None:
     with pytest.raises(MirrorError, match="one step"):
         made(stills(1), "Grad-CAM")
 
 
 def test_without_pyav_an_mp4_film_is_refused_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "find_spec", lambda _: None)
+    monkeypatch.setattr(animation, "find_spec", lambda _: None)
     with pytest.raises(MirrorError, match=r"mirror-app\[film\]"):
-        package.mp4(stills(2), "Deep Dream")
+        animation.mp4(stills(2), "Deep Dream")

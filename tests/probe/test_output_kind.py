@@ -24,7 +24,7 @@ from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Rise, SaliencyMap, ScoreCam, Visualisation
-from mirror_app.visualisations.core.perturbation.masks import _masks
+from mirror_app.visualisations.core.perturbation.rise import _masks
 from tests.app import lives, page, said
 from tests.networks import Linear, resnet18, state
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.visualisations.core import Occlusion, Rise, Visualisation
-from mirror_app.visualisations.core.perturbation.masks import _masks
+from mirror_app.visualisations.core.perturbation.rise import _masks
 from tests.families import swin, vit
 from tests.networks import Linear, bundled, resnet18, squeezenet, state
 

@@ -10,7 +10,7 @@ import streamlit as st
 from mirror_app import live, targets
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
-from mirror_app.export import package
+from mirror_app.export import animation
 from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.ui import store
@@ -23,7 +23,7 @@ from mirror_app.ui.state.background_runs import Dream, Shot, filter_of, made
 from mirror_app.ui.state.session import TARGET, Session, choose
 from mirror_app.visualisations import registry
 
-FILMS = ((".gif", "image/gif", package.gif), (".mp4", "video/mp4", package.mp4))
+FILMS = ((".gif", "image/gif", animation.gif), (".mp4", "video/mp4", animation.mp4))
 LOOK = 0.4  # seconds between two looks at what runs
 
 
@@ -108,7 +108,7 @@ def _actions(session: Session, dream: Dream) -> None:
         st.rerun()  # the whole page, and not this part of it alone
     name = downloads.stem(dream.request, shot.result)
     with st.popover("Save the film", icon=":material/movie:", key="film"):
-        for ending, mime, write in FILMS[: 1 + package.can_mp4()]:
+        for ending, mime, write in FILMS[: 1 + animation.can_mp4()]:
             data = partial(_film, write, dream, shot)
             st.download_button(f"Film ({ending})", data, f"{name}{ending}", mime, on_click="ignore", width="stretch")
     st.download_button(

@@ -12,7 +12,7 @@ from mirror_app import engine, images
 from mirror_app.engine import Result
 from mirror_app.engine.jobs import Job, Jobs
 from mirror_app.engine.request import Request
-from mirror_app.export import package
+from mirror_app.export import animation, package
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import checked
@@ -27,7 +27,7 @@ class Shot:
 
     result: Result
     still: bytes
-    film: package.Film
+    film: animation.Film
 
 
 class Dream:
@@ -110,7 +110,7 @@ def filter_of(request: Request) -> int | None:
 
 def _shots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[Shot, None, None]:
     seen = model.preprocessing.as_seen(picture)
-    film = package.Film()
+    film = animation.Film()
     for result in engine.frames(request, model, picture):
         still = package.still(request, result.raw, seen)
         film.add(still)

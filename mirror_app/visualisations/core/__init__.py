@@ -1,21 +1,30 @@
-"""The mathematics: tensors in, tensors out. Importing this room fills the registry."""
+"""The mathematics: tensors in, tensors out. Importing this room fills the registry, in the order of the page."""
 
+# ruff: noqa: I001
 from mirror_app.render import grid
+from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.activations import Weights
 from mirror_app.visualisations.core.attention import Attention, AttentionRollout
-from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.cam.grad_cam import GradCam, GradCamPlusPlus, HiResCam, LayerCam, XGradCam
-from mirror_app.visualisations.core.cam.readings import ClassActivationMapping, EigenCam
-from mirror_app.visualisations.core.cam.scores import AblationCam, ScoreCam
 from mirror_app.visualisations.core.gradients.back_prop import SaliencyMap
+from mirror_app.visualisations.core.cam.grad_cam import GradCam
+from mirror_app.visualisations.core.cam.grad_cam_plus_plus import GradCamPlusPlus
+from mirror_app.visualisations.core.cam.xgrad_cam import XGradCam
+from mirror_app.visualisations.core.cam.hires_cam import HiResCam
+from mirror_app.visualisations.core.cam.layer_cam import LayerCam
+from mirror_app.visualisations.core.cam.class_activation_mapping import ClassActivationMapping
+from mirror_app.visualisations.core.cam.eigen_cam import EigenCam
+from mirror_app.visualisations.core.cam.score_cam import ScoreCam
+from mirror_app.visualisations.core.cam.ablation_cam import AblationCam
 from mirror_app.visualisations.core.gradients.deconvolution import Deconvnet
 from mirror_app.visualisations.core.gradients.integrated import IntegratedGradients
 from mirror_app.visualisations.core.gradients.smoothgrad import SmoothGrad
 from mirror_app.visualisations.core.kernels import Kernels
-from mirror_app.visualisations.core.perturbation.masks import Occlusion, Rise
+from mirror_app.visualisations.core.perturbation.occlusion import Occlusion
+from mirror_app.visualisations.core.perturbation.rise import Rise
 from mirror_app.visualisations.core.relevance.lrp import Relevance
 from mirror_app.visualisations.core.synthesis.deep_dream import DeepDream
-from mirror_app.visualisations.core.synthesis.feature_visualisation import ClassPicture, FilterVisualisation
+from mirror_app.visualisations.core.synthesis.filter_visualisation import FilterVisualisation
+from mirror_app.visualisations.core.synthesis.class_picture import ClassPicture
 from mirror_app.visualisations.core.synthesis.inversion import InvertedRepresentation
 
 __all__ = [

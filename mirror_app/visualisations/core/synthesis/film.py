@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
 from mirror_app.optim import Ascent, Step, transforms
-from mirror_app.params import Number, Slider, Toggle
+from mirror_app.params import Number, Radio, Slider, Toggle
 from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution
 
@@ -29,6 +29,18 @@ Smooth = Annotated[
     float, Slider("How much neighbouring pixels must agree: the weight of total variation.", max=0.1, step=0.001)
 ]
 Faint = Annotated[float, Slider("How much pixels are held near grey: the weight of L2.", "L2", max=0.5, step=0.005)]
+MadeOf = Annotated[
+    str,
+    Radio(
+        "Waves of all lengths grow alike and give calm pictures; pixels give fine, noisy ones.",
+        "Made of",
+        options=("waves", "pixels"),
+    ),
+]
+Decorrelate = Annotated[
+    bool,
+    Toggle("Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")),
+]
 Blur = Annotated[float, Slider("Blur after each step, as a standard deviation in pixels.", max=2, step=0.05)]
 
 

@@ -1,4 +1,4 @@
-"""Pictures made from noise: what a filter looks for, and what a class looks like."""
+"""Class picture: the picture that raises a class's logit most."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -7,13 +7,14 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, Pixels, PixelSpace, objectives, operators, optimisers, penalties
-from mirror_app.params import ClassPicker, Number, Radio, Slider, Toggle
-from mirror_app.probe import columns_of
+from mirror_app.params import ClassPicker, Slider
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.synthesis.film import (
     ROBUST,
     Blur,
+    Decorrelate,
     Faint,
+    MadeOf,
     Robust,
     Seed,
     Smooth,
@@ -25,80 +26,8 @@ from mirror_app.visualisations.core.synthesis.film import (
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
-MadeOf = Annotated[
-    str,
-    Radio(
-        "Waves of all lengths grow alike and give calm pictures; pixels give fine, noisy ones.",
-        "Made of",
-        options=("waves", "pixels"),
-    ),
-]
-Decorrelate = Annotated[
-    bool,
-    Toggle("Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")),
-]
 # The gradient of a network trained on the worst changes is next to nothing on plain grey.
 START = 0.2
-
-
-@visualisation(
-    "Filter visualisation",
-    paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
-    use="To see what one filter looks for, whatever the picture.",
-    avoid="To claim that it looks for nothing else: one filter often answers to several things.",
-    asks=Question.LIKENESS,
-    also="activation maximisation, optimisation, channel, neuron",
-)
-class FilterVisualisation(Visualisation):
-    """The picture that a filter of a layer answers to most: what it looks for.
-
-    The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only the size counts. Pixels are
-    climbed by steps of one length (Erhan et al. 2009), waves by Adam.
-    """
-
-    look = staticmethod(render.picture)
-    of_steps = True
-    of_noise = True
-
-    def attribute(
-        self,
-        inputs: Tensor,
-        layer: str,
-        *,
-        channel: Annotated[int, Number("The filter that is looked into, from 0.", "Filter", min=0)] = 0,
-        aim: Annotated[
-            str,
-            Radio(
-                "The whole map gives a texture; its middle alone gives the one thing that a single unit looks for.",
-                options=("whole map", "middle unit"),
-            ),
-        ] = "whole map",
-        picture: MadeOf = "waves",
-        decorrelate: Decorrelate = True,
-        robust: Robust = True,
-        total_variation: Smooth = 0.0,
-        l2: Faint = 0.0,
-        blur: Blur = 0.0,
-        lr: Strength = 0.05,
-        steps: Steps = 100,
-        seed: Seed = 0,
-    ) -> Iterator[Attribution]:
-        require_size(self.view, inputs, layer)
-        # The places of the layer are proven on the input: on the grey that the picture begins with they show less.
-        columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
-        aims = {"whole map": objectives.channel, "middle unit": objectives.unit}
-        objective = aims[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
-        waves = picture == "waves"
-        ascent = Ascent(
-            self.view,
-            PixelSpace.of(inputs, self.mean, self.std),
-            objective,
-            optimisers.adam(lr) if waves else optimisers.steepest(lr),
-            Fourier(decorrelate) if waves else Pixels(),
-            ROBUST if robust else (),
-            [operators.blur(blur)],
-        )
-        yield from from_noise(ascent, inputs, steps, seed, detail=f"filter {channel}")
 
 
 @visualisation(

@@ -1,0 +1,79 @@
+"""From the raw numbers of a request to what is shown of them."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.engine.request import Request
+from mirror_app.errors import MirrorError
+from mirror_app.params import Value, checked
+from mirror_app.visualisations import registry
+
+PAGE = 64  # images on a sheet
+TILE = 128  # pixels: the longest side of an image on a sheet
+COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Images as one PNG, `columns` to a row: how many are shown, and how many there are in all."""
+
+    png: bytes
+    columns: int
+    shown: int
+    count: int
+
+
+def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | None = None) -> Tensor:
+    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3).
+
+    largest: the magnitude that has the full colour, where the look can share a scale; by default each its own.
+    """
+    entry, values = _look(request)
+    look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
+    numbers = torch.from_numpy(raw)
+    images: Tensor = look(numbers, _picture(seen).to(numbers), **values)
+    return images
+
+
+def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
+    """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
+    entry, values = _look(request)
+    return render.peak(entry.kind.look, torch.from_numpy(raw), _picture(seen), **values)
+
+
+def legend(request: Request, raw: np.ndarray, largest: float | None) -> render.Legend | None:
+    """Return what the colours of `request` mean where `largest` has the full one; None as in `render.legend`."""
+    entry, values = _look(request)
+    return render.legend(entry.kind.look, raw.shape, largest, **values)
+
+
+def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
+    entry = registry.get(request.visualisation)
+    values: dict[str, Value] = checked(entry.params, dict(request.params))
+    return entry, {name: values[name] for name in entry.coloured}
+
+
+def _picture(seen: np.ndarray) -> Tensor:
+    return torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
+
+
+def sheet(
+    request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE, largest: float | None = None
+) -> Sheet:
+    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
+
+    `largest` is as in `paint`. Raises MirrorError where there are fewer.
+    """
+    images = paint(request, raw, seen, largest)
+    if not 0 <= first < len(images):
+        raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
+    shown = images[first : first + count]
+    if len(images) > 1:
+        shown = render.shrink(shown, TILE)
+    columns = min(len(shown), COLUMNS)
+    return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))

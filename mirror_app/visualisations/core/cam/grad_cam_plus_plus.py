@@ -1,0 +1,31 @@
+"""Grad-CAM++: each place of a map counts on its own."""
+
+from torch import Tensor
+
+from mirror_app.visualisations.core.cam.gradient_cam import GradientCam, on_negative
+from mirror_app.visualisations.registry import Question, visualisation
+
+
+@visualisation(
+    "Grad-CAM++",
+    paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063",
+    use="When several things of one class are in the picture.",
+    avoid="To see evidence against a class, or to be exact: its weights are heuristic, and hardly depend on the class.",
+    asks=Question.WHERE,
+    also="class activation map, several objects",
+)
+class GradCamPlusPlus(GradientCam):
+    """Grad-CAM for a class that is seen several times: each place counts on its own, so that small ones are not lost.
+
+    Each map's weight is the sum of α · ReLU(g) with α = g² / (2 g² + g³ · ΣA), the paper's equation 19. The paper's
+    factor exp(y), one number for the whole picture, is left out. Made for maps that are not negative: elsewhere the
+    denominator may vanish, and a note warns.
+    """
+
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        # g² is cancelled, so that small gradients are as exact as large ones; where g ≤ 0 the ReLU leaves nothing.
+        share = gradient.relu() / (2 + gradient * maps.sum((2, 3), keepdim=True))
+        return (share.sum((2, 3), keepdim=True) * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        return on_negative(maps)

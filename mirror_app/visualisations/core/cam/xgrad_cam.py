@@ -1,0 +1,31 @@
+"""XGrad-CAM: each place counts by its share of the map."""
+
+import torch
+from torch import Tensor
+
+from mirror_app.visualisations.core.cam.gradient_cam import GradientCam, on_negative
+from mirror_app.visualisations.registry import Question, visualisation
+
+
+@visualisation(
+    "XGrad-CAM",
+    paper="Fu et al. 2020, «Axiom-based Grad-CAM», https://arxiv.org/abs/2008.02312",
+    use="Like Grad-CAM, where its plain averaging of the gradient seems doubtful.",
+    avoid="For networks whose maps sum up to nearly nothing: the weights are shares of that sum.",
+    asks=Question.WHERE,
+    also="class activation map, axiom-based Grad-CAM, axiomatic",
+)
+class XGradCam(GradientCam):
+    """Grad-CAM with weights that obey two axioms: each place counts by its share of the map, not equally.
+
+    Each map's weight is Σ g · A / ΣA; a map whose sum is zero has none. The whole picture's evidence is then Σ g · A.
+    For maps with negative numbers, too, the sum may vanish, and a note warns.
+    """
+
+    def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
+        total = maps.sum((2, 3), keepdim=True)
+        share = maps / torch.where(total == 0, torch.inf, total)
+        return ((gradient * share).sum((2, 3), keepdim=True) * maps).sum(1)
+
+    def caution(self, maps: Tensor, gradient: Tensor) -> str:
+        return on_negative(maps)
