@@ -56,8 +56,8 @@ def attribution(
     """Return a visualisation as a method: an attribution by channel counts by the sum of its magnitudes."""
 
     def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
-        aim = {"target_class": target} if "target_class" in entry.computed else {}
-        raw: Tensor = entry.kind(model, None, mean, std)(inputs, layer, **aim)[1]["raw"]
+        chosen = {"target_class": target} if "target_class" in entry.method_params else {}
+        raw: Tensor = entry.kind(model, None, mean, std)(inputs, layer, **chosen)[1]["raw"]
         return verdict.evidence(raw, (inputs.shape[2], inputs.shape[3]))
 
     return evidence

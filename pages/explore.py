@@ -24,7 +24,7 @@ with shown, st.container(key="picture"), page_parts.failures():
     asked = time.perf_counter()
     result = store.result(request, picture, say)
     page_parts.show_images(request, picture, result)
-    page_parts.show_honesty(request, model, picture, result, cached=result.finished < asked)
+    page_parts.show_provenance(request, model, picture, result, cached=result.finished < asked)
     downloads.show(session, picture, result)
 say("")
 with beside:

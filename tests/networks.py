@@ -105,7 +105,7 @@ ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
 
 def quick(entry: registry.Entry) -> dict[str, Value]:
     """Parameters with which a visualisation that takes many samples or steps takes as few as it may."""
-    numbers = {name: entry.computed.get(name) for name in ("n", "steps")}
+    numbers = {name: entry.method_params.get(name) for name in ("n", "steps")}
     return {name: max(2, int(number.min)) for name, number in numbers.items() if isinstance(number, Number)}
 
 

@@ -144,7 +144,7 @@ def rows() -> Iterator[Row]:
     for entry in registry.entries():
         params = quick(entry)
         yield Row(entry.name, entry, params)
-        if "guide" in entry.computed:
+        if "guide" in entry.method_params:
             yield Row(f"{entry.name}, guided", entry, {**params, "guide": True})
 
 

@@ -34,7 +34,7 @@ def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:
     try:
         exec(code("CONTRIBUTING.md"), names)
         entry = registry.get("energy")
-        assert list(entry.computed) == ["power"]
+        assert list(entry.method_params) == ["power"]
         images, info = entry.kind(resnet18())(PICTURES, "layer2", power=1.0)
         assert images.shape == (1, 3, 224, 224)
         assert info["raw"].shape == (1, 28, 28)

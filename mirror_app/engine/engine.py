@@ -33,14 +33,16 @@ class Result:
 def computed(request: Request) -> Request:
     """Return the part of `request` that the raw numbers depend on: without the parameters of the look."""
     entry = registry.get(request.visualisation)
-    return replace(request, params=tuple((name, value) for name, value in request.params if name not in entry.coloured))
+    return replace(
+        request, params=tuple((name, value) for name, value in request.params if name not in entry.render_params)
+    )
 
 
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
     entry, model = registry.get(request.visualisation), model.with_output(request.output)
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
-    values = checked({**entry.computed, **entry.around}, dict(computed(request).params))
+    values = checked({**entry.method_params, **entry.transform_params}, dict(computed(request).params))
     began = time.perf_counter()
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)

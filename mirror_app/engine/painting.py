@@ -55,7 +55,7 @@ def legend(request: Request, raw: np.ndarray, largest: float | None) -> render.L
 def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
-    return entry, {name: values[name] for name in entry.coloured}
+    return entry, {name: values[name] for name in entry.render_params}
 
 
 def _picture(seen: np.ndarray) -> Tensor:

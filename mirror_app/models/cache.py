@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mirror_app.models.model import Model
 
 
-class Shelf:
+class ModelCache:
     """Holds models by name; each is loaded once, however many ask for it at the same time."""
 
     def __init__(self, load: Callable[[str], Model], limit: int) -> None:

@@ -14,7 +14,7 @@ from mirror_app.optim.optimisers import Rule
 from mirror_app.optim.parametrisations import Parametrisation, Pixels
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
-from mirror_app.probe import View, columns_of, revive
+from mirror_app.probe import View, columns_of, redirect_dead_relu
 
 _PIXELS = Pixels()
 
@@ -39,7 +39,7 @@ class Ascent:
     transforms: Sequence[Transform] = ()
     operators: Sequence[Operator] = ()
 
-    def climb(self, pixels: Tensor, steps: int, generator: Generator) -> Iterator[Step]:
+    def run(self, pixels: Tensor, steps: int, generator: Generator) -> Iterator[Step]:
         """Yield a frame after each of the steps from `pixels` (N, C, H, W) in [0, 1]; raise MirrorError."""
         size = (pixels.shape[2], pixels.shape[3])
         numbers = self.picture.encode(pixels)
@@ -63,7 +63,7 @@ class Ascent:
             value = self.objective(Seen(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
             gradient, through = _slopes(value, leaf, inputs)
             if not (moved := gradient.flatten(1).any(1)).all():
-                revive(value)
+                redirect_dead_relu(value)
                 revived, through = _slopes(value, leaf, inputs)
                 gradient[~moved] = revived[~moved]
         if through is None or not through.any():

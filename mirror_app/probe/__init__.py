@@ -4,7 +4,7 @@ A view is a structural copy that shares its weights with the model handed in: it
 so that nothing done to it is seen by the model or by another computation.
 """
 
-from mirror_app.probe.autograd_graph import graph, revive
+from mirror_app.probe.autograd_graph import graph, redirect_dead_relu
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.data_flow import PICTURE, flow
@@ -40,6 +40,6 @@ __all__ = [
     "layout_of",
     "one_tensor",
     "operation",
-    "revive",
+    "redirect_dead_relu",
     "token_layout",
 ]

@@ -50,7 +50,7 @@ def is_in_backward(error: BaseException) -> bool:
     return any(frame.f_code is torch.autograd.backward.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
-def revive(output: Tensor) -> None:
+def redirect_dead_relu(output: Tensor) -> None:
     """Let each ReLU on the way from `output` down that would stop the whole gradient of an item pass it instead.
 
     A unit that is silent everywhere has no gradient at all; with this one it can be woken.

@@ -18,10 +18,10 @@ from mirror_app.evaluation import Depth, verdict
 from mirror_app.evaluation.verdict import Curves
 from mirror_app.images import Picture, bands
 from mirror_app.models import Model, catalogue
-from mirror_app.models.cache import Shelf
+from mirror_app.models.cache import ModelCache
 from mirror_app.models.device import device
 from mirror_app.models.download import Fetched
-from mirror_app.ui.state.background_runs import Dreamer, Shot
+from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
 
 OnProgress = Callable[[str], None]
 
@@ -38,17 +38,17 @@ def model(name: str, output: str = "") -> Model:
 
     `output` says what its numbers are where a visitor does.
     """
-    return (live.model(name) or _shelf().get(name)).with_output(output)
+    return (live.model(name) or _model_cache().get(name)).with_output(output)
 
 
-def there(name: str) -> bool:
+def is_loaded(name: str) -> bool:
     """Tell whether the model of that name can be had at once."""
-    return live.model(name) is not None or name in _shelf()
+    return live.model(name) is not None or name in _model_cache()
 
 
 def fetch(name: str, on_progress: Callable[[Fetched | None], None]) -> None:
     """See that the model of that name is on the shelf; while it comes, `on_progress` is called; raise MirrorError."""
-    if not there(name):
+    if not is_loaded(name):
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
                 on_progress(job.newest if isinstance(job.newest, Fetched) else None)
@@ -90,7 +90,7 @@ def cached_result(request: Request) -> Result | None:
         return None
 
 
-def small(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
+def thumbnail(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
     """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
     return _small(f"{_key(request)} {picture.shown_id}", largest, request, raw, picture)
 
@@ -129,10 +129,10 @@ def store_result(request: Request, found: Result) -> None:
     _result(_key(engine.computed(request)), found)
 
 
-@st.cache_resource(scope="session", on_release=Dreamer.end, show_spinner=False)
-def dreamer() -> Dreamer:
+@st.cache_resource(scope="session", on_release=RunSlot.end, show_spinner=False)
+def dreamer() -> RunSlot:
     """Return what holds this visitor's dream, which ends with the visit."""
-    return Dreamer(_dreams(), store_result)
+    return RunSlot(_dreams(), store_result)
 
 
 def close() -> None:
@@ -180,8 +180,8 @@ def _thumbnail(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf() -> Shelf:
-    return Shelf(lambda name: catalogue.load(name, device()), MODEL_BYTES)
+def _model_cache() -> ModelCache:
+    return ModelCache(lambda name: catalogue.load(name, device()), MODEL_BYTES)
 
 
 @st.cache_resource(show_spinner=False)
@@ -192,7 +192,7 @@ def _loads() -> Jobs[Fetched | Model]:
 def _loading(name: str) -> Generator[Fetched | Model, None, None]:
     for found in catalogue.loading(name, device()):
         if isinstance(found, Model):
-            _shelf().put(found)
+            _model_cache().put(found)
         yield found
 
 
@@ -202,7 +202,7 @@ def _jobs() -> Jobs[Any]:
 
 
 @st.cache_resource(show_spinner=False)
-def _dreams() -> Jobs[Shot]:
+def _dreams() -> Jobs[FrameSnapshot]:
     return Jobs(DREAMS)
 
 

@@ -66,7 +66,7 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
                     yield frame
 
         made = _kind(name, kind, culprit, attribute, declared(kind.attribute), kind.look)
-        made.of_stages = kind.of_stages
+        made.supports_all_stages = kind.supports_all_stages
         return made
 
     def call(visualisation: Visualisation, inputs: Tensor, layer: str, given: Mapping[str, Any]) -> Any:

@@ -31,17 +31,17 @@ class Entry:
     """A visualisation as it is offered: its key in a link, what it is called, and what can be turned.
 
     `use` and `avoid` say when to take it, and when not; `asks` is the question that it answers, and `also` by which
-    other names people look for it. `computed` are the parameters of the computation, `coloured`
-    those of its look, which cost no computation, and `around` those that every visualisation has.
+    other names people look for it. `method_params` are the parameters of the computation, `render_params`
+    those of its look, which cost no computation, and `transform_params` those that every visualisation has.
     """
 
     key: str
     name: str
     kind: type[Any]
     paper: str
-    computed: Mapping[str, Parameter]
-    coloured: Mapping[str, Parameter]
-    around: Mapping[str, Parameter] = field(default_factory=dict)
+    method_params: Mapping[str, Parameter]
+    render_params: Mapping[str, Parameter]
+    transform_params: Mapping[str, Parameter] = field(default_factory=dict)
     use: str = ""
     avoid: str = ""
     asks: Question | None = None
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def params(self) -> dict[str, Parameter]:
-        return {**self.computed, **self.around, **self.coloured}
+        return {**self.method_params, **self.transform_params, **self.render_params}
 
     def canonical(self, given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
         """Return the checked parameters that differ from their defaults, by name: the form that a Request holds."""

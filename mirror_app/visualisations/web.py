@@ -73,7 +73,7 @@ class WebInterface:
     @property
     def call_params(self) -> dict[str, Value]:
         """The values that the parameters begin with."""
-        return {name: known.default for name, known in self.entry.computed.items()}
+        return {name: known.default for name, known in self.entry.method_params.items()}
 
     def __call__(self, inputs: Tensor, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return `(images, info)` as `Visualisation` does, on the model that `from_visualisation` was given."""

@@ -14,7 +14,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import Model, catalogue
-from mirror_app.models.cache import Shelf
+from mirror_app.models.cache import ModelCache
 from mirror_app.models.device import device
 from mirror_app.visualisations import registry
 from tests.networks import ANYWHERE, Linear, Tricky, quick, resnet18
@@ -101,12 +101,12 @@ def test_the_shelf_holds_at_most_so_many_bytes_and_forgets_what_was_used_longest
         loads.append(name)
         return model(nn.Linear(10, 10, bias=False), name)  # 400 bytes
 
-    shelf = Shelf(load, limit=1000)
+    shelf = ModelCache(load, limit=1000)
     for name in ("a", "b", "a", "c", "a", "b"):
         assert shelf.get(name).name == name
         assert shelf.bytes <= 1000
     assert loads == ["a", "b", "c", "b"]
-    huge = Shelf(lambda name: model(nn.Linear(1000, 1000), name), limit=1000)
+    huge = ModelCache(lambda name: model(nn.Linear(1000, 1000), name), limit=1000)
     assert huge.get("a") is huge.get("a")
 
 
@@ -118,7 +118,7 @@ def test_a_model_that_many_ask_for_at_once_is_loaded_once() -> None:
         time.sleep(0.1)
         return model(nn.Linear(2, 2), name)
 
-    shelf = Shelf(load, limit=10**6)
+    shelf = ModelCache(load, limit=10**6)
     found: list[Model] = []
     threads = [threading.Thread(target=lambda: found.append(shelf.get("a"))) for _ in range(8)]
     for thread in threads:

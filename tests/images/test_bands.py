@@ -118,7 +118,7 @@ def _looks(entry: Entry) -> Iterator[dict[str, Value]]:
     for option in show.options if isinstance(show, Radio) else [""]:
         values = {**quick(entry), **({"show": option} if option else {})}
         yield values
-        if "guide" in entry.computed:
+        if "guide" in entry.method_params:
             yield {**values, "guide": True}
 
 

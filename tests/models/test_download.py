@@ -23,7 +23,7 @@ from torchvision.transforms._presets import ImageClassification
 
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue, download
-from mirror_app.models.cache import Shelf
+from mirror_app.models.cache import ModelCache
 from tests.app import page
 from tests.browser import ROOT
 
@@ -151,7 +151,7 @@ def test_what_goes_wrong_is_a_sentence_that_says_what_still_works_and_leaves_not
     server: Server, tmp_path: Path, mood: str, words: str
 ) -> None:
     server.mood = mood
-    shelf = Shelf(catalogue.load, 10**9)
+    shelf = ModelCache(catalogue.load, 10**9)
     with pytest.raises(MirrorError, match=words) as caught:
         shelf.get(NAME)
     assert NAME not in shelf
@@ -206,9 +206,9 @@ def test_a_program_that_ends_does_not_wait_for_a_download_and_leaves_no_part_of_
     server.slowly = 60.0
     program = f"""
 import time
-from mirror_app.models import hub
+from mirror_app.models import download
 
-for fetched in hub.fetching({server.url!r}, {len(FILE)}):
+for fetched in download.fetching({server.url!r}, {len(FILE)}):
     if fetched.bytes:
         break
 """
@@ -229,7 +229,7 @@ def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:
 
 def test_many_who_ask_at_once_fetch_once(server: Server) -> None:
     server.slowly = 0.5
-    shelf = Shelf(catalogue.load, 10**9)
+    shelf = ModelCache(catalogue.load, 10**9)
     found: list[Model] = []
     threads = [threading.Thread(target=lambda: found.append(shelf.get(NAME))) for _ in range(8)]
     threads += [threading.Thread(target=lambda: found.append(catalogue.load(NAME))) for _ in range(8)]

@@ -414,7 +414,7 @@ def test_hostile_files_take_no_memory(tmp_path: Path) -> None:
 import re, sys
 from pathlib import Path
 from mirror_app.errors import MirrorError
-from mirror_app.models import weights_file
+from mirror_app.models import weights
 
 def most():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
@@ -422,7 +422,7 @@ def most():
 before = most()
 for file in Path(sys.argv[1]).iterdir():
     try:
-        weights_file.read(file)
+        weights.read(file)
     except MirrorError:
         pass
 print((most() - before) // 1024)

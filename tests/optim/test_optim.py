@@ -251,7 +251,7 @@ def test_on_a_linear_network_the_steepest_way_is_the_weights() -> None:
     view = View(model)
     start = torch.full((1, 3, 4, 5), 0.5, dtype=torch.float64)
     ascent = Ascent(view, PixelSpace.of(start, None, None), objectives.channel("maps", 2), optimisers.steepest(0.01))
-    steps = list(ascent.climb(start, 3, generator()))
+    steps = list(ascent.run(start, 3, generator()))
     weights = model.maps.weight[2, :, 0, 0].detach()
     expected = 0.5 + 0.03 * weights / weights.square().mean().sqrt()
     assert torch.allclose(steps[-1].pixels, expected[None, :, None, None].expand_as(start))
@@ -263,11 +263,11 @@ def test_objectives_of_several_layers_are_climbed_together() -> None:
     model = resnet18().double()
     both = objectives.channel("layer1", 3) + 2 * objectives.channel("layer2.0.conv1", 5)
     ascent = Ascent(View(model), PixelSpace.of(EVEN, None, None), both, optimisers.steepest(0.01))
-    values = [float(step.value.sum()) for step in ascent.climb(EVEN, 6, generator())]
+    values = [float(step.value.sum()) for step in ascent.run(EVEN, 6, generator())]
     assert values == sorted(values)
     alone = [
         next(
-            Ascent(View(model), PixelSpace.of(EVEN, None, None), one, optimisers.steepest(0.01)).climb(
+            Ascent(View(model), PixelSpace.of(EVEN, None, None), one, optimisers.steepest(0.01)).run(
                 EVEN, 1, generator()
             )
         )
@@ -302,12 +302,12 @@ def test_a_unit_that_is_silent_everywhere_is_woken_and_the_others_are_as_they_we
     assert silent
     for number in silent:
         ascent = Ascent(View(model), space, objectives.channel("3", number), optimisers.steepest(0.02))
-        *_, last = ascent.climb(EVEN, 40, generator())
+        *_, last = ascent.run(EVEN, 40, generator())
         assert (last.value > 0).all()
     ascent = Ascent(View(model), space, objectives.channel("3", spoken), optimisers.steepest(0.01))
     leaf = EVEN.clone().requires_grad_()
     (slope,) = torch.autograd.grad(model(leaf)[:, spoken].mean((1, 2)).sum(), leaf)
-    found = next(iter(ascent.climb(EVEN, 1, generator()))).pixels
+    found = next(iter(ascent.run(EVEN, 1, generator()))).pixels
     assert torch.allclose(found, (EVEN + optimisers.steepest(0.01)(slope)).clamp(0, 1))
 
 
@@ -324,7 +324,7 @@ def test_waking_one_picture_of_a_batch_leaves_the_others_alone() -> None:
         next(
             Ascent(
                 View(Branches()), PixelSpace.of(part, None, None), objectives.channel("", 0), optimisers.steepest(0.01)
-            ).climb(part, 1, generator())
+            ).run(part, 1, generator())
         ).pixels
         for part in (batch, batch[:1])
     )

@@ -15,7 +15,7 @@ from mirror_app.engine.request import Request
 from mirror_app.models import catalogue
 from mirror_app.ui import store
 from mirror_app.ui.common import downloads
-from mirror_app.ui.state.background_runs import Dreamer, Shot
+from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
 from mirror_app.visualisations import registry
 from tests.app import page, said
 
@@ -23,9 +23,9 @@ LONG = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves",
 SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 2), ("steps", 3)))
 
 
-def begun(request: Request) -> tuple[Jobs[Shot], Dreamer]:
-    jobs: Jobs[Shot] = Jobs(1)
-    dreamer = Dreamer(jobs, lambda *_: None)
+def begun(request: Request) -> tuple[Jobs[FrameSnapshot], RunSlot]:
+    jobs: Jobs[FrameSnapshot] = Jobs(1)
+    dreamer = RunSlot(jobs, lambda *_: None)
     dreamer.begin(request, catalogue.load("shapes"), examples()[0])
     return jobs, dreamer
 
@@ -42,10 +42,10 @@ def test_a_dream_ends_as_the_engine_does_and_its_film_has_every_frame() -> None:
     dream = dreamer.dream
     assert dream is not None
     until(lambda: not dream.running)
-    shot = dream.job.result()
-    assert shot.result.raw.tobytes() == engine.run(SHORT, catalogue.load("shapes"), examples()[0]).raw.tobytes()
-    assert len(shot.film.stills) == 6
-    assert shot.film.stills[-1] == shot.still
+    snapshot = dream.job.result()
+    assert snapshot.result.raw.tobytes() == engine.run(SHORT, catalogue.load("shapes"), examples()[0]).raw.tobytes()
+    assert len(snapshot.film.stills) == 6
+    assert snapshot.film.stills[-1] == snapshot.still
     jobs.close()
 
 
@@ -69,7 +69,7 @@ def test_a_new_dream_ends_the_one_before_and_the_next_waits_for_its_turn() -> No
     first = dreamer.dream
     assert first is not None
     until(lambda: first.newest is not None)
-    other = Dreamer(jobs, lambda *_: None)
+    other = RunSlot(jobs, lambda *_: None)
     other.begin(SHORT, catalogue.load("shapes"), examples()[0])
     assert other.dream is not None
     assert other.dream.newest is None
@@ -105,7 +105,7 @@ def test_nothing_begins_before_dream_is_pressed(dream: AppTest) -> None:
     assert any("press **Dream**" in info.value for info in dream.info)
     captions = [picture.caption for block in dream.get("image") for picture in block.proto.imgs]
     assert "An example: the bundled network." in captions
-    names = [entry.name for entry in registry.entries() if entry.kind.of_steps]
+    names = [entry.name for entry in registry.entries() if entry.kind.is_iterative]
     assert next(box for box in dream.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
 
@@ -185,6 +185,6 @@ def test_the_filter_is_named_below_its_picture(dream: AppTest) -> None:
     ],
 )
 def test_a_file_has_the_name_of_what_it_shows(visualisation: str, params: dict[str, int | str], stem: str) -> None:
-    steps = {"steps": 1} if registry.get(visualisation).kind.of_steps else {}
+    steps = {"steps": 1} if registry.get(visualisation).kind.is_iterative else {}
     request = Request("shapes", "checked-heart", "features.4", visualisation, tuple((steps | params).items()))
     assert downloads.stem(request, engine.run(request, catalogue.load("shapes"), examples()[0])) == stem

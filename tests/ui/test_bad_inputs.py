@@ -122,14 +122,14 @@ def test_p1_to_p3_a_class_that_there_is_not(entry: registry.Entry, target: str) 
     assert "cannot be" in said(test)[0]
 
 
-@pytest.mark.parametrize("entry", [entry for entry in ANYWHERE if entry.kind.of_layer], ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", [entry for entry in ANYWHERE if entry.kind.uses_layer], ids=lambda entry: entry.key)
 @pytest.mark.parametrize("layer", ["spare", "late.nothing", "list"])
 def test_p4_p5_a_layer_that_there_is_not_or_that_never_runs(entry: registry.Entry, layer: str) -> None:
     visualisation = entry.kind(Tricky())
     if entry.key == "kernels" and layer != "late.nothing":  # weights are there whether they run or not
         visualisation(torch.rand(1, 3, 32, 32), layer)
         return
-    there = {"at": "the layer"} if "at" in entry.computed else {}
+    there = {"at": "the layer"} if "at" in entry.method_params else {}
     with pytest.raises(MirrorError, match=r"no layer|never reaches") as caught:
         visualisation(torch.rand(1, 3, 32, 32), layer, **there)
     assert layer in str(caught.value)

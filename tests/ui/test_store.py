@@ -19,7 +19,7 @@ from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.ui import store
-from mirror_app.ui.state.background_runs import Dreamer, Shot
+from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
 from tests.networks import Linear
 
 
@@ -114,8 +114,8 @@ def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: 
 def test_a_dream_is_stored_by_its_worker(held: tuple[str, threading.Event]) -> None:
     name, _ = held
     request = asked(name, "deep-dream", octaves=1, steps=2)
-    work: jobs.Jobs[Shot] = jobs.Jobs(1)
-    dreamer = Dreamer(work, store.store_result)
+    work: jobs.Jobs[FrameSnapshot] = jobs.Jobs(1)
+    dreamer = RunSlot(work, store.store_result)
     dreamer.begin(request, store.model(name), picture(name))
     assert dreamer.dream is not None
     assert dreamer.dream.job.done.wait(10)

@@ -76,9 +76,9 @@ def test_each_tile_shows_its_part_of_the_sheet(visit: Visit) -> None:
     page = visit()
     for number in (0, 7, 8, 38, 63):
         picture = maps(page).nth(number).locator(".picture")
-        shot = picture.screenshot()
+        snapshot = picture.screenshot()
         for place in (0.25, 0.75):
-            red, green = page.evaluate(PIXEL, [list(shot), place])[:2]
+            red, green = page.evaluate(PIXEL, [list(snapshot), place])[:2]
             assert (red, green) == (number * 3, 255 - number * 3)
 
 

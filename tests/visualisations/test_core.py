@@ -350,7 +350,7 @@ def test_the_last_frame_is_the_result() -> None:
 @pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
 def test_a_sweep_is_every_stage_as_if_alone(entry: registry.Entry) -> None:
     model = bundled()
-    if not entry.kind.of_stages:
+    if not entry.kind.supports_all_stages:
         with pytest.raises(MirrorError, match="one layer at a time"):
             entry.kind(model)(SMALL, "*", **quick(entry))
         return

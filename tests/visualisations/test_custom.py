@@ -351,12 +351,12 @@ def test_every_element_of_the_tool_before_becomes_its_widget() -> None:
             "target_class": {"type": "textfield", "value": None, "params": {"type": "number"}},
         },
     )
-    kinds = [type(known) for known in made.entry.computed.values()]
+    kinds = [type(known) for known in made.entry.method_params.values()]
     assert kinds == [Slider, Number, Text, Toggle, Radio, Dropdown, ClassPicker]
     assert made.call_params == {
         "slider": 1.0, "number": 3, "text": "hello", "guide": False, "way": "up", "size": "big", "target_class": None,
     }  # fmt: skip
-    assert made.entry.computed["size"].label == "How big"
+    assert made.entry.method_params["size"].label == "How big"
 
 
 @pytest.mark.parametrize(

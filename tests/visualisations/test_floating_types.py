@@ -84,7 +84,7 @@ def net_of(key: str) -> tuple[nn.Module, str]:
 
 
 def params_of(entry: registry.Entry) -> dict[str, Value]:
-    chosen: dict[str, Value] = {"target_class": 1} if "target_class" in entry.computed else {}
+    chosen: dict[str, Value] = {"target_class": 1} if "target_class" in entry.method_params else {}
     return {**quick(entry), **chosen}
 
 
@@ -110,9 +110,9 @@ def truth(key: str, worked_in: torch.dtype) -> Tensor:
 
 def shown_by(entry: registry.Entry, raw: Tensor) -> Tensor:
     """What a visualisation has made: of a picture that was changed, the change alone."""
-    if not entry.kind.of_steps:
+    if not entry.kind.is_iterative:
         return raw
-    return raw.double() - (0.5 if entry.kind.of_noise else PICTURES.clamp(0, 1))
+    return raw.double() - (0.5 if entry.kind.starts_from_noise else PICTURES.clamp(0, 1))
 
 
 def bytes_of(model: nn.Module, *tensors: Tensor) -> list[object]:
@@ -144,7 +144,9 @@ def test_each_visualisation_shows_in_each_type_what_it_shows_in_float64(entry: r
     assert found.dtype == (torch.float64 if kind in ("float64", "float32 pictures, float64 model") else torch.float32)
     likeness = alike(shown_by(entry, found), shown_by(entry, truth(entry.key, found.dtype)))
     print(f"{entry.key:25} {kind:35} {likeness:.6f}")
-    assert likeness >= (of_ascents if entry.kind.of_steps else of_black_boxes if entry.key in BLACK_BOXES else bound)
+    assert likeness >= (
+        of_ascents if entry.kind.is_iterative else of_black_boxes if entry.key in BLACK_BOXES else bound
+    )
 
 
 class Ways(nn.Module):

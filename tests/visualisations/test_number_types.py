@@ -144,6 +144,6 @@ def test_a_class_of_ones_own_follows_its_annotations() -> None:
     parameters: dict[str, Parameter] = dict(
         web.WebInterface(
             Raised, {"power": {"type": "slider", "min": 1, "max": 4, "value": 2, "step": 1}}
-        ).entry.computed
+        ).entry.method_params
     )
     assert type(parameters["power"].check(3)) is float

@@ -195,7 +195,7 @@ def test_what_is_made_says_which_filter_it_shows(
 
 
 def test_the_class_is_the_first_thing_that_is_asked_for_and_all_have_the_same_words_for_the_same() -> None:
-    entries = [entry for entry in registry.entries() if entry.kind.of_steps]
+    entries = [entry for entry in registry.entries() if entry.kind.is_iterative]
     assert next(iter(registry.get("class-picture").params)) == "target_class"
     assert {entry.params["lr"].label for entry in entries} == {"Strength of a step"}
     assert {entry.params["channel"].label for entry in entries if "channel" in entry.params} == {
@@ -207,7 +207,7 @@ def test_the_class_is_the_first_thing_that_is_asked_for_and_all_have_the_same_wo
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_made_of_noise_begins_as_the_input(kind: type[Visualisation]) -> None:
     first = next(film(kind(bundled(), None, *NORMALISATION), INPUTS, LAYER, lr=0.0, **few(kind)))
-    assert torch.allclose(first.raw, PICTURES, atol=1e-5) is not kind.of_noise
+    assert torch.allclose(first.raw, PICTURES, atol=1e-5) is not kind.starts_from_noise
 
 
 @pytest.mark.parametrize("kind", KINDS)

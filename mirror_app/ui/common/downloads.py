@@ -43,8 +43,8 @@ def show(session: Session, picture: Picture, result: Result) -> None:
 def stem(request: Request, result: Result) -> str:
     """Return the name of a file of `result` without its ending: it tells the layer and filter, or else the target."""
     told, number = _named(request, result), filter_of(request)
-    of_layer = registry.get(request.visualisation).kind.of_layer
-    where = request.layer.replace(layers.EVERY, "stages") if of_layer else told.get("target_name", told.get("target"))
+    uses_layer = registry.get(request.visualisation).kind.uses_layer
+    where = request.layer.replace(layers.EVERY, "stages") if uses_layer else told.get("target_name", told.get("target"))
     parts = [request.visualisation, where, None if number is None else str(number)]
     return "-".join(safe(part) for part in parts if part)
 

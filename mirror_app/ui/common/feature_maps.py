@@ -36,7 +36,7 @@ def show_sheet(request: Request, picture: Picture, result: Result, count: int) -
     sheet = store.sheet(request, result.raw, picture, first, PAGE)
     names = _names(request, result, count)[first : first + sheet.shown]
     entry = registry.get(request.visualisation)
-    label = "Feature maps" if entry.kind.of_channels else entry.name
+    label = "Feature maps" if entry.kind.image_per_channel else entry.name
     picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label=label, pixelated=not film)
     if picked is not None:
         _enlarge(request, picture, result, first + picked, count)
@@ -71,7 +71,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
         st.markdown(f"**{title}** of `{where}`: {one.height} × {one.width}")
     channel = int(name) if name.isdigit() else number
     values = _values(request, result.raw, channel, count)
-    picks = registry.get(request.visualisation).kind.of_channels
+    picks = registry.get(request.visualisation).kind.image_per_channel
     above = st.container()
     place = readout.image(
         enlarged(one),

@@ -99,7 +99,7 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
 def _show_one(request: Request, picture: Picture, result: Result, png: bytes) -> None:
     """Show one image large, with its numbers and what its colours mean, where they are no pixels."""
     entry = registry.get(request.visualisation)
-    if entry.kind.of_steps:
+    if entry.kind.is_iterative:
         inline.picture(png, "The visualisation", key="readout")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
@@ -122,17 +122,17 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
         st.caption(f"The {BARS} largest of {len(values):,}.")
 
 
-def show_honesty(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
+def show_provenance(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
     """Say below a picture what must be known of it, and in one line what it is: of what, its range, what it cost."""
     _show_note(result)
     entry = registry.get(request.visualisation)
     where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
-    parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.of_layer else "")]
+    parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
         prediction = store.prediction(model, judged(request, result, model, picture))
         said = certainty(prediction, number)
-        if said and entry.kind.of_steps:
+        if said and entry.kind.is_iterative:
             is_probable = len(prediction.probabilities) > 0
             said = f"the model is {said} of it in this picture" if is_probable else f"{said} in this picture"
         parts.append(f"for *{literal(model.name_of(number))}*" + (f" ({said})" if said else ""))

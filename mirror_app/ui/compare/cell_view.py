@@ -19,7 +19,7 @@ from mirror_app.visualisations import registry
 
 
 @dataclass
-class Place:
+class CellView:
     """Where a cell stands on the page, and what is known of it: a result, or the sentence that says why there is none.
 
     `changes` are the fields in which its request differs from the sidebar's. `asked` is what was asked for, with how
@@ -52,7 +52,7 @@ class Place:
         """What it shows, in a line."""
         entry = registry.get(self.request.visualisation)
         where = "every stage" if self.request.layer == layers.EVERY else self.request.layer
-        by = [live.shown(self.request.model), *([where] if entry.kind.of_layer and where else [])]
+        by = [live.shown(self.request.model), *([where] if entry.kind.uses_layer and where else [])]
         return f"{entry.name} of {self.picture.name} ({', '.join(by)})"
 
     def settle(self, session: Session, result: Callable[[Request], Result | None]) -> None:
@@ -102,7 +102,7 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
     base = session.request
     request = matrix.varied(base, changes)
     entry = registry.get(request.visualisation)
-    if request.layer == layers.EVERY and not entry.kind.of_stages:
+    if request.layer == layers.EVERY and not entry.kind.supports_all_stages:
         request = replace(request, layer=session.layer or "")
     if request.model == base.model:
         return request

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mirror_app.errors import nearest
 from mirror_app.ui.state import query_params
-from mirror_app.ui.state.session import current, hold
+from mirror_app.ui.state.session import current, set_if_changed
 
 Shown = Callable[[str], str]
 
@@ -17,7 +17,7 @@ def one(name: str, label: str, options: Sequence[str], why: str, shown: Shown = 
     `name`, such as «compare.rows», begins with the page's and is what a link calls it.
     """
     chosen = _arriving(name, options) or [st.session_state.get(name, "")]
-    hold(name, chosen[0] if chosen[0] in options else options[0])
+    set_if_changed(name, chosen[0] if chosen[0] in options else options[0])
     st.segmented_control(label, options, format_func=shown, required=True, key=name, help=why, persist_state="session")
     return _told(name, [st.session_state[name]], options[:1])[0]
 
@@ -30,7 +30,7 @@ def several(name: str, label: str, options: Sequence[str], default: Sequence[str
     """
     chosen = _arriving(name, options) or st.session_state.get(name, default)
     left = [option for option in chosen if option in options]
-    hold(name, left if left or not chosen else list(default))
+    set_if_changed(name, left if left or not chosen else list(default))
     st.multiselect(
         label,
         options,

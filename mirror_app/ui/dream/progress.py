@@ -19,7 +19,7 @@ from mirror_app.ui.common import downloads, page_parts
 from mirror_app.ui.common.share import share
 from mirror_app.ui.components.frame import frame
 from mirror_app.ui.guide.sections import PICTURES
-from mirror_app.ui.state.background_runs import Dream, Shot, filter_of, made
+from mirror_app.ui.state.background_runs import BackgroundRun, FrameSnapshot, filter_of, made
 from mirror_app.ui.state.session import TARGET, Session, choose
 from mirror_app.visualisations import registry
 
@@ -62,12 +62,12 @@ def _planned(request: Request, model: Model) -> str:
     return f"what {where} sees" if number is None else f"what filter {number} of {where} looks for"
 
 
-def show(session: Session, dream: Dream) -> None:
+def show(session: Session, dream: BackgroundRun) -> None:
     """Show the dream: while it runs its newest frame, again and again, with how far it is and Stop."""
     st.fragment(run_every=LOOK if dream.running else None)(_show)(session, dream, dream.running)
 
 
-def _show(session: Session, dream: Dream, began_running: bool) -> None:
+def _show(session: Session, dream: BackgroundRun, began_running: bool) -> None:
     live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
     if began_running and not dream.running:
         st.rerun()
@@ -78,77 +78,77 @@ def _show(session: Session, dream: Dream, began_running: bool) -> None:
         else:
             _actions(session, dream)
     with st.container(key="picture"), page_parts.failures():
-        shot = dream.newest
-        if shot:
-            frame(shot.still, key="frame")
+        snapshot = dream.newest
+        if snapshot:
+            frame(snapshot.still, key="frame")
         if not dream.running:
-            _finish(session, dream, shot)
+            _finish(session, dream, snapshot)
 
 
-def _progress(dream: Dream) -> tuple[float, str]:
+def _progress(dream: BackgroundRun) -> tuple[float, str]:
     """Return how far the dream is, in [0, 1], and what there is to say of it."""
-    shot = dream.newest
-    if shot is None:
+    snapshot = dream.newest
+    if snapshot is None:
         return 0.0, f"Waiting: {dream.ahead} before you …" if dream.ahead else "Beginning …"
-    share = float(shot.result.info["progress"])
-    left = shot.result.seconds * (1 - share) / share
+    share = float(snapshot.result.info["progress"])
+    left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"
 
 
-def _actions(session: Session, dream: Dream) -> None:
-    shot = dream.newest
-    if shot is None:
+def _actions(session: Session, dream: BackgroundRun) -> None:
+    snapshot = dream.newest
+    if snapshot is None:
         return
-    if registry.get(dream.request.visualisation).kind.of_noise:
+    if registry.get(dream.request.visualisation).kind.starts_from_noise:
         label, icon, then = "Take as an input", ":material/add_photo_alternate:", "you can look at it on other pages"
     else:
         label, icon, then = "Dream on from here", ":material/fast_forward:", "the same begins again from it"
     told = f"This picture becomes an input of yours, and {then}."
-    if st.button(label, icon=icon, on_click=_take, args=(session, dream, shot), help=told):
+    if st.button(label, icon=icon, on_click=_take, args=(session, dream, snapshot), help=told):
         st.rerun()  # the whole page, and not this part of it alone
-    name = downloads.stem(dream.request, shot.result)
+    name = downloads.stem(dream.request, snapshot.result)
     with st.popover("Save the film", icon=":material/movie:", key="film"):
         for ending, mime, write in FILMS[: 1 + animation.can_mp4()]:
-            data = partial(_film, write, dream, shot)
+            data = partial(_film, write, dream, snapshot)
             st.download_button(f"Film ({ending})", data, f"{name}{ending}", mime, on_click="ignore", width="stretch")
     st.download_button(
-        "Save the picture", shot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
+        "Save the picture", snapshot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
     )
 
 
-def _finish(session: Session, dream: Dream, shot: Shot | None) -> None:
+def _finish(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot | None) -> None:
     """Say what the picture is; raise what made the computation fail."""
     model = store.model(dream.request.model, dream.request.output)
     if not dream.stopped:
         dream.job.result()
-    if shot is None:
+    if snapshot is None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return
     if dream.stopped:
-        st.caption(f"Stopped at {shot.result.info['progress']:.0%}.")
-    page_parts.show_honesty(dream.request, model, dream.picture, shot.result, cached=False)
+        st.caption(f"Stopped at {snapshot.result.info['progress']:.0%}.")
+    page_parts.show_provenance(dream.request, model, dream.picture, snapshot.result, cached=False)
     share(session, dream.request.to_query(), [dream.picture])
-    of_layer = registry.get(dream.request.visualisation).kind.of_layer
-    if dream.request != (session.request if of_layer else replace(session.request, layer=dream.request.layer)):
+    uses_layer = registry.get(dream.request.visualisation).kind.uses_layer
+    if dream.request != (session.request if uses_layer else replace(session.request, layer=dream.request.layer)):
         planned = _planned(session.request, store.model(session.request.model, session.request.output))
         st.info(
             f"What is chosen has changed since: press **Dream**, and the model will picture {planned}.",
             icon=":material/history:",
         )
-    if len(shot.result.info.get("curve", ())) > 1:
+    if len(snapshot.result.info.get("curve", ())) > 1:
         climbed = st.expander("How the objective grew", key="climbed", on_change="rerun")
         if climbed.open:  # the first chart of a server takes a second, and Stop must not wait for it
-            climbed.line_chart(shot.result.info["curve"], height=180, x_label="step", y_label="objective")
+            climbed.line_chart(snapshot.result.info["curve"], height=180, x_label="step", y_label="objective")
 
 
-def _film(write: Callable[[Sequence[bytes], str], bytes], dream: Dream, shot: Shot) -> bytes:
-    return write(shot.film.stills, registry.get(dream.request.visualisation).name)
+def _film(write: Callable[[Sequence[bytes], str], bytes], dream: BackgroundRun, snapshot: FrameSnapshot) -> bytes:
+    return write(snapshot.film.stills, registry.get(dream.request.visualisation).name)
 
 
-def _take(session: Session, dream: Dream, shot: Shot) -> None:
+def _take(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot) -> None:
     """Take the newest frame as an input; ask for the same again where it would begin from that."""
     try:
-        picture = made(shot.result, store.model(dream.request.model), dream.picture)
+        picture = made(snapshot.result, store.model(dream.request.model), dream.picture)
         session.add(picture)
     except MirrorError as error:
         session.problems.append(str(error))
@@ -156,7 +156,7 @@ def _take(session: Session, dream: Dream, shot: Shot) -> None:
     st.toast(
         f"*{page_parts.literal(picture.name)}* is the input now, on every page.", icon=":material/add_photo_alternate:"
     )
-    if not registry.get(dream.request.visualisation).kind.of_noise:
+    if not registry.get(dream.request.visualisation).kind.starts_from_noise:
         choose(dream.request)
         session.picture, session.asked = picture.id, True
         st.session_state["dream-visualisation"] = dream.request.visualisation

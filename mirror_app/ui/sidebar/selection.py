@@ -54,17 +54,17 @@ def draw(place: DeltaGenerator, page: str) -> None:
 
 def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
     """Let it be chosen whether a visualisation is shown at every stage, and with which parameters."""
-    everywhere = entry.kind.of_stages and st.toggle(
+    everywhere = entry.kind.supports_all_stages and st.toggle(
         "At every stage",
         key="everywhere",
         help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
         persist_state="session",
     )
-    values = widgets.draw_all(entry, entry.computed, model)
+    values = widgets.draw_all(entry, entry.method_params, model)
     values |= _transformations(entry, model)
-    if entry.coloured:
-        with st.expander("Look", expanded=not entry.computed):  # what can be changed is in sight
-            values |= widgets.draw_all(entry, entry.coloured, model)
+    if entry.render_params:
+        with st.expander("Look", expanded=not entry.method_params):  # what can be changed is in sight
+            values |= widgets.draw_all(entry, entry.render_params, model)
     session.asked = False
     return layers.EVERY if everywhere else session.layer or "", values
 
@@ -72,7 +72,7 @@ def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
 def _choose_dream(entry: registry.Entry, session: Session, model: Model) -> Chosen:
     """Let the parameters of what takes long be chosen, which begins only when it is asked for."""
     begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
-    values = widgets.draw_all(entry, {**entry.computed, **entry.coloured}, model)
+    values = widgets.draw_all(entry, {**entry.method_params, **entry.render_params}, model)
     values |= _transformations(entry, model)
     session.asked = session.asked or begin
     return session.layer or "", values
@@ -80,17 +80,17 @@ def _choose_dream(entry: registry.Entry, session: Session, model: Model) -> Chos
 
 def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
     """Let it be chosen, folded away, what is done around the computation."""
-    if not entry.around:
+    if not entry.transform_params:
         return {}
     with st.expander("Transformations"):
-        return widgets.draw_all(entry, entry.around, model)
+        return widgets.draw_all(entry, entry.transform_params, model)
 
 
 def _keep_target(model_name: str, session: Session) -> None:
     """Where another model was chosen, let the target be what it was by name; else the most likely class, and say so."""
     before, session.target_model = session.target_model or model_name, model_name
     target = st.session_state.get(TARGET)
-    if target is None or before == model_name or not store.there(before):
+    if target is None or before == model_name or not store.is_loaded(before):
         return
     here, there = (store.model(name, session.outputs.get(name, "")) for name in (before, model_name))
     if isinstance(target, int):
@@ -118,7 +118,7 @@ def _aim(values: dict[str, Value], model: Model, session: Session, place: DeltaG
 
 def _dream_entry(session: Session) -> registry.Entry:
     """Let one be chosen of the visualisations that take long; raise MirrorError where there is none."""
-    dreams = [entry for entry in session.entries if entry.kind.of_steps]
+    dreams = [entry for entry in session.entries if entry.kind.is_iterative]
     if not dreams:
         raise MirrorError("Nothing that is offered here is made step by step: choose another page.")
     if st.session_state.visualisation in [entry.key for entry in dreams]:

@@ -8,7 +8,7 @@ import streamlit as st
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
-from mirror_app.ui.state.session import current, hold, param_key
+from mirror_app.ui.state.session import current, param_key, set_if_changed
 from mirror_app.visualisations.registry import Entry
 
 
@@ -76,7 +76,7 @@ def _(parameter: Toggle, key: str, model: Model) -> Value:
 def _(parameter: ClassPicker, key: str, model: Model) -> Value:
     classes = model.classes
     try:
-        hold(key, parameter.check(_called(st.session_state[key], classes)))
+        set_if_changed(key, parameter.check(_called(st.session_state[key], classes)))
     except MirrorError as error:
         current().problems.append(str(error))
         st.session_state[key] = None

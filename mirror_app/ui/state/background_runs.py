@@ -22,7 +22,7 @@ Store = Callable[[Request, Result], None]
 
 
 @dataclass(frozen=True)
-class Shot:
+class FrameSnapshot:
     """The newest frame of a dream, as a PNG file too, and the film up to it."""
 
     result: Result
@@ -30,17 +30,19 @@ class Shot:
     film: animation.Film
 
 
-class Dream:
+class BackgroundRun:
     """A request that is computed frame by frame, until its end or until `stop`."""
 
-    def __init__(self, jobs: Jobs[Shot], request: Request, model: Model, picture: Picture, store: Store) -> None:
+    def __init__(
+        self, jobs: Jobs[FrameSnapshot], request: Request, model: Model, picture: Picture, store: Store
+    ) -> None:
         self.request, self.picture = request, picture
         self.stopped = False
-        self._last: Shot | None = None  # when it was stopped: the work itself goes on for a moment
+        self._last: FrameSnapshot | None = None  # when it was stopped: the work itself goes on for a moment
         self._hold = ExitStack()  # a job lives while somebody holds it
         self._jobs = jobs
-        self.job: Job[Shot] = self._hold.enter_context(
-            jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_shots, request, model, picture, store))
+        self.job: Job[FrameSnapshot] = self._hold.enter_context(
+            jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_snapshots, request, model, picture, store))
         )
 
     @property
@@ -48,7 +50,7 @@ class Dream:
         return not (self.stopped or self.job.done.is_set())
 
     @property
-    def newest(self) -> Shot | None:
+    def newest(self) -> FrameSnapshot | None:
         return self._last if self.stopped else self.job.newest
 
     @property
@@ -64,21 +66,21 @@ class Dream:
         self.job.left = float("-inf")  # nobody else holds this one, so that it need not wait for who comes back
 
 
-class Dreamer:
+class RunSlot:
     """Holds the dream that a visitor began last, and ends it when the visitor is gone.
 
     What a dream has made when it reaches its end goes to `store`.
     """
 
-    def __init__(self, jobs: Jobs[Shot], store: Store) -> None:
+    def __init__(self, jobs: Jobs[FrameSnapshot], store: Store) -> None:
         self._jobs = jobs
         self._store = store
-        self.dream: Dream | None = None
+        self.dream: BackgroundRun | None = None
 
     def begin(self, request: Request, model: Model, picture: Picture) -> None:
         """Begin a dream, and end the one before it."""
         self.end()
-        self.dream = Dream(self._jobs, request, model, picture, self._store)
+        self.dream = BackgroundRun(self._jobs, request, model, picture, self._store)
 
     def end(self) -> None:
         """End what runs."""
@@ -97,8 +99,8 @@ def made(result: Result, model: Model, picture: Picture) -> Picture:
 
 def judged(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
     """Return the picture of which it is told how sure the model is: what was made, or what was looked at."""
-    of_steps = registry.get(request.visualisation).kind.of_steps
-    return made(result, model, picture) if of_steps else picture
+    is_iterative = registry.get(request.visualisation).kind.is_iterative
+    return made(result, model, picture) if is_iterative else picture
 
 
 def filter_of(request: Request) -> int | None:
@@ -108,11 +110,11 @@ def filter_of(request: Request) -> int | None:
     return channel if isinstance(channel, int) and channel >= 0 else None
 
 
-def _shots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[Shot, None, None]:
+def _snapshots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[FrameSnapshot, None, None]:
     seen = model.preprocessing.as_seen(picture)
     film = animation.Film()
     for result in engine.frames(request, model, picture):
         still = package.still(request, result.raw, seen)
         film.add(still)
-        yield Shot(result, still, film)
+        yield FrameSnapshot(result, still, film)
     store(request, result)

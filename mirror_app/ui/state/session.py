@@ -163,7 +163,7 @@ def choose_output(model_name: str, word: str) -> None:
         outputs[model_name] = word
 
 
-def hold(key: str, value: object) -> None:
+def set_if_changed(key: str, value: object) -> None:
     """Let a widget have a value; one that it has already would undo what is chosen in the browser meanwhile."""
     if st.session_state.get(key) != value:
         st.session_state[key] = value

@@ -94,7 +94,7 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
         f"Of {page_parts.literal(picture.name)}",
         f"for the {noun} *{named}* ({page_parts.certainty(prediction, target)})",
     ]
-    if registry.get(request.visualisation).kind.of_layer:
+    if registry.get(request.visualisation).kind.uses_layer:
         parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
     st.caption(", ".join(parts))
     return target

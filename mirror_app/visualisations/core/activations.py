@@ -27,7 +27,7 @@ class Weights(Visualisation):
     """
 
     look = staticmethod(render.tiles)
-    of_channels = True
+    image_per_channel = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = widened(self.view.capture(inputs, layer))

@@ -55,7 +55,7 @@ class AttentionRollout(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_layer = False
+    uses_layer = False
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         names = _attentions(self.view, inputs, layer)

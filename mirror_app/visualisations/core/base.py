@@ -56,12 +56,12 @@ class Visualisation:
 
     look: ClassVar[render.Look]
     of_inputs: ClassVar[bool] = True  # whether the inputs make a difference
-    of_layer: ClassVar[bool] = True  # whether the layer makes a difference
-    of_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
+    uses_layer: ClassVar[bool] = True  # whether the layer makes a difference
+    supports_all_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
     before_last: ClassVar[bool] = False  # whether it begins at the stage before the last, and not at the last
-    of_channels: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
-    of_steps: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
-    of_noise: ClassVar[bool] = False  # whether that picture begins as noise, and not as the input
+    image_per_channel: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
+    is_iterative: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
+    starts_from_noise: ClassVar[bool] = False  # whether that picture begins as noise, and not as the input
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Visualisation:
         return self.view.is_independent
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
-        if not self.of_stages:
+        if not self.supports_all_stages:
             raise MirrorError(f"{type(self).__name__} looks at one layer at a time: name one in place of '*'.")
         with torch.no_grad():
             self.view.record_calls(inputs[:1])
@@ -189,10 +189,10 @@ class Visualisation:
 
     def _shown(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
-        computed, coloured = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
+        method_params, render_params = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
         named = {name: value for name, value in params.items() if name not in functions}
-        values: dict[str, Any] = {**checked(computed | coloured, named), **functions}
+        values: dict[str, Any] = {**checked(method_params | render_params, named), **functions}
         before = fingerprint(self.view.source)
         self.view.follow()
         inputs = self.prepared(inputs)
@@ -201,11 +201,11 @@ class Visualisation:
                 name = default_layer(self.view, self.sized(inputs), self.before_last)
         else:
             name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
-        for frame in self.frames(inputs, name, **{name: values[name] for name in computed}):
+        for frame in self.frames(inputs, name, **{name: values[name] for name in method_params}):
             last = frame
         require_finite(last.raw, name)
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
-        images = kind.look(last.raw, picture, **{name: values[name] for name in coloured})
+        images = kind.look(last.raw, picture, **{name: values[name] for name in render_params})
         maps = {name: found[0] if len(found) == 1 else found for name, found in last.maps.items()}
         info = {**last.info, **maps, **self._prediction(inputs, last.info, params.get("target_class"))}
         return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}

@@ -38,7 +38,7 @@ class AblationCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_stages = True
+    supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         own = self.view.capture(inputs, layer)

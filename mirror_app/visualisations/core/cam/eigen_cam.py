@@ -32,7 +32,7 @@ class EigenCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_stages = True
+    supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)

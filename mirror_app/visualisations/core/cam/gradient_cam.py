@@ -27,7 +27,7 @@ class GradientCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_stages = True
+    supports_all_stages = True
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:

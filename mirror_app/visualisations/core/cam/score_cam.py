@@ -40,7 +40,7 @@ class ScoreCam(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_stages = True
+    supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = widened(self.view.capture(inputs, layer))

@@ -33,7 +33,7 @@ class SaliencyMap(Visualisation):
     """
 
     look = staticmethod(render.gradient)
-    of_layer = False
+    uses_layer = False
 
     @classmethod
     def ignores_model(cls, params: Mapping[str, object]) -> bool:

@@ -27,7 +27,7 @@ class Deconvnet(Visualisation):
     """
 
     look = staticmethod(render.gradient)
-    of_layer = False
+    uses_layer = False
 
     @classmethod
     def ignores_model(cls, params: Mapping[str, object]) -> bool:

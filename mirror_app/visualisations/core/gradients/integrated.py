@@ -36,7 +36,7 @@ class IntegratedGradients(Visualisation):
     """
 
     look = staticmethod(render.gradient)
-    of_layer = False
+    uses_layer = False
 
     def attribute(
         self,

@@ -36,7 +36,7 @@ class SmoothGrad(Visualisation):
     """
 
     look = staticmethod(render.gradient)
-    of_layer = False
+    uses_layer = False
 
     @classmethod
     def ignores_model(cls, params: Mapping[str, object]) -> bool:

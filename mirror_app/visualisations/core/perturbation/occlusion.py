@@ -33,7 +33,7 @@ class Occlusion(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_layer = False
+    uses_layer = False
 
     def attribute(
         self,

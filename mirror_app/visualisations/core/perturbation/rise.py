@@ -34,7 +34,7 @@ class Rise(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    of_layer = False
+    uses_layer = False
 
     def attribute(
         self,

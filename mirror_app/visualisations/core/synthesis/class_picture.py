@@ -13,13 +13,13 @@ from mirror_app.visualisations.core.synthesis.film import (
     ROBUST,
     Blur,
     Decorrelate,
-    Faint,
+    L2Weight,
     MadeOf,
-    Robust,
     Seed,
-    Smooth,
     Steps,
     Strength,
+    TVWeight,
+    UseTransforms,
     from_noise,
     require_size,
 )
@@ -47,9 +47,9 @@ class ClassPicture(Visualisation):
     """
 
     look = staticmethod(render.picture)
-    of_steps = True
-    of_noise = True
-    of_layer = False
+    is_iterative = True
+    starts_from_noise = True
+    uses_layer = False
 
     def attribute(
         self,
@@ -66,16 +66,16 @@ class ClassPicture(Visualisation):
         ] = None,
         picture: MadeOf = "waves",
         decorrelate: Decorrelate = True,
-        total_variation: Smooth = 0.0,
+        total_variation: TVWeight = 0.0,
         l1: Annotated[
             float, Slider("How much pixels are held at grey exactly: the weight of L1.", "L1", max=0.5, step=0.005)
         ] = 0.0,
-        l2: Faint = 0.0,
+        l2: L2Weight = 0.0,
         blur: Blur = 0.3,
         clip: Annotated[
             float, Slider("Set this share of the pixels to grey after each step: those nearest to it.", "Clipping")
         ] = 0.0,
-        robust: Robust = True,
+        robust: UseTransforms = True,
         lr: Strength = 0.05,
         steps: Steps = 100,
         seed: Seed = 0,

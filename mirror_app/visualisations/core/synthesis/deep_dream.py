@@ -34,7 +34,7 @@ class DeepDream(Visualisation):
     """
 
     look = staticmethod(render.picture)
-    of_steps = True
+    is_iterative = True
     before_last = True  # whose maps are of things: those of the last stage, of many things at once, dream of speckle
 
     def sized(self, inputs: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def _dream(ascent: Ascent, picture: Tensor, sizes: list[Size], steps: int, gener
     detail = torch.zeros_like(picture)
     for size in sizes:
         ground, detail = resize(picture, size), resize(detail, size)
-        for step in ascent.climb(ground + detail, steps, generator):
+        for step in ascent.run(ground + detail, steps, generator):
             detail = step.pixels - ground
             shown = step.pixels if size == own else (picture + resize(detail, own)).clamp(0, 1)
             yield Step(shown, step.value)

@@ -22,13 +22,13 @@ ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), tr
 Strength = Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)]
 Steps = Annotated[int, Slider("More steps, a clearer picture.", min=1, max=500, step=1)]
 Seed = Annotated[int, Number("The seed of the noise to start from, and of the random transforms.", min=0, max=10**6)]
-Robust = Annotated[
+UseTransforms = Annotated[
     bool, Toggle("Shift, turn and stretch the picture a little before each look: less noise, more form.", "Transforms")
 ]
-Smooth = Annotated[
+TVWeight = Annotated[
     float, Slider("How much neighbouring pixels must agree: the weight of total variation.", max=0.1, step=0.001)
 ]
-Faint = Annotated[float, Slider("How much pixels are held near grey: the weight of L2.", "L2", max=0.5, step=0.005)]
+L2Weight = Annotated[float, Slider("How much pixels are held near grey: the weight of L2.", "L2", max=0.5, step=0.005)]
 MadeOf = Annotated[
     str,
     Radio(
@@ -61,7 +61,7 @@ def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any)
     """Yield the frames of an ascent from noise to pictures of the shape of `like`; all begin from the same noise."""
     generator = torch.Generator().manual_seed(seed)
     noise = ascent.picture.noise(like[:1], generator).expand_as(like)
-    return frames(ascent.climb(noise, steps, generator), [1] * steps, **info)
+    return frames(ascent.run(noise, steps, generator), [1] * steps, **info)
 
 
 def size_of(pictures: Tensor) -> Size:

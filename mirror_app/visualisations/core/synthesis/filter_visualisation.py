@@ -14,13 +14,13 @@ from mirror_app.visualisations.core.synthesis.film import (
     ROBUST,
     Blur,
     Decorrelate,
-    Faint,
+    L2Weight,
     MadeOf,
-    Robust,
     Seed,
-    Smooth,
     Steps,
     Strength,
+    TVWeight,
+    UseTransforms,
     from_noise,
     require_size,
 )
@@ -43,8 +43,8 @@ class FilterVisualisation(Visualisation):
     """
 
     look = staticmethod(render.picture)
-    of_steps = True
-    of_noise = True
+    is_iterative = True
+    starts_from_noise = True
 
     def attribute(
         self,
@@ -61,9 +61,9 @@ class FilterVisualisation(Visualisation):
         ] = "whole map",
         picture: MadeOf = "waves",
         decorrelate: Decorrelate = True,
-        robust: Robust = True,
-        total_variation: Smooth = 0.0,
-        l2: Faint = 0.0,
+        robust: UseTransforms = True,
+        total_variation: TVWeight = 0.0,
+        l2: L2Weight = 0.0,
         blur: Blur = 0.0,
         lr: Strength = 0.05,
         steps: Steps = 100,
@@ -72,8 +72,10 @@ class FilterVisualisation(Visualisation):
         require_size(self.view, inputs, layer)
         # The places of the layer are proven on the input: on the grey that the picture begins with they show less.
         columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
-        aims = {"whole map": objectives.channel, "middle unit": objectives.unit}
-        objective = aims[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
+        objective_of = {"whole map": objectives.channel, "middle unit": objectives.unit}
+        objective = (
+            objective_of[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
+        )
         waves = picture == "waves"
         ascent = Ascent(
             self.view,

@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, optimisers, penalties
 from mirror_app.precision import widened
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import Seed, Smooth, Steps, Strength, from_noise, require_size
+from mirror_app.visualisations.core.synthesis.film import Seed, Steps, Strength, TVWeight, from_noise, require_size
 from mirror_app.visualisations.registry import Question, visualisation
 
 
@@ -30,15 +30,15 @@ class InvertedRepresentation(Visualisation):
     """
 
     look = staticmethod(render.picture)
-    of_steps = True
-    of_noise = True
+    is_iterative = True
+    starts_from_noise = True
 
     def attribute(
         self,
         inputs: Tensor,
         layer: str,
         *,
-        total_variation: Smooth = 0.0,
+        total_variation: TVWeight = 0.0,
         lr: Strength = 0.05,
         steps: Steps = 200,
         seed: Seed = 0,
