@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, render
 from mirror_app.bundled.examples import examples
+from mirror_app.engine import painting
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
@@ -64,8 +65,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
         return call
 
-    for name in ("frames", "paint"):
-        monkeypatch.setattr(engine, name, counted(getattr(engine, name)))
+    for module, name in ((engine, "frames"), (painting, "paint")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
     return found
 
 
