@@ -29,7 +29,7 @@ def tiles(
     scale: Annotated[
         str,
         Radio(
-            "Each map stretched to its own range shows faint maps too; one scale for all maps makes them comparable.",
+            "Scaling each map to its own range also shows faint maps; one scale for all maps makes them comparable.",
             "Brightness",
             options=("each map", "all maps"),
         ),
@@ -37,12 +37,12 @@ def tiles(
     order: Annotated[
         str,
         Radio(
-            "By the number of the map, or by its largest value: what fires most on this picture comes first.",
+            "By map number, or strongest first: the maps with the largest values on this picture come first.",
             options=ORDERS,
         ),
     ] = ORDERS[0],
     colours: Annotated[
-        str, Dropdown("viridis is even to the eye, and safe for the colour-blind.", options=SEQUENTIAL)
+        str, Dropdown("viridis is perceptually uniform and colour-blind safe.", options=SEQUENTIAL)
     ] = "viridis",
 ) -> Tensor:
     """Every feature map (N, C, h, w) as a picture of its own, (N · C, 3, h, w); a vector (N, C) as its pixels."""
@@ -70,24 +70,18 @@ def heat(
             options=("over the picture", "heat map", "map"),
         ),
     ] = "over the picture",
-    strength: Annotated[
-        float, Slider("How much the colours cover the picture.", when=("show", "over the picture"))
-    ] = 0.6,
+    strength: Annotated[float, Slider("How opaque the colours are.", when=("show", "over the picture"))] = 0.6,
     signed: Annotated[
         bool,
-        Toggle("Warm colours speak for the class, cold ones against it.", "Evidence against, too"),
+        Toggle("Warm colours are evidence for the class, cold ones against it.", "Evidence against, too"),
     ] = False,
     colours: Annotated[
         str,
-        Dropdown(
-            "inferno is even to the eye, and safe for the colour-blind.", options=SEQUENTIAL, when=("signed", False)
-        ),
+        Dropdown("inferno is perceptually uniform and colour-blind safe.", options=SEQUENTIAL, when=("signed", False)),
     ] = "inferno",
     signed_colours: Annotated[
         str,
-        Dropdown(
-            "Both are safe for the colour-blind; white is zero.", "Colours", options=DIVERGING, when=("signed", True)
-        ),
+        Dropdown("Both are colour-blind safe; white is zero.", "Colours", options=DIVERGING, when=("signed", True)),
     ] = DIVERGING[0],
     largest: float | None = None,
 ) -> Tensor:
@@ -125,7 +119,7 @@ def weights(
     scale: Annotated[
         str,
         Radio(
-            "Each filter stretched to its own range shows faint ones too; one scale for all makes them comparable.",
+            "Scaling each filter to its own range also shows faint ones; one scale for all makes them comparable.",
             "Contrast",
             options=("each filter", "all filters"),
         ),
@@ -149,7 +143,7 @@ def gradient(
     ] = "grey",
     contrast: Annotated[
         float,
-        Slider("How many of the strongest pixels, in per cent, are shown at full brightness.", min=0, max=5, step=0.1),
+        Slider("The percentage of the strongest pixels shown at full brightness.", min=0, max=5, step=0.1),
     ] = 0.5,
     largest: float | None = None,
 ) -> Tensor:

@@ -13,13 +13,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Activations",
-    use="To see what a layer has found, and where: the first thing to look at in any network.",
-    avoid="To say why a class was chosen: a map that is bright need not matter to the answer.",
+    use="To see what a layer detects, and where: the first thing to look at in any network.",
+    avoid="To explain why a class was chosen: a bright map may not matter to the answer.",
     asks=Question.FINDS,
     also="feature maps, activation maps, features, channels",
 )
 class Weights(Visualisation):
-    """Every feature map of a layer: bright where the layer found what that map looks for.
+    """All feature maps of a layer: each is bright where its feature was detected.
 
     The raw array is (N, C, h, w), the tokens of a transformer laid out on their grid, without those that have no place;
     of a vector, as a linear layer gives, it is (N, C). It is called Weights as in the tool that users know; the weights

@@ -17,13 +17,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Attention",
     paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762",
-    use="In a vision transformer, to see where one head gathers from.",
-    avoid="To say why a class was chosen: attention says what is read, not what it does to the answer.",
+    use="To see where a single attention head of a vision transformer looks.",
+    avoid="To explain why a class was chosen: attention shows what is read, not how it affects the answer.",
     asks=Question.FINDS,
     also="attention map, attention weights, self-attention, vision transformer, ViT",
 )
 class Attention(Visualisation):
-    """Where each head of an attention layer looks, when it gathers what the class token will know.
+    """Where each attention head of a layer looks when it updates the class token.
 
     The raw array (N, heads, h, w) is the class token's row of the attention weights, at the places of the picture: what
     is missing from a sum of 1 goes to the tokens without a place. A model without a class token is shown by the average
@@ -42,13 +42,13 @@ class Attention(Visualisation):
 @visualisation(
     "Attention rollout",
     paper="Abnar and Zuidema 2020, «Quantifying Attention Flow», https://arxiv.org/abs/2005.00928",
-    use="For one map of where a vision transformer's class token gets its information.",
-    avoid="To compare classes: it is the same for all of them, and blind to what the values say.",
+    use="To get a single map of where a vision transformer's class token gets its information.",
+    avoid="To compare classes: it is the same for all of them, and it ignores the values.",
     asks=Question.WHERE,
     also="attention map, attention flow, vision transformer, ViT",
 )
 class AttentionRollout(Visualisation):
-    """Where the class token's knowledge comes from, through all attention layers up to the one that is chosen.
+    """Where the class token's information comes from, traced through all attention layers up to the chosen one.
 
     The raw array (N, h, w) is the class token's row of the product of all layers' (W + I) / 2, where W is the average
     of the heads and I stands for the residual connection: shares of 1. Neither the values nor the class enter it.

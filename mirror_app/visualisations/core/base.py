@@ -96,11 +96,11 @@ class Visualisation:
         *,
         input_transformation: Annotated[
             str | Transformation,
-            Dropdown("What is done to the input before the model sees it.", "Of the input", options=tuple(INPUTS)),
+            Dropdown("Applied to the input before the model sees it.", "Of the input", options=tuple(INPUTS)),
         ] = "none",
         output_transformation: Annotated[
             str | Transformation,
-            Dropdown("What is done to the numbers before they are coloured.", "Of the numbers", options=tuple(OUTPUTS)),
+            Dropdown("Applied to the values before they are coloured.", "Of the numbers", options=tuple(OUTPUTS)),
         ] = "none",
         **params: Any,
     ) -> Iterator[Attribution]:

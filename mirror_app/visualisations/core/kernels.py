@@ -16,13 +16,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Kernels",
-    use="To see what a first layer multiplies the colours with: edges, blobs, colours.",
-    avoid="Deep in a network, where filters look at maps and not at colours, and are seldom readable.",
+    use="To see what the first layer looks for: edges, blobs, colours.",
+    avoid="Deep in a network, where filters act on feature maps instead of colours and are rarely readable.",
     asks=Question.LIKENESS,
     also="filters, weights, convolution kernels",
 )
 class Kernels(Visualisation):
-    """The weights of a convolution as small pictures: what each filter is multiplied with, place by place.
+    """The weights of a convolution, drawn as small images.
 
     Filters that look at 3 channels, as those of a first layer do, are shown in colour, (filters, 3, h, w), and those
     that look at one channel in grey, (filters, 1, h, w). Of the others one filter is shown, channel by channel:
@@ -40,7 +40,11 @@ class Kernels(Visualisation):
         layer: str,
         *,
         filter: Annotated[  # noqa: A002 - the field's own word
-            int, Number("Which filter is shown, where there is no room for all: deep filters see many channels.", min=0)
+            int,
+            Number(
+                "Which filter to show when there is no room for all: those of deep layers have many channels.",
+                min=0,
+            ),
         ] = 0,
     ) -> Iterator[Attribution]:
         name, groups, weights = self._weights(inputs, layer)

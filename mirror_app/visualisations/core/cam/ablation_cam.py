@@ -22,13 +22,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Ablation-CAM",
     paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360",
-    use="When gradients seem to mislead: what is lost without a map is measured.",
-    avoid="When maps can stand in for each other: without one of them, nothing seems to be lost.",
+    use="When gradients seem misleading: it measures what is lost without each map.",
+    avoid="When maps can replace one another: switching off one of them then seems to cost nothing.",
     asks=Question.WHERE,
     also="class activation map, gradient-free CAM, ablation, perturbation",
 )
 class AblationCam(Visualisation):
-    """Each map is set to zero, and weighs as much as the class's logit loses without it.
+    """Each map is switched off in turn; its weight is the drop in the class score.
 
     The raw array is Σ (y - y without A) · A (N, h, w), before the ReLU, in units of logits. The paper divides by y, one
     number for the whole picture, which would turn the map around where y is negative: here it does not. Of a

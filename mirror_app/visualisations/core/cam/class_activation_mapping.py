@@ -17,13 +17,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "CAM",
     paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»",
-    use="In networks that end in an average and one linear layer: the exact share of each place in the logit.",
-    avoid="In others, where it is not defined: Grad-CAM is the same where both are.",
+    use="In networks that end in global average pooling and one linear layer: exact contributions to the logit.",
+    avoid="In other networks, where it is not defined. Where both are defined, Grad-CAM gives the same map.",
     asks=Question.WHERE,
     also="class activation map, class activation mapping, global average pooling",
 )
 class ClassActivationMapping(Visualisation):
-    """The first class activation map: the layer's maps, weighted by the classifier's own weights for the class.
+    """The original class activation map: the layer's maps, weighted by the classifier's weights for the class.
 
     The raw array (N, h, w) is Σ W A: its average over the places, plus the classifier's bias, is the logit. That holds
     only where nothing but a global average and a linear layer follow, which is tried on the inputs; MirrorError

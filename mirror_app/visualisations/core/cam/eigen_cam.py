@@ -17,13 +17,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Eigen-CAM",
     paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299",
-    use="To see what a layer mainly answers to, without any class.",
-    avoid="To explain a class: it does not know of any, and is the same for all of them.",
+    use="To see what a layer mainly responds to, regardless of class.",
+    avoid="To explain a class: it ignores the class and is the same for all of them.",
     asks=Question.FINDS,
     also="principal component analysis, PCA, singular value decomposition, SVD, class-agnostic activation map",
 )
 class EigenCam(Visualisation):
-    """What most of a layer's maps have in common, whatever the class: their first principal component.
+    """What a layer's maps have in common, whatever the class: their first principal component.
 
     The raw array (N, h, w) is A v, the maps (h · w, C) on their first right singular vector, not centred, as in the
     paper. The paper leaves the sign of a singular vector free. Here it is the one with which the map agrees with the

@@ -20,13 +20,13 @@ _ALIKE = 0.5  # a correlation below which two maps are not the same picture
 @visualisation(
     "Grad-CAM",
     paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391",
-    use="As the first answer to «where»: quick, tells classes apart, works in nearly every network.",
-    avoid="For fine outlines: it is as coarse as the layer's maps. At early layers prefer Layer-CAM or HiRes-CAM.",
+    use="As a first look at where the evidence is: fast, class-specific, and it works in nearly every network.",
+    avoid="For fine outlines: it is as coarse as the layer's maps. At early layers, prefer Layer-CAM or HiRes-CAM.",
     asks=Question.WHERE,
     also="gradient-weighted class activation mapping, guided Grad-CAM, why not another class, evidence against",
 )
 class GradCam(GradientCam):
-    """Where the model sees the class: the layer's maps, each weighted by how much the class's logit grows with it.
+    """Which parts of the picture push the model towards this class.
 
     The raw array is the signed sum (N, h, w), before the paper's ReLU, which the look applies. Guided, it is that ReLU
     enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W). `cam` in the info is the sum behind the

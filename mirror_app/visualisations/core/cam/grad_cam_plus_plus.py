@@ -9,13 +9,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Grad-CAM++",
     paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063",
-    use="When several things of one class are in the picture.",
-    avoid="To see evidence against a class, or to be exact: its weights are heuristic, and hardly depend on the class.",
+    use="When the picture contains several objects of one class.",
+    avoid="To see evidence against a class, or for exact values: its weights are heuristic and hardly class-specific.",
     asks=Question.WHERE,
     also="class activation map, several objects",
 )
 class GradCamPlusPlus(GradientCam):
-    """Grad-CAM for a class that is seen several times: each place counts on its own, so that small ones are not lost.
+    """Grad-CAM for pictures with several instances of a class, so that small ones are not drowned out.
 
     Each map's weight is the sum of α · ReLU(g) with α = g² / (2 g² + g³ · ΣA), the paper's equation 19. The paper's
     factor exp(y), one number for the whole picture, is left out. Made for maps that are not negative: elsewhere the

@@ -9,13 +9,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "HiRes-CAM",
     paper="Draelos and Carin 2020, «HiResCAM», https://arxiv.org/abs/2011.08891",
-    use="When you must be sure that a place was used: before a linear classifier it shows exactly what was added.",
-    avoid="For smooth pictures: it keeps the grain of the gradient, above all in early layers.",
+    use="When you must be sure that a location was used: before a linear classifier, it shows exact contributions.",
+    avoid="When you want smooth maps: it keeps the noise of the gradient, above all in early layers.",
     asks=Question.WHERE,
     also="class activation map, high-resolution CAM, element-wise Grad-CAM",
 )
 class HiResCam(GradientCam):
-    """Only places that the model really used: maps times gradient, place by place, without Grad-CAM's averaging.
+    """Feature maps times gradients, location by location: only locations that the model used light up.
 
     Zero where a layer norm over the maps is all that reads a place, as between the blocks of a vision transformer: to
     it the size of a place's maps is nothing, so that the products cancel. A note says so.

@@ -21,13 +21,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Score-CAM",
     paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279",
-    use="When gradients seem to mislead: it only ever looks at answers.",
-    avoid="When time matters: it runs the network once for each map, several hundred times.",
+    use="When gradients seem misleading: it uses only the model's answers.",
+    avoid="When time matters: it runs the network once per map, several hundred times in all.",
     asks=Question.WHERE,
     also="class activation map, gradient-free CAM, score-weighted, perturbation",
 )
 class ScoreCam(Visualisation):
-    """Each map is laid over the picture as a mask, and weighs as much as the class's logit that is left.
+    """Each map is used as a mask; its weight is the class score of the masked picture.
 
     A map, enlarged to the picture (bilinear) and then stretched to [0, 1], is the mask M; its weight is the softmax,
     over all maps, of the logits of picture · M. The raw array is Σ weight · A (N, h, w), before the ReLU. A flat map's

@@ -20,13 +20,13 @@ Rewrite = Callable[[Tensor, probe.Rectifiers], None]
 @visualisation(
     "Back Prop",
     paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034",
-    use="To see which pixels the answer is most sensitive to, at the price of one backward pass.",
-    avoid="To judge how much a region adds: a gradient is about small changes, and noisy from pixel to pixel.",
+    use="To see which pixels the answer is most sensitive to, at the cost of one backward pass.",
+    avoid="To judge how much a region contributes: a gradient describes small changes, and it is noisy.",
     asks=Question.PIXELS,
     also="saliency map, vanilla gradient, backpropagation, guided backpropagation, sensitivity map",
 )
 class SaliencyMap(Visualisation):
-    """How much the class's logit grows with each pixel: the gradient, in the colours of the picture.
+    """How sensitive the class score is to each pixel: the gradient.
 
     The raw array is the signed gradient (N, C, H, W) by the normalised input; times that input it is a first guess of
     how much each pixel adds (Shrikumar et al. 2016). It does not depend on the layer.
@@ -47,12 +47,13 @@ class SaliencyMap(Visualisation):
         guide: Annotated[
             bool,
             Toggle(
-                "Guided: only positive gradients pass each ReLU. Cleaner, but it shows edges whatever the class is.",
+                "Let only positive gradients pass each ReLU. Cleaner, but it shows edges whatever the class.",
                 "Guided",
             ),
         ] = False,
         times_input: Annotated[
-            bool, Toggle("The gradient times the input: what each pixel adds to the logit, roughly.", "Times the input")
+            bool,
+            Toggle("Multiply the gradient by the input: roughly what each pixel adds to the score.", "Times the input"),
         ] = False,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:

@@ -14,13 +14,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Deconvnet",
     paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
-    use="To read old papers, and to see which edges reach a layer.",
-    avoid="To explain a class: it shows the picture's edges even in a network that has learned nothing.",
+    use="To reproduce old papers, or to see which edges reach a layer.",
+    avoid="To explain a class: it shows the picture's edges even in an untrained network.",
     asks=Question.PIXELS,
     also="deconvolution, deconvolutional network, saliency map",
 )
 class Deconvnet(Visualisation):
-    """The gradient as if each ReLU stood on the way back: only what speaks for the class is handed down.
+    """The gradient with each ReLU applied to the backward signal, so that only positive values are passed down.
 
     The raw array is that signal (N, C, H, W). What a ReLU saw on the way up plays no part, so that the picture follows
     the edges of the input whatever the class is; a note says so. It does not depend on the layer.

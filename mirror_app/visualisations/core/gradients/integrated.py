@@ -22,13 +22,13 @@ BASELINES = ("black", "white", "mean colour", "blur", "noise")
 @visualisation(
     "Integrated gradients",
     paper="Sundararajan et al. 2017, «Axiomatic Attribution for Deep Networks», https://arxiv.org/abs/1703.01365",
-    use="When the shares of all pixels must add up to the answer, and the error must be known.",
-    avoid="Where the baseline's colour is the thing's own: black things do not count against a black baseline.",
+    use="When the contributions of all pixels must add up to the answer, with a known error.",
+    avoid="When the object has the baseline's colour: black objects do not count against a black baseline.",
     asks=Question.PIXELS,
     also="IG, saliency map, path attribution, axiomatic attribution, completeness",
 )
 class IntegratedGradients(Visualisation):
-    """How much each pixel adds to the class's logit, on the straight way from a baseline to the picture.
+    """How much each pixel adds to the class score, along the straight line from a baseline to the picture.
 
     The raw array (N, C, H, W) is (x - b) · ∫ gradient(b + t (x - b)) dt, by Gauss and Legendre's rule. It adds up to
     the difference of the logits of x and b: `completeness` in info is what is missing, as a share of that difference.
@@ -44,7 +44,13 @@ class IntegratedGradients(Visualisation):
         layer: str,
         *,
         steps: Annotated[
-            int, Slider("How many places on the way are looked at: more add up better.", min=2, max=300, step=1)
+            int,
+            Slider(
+                "Points sampled along the path: with more of them, the contributions add up more exactly.",
+                min=2,
+                max=300,
+                step=1,
+            ),
         ] = 50,
         baseline: Annotated[
             str,
@@ -54,7 +60,7 @@ class IntegratedGradients(Visualisation):
                 options=BASELINES,
             ),
         ] = "black",
-        seed: Annotated[int, Number("The seed of the noise.", min=0, max=10**6, when=("baseline", "noise"))] = 0,
+        seed: Annotated[int, Number("Seed of the noise.", min=0, max=10**6, when=("baseline", "noise"))] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         start = self._start(inputs, baseline, seed)

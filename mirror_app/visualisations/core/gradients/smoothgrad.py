@@ -24,12 +24,12 @@ DROWNED = (
     "SmoothGrad",
     paper="Smilkov et al. 2017, «SmoothGrad», https://arxiv.org/abs/1706.03825",
     use="When a plain gradient is too noisy to read.",
-    avoid="For exact shares: the average over noisy copies is a gradient of none of them.",
+    avoid="For exact contributions: the average is not the gradient of any one picture.",
     asks=Question.PIXELS,
     also="smooth gradient, noisy gradients, saliency map, sensitivity map",
 )
 class SmoothGrad(Visualisation):
-    """The gradient, averaged over copies of the picture with noise: what flickers from copy to copy goes.
+    """The gradient averaged over noisy copies of the picture: noise that varies between copies averages out.
 
     The raw array is the signed mean (N, C, H, W). The noise is normal; all items of a batch get the same. One frame
     after each micro-batch: the mean so far. It does not depend on the layer.
@@ -50,7 +50,7 @@ class SmoothGrad(Visualisation):
         n: Annotated[
             int,
             Slider(
-                "How many noisy copies: four times as many halve what is left of the noise.",
+                "Number of noisy copies: four times as many halve the remaining noise.",
                 "Copies",
                 min=1,
                 max=200,
@@ -60,11 +60,16 @@ class SmoothGrad(Visualisation):
         sigma: Annotated[
             float,
             Slider(
-                "How strong the noise is, as a share of the picture's range of values.", "Noise", max=0.5, step=0.01
+                "Standard deviation of the noise, as a fraction of the picture's range of values.",
+                "Noise",
+                max=0.5,
+                step=0.01,
             ),
         ] = 0.15,
-        guide: Annotated[bool, Toggle("Guided: only positive gradients pass each ReLU.", "Guided")] = False,
-        seed: Annotated[int, Number("Other noise; the same number gives the same picture.", min=0, max=10**6)] = 0,
+        guide: Annotated[bool, Toggle("Let only positive gradients pass each ReLU.", "Guided")] = False,
+        seed: Annotated[
+            int, Number("Seed of the noise: the same number gives the same picture.", min=0, max=10**6)
+        ] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)

@@ -20,13 +20,13 @@ Box = tuple[slice, slice]
 @visualisation(
     "Occlusion",
     paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
-    use="For the most tangible evidence, from a black box and without gradients: hide a place, and see what is lost.",
-    avoid="For large pictures with small patches, when time matters; and where either of two things would do alone.",
+    use="For direct evidence from a black box, without gradients: hide a region and see what is lost.",
+    avoid="For small patches on large pictures, when time matters; and when either of two objects would be enough.",
     asks=Question.WHERE,
     also="occlusion sensitivity, sliding window, perturbation, ablation, masking",
 )
 class Occlusion(Visualisation):
-    """A patch slides over the picture: how much of the class's logit goes when it hides a place.
+    """A patch slides over the picture; brightness shows how far the class score drops.
 
     The raw array (N, H, W) is the drop of the logit, averaged over the patches that hide a pixel, in logits. The paper
     takes the probability, and one number for each patch. One frame after each micro-batch, not yet hidden pixels zero.
@@ -43,13 +43,16 @@ class Occlusion(Visualisation):
         patch: Annotated[
             int,
             Slider(
-                "The side of the patch in pixels: a small one is finer, a large one hides more.", min=4, max=96, step=4
+                "Side of the patch in pixels: small patches give finer maps, large ones hide more.",
+                min=4,
+                max=96,
+                step=4,
             ),
         ] = 32,
         stride: Annotated[
             int,
             Slider(
-                "How many pixels the patch moves at a time: half as far takes four times as long.",
+                "How far the patch moves each time, in pixels: halving it takes four times as long.",
                 min=2,
                 max=48,
                 step=2,
@@ -58,7 +61,7 @@ class Occlusion(Visualisation):
         fill: Annotated[
             float,
             Number(
-                "What the patch is filled with, as the model sees it: 0 is its mean colour.", min=-10, max=10, step=0.5
+                "Value of the patch, in the model's normalised units: 0 is the mean colour.", min=-10, max=10, step=0.5
             ),
         ] = 0.0,
         target_class: TargetClass = None,

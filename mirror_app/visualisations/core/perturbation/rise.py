@@ -17,13 +17,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "RISE",
     paper="Petsiuk et al. 2018, «RISE», https://arxiv.org/abs/1806.07421",
-    use="For any model, as a black box, without gradients; its maps are smooth.",
-    avoid="When time matters, or for small things: it takes hundreds of masked pictures, and stays a little noisy.",
+    use="For any model as a black box, without gradients; its maps are smooth.",
+    avoid="When time matters, or for small objects: it takes hundreds of masked pictures and stays a little noisy.",
     asks=Question.WHERE,
     also="randomised input sampling, random masks, perturbation, saliency map",
 )
 class Rise(Visualisation):
-    """The picture is covered with random masks; a pixel scores high if the score is high whenever it is visible.
+    """The picture is covered with random masks; a pixel scores high if the model is confident whenever it is visible.
 
     The raw array (N, H, W) is the covariance of f and M over the masks M, divided by p: f is the class's probability
     (the softmax of the logits, or the sigmoid of a label's), or the value of a number or another target, and p the
@@ -42,16 +42,20 @@ class Rise(Visualisation):
         layer: str,
         *,
         n: Annotated[
-            int, Slider("How many masks: four times as many halve the noise.", "Masks", min=100, max=8000, step=100)
+            int, Slider("Number of masks: four times as many halve the noise.", "Masks", min=100, max=8000, step=100)
         ] = 1000,
         cells: Annotated[
             int,
             Slider(
-                "A mask has so many cells a side: few for large things, many for small ones.", min=2, max=16, step=1
+                "Cells along each side of a mask: few for large objects, many for small ones.", min=2, max=16, step=1
             ),
         ] = 7,
-        p: Annotated[float, Slider("The share of the picture that shows.", "Shown", min=0.1, max=0.9, step=0.1)] = 0.5,
-        seed: Annotated[int, Number("Other masks; the same number gives the same picture.", min=0, max=2**31 - 1)] = 0,
+        p: Annotated[
+            float, Slider("Fraction of the picture that is visible.", "Shown", min=0.1, max=0.9, step=0.1)
+        ] = 0.5,
+        seed: Annotated[
+            int, Number("Seed of the masks: the same number gives the same picture.", min=0, max=2**31 - 1)
+        ] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         size = (inputs.shape[2], inputs.shape[3])

@@ -41,13 +41,13 @@ PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Ma
 @visualisation(
     "LRP",
     paper="Bach et al. 2015, «On Pixel-Wise Explanations», https://doi.org/10.1371/journal.pone.0130140",
-    use="For fine pictures of what the logit was made from, which add up to it.",
-    avoid="In transformers and squeeze-and-excitation networks, where its rules are not defined.",
+    use="For fine-grained maps that add up to the class score.",
+    avoid="In transformers and squeeze-and-excitation networks, for which its rules are not defined.",
     asks=Question.PIXELS,
     also="layer-wise relevance propagation, relevance map, deep Taylor decomposition",
 )
 class Relevance(Visualisation):
-    """What the logit was computed from: it is handed down from layer to layer, and each layer shares it out.
+    """Traces the class score backwards through the network, splitting it among the inputs of each layer.
 
     The raw array is the signed relevance, summed over channels: (N, H, W) of the picture, or (N, h, w) of a layer. It
     adds up to the logit but for what biases take; `conservation` in info is how much of it is there, 1 being all.
@@ -64,15 +64,15 @@ class Relevance(Visualisation):
         rule: Annotated[
             str,
             Dropdown(
-                "How a layer shares relevance out. The first three change the rule with depth, which is clearest; the "
-                "others are one rule for all layers.",
+                "How a layer distributes relevance. The first three change the rule with depth, which gives the "
+                "clearest maps; the others apply one rule to all layers.",
                 options=tuple(composites(0, 0)),
             ),
         ] = "epsilon-plus",
         epsilon: Annotated[
             float,
             Slider(
-                "Absorbs what is weak or contradictory. 0 is the gradient times the picture, or times what the first "
+                "Absorbs weak or contradictory relevance. 0 is the gradient times the picture, or times what the first "
                 "layer sees, where the model normalises the picture itself.",
                 max=1,
                 step=0.01,
@@ -82,7 +82,7 @@ class Relevance(Visualisation):
         gamma: Annotated[
             float,
             Slider(
-                "How much more what speaks for an answer counts than what speaks against it.",
+                "How much more positive contributions count than negative ones.",
                 max=10,
                 when=("rule", "gamma"),
             ),
@@ -90,7 +90,8 @@ class Relevance(Visualisation):
         at: Annotated[
             str,
             Radio(
-                "Relevance of the pixels, or of the places of the chosen layer.", options=("the picture", "the layer")
+                "Relevance of the pixels, or of the locations of the chosen layer.",
+                options=("the picture", "the layer"),
             ),
         ] = "the picture",
         target_class: TargetClass = None,

@@ -33,13 +33,13 @@ START = 0.2
 @visualisation(
     "Class picture",
     paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034",
-    use="To see what a network takes for typical of a class.",
-    avoid="As a likeness: many networks can be made sure of a class by pictures that show us nothing.",
+    use="To see what a network considers typical of a class.",
+    avoid="As a likeness: many networks are confident about images in which people recognise nothing.",
     asks=Question.LIKENESS,
     also="activation maximisation, class model visualisation, prototype, optimisation",
 )
 class ClassPicture(Visualisation):
-    """What the model imagines a class to look like: the picture that raises the class's logit most.
+    """An image optimised to raise the score of one class as far as possible.
 
     The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only its size counts, and its most
     likely class where none is chosen. The layer does not matter. In the paper pixels are climbed, held near grey by L2;
@@ -68,12 +68,12 @@ class ClassPicture(Visualisation):
         decorrelate: Decorrelate = True,
         total_variation: TVWeight = 0.0,
         l1: Annotated[
-            float, Slider("How much pixels are held at grey exactly: the weight of L1.", "L1", max=0.5, step=0.005)
+            float, Slider("Weight of the L1 penalty, which sets pixels to grey.", "L1", max=0.5, step=0.005)
         ] = 0.0,
         l2: L2Weight = 0.0,
         blur: Blur = 0.3,
         clip: Annotated[
-            float, Slider("Set this share of the pixels to grey after each step: those nearest to it.", "Clipping")
+            float, Slider("Fraction of the pixels set to grey after each step: those nearest to it.", "Clipping")
         ] = 0.0,
         robust: UseTransforms = True,
         lr: Strength = 0.05,

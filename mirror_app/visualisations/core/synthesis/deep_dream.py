@@ -20,13 +20,13 @@ ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measu
 @visualisation(
     "Deep Dream",
     paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»",
-    use="To see what a layer delights in, and for the joy of it.",
-    avoid="To explain an answer: it shows what the layer would like to see, not what it saw.",
+    use="To see what excites a layer, and for fun.",
+    avoid="To explain an answer: it shows what the layer responds to, not what it saw.",
     asks=Question.FINDS,
     also="DeepDream, Inceptionism, activation maximisation",
 )
 class DeepDream(Visualisation):
-    """The picture, changed to show more of whatever a layer finds in it, from coarse forms to fine ones.
+    """The picture, changed to show more of whatever a layer detects in it, from coarse shapes to fine detail.
 
     The raw array is the pixels (N, C, H, W) in [0, 1]. Of each octave only the detail that it added is carried on, so
     that the picture stays sharp. An octave too small for the network is left out; a picture too small for it is dreamed
@@ -48,7 +48,7 @@ class DeepDream(Visualisation):
         lr: Annotated[
             float,
             Slider(
-                "How far each step moves a pixel, root mean square, where 1 is from black to white.",
+                "How far each step moves a pixel (root mean square; 1 is the distance from black to white).",
                 "Strength of a step",
                 max=1,
                 step=0.005,
@@ -56,21 +56,22 @@ class DeepDream(Visualisation):
         ] = 0.015,
         octaves: Annotated[
             int,
-            Slider("How many sizes are dreamed at, the smallest first: more give larger forms.", min=1, max=10, step=1),
+            Slider(
+                "Number of image sizes, starting with the smallest: more give larger shapes.", min=1, max=10, step=1
+            ),
         ] = 5,
-        scale: Annotated[
-            float, Slider("The side of each octave as a share of the next one's.", min=0.1, max=1, step=0.05)
-        ] = 0.7,
+        scale: Annotated[float, Slider("Size of each octave relative to the next.", min=0.1, max=1, step=0.05)] = 0.7,
         steps: Annotated[
-            int, Slider("Steps at each octave: more change the picture more.", min=1, max=100, step=1)
+            int, Slider("Steps per octave: more steps change the picture more.", min=1, max=100, step=1)
         ] = 12,
         jitter: Annotated[
-            int, Slider("Shift the picture at random by up to so many pixels a step: less noise.", max=64, step=1)
+            int,
+            Slider("Randomly shift the picture by up to this many pixels per step, to reduce noise.", max=64, step=1),
         ] = 16,
         channel: Annotated[
-            int, Number("One filter of the layer to dream of; -1 is all that it sees.", "Filter, -1 for all", min=-1)
+            int, Number("The filter to amplify, or -1 for the whole layer.", "Filter, -1 for all", min=-1)
         ] = -1,
-        seed: Annotated[int, Number("The seed of the random shifts.", min=0, max=10**6)] = 0,
+        seed: Annotated[int, Number("Seed of the random shifts.", min=0, max=10**6)] = 0,
     ) -> Iterator[Attribution]:
         space = PixelSpace.of(inputs, self.mean, self.std)
         picture = space.pixels(inputs)

@@ -19,29 +19,34 @@ LARGEST = 1024  # pixels: the shorter side to which a picture that is too small 
 
 ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 
-Strength = Annotated[float, Slider("How far each step goes.", "Strength of a step", max=0.3, step=0.005)]
-Steps = Annotated[int, Slider("More steps, a clearer picture.", min=1, max=500, step=1)]
-Seed = Annotated[int, Number("The seed of the noise to start from, and of the random transforms.", min=0, max=10**6)]
+Strength = Annotated[float, Slider("Size of each step.", "Strength of a step", max=0.3, step=0.005)]
+Steps = Annotated[int, Slider("More steps give a clearer picture.", min=1, max=500, step=1)]
+Seed = Annotated[int, Number("Seed of the initial noise and of the random transforms.", min=0, max=10**6)]
 UseTransforms = Annotated[
-    bool, Toggle("Shift, turn and stretch the picture a little before each look: less noise, more form.", "Transforms")
+    bool,
+    Toggle("Shift, rotate and scale the picture slightly before each step: less noise, clearer shapes.", "Transforms"),
 ]
 TVWeight = Annotated[
-    float, Slider("How much neighbouring pixels must agree: the weight of total variation.", max=0.1, step=0.001)
+    float, Slider("Weight of the total variation penalty, which makes neighbouring pixels agree.", max=0.1, step=0.001)
 ]
-L2Weight = Annotated[float, Slider("How much pixels are held near grey: the weight of L2.", "L2", max=0.5, step=0.005)]
+L2Weight = Annotated[
+    float, Slider("Weight of the L2 penalty, which keeps pixels near grey.", "L2", max=0.5, step=0.005)
+]
 MadeOf = Annotated[
     str,
     Radio(
-        "Waves of all lengths grow alike and give calm pictures; pixels give fine, noisy ones.",
+        "Waves give smooth images with structure at every scale; pixels give fine, noisy ones.",
         "Made of",
         options=("waves", "pixels"),
     ),
 ]
 Decorrelate = Annotated[
     bool,
-    Toggle("Steps along the colours of photographs in place of red, green and blue.", when=("picture", "waves")),
+    Toggle(
+        "Optimise along the principal colours of photographs instead of red, green and blue.", when=("picture", "waves")
+    ),
 ]
-Blur = Annotated[float, Slider("Blur after each step, as a standard deviation in pixels.", max=2, step=0.05)]
+Blur = Annotated[float, Slider("Standard deviation of the blur after each step, in pixels.", max=2, step=0.05)]
 
 
 def frames(steps: Iterator[Step], work: Sequence[int], **info: Any) -> Iterator[Attribution]:

@@ -31,12 +31,12 @@ from mirror_app.visualisations.registry import Question, visualisation
     "Filter visualisation",
     paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
     use="To see what one filter looks for, whatever the picture.",
-    avoid="To claim that it looks for nothing else: one filter often answers to several things.",
+    avoid="To claim that it looks for nothing else: one filter often responds to several things.",
     asks=Question.LIKENESS,
     also="activation maximisation, optimisation, channel, neuron",
 )
 class FilterVisualisation(Visualisation):
-    """The picture that a filter of a layer answers to most: what it looks for.
+    """An image optimised to activate one filter as strongly as possible.
 
     The raw array is the pixels (N, C, H, W) in [0, 1], made from noise: of the input only the size counts. Pixels are
     climbed by steps of one length (Erhan et al. 2009), waves by Adam.
@@ -51,11 +51,11 @@ class FilterVisualisation(Visualisation):
         inputs: Tensor,
         layer: str,
         *,
-        channel: Annotated[int, Number("The filter that is looked into, from 0.", "Filter", min=0)] = 0,
+        channel: Annotated[int, Number("Index of the filter, from 0.", "Filter", min=0)] = 0,
         aim: Annotated[
             str,
             Radio(
-                "The whole map gives a texture; its middle alone gives the one thing that a single unit looks for.",
+                "The whole map gives a texture; its middle unit gives a single instance of what the filter looks for.",
                 options=("whole map", "middle unit"),
             ),
         ] = "whole map",

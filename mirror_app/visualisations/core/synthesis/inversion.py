@@ -17,13 +17,13 @@ from mirror_app.visualisations.registry import Question, visualisation
     "Inverted representation",
     paper="Mahendran and Vedaldi 2015, «Understanding Deep Image Representations by Inverting Them», "
     "https://arxiv.org/abs/1412.0035",
-    use="To see what a layer still knows of the picture, and what it has forgotten.",
-    avoid="To explain an answer: all of the representation counts, whether it is used or not.",
+    use="To see what a layer still knows about the picture, and what it has discarded.",
+    avoid="To explain an answer: the whole representation counts, whether or not it is used.",
     asks=Question.FINDS,
     also="feature inversion, reconstruction, inverting",
 )
 class InvertedRepresentation(Visualisation):
-    """A picture made from noise until the layer says of it what it says of the input: what is missing, it forgot.
+    """Noise is optimised until the layer responds as it does to your picture; whatever is missing, the layer discarded.
 
     The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in the last info is |Φ(x) - Φ₀|² / |Φ₀|², one for
     each picture: 1 is no better than silence. Not as in the paper, waves are climbed by Adam.
