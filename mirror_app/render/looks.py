@@ -73,7 +73,7 @@ def heat(
     strength: Annotated[float, Slider("How opaque the colours are.", when=("show", "over the picture"))] = 0.6,
     signed: Annotated[
         bool,
-        Toggle("Warm colours are evidence for the class, cold ones against it.", "Evidence against, too"),
+        Toggle("Warm colours are evidence for the class, cold ones against it.", "Also show evidence against"),
     ] = False,
     colours: Annotated[
         str,

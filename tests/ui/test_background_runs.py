@@ -122,7 +122,7 @@ def test_a_dream_on_the_page_is_kept_for_explore(dream: AppTest) -> None:
     assert any("Deep Dream" in caption.value for caption in dream.caption)
     explored = dream.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("deep-dream").run()
-    assert any("from the cache" in caption.value for caption in explored.caption)
+    assert any("cached" in caption.value for caption in explored.caption)
 
 
 def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_changed(dream: AppTest) -> None:

@@ -76,7 +76,7 @@ def test_f13_of_a_hundred_files_at_once_some_are_taken_and_the_rest_refused_in_a
     sentences = said(test)
     assert len(sentences) == 4
     assert "no room for '24.png'" in sentences[0]
-    assert "73 other files" in sentences[3]
+    assert "73 more files" in sentences[3]
 
 
 def test_f16_of_two_files_with_one_name_each_is_itself() -> None:

@@ -51,7 +51,7 @@ def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callab
 def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Page], tmp_path: Path) -> None:
     page = dashboard()
     expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
-    shown(page, "model intact")
+    shown(page, "model unchanged")
 
     photo = tmp_path / "holiday.jpg"
     photo.write_bytes(photograph())
@@ -79,7 +79,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
     choose(page, "Visualisation", "Activations")
     expect(page.get_by_role("heading", name="Activations")).to_be_visible()
     page.get_by_text("all maps", exact=True).click()  # nothing is folded away where there is little to set
-    shown(page, "from the cache")
+    shown(page, "cached")
     expect(page).to_have_url(re.compile("scale=all"))
 
     maps = page.get_by_role("group", name="Feature maps")

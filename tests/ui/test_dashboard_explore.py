@@ -53,7 +53,7 @@ def test_the_number_under_the_pointer_is_the_raw_one(dashboard: Callable[..., Pa
             100 * share, abs=4
         )
     page.mouse.move(5, 5)
-    expect(page.get_by_text("Point at the picture")).to_be_visible()
+    expect(page.get_by_text("Hover over the picture")).to_be_visible()
     expect(legend.locator("b")).to_be_hidden()
     image.focus()
     page.keyboard.press("ArrowRight")
@@ -204,7 +204,7 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
     is_shown(show="heat map")
     choose(page, "Colours", "jet")
     is_shown(show="heat map", colours="jet")
-    page.get_by_text("Evidence against, too").click()
+    page.get_by_text("Also show evidence against").click()
     is_shown(show="heat map", colours="jet", signed=True)
     expect(page.get_by_role("img", name="The colours go from -")).to_have_text(re.compile(r"^against -\S+\d for$"))
     choose(page, "Colours", "purple-orange")

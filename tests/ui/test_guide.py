@@ -47,8 +47,8 @@ def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
     assert explained is not None
     assert [part.split(":")[0] for part in explained.split("\n\n")] == ["**Logit", "**Map"]
     assert words.explained("A heading") is None
-    summary = page().caption[0]
-    assert "logit" in summary.value
+    summary = page(visualisation="back-prop").caption[0]
+    assert "class score" in summary.value
     assert "softmax" in summary.help
 
 

@@ -66,7 +66,7 @@ def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.M
     assert any("computed in" in caption.value for caption in test.caption)
     test.slider(key="grad-cam.strength").set_value(0.3).run()
     assert len(calls) == 1  # a look costs no computation
-    assert any("from the cache" in caption.value for caption in test.caption)
+    assert any("cached" in caption.value for caption in test.caption)
     test.toggle(key="grad-cam.guide").set_value(True).run()
     assert len(calls) == 2
     test.toggle(key="grad-cam.guide").set_value(False).run()
@@ -245,6 +245,6 @@ def test_a_link_to_every_stage_shows_a_picture_of_each() -> None:
     test = page(model="resnet18-untrained", visualisation="layer-cam", layer="*")
     assert lives(test)
     assert test.query_params["layer"] == ["*"] or test.query_params["layer"] == "*"
-    assert any("at every stage" in caption.value and "model intact" in caption.value for caption in test.caption)
+    assert any("at every stage" in caption.value and "model unchanged" in caption.value for caption in test.caption)
     test.toggle(key="everywhere").set_value(False).run()
     assert any("at `layer4`" in caption.value for caption in test.caption)

@@ -327,14 +327,14 @@ def test_a_map_without_evidence_comes_with_a_word() -> None:
     nn.init.constant_(model.classifier.weight, -1)
     nn.init.ones_(model.maps.weight)
     images, info = GradCam(model)(PICTURES.float().abs(), None, show="heat map")
-    assert "Nothing in this layer speaks for" in info["note"]
+    assert "Nothing in this layer is evidence for" in info["note"]
     pictures = PICTURES.float().abs()
     pictures[:, :, :-1] = 0
-    assert GradCam(model)(pictures, None)[1]["note"].startswith("Nothing in this layer speaks for")
+    assert GradCam(model)(pictures, None)[1]["note"].startswith("Nothing in this layer is evidence for")
     pictures[:, :, 0] = -0.01
-    assert "Hardly anything in this layer speaks for" in GradCam(model)(pictures, None)[1]["note"]
+    assert "Hardly anything in this layer is evidence for" in GradCam(model)(pictures, None)[1]["note"]
     pictures[:, :, 0] = -1
-    assert "speaks for" not in GradCam(model)(pictures, None)[1]["note"]
+    assert "evidence for" not in GradCam(model)(pictures, None)[1]["note"]
     assert images.isfinite().all()
 
 

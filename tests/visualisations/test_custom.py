@@ -124,7 +124,7 @@ def test_the_example_of_the_tool_before_works_to_the_letter(page: Callable[..., 
     assert len(shown(test)[1].raw) == 5
     assert test.query_params["repeat"] == "5" or test.query_params["repeat"] == ["5"]
     slider.set_value(2).run()
-    assert any("from the cache" in caption.value for caption in test.caption)
+    assert any("cached" in caption.value for caption in test.caption)
     again = page([repeated], repeat="7")
     assert len(shown(again)[1].raw) == 7
 

@@ -463,7 +463,7 @@ def test_what_cannot_be_seen_comes_with_a_word() -> None:
     nn.init.zeros_(last.weight)
     assert "No relevance comes down" in Relevance(model)(PICTURES.float(), "")[1]["note"]
     nn.init.constant_(last.weight, -1)
-    assert "Nothing speaks for" in Relevance(model)(PICTURES.float(), "")[1]["note"]
+    assert "no evidence for" in Relevance(model)(PICTURES.float(), "")[1]["note"]
 
 
 def test_relevance_lies_on_the_object(capsys: pytest.CaptureFixture[str]) -> None:

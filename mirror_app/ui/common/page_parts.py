@@ -143,9 +143,9 @@ def show_provenance(request: Request, model: Model, picture: Picture, result: Re
     if "detail" in result.info:
         parts.append(result.info["detail"])
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
-    parts.append("from the cache" if cached else f"computed in {result.seconds:.2f} s")
+    parts.append("cached" if cached else f"computed in {result.seconds:.2f} s")
     deviation = store.prediction(model, picture).deviation
-    intact, broken = ":green[:material/verified:] model intact", ":red[:material/warning:] see below"
+    intact, broken = ":green[:material/verified:] model unchanged", ":red[:material/warning:] see below"
     parts.append(broken if deviation else intact)
     with st.container(key="honesty"):
         st.caption(" · ".join(parts), help=f"{READING}\n\n{INTACT}")

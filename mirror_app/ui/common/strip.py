@@ -91,5 +91,5 @@ def _take(files: Sequence[UploadedFile]) -> None:
             refused.append(str(error))
     session.problems += refused[:TOLD]
     if len(refused) > TOLD:
-        session.problems.append(f"So it was with {len(refused) - TOLD} other files.")
+        session.problems.append(f"{len(refused) - TOLD} more files were rejected.")
     session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken

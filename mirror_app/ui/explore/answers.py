@@ -34,7 +34,7 @@ def show(model: Model, picture: Picture) -> None:
     except MirrorError:
         meaning.offer_undo(model)
         raise
-    st.markdown("**The model's answer**", help=f"Click on a {model.kind.noun} to see what speaks for it.")
+    st.markdown("**The model's answer**", help=f"Click a {model.kind.noun} to see the evidence for it.")
     if len(said.answers):
         _show_numbers(said, model)
         meaning.ask(said, model)

@@ -102,7 +102,7 @@ def _(parameter: ClassPicker, key: str, model: Model) -> Value:
 def _default_target(model: Model) -> str:
     """Return what is explained where no target is chosen."""
     if model.kind.has_probabilities or model.labels:
-        return "The most likely one"
+        return "Top prediction"
     return "The number" if len(model.classes) == 1 else f"Choose a {model.kind.noun}, or type its number"
 
 

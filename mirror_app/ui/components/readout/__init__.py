@@ -16,7 +16,7 @@ _component = st.components.v2.component(
     css=(_FILES / "readout.css").read_text("utf-8"),
     js=(_FILES / "readout.js").read_text("utf-8"),
 )
-HINT = "Point at the picture to read its numbers."
+HINT = "Hover over the picture to read values."
 
 
 def image(

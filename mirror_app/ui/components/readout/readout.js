@@ -149,7 +149,7 @@ class Line {
     this.place = undefined;
     this.mark.hidden = true;
     this.legend.mark(NaN);
-    this.line.textContent = FINGER.matches ? this.data.hint.replace("Point at", "Tap") : this.data.hint;
+    this.line.textContent = FINGER.matches ? this.data.hint.replace("Hover over", "Tap") : this.data.hint;
   }
 }
 

@@ -17,7 +17,7 @@ from mirror_app.probe import Layout, default_layer, layout_of
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
-_FAINT = 0.05  # of what speaks against a class: what speaks for it is hardly worth a look
+_FAINT = 0.05  # of the evidence against a class: less evidence for it is hardly visible
 
 
 class GradientCam(Visualisation):
@@ -77,13 +77,13 @@ def on_negative(maps: Tensor) -> str:
 
 def _note(evidence: Tensor, gradient: Tensor) -> str:
     if not gradient.any():
-        return "The gradient is zero everywhere: this layer does not move the target's score."
+        return "The gradient is zero everywhere: this layer does not affect the target's score."
     if not evidence.any():
-        return "The map is zero everywhere: at no place do the layer's maps and their gradient come together."
+        return "The map is zero everywhere: the layer's maps and their gradient do not overlap."
     most, least = float(evidence.max()), float(evidence.min())
-    against = "switch «Evidence against, too» on (under «Look») to see what speaks against it."
+    against = "switch on 'Also show evidence against' (under Look) to see the evidence against it."
     if most <= 0:
-        return f"Nothing in this layer speaks for the target: {against}"
+        return f"Nothing in this layer is evidence for the target: {against}"
     if most < _FAINT * -least:
-        return f"Hardly anything in this layer speaks for the target: {against}"
+        return f"Hardly anything in this layer is evidence for the target: {against}"
     return ""

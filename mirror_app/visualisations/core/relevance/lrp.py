@@ -147,10 +147,10 @@ def _refuse_strangers(output: Tensor) -> None:
 
 def _note(raw: Tensor, conserved: Tensor) -> str:
     if not raw.any():
-        return "No relevance comes down here: the logit is zero, or nothing that the rule counts speaks for it."
+        return "No relevance arrives here: the logit is zero, or it has no positive contributions that the rule counts."
     note = ""
     if not (raw > 0).any():
-        note = "Nothing speaks for this class: switch «Evidence against, too» on (under «Look»). "
+        note = "There is no evidence for this class: switch on 'Also show evidence against' (under Look). "
     worst = conserved[(conserved - 1).abs().argmax()]
     if abs(worst - 1) > 0.1:
         note += f"The relevance adds up to {worst:.2f} of the logit, not to all of it: biases and ε take the rest."
