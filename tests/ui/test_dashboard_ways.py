@@ -110,7 +110,7 @@ def test_a_finger_reads_a_number_and_the_sidebar_goes_when_a_page_is_chosen(
     page = context.new_page()
     page.goto(dashboard_url)
     settled(page)
-    expect(page.get_by_text("Tap the picture to read its numbers.")).to_be_visible()
+    expect(page.get_by_text("Tap the picture to read values.")).to_be_visible()
     page.get_by_role("img", name="The visualisation").tap()
     expect(page.get_by_text(re.compile(r"row \d+, column \d+: "))).to_be_visible()
     page.get_by_test_id("stExpandSidebarButton").tap()
