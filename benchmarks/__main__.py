@@ -75,7 +75,7 @@ def first_visit(url: str, query: str) -> float:
 
 
 def turned_at_server(url: str) -> float:
-    """Return the seconds from «Guided» until the new picture comes to a visitor, at a view that nobody saw before."""
+    """Return the seconds from “Guided” until the new picture comes to a visitor, at a view that nobody saw before."""
 
     def turned(target: int) -> float:
         with Visitor(url) as visitor:

@@ -50,7 +50,7 @@ def opened(browser: Browser, url: str, meanwhile: Callable[[], None] = lambda: N
 
 
 def turned(browser: Browser, url: str) -> float:
-    """Return the seconds from a click on «Guided» until the new picture is there."""
+    """Return the seconds from a click on “Guided” until the new picture is there."""
     page = _at_rest(browser, url)
     took = float(page.get_by_role("switch", name="Guided").evaluate(TURNED))
     page.context.close()

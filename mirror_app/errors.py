@@ -9,7 +9,7 @@ class MirrorError(Exception):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return « Did you mean 'x'?» for the name of `names` that is most like `name`, else an empty string."""
+    """Return “ Did you mean 'x'?” for the name of `names` that is most like `name`, else an empty string."""
     lowered = {known.lower(): known for known in names}
     match = get_close_matches(str(name).lower()[:200], lowered, n=1, cutoff=0.4)
     return f" Did you mean '{lowered[match[0]]}'?" if match else ""

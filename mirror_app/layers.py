@@ -73,7 +73,7 @@ def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "", before_
 
 
 def parent_of(name: str) -> str:
-    """Return the dotted name of the layer that holds `name`; «» is the model."""
+    """Return the dotted name of the layer that holds `name`; '' is the model."""
     return name.rpartition(".")[0]
 
 
@@ -209,7 +209,7 @@ def _alike(layer: Layer, other: Layer | None) -> bool:
 
 
 def outermost_like(listed: Sequence[Layer], name: str) -> str:
-    """Return the outermost layer around `name` that gives something of the same shape; «» is the model."""
+    """Return the outermost layer around `name` that gives something of the same shape; '' is the model."""
     return _around({layer.name: layer for layer in listed}, name, _shape)
 
 

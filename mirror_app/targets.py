@@ -19,7 +19,7 @@ LONGEST = 200
 class Target:
     """The number of a `channel` of what `layer` gives, or of the entry of it that `entries` lead to, at `place`.
 
-    The layer «» is the model, whose channels are its classes; without a place all its places are summed up. The channel
+    The layer '' is the model, whose channels are its classes; without a place all its places are summed up. The channel
     None is the most likely class.
     """
 
@@ -44,7 +44,7 @@ class Target:
     def words(self) -> str:
         """How a person would say it."""
         if self.entries:
-            words = [f"«{':'.join(self.entries)}» {self.channel}"]
+            words = [f"“{':'.join(self.entries)}” {self.channel}"]
         else:
             words = [f"channel {self.channel}" if self.layer else f"class {self.channel}"]
         if self.layer:

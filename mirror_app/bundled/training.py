@@ -1,8 +1,8 @@
 """Train the bundled network: `python -m mirror_app.bundled.training`, a quarter of an hour on two cores with bfloat16.
 
 First on scenes as they are, then on scenes with the worst small change (one gradient step), each with a learning rate
-that rises and falls: the second makes gradients and class pictures readable. Engstrom et al. 2019, «Adversarial
-Robustness as a Prior for Learned Representations».
+that rises and falls: the second makes gradients and class pictures readable. Engstrom et al. 2019, “Adversarial
+Robustness as a Prior for Learned Representations”.
 """
 
 import argparse

@@ -13,7 +13,7 @@ VERSION = "2"  # of links: `old_links` has the defaults of those that say none
 class Request:
     """What is to be computed: frozen, hashable, and one to one with a query string.
 
-    `input` is a picture's identity, `layer` a dotted name («» is the model itself), `params` the parameters that differ
+    `input` is a picture's identity, `layer` a dotted name ('' is the model itself), `params` the parameters that differ
     from their defaults, in the order of their names. `output` says what the model's numbers are, as an OutputKind has
     it; "" is what the model itself says.
     """

@@ -17,7 +17,7 @@ def noise(inputs: Tensor, seed: int) -> Tensor:
 def sobel(inputs: Tensor) -> Tensor:
     """Return the strength of the edges (H, W) in the mean of the channels of inputs (1, C, H, W).
 
-    I. Sobel 1968, «An Isotropic 3 x 3 Image Gradient Operator».
+    I. Sobel 1968, “An Isotropic 3 x 3 Image Gradient Operator”.
     """
     inputs = widened(inputs)
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]).to(inputs)

@@ -9,7 +9,7 @@ from mirror_app.precision import widened
 def peak_inside(maps: Tensor, masks: Tensor) -> Tensor:
     """Tell for each map (N, H, W) whether its largest number lies in the mask (N, H, W): 0 or 1, (N,).
 
-    Zhang et al. 2018, «Top-down Neural Attention by Excitation Backprop»: the pointing game, without a margin.
+    Zhang et al. 2018, “Top-down Neural Attention by Excitation Backprop”: the pointing game, without a margin.
     """
     return masks.flatten(1).gather(1, maps.flatten(1).argmax(1, keepdim=True))[:, 0].to(maps)
 

@@ -1,6 +1,6 @@
 """Whether a picture depends on what the model has learned.
 
-Adebayo et al. 2018, «Sanity Checks for Saliency Maps», https://arxiv.org/abs/1810.03292.
+Adebayo et al. 2018, “Sanity Checks for Saliency Maps”, https://arxiv.org/abs/1810.03292.
 """
 
 import math

@@ -134,7 +134,7 @@ def target_of(request: Request, result: Result, prediction: Prediction) -> int:
     if "target" in result.info:
         raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
     if len(result.raw) > 1:
-        raise MirrorError("One layer can be tested at a time: switch «At every stage» off, or choose a layer.")
+        raise MirrorError("One layer can be tested at a time: switch “At every stage” off, or choose a layer.")
     if not len(prediction.answers):
         raise MirrorError("Only a classification model can be tested: choose one that answers with classes.")
     if "target_class" in result.info:

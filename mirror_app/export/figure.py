@@ -54,7 +54,7 @@ def poster(tiles: Sequence[Sequence[Tile]], rows: Sequence[str], columns: Sequen
 
 
 def lines(text: str, width: int, size: int, most: int) -> list[str]:
-    """Return `text` in at most `most` lines no wider than `width` pixels; what is left out becomes «…»."""
+    """Return `text` in at most `most` lines no wider than `width` pixels; what is left out becomes “…”."""
     font = ImageFont.load_default(size)
     found = [""]
     for word in text.split():

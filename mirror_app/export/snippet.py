@@ -1,4 +1,4 @@
-"""The few lines of Python that make the picture of a request: «Show the code» on the page."""
+"""The few lines of Python that make the picture of a request: “Show the code” on the page."""
 
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture

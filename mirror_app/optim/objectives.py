@@ -2,7 +2,7 @@
 
     channel("features.8", 40) + 2 * channel("features.5", 7) - 0.01 * total_variation()
 
-Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization.
+Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """What is done to the pixels (N, C, H, W) in [0, 1] after each step, beside the gradient.
 
-Yosinski et al. 2015, «Understanding Neural Networks Through Deep Visualization», https://arxiv.org/abs/1506.06579.
+Yosinski et al. 2015, “Understanding Neural Networks Through Deep Visualization”, https://arxiv.org/abs/1506.06579.
 """
 
 from collections.abc import Callable

@@ -21,7 +21,7 @@ def steepest(lr: float) -> Rule:
 def adam(lr: float) -> Rule:
     """Each number by about `lr`, from running means of its gradient and of that squared; a rule is for one ascent.
 
-    Kingma and Ba 2015, «Adam», https://arxiv.org/abs/1412.6980, with their β = (.9, .999).
+    Kingma and Ba 2015, “Adam”, https://arxiv.org/abs/1412.6980, with their β = (.9, .999).
     """
     means = [torch.zeros(()), torch.zeros(())]
     steps = 0

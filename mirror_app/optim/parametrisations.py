@@ -1,6 +1,6 @@
 """What is changed when a picture is changed: its pixels, or the waves that it is made of.
 
-Both describe the same pictures; which one decides what «the steepest way up» is (Olah et al. 2017, «Preconditioning»).
+Both describe the same pictures; which one decides what “the steepest way up” is (Olah et al. 2017, “Preconditioning”).
 """
 
 from abc import ABC, abstractmethod

@@ -160,7 +160,7 @@ class _Field:
 class _Fields:
     """The receptive field behind each node of a graph, None where it is everything.
 
-    Araujo et al. 2019, «Computing Receptive Fields of Convolutional Neural Networks», with the largest of several ways.
+    Araujo et al. 2019, “Computing Receptive Fields of Convolutional Neural Networks”, with the largest of several ways.
     """
 
     found: dict[Node, _Field | None] = field(default_factory=dict)

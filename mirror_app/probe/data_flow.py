@@ -18,7 +18,7 @@ PICTURE = "the picture"
 def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return the pairs (from, to) of the layers `names` between which data flows with none of the others between.
 
-    The layers must not lie in one another. What no other of them gives comes from «the picture».
+    The layers must not lie in one another. What no other of them gives comes from “the picture”.
     """
     givers: dict[Node, str] = {}
     takers: list[tuple[str, list[Node]]] = []

@@ -80,7 +80,7 @@ def one_row_each(found: Tensor) -> Tensor:
 
 
 def described(output: Any) -> str:
-    """Return what a model's output is made of, in words: «out 21 × 64 × 64, aux 21 × 64 × 64»."""
+    """Return what a model's output is made of, in words: “out 21 × 64 × 64, aux 21 × 64 × 64”."""
     if of_items(output):
         return ", ".join(f"{name} {in_words(part.shape)}" for name, part in leaves_of(output[0]))
     return ", ".join(f"{name} {in_words(part.shape[1:])}".strip() for name, part in leaves_of(output))
@@ -132,5 +132,5 @@ def leaves_of(output: Any) -> list[tuple[str, Tensor]]:
 
 
 def in_words(shape: Sequence[int]) -> str:
-    """Return a shape in words: «64 × 32 × 32»."""
+    """Return a shape in words: “64 × 32 × 32”."""
     return " × ".join(str(side) for side in shape)

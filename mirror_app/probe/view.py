@@ -92,7 +92,7 @@ class View(PrivateModel):
     def split(self, inputs: Tensor, layer: str, at: str = "") -> tuple[Tensor, Any]:
         """Return the output of `layer` as a leaf of the graph, and what the layer `at` gives, computed from it.
 
-        The graph begins at the leaf: nothing is recorded below it, and a gradient goes no further down. «» is the
+        The graph begins at the leaf: nothing is recorded below it, and a gradient goes no further down. '' is the
         model.
         """
         self.learn(inputs)

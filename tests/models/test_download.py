@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server on loopback from which torchvision takes the weights of «tinynet», and an empty cache of torch's."""
+    """A server on loopback from which torchvision takes the weights of “tinynet”, and an empty cache of torch's."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_resource.clear()
     st.cache_data.clear()

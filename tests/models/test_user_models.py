@@ -374,7 +374,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "W13 DataParallel": (
         "x.pt",
         lambda: torch_file({f"module.{name}": tensor for name, tensor in small().state_dict().items()}),
-        "begin with «module.»",
+        "begin with “module.”",
     ),
     "W14 wrong shapes": (
         "x.pt",

@@ -38,7 +38,7 @@ BASE = Request("shapes", FOUR[0], "features", "grad-cam", (("strength", 0.3), ("
 
 
 def compare(**query: str) -> AppTest:
-    """The page as its link opens it; `compare_rows` stands for «compare.rows»."""
+    """The page as its link opens it; `compare_rows` stands for “compare.rows”."""
     test = page(**{name.replace("compare_", "compare."): value for name, value in query.items()})
     return test.switch_page("../pages/compare.py").run()
 
@@ -424,7 +424,7 @@ def test_names_that_are_too_long_are_broken_and_cut() -> None:
     cut = lines("word " * 90, 100, 16, 3)
     assert len(cut) == 3
     assert cut[-1].endswith("…")
-    assert matrix.safe("../../etc/passwd\n«x» y") == "etc-passwd-x-y"
+    assert matrix.safe("../../etc/passwd\n“x” y") == "etc-passwd-x-y"
     assert matrix.safe("...") == "model"
 
 

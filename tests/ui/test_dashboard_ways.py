@@ -123,7 +123,7 @@ def test_a_finger_reads_a_number_and_the_sidebar_goes_when_a_page_is_chosen(
 
 
 def asks_for_help(page: Page, press: Callable[[Locator], None]) -> None:
-    """The «?» beside a switch tells what it does, and leaves it as it is; a press on the switch turns it."""
+    """The “?” beside a switch tells what it does, and leaves it as it is; a press on the switch turns it."""
     switch = page.get_by_test_id("stCheckbox").filter(has_text="Guided")
     press(switch.get_by_test_id("stTooltipIcon"))
     expect(page.get_by_text("fine detail, which shows edges even where they do not matter")).to_be_visible()

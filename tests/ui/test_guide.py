@@ -137,7 +137,7 @@ def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_
     assert tried(test) == []
     test.text_input(key="guide-find").set_value("salliency").run()
     (box,) = test.info
-    assert "No visualisation is about «salliency»" in box.value
+    assert "No visualisation is about “salliency”" in box.value
     assert "Did you mean" in box.value
     assert "saliency map" in box.value
     test.text_input(key="guide-find").set_value("gradients").run()

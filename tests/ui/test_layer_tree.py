@@ -95,7 +95,7 @@ def test_the_filter_shows_matches_with_what_stands_above_them(visit: Visit) -> N
     box = page.get_by_label("Filter layers")
     expect(box).to_be_focused()
     expect(box).to_have_value("rcelu2")
-    expect(page.get_by_text("no layer matches «rcelu2»")).to_be_visible()
+    expect(page.get_by_text("no layer matches “rcelu2”")).to_be_visible()
     expect(page.get_by_role("treeitem")).to_have_count(0)
     box.fill("BLOCK3.denselayer40.RELU")
     labels = [row.get_attribute("aria-label") or "" for row in page.get_by_role("treeitem").all()]
@@ -152,7 +152,7 @@ def test_names_are_text(visit: Visit) -> None:
     layer(page, HOSTILE).click()
     says(page, "Layer", HOSTILE)
     page.get_by_label("Filter layers").fill(HOSTILE + "?")
-    expect(page.get_by_text(f"no layer matches «{HOSTILE}?»")).to_be_visible()
+    expect(page.get_by_text(f"no layer matches “{HOSTILE}?”")).to_be_visible()
     expect(page.locator("img")).to_have_count(0)
     assert page.evaluate("window.hacked") is None
 

@@ -116,7 +116,7 @@ def test_a_person_points_at_the_answer_of_a_stranger(browser: Browser, free: int
         box.fill(":answers:kind:2")
         box.press("Enter")
         page.wait_for_selector(READY)
-        expect(page.get_by_text("for «answers:kind» 2")).to_be_visible()
+        expect(page.get_by_text("for “answers:kind” 2")).to_be_visible()
         expect(page.get_by_role("img", name="The visualisation")).to_be_visible()
     finally:
         page.close()

@@ -163,7 +163,7 @@ def _show_note(result: Result) -> None:
 
 
 def note_of(result: Result) -> str:
-    """Return what must be known to read a result's picture; «» where there is nothing."""
+    """Return what must be known to read a result's picture; '' where there is nothing."""
     silent = "All values are 0: this target does not respond to this input, nor to small changes of it."
     return str(result.info.get("note") or ("" if result.raw.any() else silent))
 

@@ -14,7 +14,7 @@ Shown = Callable[[str], str]
 def one(name: str, label: str, options: Sequence[str], why: str, shown: Shown = str) -> str:
     """Let the visitor choose one of a few, the first where nothing was said.
 
-    `name`, such as «compare.rows», begins with the page's and is what a link calls it.
+    `name`, such as “compare.rows”, begins with the page's and is what a link calls it.
     """
     chosen = _arriving(name, options) or [st.session_state.get(name, "")]
     set_if_changed(name, chosen[0] if chosen[0] in options else options[0])
@@ -26,7 +26,7 @@ def several(name: str, label: str, options: Sequence[str], default: Sequence[str
     """Let the visitor choose some, `default` where nothing was said or nothing of it is left; else as `one`.
 
     The label is heard only. What is chosen stands in lines below each other, since × is hard to hit in a line that
-    scrolls; Enter takes the best match of what is typed, since «Select all» is not offered.
+    scrolls; Enter takes the best match of what is typed, since “Select all” is not offered.
     """
     chosen = _arriving(name, options) or st.session_state.get(name, default)
     left = [option for option in chosen if option in options]

@@ -103,7 +103,7 @@ def offer_files(session: Session, places: Sequence[CellView], rows: Axis, column
 
 
 def _scale(places: Sequence[CellView]) -> str:
-    """Return the number that is full brightness in all pictures; «» where each has its own, or none has one."""
+    """Return the number that is full brightness in all pictures; '' where each has its own, or none has one."""
     return next((f"{place.largest:.3g}" for place in places if place.largest is not None), "")
 
 

@@ -79,7 +79,7 @@ def _ask(entries: Sequence[Entry]) -> Question | None:
 
 def _nothing(query: str, elsewhere: int, entries: Sequence[Entry]) -> str:
     """Return what is said where nothing is found, and what to try."""
-    asked = f"«{page_parts.literal(query)}»"
+    asked = f"“{page_parts.literal(query)}”"
     if elsewhere:
         return (
             f"Nothing about {asked} answers this question. Click the question again to search everything: "

@@ -40,7 +40,7 @@ class Session:
     linked_layer: str | None = None  # from the address, until the model is there to ask
     links_to_last: bool = False  # whether a link of old begins at the last stage, until the model is there to ask
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
-    asked: bool = False  # whether what takes long was asked for: by a press on «Dream», or by a link
+    asked: bool = False  # whether what takes long was asked for: by a press on “Dream”, or by a link
     leaving: bool = False  # whether Explore is to be shown next
     target_model: str | None = None  # the model that the target was chosen for
     outputs: dict[str, str] = field(default_factory=dict)  # what the visitor says that a model's numbers are

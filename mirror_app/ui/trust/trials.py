@@ -31,12 +31,12 @@ NO_PROBABILITY = (
     "without a scale from 0 to 1, only the test below says something here."
 )
 OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
-_RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, «RISE»)."
+_RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, “RISE”)."
 _PAPERS = {
     Removal.DELETION: _RISE,
     Removal.INSERTION: _RISE,
     Removal.ROAD: "From -1 to 1: the mean of what is left without the pixels of least evidence, minus what is left "
-    "without those of most (Rong et al. 2022, «ROAD»).",
+    "without those of most (Rong et al. 2022, “ROAD”).",
 }
 _DRAWN = {
     Removal.DELETION: "the probability",

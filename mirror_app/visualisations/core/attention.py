@@ -16,7 +16,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Attention",
-    paper="Vaswani et al. 2017, «Attention Is All You Need», https://arxiv.org/abs/1706.03762",
+    paper="Vaswani et al. 2017, “Attention Is All You Need”, https://arxiv.org/abs/1706.03762",
     use="To see where a single attention head of a vision transformer looks.",
     avoid="To explain why a class was chosen: attention shows what is read, not how it affects the answer.",
     asks=Question.FINDS,
@@ -41,7 +41,7 @@ class Attention(Visualisation):
 
 @visualisation(
     "Attention rollout",
-    paper="Abnar and Zuidema 2020, «Quantifying Attention Flow», https://arxiv.org/abs/2005.00928",
+    paper="Abnar and Zuidema 2020, “Quantifying Attention Flow”, https://arxiv.org/abs/2005.00928",
     use="To get a single map of where a vision transformer's class token gets its information.",
     avoid="To compare classes: it is the same for all of them, and it ignores the values.",
     asks=Question.WHERE,

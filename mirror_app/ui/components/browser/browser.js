@@ -22,7 +22,7 @@ export default function ({ parentElement, setTriggerValue }) {
     if (innerWidth < NARROW && sidebar?.contains(event.target) && event.target.closest(LEAVING))
       setTimeout(() => sidebar.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click(), 200);
   };
-  // A press on the «?» beside a switch asks for help, and turns no switch.
+  // A press on the “?” beside a switch asks for help, and turns no switch.
   const pressed = (event) => {
     if (!event.target.closest?.(HELP)) return;
     event.stopPropagation();

@@ -168,7 +168,7 @@ class LayerTree {
       if (node.children.length) setAttribute(row, "aria-expanded", this.expanded(node, shown, filtering));
     }
     const none = filtering && !this.matches.length;
-    this.nothing.textContent = none ? `no layer matches «${memory.query.trim()}»` : "";
+    this.nothing.textContent = none ? `no layer matches “${memory.query.trim()}”` : "";
     this.count.textContent = filtering && !none ? `${this.matches.length} of ${this.nodes.size}` : "";
     this.drawFoot();
   }

@@ -21,7 +21,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Ablation-CAM",
-    paper="Desai and Ramaswamy 2020, «Ablation-CAM», https://doi.org/10.1109/WACV45572.2020.9093360",
+    paper="Desai and Ramaswamy 2020, “Ablation-CAM”, https://doi.org/10.1109/WACV45572.2020.9093360",
     use="When gradients seem misleading: it measures what is lost without each map.",
     avoid="When maps can replace one another: switching off one of them then seems to cost nothing.",
     asks=Question.WHERE,

@@ -16,7 +16,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "CAM",
-    paper="Zhou et al. 2016, «Learning Deep Features for Discriminative Localization»",
+    paper="Zhou et al. 2016, “Learning Deep Features for Discriminative Localization”",
     use="In networks that end in global average pooling and one linear layer: exact contributions to the logit.",
     avoid="In other networks, where it is not defined. Where both are defined, Grad-CAM gives the same map.",
     asks=Question.WHERE,

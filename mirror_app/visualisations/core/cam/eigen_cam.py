@@ -16,7 +16,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Eigen-CAM",
-    paper="Muhammad and Yeasin 2020, «Eigen-CAM», https://arxiv.org/abs/2008.00299",
+    paper="Muhammad and Yeasin 2020, “Eigen-CAM”, https://arxiv.org/abs/2008.00299",
     use="To see what a layer mainly responds to, regardless of class.",
     avoid="To explain a class: it ignores the class and is the same for all of them.",
     asks=Question.FINDS,

@@ -19,7 +19,7 @@ _ALIKE = 0.5  # a correlation below which two maps are not the same picture
 
 @visualisation(
     "Grad-CAM",
-    paper="Selvaraju et al. 2017, «Grad-CAM», https://arxiv.org/abs/1610.02391",
+    paper="Selvaraju et al. 2017, “Grad-CAM”, https://arxiv.org/abs/1610.02391",
     use="As a first look at where the evidence is: fast, class-specific, and it works in nearly every network.",
     avoid="For fine outlines: it is as coarse as the layer's maps. At early layers, prefer Layer-CAM or HiRes-CAM.",
     asks=Question.WHERE,

@@ -8,7 +8,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Grad-CAM++",
-    paper="Chattopadhay et al. 2018, «Grad-CAM++», https://arxiv.org/abs/1710.11063",
+    paper="Chattopadhay et al. 2018, “Grad-CAM++”, https://arxiv.org/abs/1710.11063",
     use="When the picture contains several objects of one class.",
     avoid="To see evidence against a class, or for exact values: its weights are heuristic and hardly class-specific.",
     asks=Question.WHERE,

@@ -8,7 +8,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Layer-CAM",
-    paper="Jiang et al. 2021, «LayerCAM», https://doi.org/10.1109/TIP.2021.3089943",
+    paper="Jiang et al. 2021, “LayerCAM”, https://doi.org/10.1109/TIP.2021.3089943",
     use="For finer maps, from layers with a higher resolution.",
     avoid="To see evidence against a class: it ignores everything with a negative gradient.",
     asks=Question.WHERE,

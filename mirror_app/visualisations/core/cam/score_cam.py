@@ -20,7 +20,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Score-CAM",
-    paper="Wang et al. 2020, «Score-CAM», https://arxiv.org/abs/1910.01279",
+    paper="Wang et al. 2020, “Score-CAM”, https://arxiv.org/abs/1910.01279",
     use="When gradients seem misleading: it uses only the model's answers.",
     avoid="When time matters: it runs the network once per map, several hundred times in all.",
     asks=Question.WHERE,

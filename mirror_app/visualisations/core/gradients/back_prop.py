@@ -19,7 +19,7 @@ Rewrite = Callable[[Tensor, probe.Rectifiers], None]
 
 @visualisation(
     "Back Prop",
-    paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», arxiv.org/abs/1312.6034",
+    paper="Simonyan et al. 2014, “Deep Inside Convolutional Networks”, arxiv.org/abs/1312.6034",
     use="To see which pixels the answer is most sensitive to, at the cost of one backward pass.",
     avoid="To judge how much a region contributes: a gradient describes small changes, and it is noisy.",
     asks=Question.PIXELS,

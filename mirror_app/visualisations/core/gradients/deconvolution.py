@@ -13,7 +13,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Deconvnet",
-    paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
+    paper="Zeiler and Fergus 2014, “Visualizing Convolutional Networks”, https://arxiv.org/abs/1311.2901",
     use="To reproduce old papers, or to see which edges reach a layer.",
     avoid="To explain a class: it shows the picture's edges even in an untrained network.",
     asks=Question.PIXELS,

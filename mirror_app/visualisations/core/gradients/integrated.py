@@ -21,7 +21,7 @@ BASELINES = ("black", "white", "mean colour", "blur", "noise")
 
 @visualisation(
     "Integrated gradients",
-    paper="Sundararajan et al. 2017, «Axiomatic Attribution for Deep Networks», https://arxiv.org/abs/1703.01365",
+    paper="Sundararajan et al. 2017, “Axiomatic Attribution for Deep Networks”, https://arxiv.org/abs/1703.01365",
     use="When the contributions of all pixels must add up to the answer, with a known error.",
     avoid="When the object has the baseline's colour: black objects do not count against a black baseline.",
     asks=Question.PIXELS,

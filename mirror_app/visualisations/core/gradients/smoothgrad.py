@@ -22,7 +22,7 @@ DROWNED = (
 
 @visualisation(
     "SmoothGrad",
-    paper="Smilkov et al. 2017, «SmoothGrad», https://arxiv.org/abs/1706.03825",
+    paper="Smilkov et al. 2017, “SmoothGrad”, https://arxiv.org/abs/1706.03825",
     use="When a plain gradient is too noisy to read.",
     avoid="For exact contributions: the average is not the gradient of any one picture.",
     asks=Question.PIXELS,

@@ -19,7 +19,7 @@ Box = tuple[slice, slice]
 
 @visualisation(
     "Occlusion",
-    paper="Zeiler and Fergus 2014, «Visualizing Convolutional Networks», https://arxiv.org/abs/1311.2901",
+    paper="Zeiler and Fergus 2014, “Visualizing Convolutional Networks”, https://arxiv.org/abs/1311.2901",
     use="For direct evidence from a black box, without gradients: hide a region and see what is lost.",
     avoid="For small patches on large pictures, when time matters; and when either of two objects would be enough.",
     asks=Question.WHERE,

@@ -2,7 +2,7 @@
 
 What flows down the graph is the slope c = R / x, relevance over activation: then each sum, concatenation, pooling and
 ReLU hands on, by its ordinary gradient, shares in proportion to what its inputs gave, and none of them needs a rule
-(Montavon et al. 2019, «Layer-Wise Relevance Propagation: An Overview»). Only the linear layers get another backward
+(Montavon et al. 2019, “Layer-Wise Relevance Propagation: An Overview”). Only the linear layers get another backward
 pass. A batch norm is one with the linear layer before it, and where there is none it is a linear layer of its own.
 
 Functions are caught as they are called, in this computation alone: it does not matter whether a module calls them.

@@ -19,8 +19,8 @@ from mirror_app.visualisations.registry import Question, visualisation
 def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
     """Return what each choice of a rule means: composites as published, then single rules, of that ε and γ.
 
-    Kohlbrenner et al. 2020, «Towards Best Practice in Explaining Neural Network Decisions with LRP»; Montavon et al.
-    2019, «Layer-Wise Relevance Propagation: An Overview».
+    Kohlbrenner et al. 2020, “Towards Best Practice in Explaining Neural Network Decisions with LRP”; Montavon et al.
+    2019, “Layer-Wise Relevance Propagation: An Overview”.
     """
     stable = rules.epsilon(1e-9)
     return {
@@ -40,7 +40,7 @@ PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Ma
 
 @visualisation(
     "LRP",
-    paper="Bach et al. 2015, «On Pixel-Wise Explanations», https://doi.org/10.1371/journal.pone.0130140",
+    paper="Bach et al. 2015, “On Pixel-Wise Explanations”, https://doi.org/10.1371/journal.pone.0130140",
     use="For fine-grained maps that add up to the class score.",
     avoid="In transformers and squeeze-and-excitation networks, for which its rules are not defined.",
     asks=Question.PIXELS,

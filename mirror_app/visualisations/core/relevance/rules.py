@@ -3,8 +3,8 @@
 An output z_j = Σ_i x_i w_ij + b_j is a sum of products, and each product x_i w_ij brings its input i a part of the
 relevance R_j. The rules differ in how they count the products. What a bias counts for is given to no input.
 
-Bach et al. 2015, «On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation»;
-Montavon et al. 2019, «Layer-Wise Relevance Propagation: An Overview», for their names.
+Bach et al. 2015, “On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation”;
+Montavon et al. 2019, “Layer-Wise Relevance Propagation: An Overview”, for their names.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def epsilon(strength: float) -> Rule:
 
 
 def z_plus(layer: Linear, relevance: Tensor) -> Tensor:
-    """By the positive products alone: α-β with α = 1 and β = 0. Montavon et al. 2017, «Deep Taylor Decomposition»."""
+    """By the positive products alone: α-β with α = 1 and β = 0. Montavon et al. 2017, “Deep Taylor Decomposition”."""
     return _favouring(1, layer, relevance)
 
 
@@ -76,12 +76,12 @@ def gamma(strength: float) -> Rule:
 
 
 def flat(layer: Linear, relevance: Tensor) -> Tensor:
-    """In equal parts among all the inputs that an output sees. Lapuschkin et al. 2019, «Unmasking Clever Hans»."""
+    """In equal parts among all the inputs that an output sees. Lapuschkin et al. 2019, “Unmasking Clever Hans”."""
     return _shared(layer, relevance, [(torch.ones_like(layer.inputs), torch.ones_like(layer.weight))], None)
 
 
 def box(layer: Linear, relevance: Tensor) -> Tensor:
-    """By how far the inputs are from the worst they could be: zᴮ. Montavon et al. 2017, «Deep Taylor Decomposition».
+    """By how far the inputs are from the worst they could be: zᴮ. Montavon et al. 2017, “Deep Taylor Decomposition”.
 
     R_i = Σ_j (x_i w_ij - l_i w_ij⁺ - h_i w_ij⁻) / Σ_i (the same) R_j, where l and h are the least and the greatest
     value of this item's channel: the range that the model's preprocessing could give is not known here.

@@ -32,7 +32,7 @@ START = 0.2
 
 @visualisation(
     "Class picture",
-    paper="Simonyan et al. 2014, «Deep Inside Convolutional Networks», https://arxiv.org/abs/1312.6034",
+    paper="Simonyan et al. 2014, “Deep Inside Convolutional Networks”, https://arxiv.org/abs/1312.6034",
     use="To see what a network considers typical of a class.",
     avoid="As a likeness: many networks are confident about images in which people recognise nothing.",
     asks=Question.LIKENESS,

@@ -19,7 +19,7 @@ ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measu
 
 @visualisation(
     "Deep Dream",
-    paper="Mordvintsev et al. 2015, «Inceptionism: Going Deeper into Neural Networks»",
+    paper="Mordvintsev et al. 2015, “Inceptionism: Going Deeper into Neural Networks”",
     use="To see what excites a layer, and for fun.",
     avoid="To explain an answer: it shows what the layer responds to, not what it saw.",
     asks=Question.FINDS,

@@ -29,7 +29,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Filter visualisation",
-    paper="Olah et al. 2017, «Feature Visualization», https://distill.pub/2017/feature-visualization",
+    paper="Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization",
     use="To see what one filter looks for, whatever the picture.",
     avoid="To claim that it looks for nothing else: one filter often responds to several things.",
     asks=Question.LIKENESS,

@@ -15,7 +15,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 @visualisation(
     "Inverted representation",
-    paper="Mahendran and Vedaldi 2015, «Understanding Deep Image Representations by Inverting Them», "
+    paper="Mahendran and Vedaldi 2015, “Understanding Deep Image Representations by Inverting Them”, "
     "https://arxiv.org/abs/1412.0035",
     use="To see what a layer still knows about the picture, and what it has discarded.",
     avoid="To explain an answer: the whole representation counts, whether or not it is used.",
