@@ -274,7 +274,7 @@ def test_a_mistake_is_a_sentence_that_names_the_line_and_the_page_lives_on(
     assert not test.exception
     if "SystemExit" not in sentence:
         function = "late" if wrong is late else "wrong"
-        assert told.startswith(f"{function} (test_own.py, line ")
+        assert told.startswith(f"{function} (test_custom.py, line ")
         first = {"late": line_of('@offer("Wrong")\n'[:-1]), "wrong": line_of("def wrong(")}[function]
         number = int(told.split("line ")[1].split(")")[0])
         assert first <= number <= line_of("def line_of")
@@ -289,10 +289,10 @@ def test_a_mistake_is_a_sentence_that_names_the_line_and_the_page_lives_on(
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (empty, "empty (test_own.py, line {empty}) yields nothing: the last of its frames is the picture."),
-        (Unsure, "Unsure (test_own.py, line {unsure}) yields a Tensor: an Attribution is needed."),
-        (Broken, "Broken (test_own.py, line {unsure}) fails with TypeError: Broken.__init__() takes 2 positional"),
-        (Silent, "Silent (test_own.py, line {silent}) fails with TypeError: 'NoneType' object is not iterable."),
+        (empty, "empty (test_custom.py, line {empty}) yields nothing: the last of its frames is the picture."),
+        (Unsure, "Unsure (test_custom.py, line {unsure}) yields a Tensor: an Attribution is needed."),
+        (Broken, "Broken (test_custom.py, line {unsure}) fails with TypeError: Broken.__init__() takes 2 positional"),
+        (Silent, "Silent (test_custom.py, line {silent}) fails with TypeError: 'NoneType' object is not iterable."),
     ],
 )
 def test_what_yields_nothing_or_something_else_is_told_as_well(
@@ -326,7 +326,7 @@ def slider(**said: object) -> dict[str, dict[str, object]]:
         ({"repeat": 2}, "the element of 'repeat' is a int, where a dictionary is needed"),
         (
             {"repaet": PARAMS["repeat"]},
-            r"RepeatInput \(test_own.py, line \d+\) takes no argument 'repaet'. Did you mean",
+            r"RepeatInput \(test_custom.py, line \d+\) takes no argument 'repaet'. Did you mean",
         ),
     ],
 )
