@@ -9,7 +9,7 @@ from mirror_app.ui.state.session import current
 session = current()
 page_parts.show_problems(session)
 st.subheader("Guide")
-st.caption("Every way to look inside, with one picture each. Begin with your question.")
+st.caption("All methods, each with an example. Start with your question.")
 sections.show_words()
 found = sections.find(session)
 with st.container(key="guide-cards"):

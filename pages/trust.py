@@ -17,7 +17,7 @@ ignores = entry.kind.ignores_model(dict(request.params))
 
 page_parts.show_problems(session)
 strip.show(session)
-say = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of what Explore shows.")
+say = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of the picture on the Explore page.")
 if not verdict.is_attribution(entry):
     trials.offer_others(entry, session.entries)
     st.stop()

@@ -37,7 +37,7 @@ def show_graph(model: Model, session: Session) -> None:
     boxes = diagram.unfolded(listed, chosen)
     edges = layer_facts.flow(model.name, tuple(boxes))
     can_be_chosen = [layer.name for layer in listed if layer.call]
-    told = "A click on a box chooses that layer and unfolds it; one on the frame around it leads back up."
+    told = "Click a box to select and expand it; click its frame to go back up."
     if diagram.crowded(boxes, edges):
         edges = diagram.nearest(boxes, edges)
         told += " Most layers here give to all that follow: only the arrow from the nearest is drawn."
@@ -106,8 +106,8 @@ def show_table(model: Model, session: Session) -> None:
     slowest = max((layer.name for layer in listed if layer.name not in parents), key=lambda name: costs[name].seconds)
     named, share = page_parts.literal(slowest or live.shown(model.name)), costs[slowest].seconds / total
     st.caption(
-        "The box before a row chooses the layer; a heading sorts. Of the layers that have none within, "
-        f"**{named}** takes the most time: {share:.0%}."
+        "Tick a row to select the layer; click a heading to sort. "
+        f"Slowest layer: **{named}** ({share:.0%} of the time)."
     )
 
 

@@ -181,8 +181,8 @@ def show_input(model: Model, picture: Picture) -> None:
 def _show_picture(model: Model, picture: Picture) -> None:
     view = st.segmented_control(
         "Show the input",
-        ["As the model sees it", "Original"],
-        default="As the model sees it",
+        ["Model input", "Original"],
+        default="Model input",
         required=True,
         key="input-view",
         label_visibility="collapsed",

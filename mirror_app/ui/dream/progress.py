@@ -31,7 +31,7 @@ def invite(request: Request, model: Model) -> None:
     """Say what will be pictured once it is asked for, and show an example where there is one."""
     entry = registry.get(request.visualisation)
     st.info(
-        f"Set the knobs in the sidebar, then press **Dream**: the model will picture {_planned(request, model)}.",
+        f"Choose the settings in the sidebar, then press **Dream**: the model will picture {_planned(request, model)}.",
         icon=":material/bedtime:",
     )
     example = PICTURES / f"{entry.key}.png"

@@ -121,7 +121,7 @@ def show(entry: Entry) -> None:
 
 def show_words() -> None:
     """Show what the words of the field mean."""
-    with st.expander("Words: logit, feature map, gradient …", icon=":material/dictionary:"):
+    with st.expander("Glossary: logit, feature map, gradient …", icon=":material/dictionary:"):
         for word, meaning in WORDS.items():
             st.markdown(f"**{word.capitalize()}:** {meaning}")
 

@@ -183,7 +183,7 @@ def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
         session.linked_layer = None
     if chosen not in {layer.name for layer in listed}:
         chosen = first
-    st.markdown(":small[Layer]", help="Where to look. The layers stand in the order in which they run.")
+    st.markdown(":small[Layer]", help="Layers are listed in the order in which they run.")
     picked = layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
     if picked != chosen:
         st.session_state.everywhere = False  # who clicks on a layer wants to see it

@@ -110,13 +110,13 @@ def show_curves(
         st.info(NO_PROBABILITY, icon=":material/info:")
         return [Answer(None, "Taking pixels away and giving them back is not tested: the model gives no probability.")]
     st.caption(
-        "Pixels are taken away, those of most evidence first: the probability should fall. Then they come back into a "
-        "blurred picture: the probability should rise quickly. At last they are painted over with what their "
-        "neighbours tell of them, those of most evidence first, and those of least: the second should leave "
-        "more. A method should "
-        f"do better than random numbers (the mean of {verdict.DRAWS} draws, with the seeds "
-        f"{_listed(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and than the picture's edges: neither of them "
-        "knows the model. What is taken away becomes 0 in the model's numbers, which for most models is a medium grey."
+        "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
+        "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
+        "interpolated from their neighbours, once starting with the most evidence and once with the least: the second "
+        "order should keep the probability higher. A good method beats random numbers (the mean of "
+        f"{verdict.DRAWS} draws, with the seeds {_listed(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and the "
+        "edges of the picture, neither of which knows the model. Removed pixels are set to 0 in the model's normalised "
+        "input: medium grey for most models."
     )
     with st.container(key="trust-curves"):
         own, base_lines = store.curves(request, picture, result, target, on_progress)
