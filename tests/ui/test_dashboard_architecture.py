@@ -47,7 +47,7 @@ def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
     assert faults(page) == []
-    expect(page.get_by_text(re.compile(r"takes the most time: \d+%"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Slowest layer: .* \(\d+% of the time\)"))).to_be_visible()
 
     box(page, "features.4").click()
     expect(box(page, "features.4.0")).to_be_visible()
