@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from mirror_app.precision import share_of
 
-BESIDE, ACROSS = 1 / 6, 1 / 12  # the weights of the eight neighbours
 TOLERANCE = 1e-4  # of the picture's range: errors then stay near the noise that the paper adds to what is filled in
 SMALLEST = 8  # pixels: the side from which on there is no coarser picture to begin with
 MOST_STEPS = 1000
@@ -71,9 +70,15 @@ def _conjugate_gradients(begun: Tensor, known: Tensor, error: Tensor) -> Tensor:
 
 
 def _neighbours(values: Tensor) -> Tensor:
-    """Return the weighted sum of each pixel's neighbours; beyond the border there are none."""
-    kernel = values.new_tensor([[ACROSS, BESIDE, ACROSS], [BESIDE, 0, BESIDE], [ACROSS, BESIDE, ACROSS]])
-    return F.conv2d(values.flatten(0, 1)[:, None], kernel[None, None], padding=1).view_as(values)
+    """Return the weighted sum of each pixel's neighbours; beyond the border there are none.
+
+    With 1/6 = 2/12 the weights are (1 2 1)ᵀ (1 2 1) / 12, and 4/12 of the pixel itself too much: a sum down and a sum
+    across take a quarter of the time of the convolution.
+    """
+    padded = F.pad(values, (1, 1, 1, 1))
+    down = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    both = down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]
+    return (both - 4 * values) / 12
 
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:
