@@ -23,7 +23,6 @@ from mirror_app.probe.output_kind import OutputKind
 from mirror_app.visualisations import registry
 
 BAR = 30  # characters
-FILMS = {".gif": animation.gif, ".mp4": animation.mp4}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     command("models", _models, "The models that there are.")
     command("layers", _layers, "The layers of a model, in the order in which they run.").add_argument("model")
     render = command(
-        "render", _render, "Write a picture as the page shows it, its raw numbers, or its frames as a files."
+        "render", _render, "Write a picture as the page shows it, its raw numbers, or its frames as a film."
     )
     render.add_argument("--model", default=catalogue.BUNDLED, help="a model's name (%(default)s)")
     render.add_argument(
@@ -86,8 +85,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _output(text: str) -> Path:
     path = Path(text)
-    if path.suffix.lower() not in (".png", ".npy", *FILMS):
-        raise argparse.ArgumentTypeError(f"'{text}' ends in none of .png, .npy, .gif, .mp4")
+    accepted = (".png", ".npy", *animation.FORMATS)
+    if path.suffix.lower() not in accepted:
+        raise argparse.ArgumentTypeError(f"'{text}' ends in none of {', '.join(accepted)}")
     return path
 
 
@@ -141,15 +141,15 @@ def _render(options: argparse.Namespace) -> None:
     kept: list[bytes] = []
     for result in engine.frames(request, model, picture):
         _show(entry.name, result.info.get("progress"))
-        if options.output.suffix.lower() in FILMS:
+        if options.output.suffix.lower() in animation.FORMATS:
             kept.append(sheet(result))
     match options.output.suffix.lower():
         case ".npy":
             content = package.npy(result.raw)
-        case ".gif" | ".mp4" as ending:
-            content = FILMS[ending](kept, entry.name)
-        case _:
+        case ".png":
             content = sheet(result)
+        case ending:
+            content = animation.FORMATS[ending].write(kept, entry.name)
     _write(options.output, content)
     for note in picture.notes:
         print(f"{picture.name}: {note}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """How far a map of evidence can be trusted: does it point at the thing, do its pixels matter, does the model?"""
 
-from mirror_app.evaluation.bases import noise, sobel
+from mirror_app.evaluation.baselines import noise, sobel
 from mirror_app.evaluation.curves import (
     ROAD_SHARES,
     area,

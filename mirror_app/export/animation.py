@@ -1,7 +1,8 @@
 """The frames of a request as a film: GIF, or MP4 where PyAV is there."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
@@ -54,7 +55,7 @@ def mp4(stills: Sequence[bytes], name: str) -> bytes:
     if len(stills) == 1:
         raise _no_film(name)
     if not can_mp4():
-        raise MirrorError("An MP4 file needs PyAV: install it with pip install mirror-app[film], or write a .gif file.")
+        raise MirrorError("An MP4 file needs PyAV: install it with pip install '.[film]', or write a .gif file.")
     import av
 
     file = io.BytesIO()
@@ -78,3 +79,15 @@ def can_mp4() -> bool:
 
 def _no_film(name: str) -> MirrorError:
     return MirrorError(f"{name} is computed in one step and has no frames: write a .png file.")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file for films: its MIME type, the function that writes it, and whether that is possible here."""
+
+    mime: str
+    write: Callable[[Sequence[bytes], str], bytes]
+    is_available: Callable[[], bool] = lambda: True
+
+
+FORMATS = {".gif": Format("image/gif", gif), ".mp4": Format("video/mp4", mp4, can_mp4)}  # by the ending of the file

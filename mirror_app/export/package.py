@@ -1,4 +1,4 @@
-"""What is kept of a request in a file: its picture, its frames as a film, its raw numbers."""
+"""What is kept of a request in files: its picture, its raw numbers, or all of it as a ZIP file."""
 
 import io
 import json

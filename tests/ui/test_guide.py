@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from mirror_app.ui.common import words
-from mirror_app.ui.common.words import WORDS
+from mirror_app.ui.common import glossary
+from mirror_app.ui.common.glossary import WORDS
 from mirror_app.ui.guide import search, sections
 from mirror_app.ui.guide.sections import PICTURES
 from mirror_app.visualisations import registry
@@ -43,10 +43,10 @@ def test_all_that_is_declared_is_told(entry: registry.Entry, whole: AppTest) -> 
 def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
     told = [item.value for item in whole.markdown]
     assert all(f"**{word.capitalize()}:** {meaning}" in told for word, meaning in WORDS.items())
-    explained = words.explained("How much the class's logit grows, ahead of each map")
+    explained = glossary.explained("How much the class's logit grows, ahead of each map")
     assert explained is not None
     assert [part.split(":")[0] for part in explained.split("\n\n")] == ["**Logit", "**Map"]
-    assert words.explained("A heading") is None
+    assert glossary.explained("A heading") is None
     summary = page(visualisation="back-prop").caption[0]
     assert "class score" in summary.value
     assert "softmax" in summary.help

@@ -17,7 +17,7 @@ from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
-from mirror_app.ui.common import band_pictures, feature_maps, layer_facts, words
+from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts
 from mirror_app.ui.components import readout
 from mirror_app.ui.state.background_runs import judged
 from mirror_app.ui.state.session import Session
@@ -54,7 +54,7 @@ def heading(title: str, summary: str) -> Callable[[str], None]:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(title, width="content")
         place = st.empty()
-    st.caption(summary, help=words.explained(summary))
+    st.caption(summary, help=glossary.explained(summary))
 
     def say(state: str) -> None:
         if state:

@@ -16,20 +16,20 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import style
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.page_parts import literal
-from mirror_app.ui.compare.cell_view import CellView, numbers
+from mirror_app.ui.compare.cell_state import CellState, numbers
 from mirror_app.ui.state.session import Session, open_in_explore
 
 WARNING = ":orange[:material/warning:]"
 HEAD = 88  # pixels: the side of the picture with the name of an input
 
 
-def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[CellView]:
+def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
     """Show the matrix and return its places: what is cached at once, then picture by picture.
 
     Where they share one scale it is that of the brightest so far, and at the end that of the brightest of all.
     """
     colours = f"--paper: {_theme('background')}; --ring: {_theme('primary')};"
-    style("matrix", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
+    style("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
     with st.container(key="matrix", gap=None):
         places = _laid_out(session, rows, columns)
     for place in places:
@@ -55,7 +55,7 @@ def _theme(name: str) -> str:
     return f"light-dark({', '.join(colour or 'Canvas' for colour in colours)})"
 
 
-def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[CellView]:
+def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
     """Draw the names, and a place for each picture."""
     places = []
     with st.container(key="row-names"):
@@ -73,7 +73,7 @@ def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[CellView]:
                         lid, slot = st.empty(), st.empty()
                     with st.container(key=f"below-{r}-{c}"):
                         below = st.empty()
-                places.append(CellView(r, c, changes, request, session.pictures[request.input], lid, slot, below))
+                places.append(CellState(r, c, changes, request, session.pictures[request.input], lid, slot, below))
     return places
 
 
@@ -85,7 +85,7 @@ def _show_name(session: Session, field: str, value: str, name: str) -> None:
         st.caption(literal(name))
 
 
-def _fetch(place: CellView, refused: dict[str, str]) -> None:
+def _fetch(place: CellState, refused: dict[str, str]) -> None:
     """See that the model of a place is there, and say that it comes; one that cannot be fetched is tried once."""
     name = place.request.model
 
@@ -101,25 +101,25 @@ def _fetch(place: CellView, refused: dict[str, str]) -> None:
     place.said = refused.get(name, "")
 
 
-def _computed(place: CellView, request: Request) -> Result:
+def _computed(place: CellState, request: Request) -> Result:
     def say(state: str) -> None:
         place.slot.caption(f"{state} …")
 
     return store.result(request, place.picture, say)
 
 
-def _brightest(places: Sequence[CellView]) -> float | None:
+def _brightest(places: Sequence[CellState]) -> float | None:
     return max((place.peak for place in places if place.peak is not None), default=None)
 
 
-def _draw_those_done(places: Sequence[CellView], shared: bool) -> None:
+def _draw_those_done(places: Sequence[CellState], shared: bool) -> None:
     scale = _brightest(places) if shared else None
     for place in places:
         if place.done:
             _draw(place, scale)
 
 
-def _draw(place: CellView, scale: float | None) -> None:
+def _draw(place: CellState, scale: float | None) -> None:
     """Draw what stands in a place, where it is not drawn like that already; under a button that opens it."""
     largest = None if place.peak is None else scale
     if place.drawn and place.largest == largest:
@@ -139,7 +139,7 @@ def _draw(place: CellView, scale: float | None) -> None:
     place.drawn, place.largest = True, largest
 
 
-def _cover(place: CellView) -> None:
+def _cover(place: CellState) -> None:
     """Lay a button over a picture, with the note for those who hear the page and for those who point at it."""
     about = f"{place.title}{f', for {place.asked}' if place.asked else ''}"
     place.lid.button(
@@ -151,7 +151,7 @@ def _cover(place: CellView) -> None:
     )
 
 
-def _tell(place: CellView) -> None:
+def _tell(place: CellState) -> None:
     """Say below a picture what was asked for, with a sign where there is a note."""
     said = [WARNING] if place.note else []
     said += [literal(place.asked)] if place.asked else []

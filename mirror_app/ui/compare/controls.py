@@ -14,7 +14,7 @@ from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare import choices
-from mirror_app.ui.compare.cell_view import CellView
+from mirror_app.ui.compare.cell_state import CellState
 from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
@@ -60,7 +60,7 @@ def choose(session: Session) -> tuple[Axis, Axis, bool, DeltaGenerator]:
     return rows, columns, shared, room
 
 
-def tell_scale(room: DeltaGenerator, places: Sequence[CellView]) -> None:
+def tell_scale(room: DeltaGenerator, places: Sequence[CellState]) -> None:
     """Say which number is full brightness, where the pictures share one scale."""
     scale = _scale(places)
     if scale:
@@ -69,7 +69,7 @@ def tell_scale(room: DeltaGenerator, places: Sequence[CellView]) -> None:
         room.empty()
 
 
-def offer_files(session: Session, places: Sequence[CellView], rows: Axis, columns: Axis) -> None:
+def offer_files(session: Session, places: Sequence[CellState], rows: Axis, columns: Axis) -> None:
     """Offer the whole matrix as a picture, and as a folder of pictures, raw numbers and requests."""
     same = _same(session, rows, columns)
     if len({place.request.layer for place in places}) > 1:  # another model was looked at elsewhere
@@ -102,7 +102,7 @@ def offer_files(session: Session, places: Sequence[CellView], rows: Axis, column
         )
 
 
-def _scale(places: Sequence[CellView]) -> str:
+def _scale(places: Sequence[CellState]) -> str:
     """Return the number that is full brightness in all pictures; '' where each has its own, or none has one."""
     return next((f"{place.largest:.3g}" for place in places if place.largest is not None), "")
 

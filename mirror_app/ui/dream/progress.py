@@ -23,7 +23,6 @@ from mirror_app.ui.state.background_runs import BackgroundRun, FrameSnapshot, fi
 from mirror_app.ui.state.session import TARGET, Session, choose
 from mirror_app.visualisations import registry
 
-FILMS = ((".gif", "image/gif", animation.gif), (".mp4", "video/mp4", animation.mp4))
 LOOK = 0.4  # seconds between two looks at what runs
 
 
@@ -108,9 +107,10 @@ def _actions(session: Session, dream: BackgroundRun) -> None:
         st.rerun()  # the whole page, and not this part of it alone
     name = downloads.stem(dream.request, snapshot.result)
     with st.popover("Save the film", icon=":material/movie:", key="film"):
-        for ending, mime, write in FILMS[: 1 + animation.can_mp4()]:
-            data = partial(_film, write, dream, snapshot)
-            st.download_button(f"Film ({ending})", data, f"{name}{ending}", mime, on_click="ignore", width="stretch")
+        for ending, form in animation.FORMATS.items():
+            if form.is_available():
+                data, file = partial(_film, form.write, dream, snapshot), f"{name}{ending}"
+                st.download_button(f"Film ({ending})", data, file, form.mime, on_click="ignore", width="stretch")
     st.download_button(
         "Save the picture", snapshot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
     )

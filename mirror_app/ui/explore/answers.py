@@ -19,7 +19,7 @@ from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import picking
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.components import readout
-from mirror_app.ui.explore import meaning
+from mirror_app.ui.explore import output_kind_choice
 from mirror_app.visualisations import registry
 
 MOST_BOXES = 20
@@ -32,12 +32,12 @@ def show(model: Model, picture: Picture) -> None:
     try:
         said = store.prediction(model, picture)
     except MirrorError:
-        meaning.offer_undo(model)
+        output_kind_choice.offer_undo(model)
         raise
     st.markdown("**The model's answer**", help=f"Click a {model.kind.noun} to see the evidence for it.")
     if len(said.answers):
         _show_numbers(said, model)
-        meaning.ask(said, model)
+        output_kind_choice.ask(said, model)
         return
     st.caption(f"No classes, but {literal(said.outputs)}. Point at what you ask about, or type it as the target.")
     seen = store.seen(model.name, picture.shown_id, picture)

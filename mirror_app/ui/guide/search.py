@@ -3,7 +3,7 @@
 import inspect
 import re
 
-from mirror_app.ui.common.words import WORDS
+from mirror_app.ui.common.glossary import WORDS
 from mirror_app.visualisations.registry import Entry
 
 # They stand in nearly every question, and tell nothing of what it is about.

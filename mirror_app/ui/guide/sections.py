@@ -10,7 +10,7 @@ from mirror_app.errors import nearest
 from mirror_app.params import as_text
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import page_parts
-from mirror_app.ui.common.words import WORDS
+from mirror_app.ui.common.glossary import WORDS
 from mirror_app.ui.guide import search
 from mirror_app.ui.state.session import Session, current
 from mirror_app.visualisations.registry import Entry, Question

@@ -19,7 +19,7 @@ from mirror_app.visualisations import registry
 
 
 @dataclass
-class CellView:
+class CellState:
     """Where a cell stands on the page, and what is known of it: a result, or the sentence that says why there is none.
 
     `changes` are the fields in which its request differs from the sidebar's. `asked` is what was asked for, with how
