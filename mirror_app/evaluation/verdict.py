@@ -130,7 +130,7 @@ def target_of(request: Request, result: Result, prediction: Prediction) -> int:
     """
     entry = registry.get(request.visualisation)
     if not is_attribution(entry):
-        raise MirrorError(f"{entry.name} gives no evidence for a class that could be tested: choose Grad-CAM, say.")
+        raise MirrorError(f"{entry.name} gives no evidence for a class, so it cannot be tested: try Grad-CAM instead.")
     if "target" in result.info:
         raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
     if len(result.raw) > 1:
@@ -141,7 +141,7 @@ def target_of(request: Request, result: Result, prediction: Prediction) -> int:
         return int(result.info["target_class"][0])
     if len(prediction.answers) > 1 and not len(prediction.probabilities):
         raise MirrorError(
-            f"{entry.name} has no target, and none of these numbers is the most likely: choose Grad-CAM, say."
+            f"{entry.name} has no target, and none of these numbers is the most likely: try Grad-CAM instead."
         )
     return int(prediction.answers.argmax())
 

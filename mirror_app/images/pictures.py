@@ -135,4 +135,4 @@ def as_bytes(colours: Tensor) -> np.ndarray:
 def _refusal(name: str, why: str) -> MirrorError:
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     limits = f"up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
-    return MirrorError(f"'{name}' {why}: accepted is {formats}, {limits}.")
+    return MirrorError(f"'{name}' {why}: use {formats}, {limits}.")

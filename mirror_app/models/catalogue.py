@@ -24,7 +24,7 @@ def names() -> tuple[str, ...]:
     for name in owned:
         if name == BUNDLED or name.removesuffix(UNTRAINED) in torchvision_models.names():
             raise MirrorError(
-                f"The settings file names a model '{name}', which there is already: another name is needed."
+                f"The settings file names a model '{name}', but that name is already taken: choose another."
             )
     return (BUNDLED, *owned, *torchvision_models.names())
 
@@ -67,7 +67,7 @@ def loading(name: str, device: torch.device | str = "cpu") -> Generator[download
             raise
         here = sorted(set(torchvision_models.names()) - set(torchvision_models.to_fetch()))
         others = f", {', '.join(here[:5])}" if here else ""
-        raise MirrorError(f"{error} Without it work: {BUNDLED}{others}, and all models untrained.") from error
+        raise MirrorError(f"{error} These work without it: {BUNDLED}{others}, and all untrained models.") from error
 
 
 def _found(name: str) -> Generator[download.Fetched | Model, None, None]:

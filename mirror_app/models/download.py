@@ -102,7 +102,7 @@ def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
             seen, since = there, time.monotonic()
         if time.monotonic() - since > PATIENCE:
             _give_up(target, download)
-            raise MirrorError(f"'{target.name}' stopped coming from {host}: try again later.")
+            raise MirrorError(f"The download of '{target.name}' from {host} stalled: try again later.")
         yield Fetched(there, total)
         time.sleep(_GLANCE)
     if error := download.end.exception():

@@ -70,7 +70,7 @@ def owned() -> dict[str, Owned]:
     except OSError as error:
         raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MirrorError(f"The settings file '{path.name}' is no TOML: {error}.") from error
+        raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.") from error
     return {name: _owned(where(name, path), table) for name, table in tables.items()}
 
 

@@ -47,7 +47,7 @@ def _built(said: settings.Owned, folder: Path, where: str) -> nn.Module:
     try:
         factory = getattr(importlib.import_module(module_name), function)
     except Exception as error:  # the owner's own code
-        raise MirrorError(f"{where}: there is no '{said.factory}': {_first_line(error)}.") from error
+        raise MirrorError(f"{where}: '{said.factory}' cannot be imported: {_first_line(error)}.") from error
     try:
         module = factory(**said.arguments)
     except Exception as error:  # the owner's own code

@@ -83,7 +83,7 @@ def _match(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None
     wanted = module.state_dict()
     if set(wanted) == {name.removeprefix("module.") for name in tensors} != set(tensors):
         raise MirrorError(
-            f"All names in '{file.name}' begin with “module.”: save the model inside DataParallel instead."
+            f"All names in '{file.name}' begin with “module.” (DataParallel): save model.module.state_dict() instead."
         )
     missing = [f"'{name}'" for name in wanted if name not in tensors]
     strange = [f"'{name[:80]}'" for name in tensors if name not in wanted]

@@ -1,4 +1,4 @@
-"""Somebody's own visualisation, made fit for the page: what it gives is looked at, what it raises is told."""
+"""Adapts a user's own visualisation to the page: its output is checked, and its errors are reported."""
 
 import inspect
 import traceback

@@ -207,7 +207,7 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     assert "(rank correlation −0.30)" in said(-0.3, 0.6, 0.2)
     assert "the same with all above layer3 shuffled] and :green[changes with everything]" in said(0.9, 0.8, 0.1)
     assert "(rank correlation +0.60 at the weakest): it shows the input" in said(1, 0.6, 0.7)
-    assert "the same, or turned over, with fc shuffled] and :green[changes with all above" in said(-0.7, 0.1, 0.2)
+    assert "the same, or inverted, with fc shuffled] and :green[changes with all above" in said(-0.7, 0.1, 0.2)
     assert "(rank correlation −0.60 at the weakest): it shows the input" in said(1, -0.6, 0.7)
 
 
@@ -218,7 +218,7 @@ def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) ->
     if verdict.is_attribution(entry):
         assert verdict.target_of(request, result, prediction) in range(32)
     else:
-        with pytest.raises(MirrorError, match="choose Grad-CAM"):
+        with pytest.raises(MirrorError, match="try Grad-CAM"):
             verdict.target_of(request, result, prediction)
 
 
@@ -271,8 +271,8 @@ def found(own: Curves, random: Curves, edges: Curves) -> dict[str, Curves]:
 def test_what_is_said_of_the_curves_keeps_the_three_ways_apart() -> None:
     best, better, other = line(0.1, 0.9, 0.8), line(0.3, 0.7, 0.1), line(0.4, 0.6, 0.2)
     assert [verdicts.of_curves(found(best, better, other), removal) for removal in Removal] == [
-        Answer(True, "When they are taken away, its pixels matter more than random ones and edges."),
-        Answer(True, "When they are given back, its pixels matter more than random ones and edges."),
+        Answer(True, "When they are removed, its pixels matter more than random ones and edges."),
+        Answer(True, "When they are restored, its pixels matter more than random ones and edges."),
         Answer(True, "When they are painted over, its pixels matter more than random ones and edges."),
     ]
     lame, none = line(0.4, 0.9, 0.2), "matter no more than random ones and edges."
@@ -318,13 +318,13 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     likeness = verdict.likeness(result, turned)
     answer = verdicts.of_shuffled({"classifier": likeness}, untrained=False)
     assert answer.good is False
-    assert ("turned over" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
+    assert ("inverted" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
 
 
 def test_what_should_add_up_joins_the_verdict() -> None:
     assert verdicts.of_sum({}) is None
     assert verdicts.of_sum({"completeness": [-0.02]}) == Answer(
-        True, "What its pixels add up to misses the logit's gain by 2.0%."
+        True, "The sum over its pixels misses the logit's gain by 2.0%."
     )
     lost = verdicts.of_sum({"conservation": [0.0002]})
     assert lost == Answer(False, "Of the logit that was handed down, 0.0% arrives.")
@@ -450,7 +450,7 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 2  # the verdicts
     assert "Of checked heart, for the class *checked heart* (96.2% sure)" in told
     assert "the mean of 3 draws, with the seeds 0, 1 and 2" in told
-    assert "becomes 0 in the model's numbers" in told
+    assert "set to 0 in the model's normalised" in told
     assert "They miss it by" in told
     assert not test.warning
 
@@ -539,11 +539,11 @@ def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_m
     dashboard: Callable[..., Page],
 ) -> None:
     page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)
-    expect(page.get_by_text("it is no explanation")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("this is not an explanation")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
-    expect(page.get_by_text("In short: it is no explanation")).to_be_visible()
+    expect(page.get_by_text("In short: this is not an explanation")).to_be_visible()
     expect(page.get_by_text("this is no proof")).to_have_count(3)
     page.wait_for_function(FIVE_DIFFERENT_PICTURES, timeout=90_000)
     page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
-    expect(page.get_by_text("it is no explanation")).to_be_hidden()
+    expect(page.get_by_text("this is not an explanation")).to_be_hidden()

@@ -160,17 +160,17 @@ def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     assert app.lives(test)
     assert app.said(test) == []
     assert f"24 × 32 pixels, {count} bands, each stretched to its own range" in captions(test)
-    assert "Under a heat map lies the mean of all bands." in captions(test)
+    assert "Heat maps are drawn over the mean of all bands." in captions(test)
     assert not test.file_uploader
     before = test.session_state.mirror.pictures[test.session_state.mirror.picture].pixels
 
     test.segmented_control(key="band-view").set_value("In colour").run()
     test.selectbox(key="band.red").set_value(count - 1).run()
     test.selectbox(key="band.green").set_value(0).run()
-    assert "Under a heat map lies the mean of all bands." in captions(test)  # until all three are chosen
+    assert "Heat maps are drawn over the mean of all bands." in captions(test)  # until all three are chosen
     test.selectbox(key="band.blue").set_value(1).run()
     assert app.lives(test)
-    assert f"Under a heat map lies band {count - 1} as red, band 0 as green, band 1 as blue." in captions(test)
+    assert f"Heat maps are drawn over band {count - 1} as red, band 0 as green, band 1 as blue." in captions(test)
     (picture,) = test.session_state.mirror.pictures.values()
     expected = as_colours(bands(count)[None], (count - 1, 0, 1))[0].mul(255).round().byte().permute(1, 2, 0).numpy()
     assert np.array_equal(picture.pixels, expected)

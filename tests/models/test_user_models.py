@@ -179,9 +179,9 @@ def test_names_of_regions_are_those_of_what_is_marked(folder: Path) -> None:
         (FACTORY + 'interpolation = "cubic"', "interpolation cannot be 'cubic': .* Did you mean 'bicubic'"),
         (FACTORY + "arguments = { depth = 3 }", "fails with TypeError: small.. got an unexpected keyword"),
         ("[a]\nfactory = 'owners_nets'", "factory cannot be 'owners_nets': the text \"module:function\" is needed"),
-        ("[a]\nfactory = 'owners_nets:smal'", "there is no 'owners_nets:smal'"),
-        ("[a]\nfactory = 'no_such_module:x'", "there is no 'no_such_module:x'"),
-        ("[a]\nfactory = 'no_python:x'", "there is no 'no_python:x': SyntaxError"),
+        ("[a]\nfactory = 'owners_nets:smal'", "'owners_nets:smal' cannot be imported"),
+        ("[a]\nfactory = 'no_such_module:x'", "'no_such_module:x' cannot be imported"),
+        ("[a]\nfactory = 'no_python:x'", "'no_python:x' cannot be imported: SyntaxError"),
         ("[a]\nfactory = 'owners_nets:broken'", "fails with RuntimeError: no such thing"),
         ("[a]\nfactory = 'owners_nets:silent'", "fails with ValueError"),
         ("[a]\nfactory = 'owners_nets:number'", "gives a int"),
@@ -193,9 +193,12 @@ def test_names_of_regions_are_those_of_what_is_marked(folder: Path) -> None:
         (FACTORY + 'classes = "gone.txt"', "class names in 'gone.txt'"),
         (FACTORY + 'weights = "gone.pt"', "no file of weights"),
         (FACTORY + "mean = [0.5]\nstd = [0.5]", "does not work: RuntimeError"),
-        (FACTORY + "[shapes]\nfactory = 'x:y'", "a model 'shapes', which there is already"),
-        (FACTORY + "[resnet18]\nfactory = 'x:y'", "a model 'resnet18', which there is already"),
-        (FACTORY + "[resnet18-untrained]\nfactory = 'x:y'", "a model 'resnet18-untrained', which there is already"),
+        (FACTORY + "[shapes]\nfactory = 'x:y'", "a model 'shapes', but that name is already taken"),
+        (FACTORY + "[resnet18]\nfactory = 'x:y'", "a model 'resnet18', but that name is already taken"),
+        (
+            FACTORY + "[resnet18-untrained]\nfactory = 'x:y'",
+            "a model 'resnet18-untrained', but that name is already taken",
+        ),
     ],
 )
 def test_a_mistake_in_the_settings_is_named(folder: Path, settings: str, words: str) -> None:

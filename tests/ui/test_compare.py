@@ -118,7 +118,7 @@ def test_a_defect_spoils_its_own_cell_only(monkeypatch: pytest.MonkeyPatch, capl
     monkeypatch.setattr(engine, "frames", broken)
     test = compare(compare_input=FOUR[0])
     assert len(opens(test)) == 3
-    assert words(test).count("Mirror made a mistake here") == 1
+    assert words(test).count("Something went wrong") == 1
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -264,7 +264,7 @@ def test_more_than_eight_are_not_shown_and_none_are_asked_for() -> None:
     keys += ["back-prop", "deconvnet", "kernels"]
     test = compare(compare_visualisation=",".join(keys), compare_input=FOUR[0])
     assert len(opens(test)) == 8
-    assert "Shown are the first 8 of 10" in words(test)
+    assert "Only the first 8 of 10 are shown" in words(test)
     test.session_state["compare.visualisation"] = []
     assert "Choose some visualisations." in words(test.run())
     assert opens(test) == []

@@ -68,15 +68,15 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     settled(page)
     go(page, "Dream")
     expect(page.get_by_text("Stopped at")).to_be_visible()
-    expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
+    expect(page.get_by_text("The settings have changed")).to_have_count(0)
     inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
     inputs.nth(2).click()
-    expect(page.get_by_text("What is chosen has changed")).to_be_visible()
+    expect(page.get_by_text("The settings have changed")).to_be_visible()
     inputs.first.click()
-    expect(page.get_by_text("What is chosen has changed")).to_have_count(0)
+    expect(page.get_by_text("The settings have changed")).to_have_count(0)
     if width > 768:
         page.get_by_role("slider", name="Jitter").press("ArrowRight")
-        expect(page.get_by_text("What is chosen has changed")).to_be_visible()
+        expect(page.get_by_text("The settings have changed")).to_be_visible()
         expect(page.get_by_text("Stopped at")).to_be_visible()  # what was made stays
 
     on.click()
@@ -130,5 +130,5 @@ def test_a_class_picture_says_what_it_will_be_and_is_kept_under_its_name(dashboa
     assert download.value.suggested_filename == "class-picture-striped-ring.png"
     page.get_by_role("button", name="Take as an input").click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
-    expect(page.get_by_text("What is chosen has changed")).to_be_visible()
+    expect(page.get_by_text("The settings have changed")).to_be_visible()
     expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_have_count(0)

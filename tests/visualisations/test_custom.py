@@ -388,6 +388,6 @@ def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..
     key = test.session_state.mirror.request.visualisation
     other = app.page(visualisation=key)
     assert lives(other)
-    assert "Repeat is not among what is offered here" in said(other)[0]
+    assert "Repeat is not available here" in said(other)[0]
     assert registry.get("activations").kind is Weights
     assert "Repeat" not in [entry.name for entry in registry.entries()]

@@ -40,7 +40,7 @@ def show_graph(model: Model, session: Session) -> None:
     told = "Click a box to select and expand it; click its frame to go back up."
     if diagram.crowded(boxes, edges):
         edges = diagram.nearest(boxes, edges)
-        told += " Most layers here give to all that follow: only the arrow from the nearest is drawn."
+        told += " Most layers here feed all later ones: only the arrow from the nearest is drawn."
 
     def choose() -> None:
         if st.session_state.graph.picked in can_be_chosen:
@@ -90,12 +90,12 @@ def show_table(model: Model, session: Session) -> None:
                 format="percent",
                 max_value=1.0,
                 width=95,
-                help="Its share of the whole, with all that is in it; the least of up to five passes.",
+                help="Share of the total time, including the layers inside it; the fastest of up to five passes.",
             ),
             "receptive field": st.column_config.NumberColumn(
                 format="%d px",
                 width=100,
-                help="The side of what one place of the output sees; empty: the whole picture, or it cannot be told.",
+                help="Side of the input area that one output location sees. Empty: the whole picture, or unknown.",
             ),
             "memory": st.column_config.NumberColumn(
                 format="bytes", width=75, help="Of the layer's output, for one picture."

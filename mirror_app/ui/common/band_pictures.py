@@ -50,7 +50,7 @@ def show(picture: Picture, values: Tensor) -> None:
         inline.picture(render.png(picture.pixels), picture.name, key="input")
     st.caption(f"{picture.name} · {width} × {height} pixels, {count} bands, each stretched to its own range")
     over = ", ".join(f"{names[n]} as {colour}" for n, colour in zip(picture.colours or (), COLOURS, strict=False))
-    st.caption(f"Under a heat map lies {over or 'the mean of all bands'}.")
+    st.caption(f"Heat maps are drawn over {over or 'the mean of all bands'}.")
 
 
 def _ask_for_three(count: int) -> None:

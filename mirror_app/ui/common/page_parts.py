@@ -26,12 +26,12 @@ from mirror_app.visualisations import registry
 BARS = 40
 COLOURED = f"Grey is zero. {readout.HINT}"
 READING = (
-    "Raw values are the numbers before any colour. Enlarged to the size of the picture, a narrow peak becomes a little "
-    "lower: that is where the bar of colours ends. In a coloured picture on grey, red, green and blue show the numbers "
+    "Raw values are the numbers before colouring. Scaling to the picture's size lowers narrow peaks a little, so the "
+    "colour bar can end below the raw maximum. In a coloured picture on grey, red, green and blue show the numbers "
     "of these three, and grey is zero."
 )
 INTACT = (
-    "Mirror works on a private copy that shares the model's weights. Intact: for this input the copy answers exactly "
+    "Mirror works on a private copy that shares the model's weights. Unchanged: for this input the copy answers just "
     "as the model does, and the model's weights, flags and hooks are what they were before."
 )
 
@@ -81,7 +81,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, MirrorError):
         return str(error)
     logging.getLogger("mirror_app").error("A picture failed.", exc_info=error)
-    return "Mirror made a mistake here: whoever runs it finds the details in the log."
+    return "Something went wrong. Details are in the server log."
 
 
 def show_images(request: Request, picture: Picture, result: Result) -> None:
@@ -151,8 +151,8 @@ def show_provenance(request: Request, model: Model, picture: Picture, result: Re
         st.caption(" · ".join(parts), help=f"{READING}\n\n{INTACT}")
     if deviation:
         st.warning(
-            f"The copy that was looked at answers otherwise than the model itself, by {deviation:.1e} of its largest "
-            "number: the model is random, or holds something that cannot be copied.",
+            f"Mirror's private copy and the model give different answers, off by {deviation:.1e} of the largest "
+            "output: the model is random, or contains something that cannot be copied.",
             icon=":material/warning:",
         )
 

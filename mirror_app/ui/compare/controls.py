@@ -170,7 +170,7 @@ def _axis(session: Session, field: str) -> Axis:
     if not chosen:
         st.caption(f"Choose some {kind}.")
     if len(chosen) > MOST:
-        st.caption(f"Shown are the first {MOST} of {len(chosen)}: a matrix has at most {MOST} × {MOST} pictures.")
+        st.caption(f"Only the first {MOST} of {len(chosen)} are shown: a matrix has at most {MOST} × {MOST} pictures.")
     values = chosen[:MOST]
     return Axis(field, tuple(values), tuple(shown[value] for value in values))
 

@@ -132,7 +132,7 @@ def _finish(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot | No
     if dream.request != (session.request if uses_layer else replace(session.request, layer=dream.request.layer)):
         planned = _planned(session.request, store.model(session.request.model, session.request.output))
         st.info(
-            f"What is chosen has changed since: press **Dream**, and the model will picture {planned}.",
+            f"The settings have changed since: press **Dream**, and the model will picture {planned}.",
             icon=":material/history:",
         )
     if len(snapshot.result.info.get("curve", ())) > 1:

@@ -39,7 +39,7 @@ def show(model: Model, picture: Picture) -> None:
         _show_numbers(said, model)
         output_kind_choice.ask(said, model)
         return
-    st.caption(f"No classes, but {literal(said.outputs)}. Point at what you ask about, or type it as the target.")
+    st.caption(f"No classes, but {literal(said.outputs)}. Pick what you want explained, or type it as the target.")
     seen = store.seen(model.name, picture.shown_id, picture)
     if said.boxes:
         _show_boxes(said.boxes[:MOST_BOXES], model.labels, seen)
@@ -64,7 +64,7 @@ def _show_number(entry: registry.Entry | None, number: int, name: str, said: Pre
             key=f"ask-{number}",
             type="tertiary",
             width="stretch",
-            help=f"Show what speaks for {literal(name)}.",
+            help=f"Show the evidence for {literal(name)}.",
             on_click=picking.choose_class,
             args=(entry, number),
             disabled=entry is None,

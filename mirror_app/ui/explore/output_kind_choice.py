@@ -43,7 +43,7 @@ def ask(prediction: Prediction, model: Model) -> None:
         options,
         format_func=CHOICES.__getitem__,
         key=KEY,
-        help="Whoever brings the model can say it: `output` in the settings file, or `mirror(…, output=…)`.",
+        help="The model's owner can declare this: `output` in the settings file, or `mirror(…, output=…)`.",
         on_change=_choose,
         args=(model.name,),
     )

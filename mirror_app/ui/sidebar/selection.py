@@ -57,7 +57,7 @@ def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
     everywhere = entry.kind.supports_all_stages and st.toggle(
         "At every stage",
         key="everywhere",
-        help="The same, from the first maps to the last: one picture for each size of maps that the network has.",
+        help="Show every stage of the network: one picture for each size of feature map.",
         persist_state="session",
     )
     values = widgets.draw_all(entry, entry.method_params, model)

@@ -189,7 +189,7 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     def choose_visualisation(text: str) -> None:
         entry = registry.get(text)
         if entry not in session.entries:
-            raise MirrorError(f"{entry.name} is not among what is offered here.")
+            raise MirrorError(f"{entry.name} is not available here.")
         st.session_state.visualisation = entry.key
 
     def choose_layer(text: str) -> None:

@@ -44,8 +44,8 @@ _DRAWN = {
     Removal.ROAD: "least minus most",
 }
 LIKENESS = (
-    "The rank correlation with the first picture: 1 is the same order of places, 0 none in common, -1 the opposite "
-    "order, which is the same picture turned over. Some likeness may remain by chance: a random network, too, makes "
+    "The rank correlation with the first picture: 1 means the same order of places, 0 no relation, -1 the opposite "
+    "order, which is the same picture inverted. Some similarity may remain by chance: even a random network makes "
     "its maps from the same picture."
 )
 
@@ -77,7 +77,7 @@ def _choose(entry: Entry) -> None:
 def show_warning(entry: Entry) -> None:
     """Warn of a method that is known to ignore the model, in place of a verdict."""
     st.warning(
-        f"**In short:** it is no explanation. {page_parts.literal(entry.name)}, as it is set, is known to show the "
+        f"**In short:** this is not an explanation. As set here, {page_parts.literal(entry.name)} is known to show the "
         "picture's edges more than the model's reasons (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
         "below say of this one picture. Take plain Grad-CAM or LRP instead.",
         icon=":material/warning:",
@@ -108,7 +108,7 @@ def show_curves(
     st.markdown("#### Do its pixels matter to the model?")
     if not store.prediction(store.model(request.model, request.output), picture, on_progress).probabilities.size:
         st.info(NO_PROBABILITY, icon=":material/info:")
-        return [Answer(None, "Taking pixels away and giving them back is not tested: the model gives no probability.")]
+        return [Answer(None, "Removing and restoring pixels is not tested: the model gives no probability.")]
     st.caption(
         "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
         "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
@@ -149,7 +149,7 @@ def _chart(found: dict[str, Curves], removal: Removal, ignores_model: bool) -> N
     )
     told = " · ".join(f"{name} {curves.area(removal):.3f}" for name, curves in found.items())
     st.caption(
-        f"Area below: {told} ({'little' if removal is Removal.DELETION else 'much'} is good). "
+        f"Area below: {told} ({'lower' if removal is Removal.DELETION else 'higher'} is better). "
         f"{verdicts.below_chart(found, removal, ignores_model)}",
         help=_PAPERS[removal],
     )
@@ -159,8 +159,8 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     """Show the picture beside those of models whose weights are shuffled from the top down; return what that says."""
     st.markdown("#### Does it depend on what the model has learned?")
     st.caption(
-        "The weights are put in random order, more and more of them, from the last layer down: such a model knows less "
-        "and less, so that the picture should become another. One that stays the same shows the input, not the model."
+        "More and more of the weights are permuted, from the last layer down: such a model knows less "
+        "and less, so the picture should change. A picture that stays the same shows the input, not the model."
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of pictures to see all of them.")

@@ -13,10 +13,10 @@ ALIKE = 0.5  # a rank correlation, of either sign, from which on two maps look m
 CLEARLY = 0.01  # of an area
 CEILING = 0.9  # of what a curve can gain: there is hardly room to be better
 NEAR, FAR = 0.1, 0.5  # of what should add up: a small share that is missing, and a large one
-DONE = {Removal.DELETION: "taken away", Removal.INSERTION: "given back", Removal.ROAD: "painted over"}
+DONE = {Removal.DELETION: "removed", Removal.INSERTION: "restored", Removal.ROAD: "painted over"}
 _DOING = {
-    Removal.DELETION: "Taking pixels away",
-    Removal.INSERTION: "Giving pixels back",
+    Removal.DELETION: "Removing pixels",
+    Removal.INSERTION: "Restoring pixels",
     Removal.ROAD: "Painting pixels over",
 }
 _STATE = {Removal.DELETION: "gone", Removal.INSERTION: "there", Removal.ROAD: "gone"}
@@ -132,8 +132,8 @@ def below_shuffled(found: Mapping[str, float]) -> str:
         )
     return (
         f":orange[It stays much {same} with {literal(kept[-1])} shuffled] and :green[changes with "
-        f"{literal(changed)}] {figure}: what the last layers have learned hardly matters to it, what the earlier ones "
-        "have does."
+        f"{literal(changed)}] {figure}: what the last layers have learned hardly affects it, but what the earlier "
+        "ones have learned does."
     )
 
 
@@ -144,7 +144,7 @@ def of_sum(info: Mapping[str, Any]) -> Answer | None:
         return UNTOLD
     if "completeness" in info:
         missing = abs(info["completeness"][0])
-        return Answer(_is_small(missing), f"What its pixels add up to misses the logit's gain by {missing:.1%}.")
+        return Answer(_is_small(missing), f"The sum over its pixels misses the logit's gain by {missing:.1%}.")
     if "conservation" in info:
         kept = info["conservation"][0]
         return Answer(_is_small(abs(1 - kept)), f"Of the logit that was handed down, {kept:.1%} arrives.")
@@ -169,7 +169,7 @@ def _kept(found: Mapping[str, float]) -> list[str]:
 
 def _same(found: Mapping[str, float], kept: Sequence[str]) -> str:
     """Return in words how the pictures at the depths `kept` are like the first one."""
-    return "the same, or turned over," if any(found[words] < 0 for words in kept) else "the same"
+    return "the same, or inverted," if any(found[words] < 0 for words in kept) else "the same"
 
 
 def _gains(found: Mapping[str, Curves], removal: Removal) -> dict[str, float]:
