@@ -461,7 +461,7 @@ def test_what_cannot_be_seen_comes_with_a_word() -> None:
     last = nn.Linear(4, 2, bias=False)
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
     nn.init.zeros_(last.weight)
-    assert "No relevance comes down" in Relevance(model)(PICTURES.float(), "")[1]["note"]
+    assert "No relevance arrives" in Relevance(model)(PICTURES.float(), "")[1]["note"]
     nn.init.constant_(last.weight, -1)
     assert "no evidence for" in Relevance(model)(PICTURES.float(), "")[1]["note"]
 
