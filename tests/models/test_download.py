@@ -259,7 +259,7 @@ def test_a_page_without_the_network_says_so_and_lives_on(server: Server, wrong: 
     test = page(model=NAME)
     assert not test.exception
     (sentence,) = errors(test)
-    assert "all models untrained" in sentence.replace("\\", "")
+    assert "all untrained models" in sentence.replace("\\", "")
     test.selectbox(key="model").select("shapes").run()
     assert errors(test) == []
     assert any("raw values" in caption.value for caption in test.caption)

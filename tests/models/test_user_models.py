@@ -163,7 +163,7 @@ def test_names_of_regions_are_those_of_what_is_marked(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("[a", "no TOML"),
+        ("[a", "not valid TOML"),
         ("a = 5", r"\[a\] in 'mirror.toml' is no table"),
         ("[a]", "needs a factory"),
         (FACTORY + 'wieghts = "x"', "no key 'wieghts': .* Did you mean 'weights'"),
