@@ -32,10 +32,8 @@ class Result:
 
 def computed(request: Request) -> Request:
     """Return the part of `request` that the raw numbers depend on: without the parameters of the look."""
-    entry = registry.get(request.visualisation)
-    return replace(
-        request, params=tuple((name, value) for name, value in request.params if name not in entry.render_params)
-    )
+    only_rendered = registry.get(request.visualisation).render_params
+    return replace(request, params=tuple(pair for pair in request.params if pair[0] not in only_rendered))
 
 
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:

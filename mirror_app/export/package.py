@@ -58,17 +58,17 @@ def whole(request: Request, raw: np.ndarray, seen: np.ndarray) -> bytes:
 
 
 def read_request(text: str) -> Request:
-    """Return the request that a `request.json` tells of."""
-    said = json.loads(text)["request"]
-    return Request(**{**said, "params": tuple(sorted(said["params"].items()))})
+    """Return the request in the text of a `request.json`."""
+    record = json.loads(text)["request"]
+    return Request(**{**record, "params": tuple(sorted(record["params"].items()))})
 
 
 def _about(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
+    kept = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
     return {
         "request": {**asdict(request), "params": dict(request.params)},
         "link": "?" + urlencode(request.to_query()),
-        "info": told,
+        "info": kept,
         "versions": {name: version(name) for name in ("mirror-app", "torch", "torchvision")},
     }
 

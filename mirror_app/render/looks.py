@@ -1,4 +1,4 @@
-"""From raw numbers to colours, at the very end: colour maps, looks, contact sheets.
+"""From raw numbers to colours, at the very end: this decides what is red.
 
 A look is a function `(raw, picture, **params) -> images`: from the raw map of a visualisation and the picture
 (N, 3, H, W) in [0, 1] that the model saw, to images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters, as

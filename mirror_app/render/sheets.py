@@ -3,11 +3,11 @@
 import io
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app.images.pictures import as_bytes
 from mirror_app.precision import widened
 
 
@@ -35,7 +35,7 @@ def shrink(images: Tensor, longest: int) -> Tensor:
 
 def pixels(image: Tensor) -> np.ndarray:
     """Return an image (3, H, W) in [0, 1] as bytes (H, W, 3)."""
-    return widened(image).mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return as_bytes(widened(image))
 
 
 def framed(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:

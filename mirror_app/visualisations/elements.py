@@ -1,4 +1,4 @@
-"""Widgets said as dictionaries: {'type': 'slider', 'min': 1, 'max': 100, 'value': 2, 'step': 1, 'params': {}}."""
+"""Widgets declared as dictionaries: {'type': 'slider', 'min': 1, 'max': 100, 'value': 2, 'step': 1, 'params': {}}."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -5,10 +5,10 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
+from mirror_app.ui.components.from_folder import from_folder
 from mirror_app.ui.state import session
 
-_FILES = Path(__file__).parent
-_component = st.components.v2.component("mirror_browser", js=(_FILES / "browser.js").read_text("utf-8"))
+_component = from_folder(Path(__file__).parent)
 
 
 def listen() -> None:

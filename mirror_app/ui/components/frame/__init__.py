@@ -2,14 +2,9 @@
 
 from pathlib import Path
 
-import streamlit as st
+from mirror_app.ui.components.from_folder import from_folder
 
-_FILES = Path(__file__).parent
-_component = st.components.v2.component(
-    "mirror_frame",
-    css=(_FILES / "frame.css").read_text("utf-8"),
-    js=(_FILES / "frame.js").read_text("utf-8"),
-)
+_component = from_folder(Path(__file__).parent)
 
 
 def frame(png: bytes, key: str) -> None:

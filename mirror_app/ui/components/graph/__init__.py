@@ -5,8 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-_FILES = Path(__file__).parent
-_component = st.components.v2.component("mirror_graph", js=(_FILES / "graph.js").read_text("utf-8"))
+from mirror_app.ui.components.from_folder import from_folder
+
+_component = from_folder(Path(__file__).parent)
 
 
 def graph(dot: str, layers: Sequence[str], chosen: str, key: str, on_pick: Callable[[], None]) -> None:

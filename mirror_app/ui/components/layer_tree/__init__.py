@@ -6,12 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-_FILES = Path(__file__).parent
-_component = st.components.v2.component(
-    "mirror_layer_tree",
-    css=(_FILES / "layer_tree.css").read_text("utf-8"),
-    js=(_FILES / "layer_tree.js").read_text("utf-8"),
-)
+from mirror_app.ui.components.from_folder import from_folder
+
+_component = from_folder(Path(__file__).parent)
 
 
 @dataclass

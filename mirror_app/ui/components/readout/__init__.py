@@ -9,13 +9,9 @@ import streamlit as st
 
 from mirror_app.render import Legend
 from mirror_app.ui.appearance.inline import picture
+from mirror_app.ui.components.from_folder import from_folder
 
-_FILES = Path(__file__).parent
-_component = st.components.v2.component(
-    "mirror_readout",
-    css=(_FILES / "readout.css").read_text("utf-8"),
-    js=(_FILES / "readout.js").read_text("utf-8"),
-)
+_component = from_folder(Path(__file__).parent)
 HINT = "Hover over the picture to read values."
 
 

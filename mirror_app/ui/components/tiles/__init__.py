@@ -7,12 +7,9 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-_FILES = Path(__file__).parent
-_component = st.components.v2.component(
-    "mirror_tiles",
-    css=(_FILES / "tiles.css").read_text("utf-8"),
-    js=(_FILES / "tiles.js").read_text("utf-8"),
-)
+from mirror_app.ui.components.from_folder import from_folder
+
+_component = from_folder(Path(__file__).parent)
 
 
 def tiles(

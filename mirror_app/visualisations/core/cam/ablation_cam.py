@@ -1,6 +1,6 @@
 """Ablation-CAM: a map weighs what the logit loses without it.
 
-The gradient is not asked, so that saturation does not deceive it; the price is a forward pass for each map.
+It uses no gradient, so saturation cannot mislead it; the price is one forward pass per map.
 """
 
 from collections.abc import Iterator

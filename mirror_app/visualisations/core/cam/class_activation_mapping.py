@@ -10,6 +10,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, layout
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.cam.weighted_sum import weighted_sum
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
@@ -44,7 +45,7 @@ class ClassActivationMapping(Visualisation):
                 "CAM needs a layer that only a global average and one linear layer follow, and more follows "
                 f"'{layer}': {_instead(self.view, inputs, logits)}."
             )
-        evidence = torch.einsum("nk,nkhw->nhw", weights[target], widened(maps))
+        evidence = weighted_sum(weights[target], widened(maps))
         yield Attribution(evidence, {**target_score.info(target), "note": ""})
 
 

@@ -1,6 +1,6 @@
 """Grad-CAM: each map weighted by the mean of its gradient."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
@@ -10,7 +10,7 @@ from mirror_app import probe, render
 from mirror_app.params import Toggle
 from mirror_app.visualisations.core.base import Attribution, TargetClass
 from mirror_app.visualisations.core.cam.gradient_cam import GradientCam
-from mirror_app.visualisations.core.gradients.back_prop import gradient
+from mirror_app.visualisations.core.gradients.back_prop import Guidable, gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
@@ -25,17 +25,13 @@ _ALIKE = 0.5  # a correlation below which two maps are not the same picture
     asks=Question.WHERE,
     also="gradient-weighted class activation mapping, guided Grad-CAM, why not another class, evidence against",
 )
-class GradCam(GradientCam):
+class GradCam(Guidable, GradientCam):
     """Which parts of the picture push the model towards this class.
 
     The raw array is the signed sum (N, h, w), before the paper's ReLU, which the look applies. Guided, it is that ReLU
     enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W). `cam` in the info is the sum behind the
     ReLU in both cases, (h, w) of one picture or (N, h, w) of several.
     """
-
-    @classmethod
-    def ignores_model(cls, params: Mapping[str, object]) -> bool:
-        return bool(params.get("guide"))
 
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         return (gradient.mean((2, 3), keepdim=True) * maps).sum(1)

@@ -70,8 +70,9 @@ def _last_with_gradient(target_score: TargetScore, inputs: Tensor, like: Tensor,
 
 
 def on_negative(maps: Tensor) -> str:
+    """Return a caution for methods that assume maps (N, C, h, w) that are not negative; nothing where none is."""
     if (maps < 0).any():
-        return "This method is made for maps that are not negative, as behind a ReLU: here some are, so mind it."
+        return "This method assumes maps that are not negative, as after a ReLU. Some are negative: read with care."
     return ""
 
 

@@ -1,6 +1,6 @@
 """Score-CAM: a map weighs what the logit is where the map alone lets the picture through.
 
-The gradient is not asked, so that saturation does not deceive it; the price is a forward pass for each map.
+It uses no gradient, so saturation cannot mislead it; the price is one forward pass per map.
 """
 
 from collections.abc import Iterator

@@ -17,6 +17,14 @@ ZERO = "The gradient is zero everywhere: no small change of a pixel moves the ta
 Rewrite = Callable[[Tensor, probe.Rectifiers], None]
 
 
+class Guidable(Visualisation):
+    """A visualisation with a parameter `guide`: when guided, its pictures hardly depend on the model."""
+
+    @classmethod
+    def ignores_model(cls, params: Mapping[str, object]) -> bool:
+        return bool(params.get("guide"))
+
+
 @visualisation(
     "Back Prop",
     paper="Simonyan et al. 2014, “Deep Inside Convolutional Networks”, arxiv.org/abs/1312.6034",
@@ -25,7 +33,7 @@ Rewrite = Callable[[Tensor, probe.Rectifiers], None]
     asks=Question.PIXELS,
     also="saliency map, vanilla gradient, backpropagation, guided backpropagation, sensitivity map",
 )
-class SaliencyMap(Visualisation):
+class SaliencyMap(Guidable):
     """How sensitive the class score is to each pixel: the gradient.
 
     The raw array is the signed gradient (N, C, H, W) by the normalised input; times that input it is a first guess of
@@ -34,10 +42,6 @@ class SaliencyMap(Visualisation):
 
     look = staticmethod(render.gradient)
     uses_layer = False
-
-    @classmethod
-    def ignores_model(cls, params: Mapping[str, object]) -> bool:
-        return bool(params.get("guide"))
 
     def attribute(
         self,

@@ -1,6 +1,6 @@
 """The gradient, averaged over noisy copies of the picture."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.params import Number, Slider, Toggle
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, TargetClass
 from mirror_app.visualisations.core.batching import in_batches
-from mirror_app.visualisations.core.gradients.back_prop import ZERO, gradient, noted
+from mirror_app.visualisations.core.gradients.back_prop import ZERO, Guidable, gradient, noted
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
@@ -28,7 +28,7 @@ DROWNED = (
     asks=Question.PIXELS,
     also="smooth gradient, noisy gradients, saliency map, sensitivity map",
 )
-class SmoothGrad(Visualisation):
+class SmoothGrad(Guidable):
     """The gradient averaged over noisy copies of the picture: noise that varies between copies averages out.
 
     The raw array is the signed mean (N, C, H, W). The noise is normal; all items of a batch get the same. One frame
@@ -37,10 +37,6 @@ class SmoothGrad(Visualisation):
 
     look = staticmethod(render.gradient)
     uses_layer = False
-
-    @classmethod
-    def ignores_model(cls, params: Mapping[str, object]) -> bool:
-        return bool(params.get("guide"))
 
     def attribute(
         self,

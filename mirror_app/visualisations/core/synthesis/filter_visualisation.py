@@ -72,10 +72,8 @@ class FilterVisualisation(Visualisation):
         require_size(self.view, inputs, layer)
         # The places of the layer are proven on the input: on the grey that the picture begins with they show less.
         columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
-        objective_of = {"whole map": objectives.channel, "middle unit": objectives.unit}
-        objective = (
-            objective_of[aim](layer, channel) - total_variation * penalties.total_variation() - l2 * penalties.l2()
-        )
+        response = {"whole map": objectives.channel, "middle unit": objectives.unit}[aim](layer, channel)
+        objective = response - total_variation * penalties.total_variation() - l2 * penalties.l2()
         waves = picture == "waves"
         ascent = Ascent(
             self.view,
