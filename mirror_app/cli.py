@@ -133,10 +133,10 @@ def _render(options: argparse.Namespace) -> None:
         layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
     values = _values(entry, model, options)
     request = Request(model.name, picture.id, layer, entry.key, entry.canonical(values), options.output_kind)
-    seen = model.preprocessing.as_seen(picture)
+    model_input_rgb = model.preprocessing.model_input_rgb(picture)
 
     def sheet(result: Result) -> bytes:
-        return package.still(request, result.raw, seen, options.page)
+        return package.still(request, result.raw, model_input_rgb, options.page)
 
     kept: list[bytes] = []
     for result in engine.frames(request, model, picture):

@@ -12,14 +12,14 @@ session = current()
 request = session.request
 picture = session.pictures[session.picture]
 model = store.model(request.model, request.output)
-dreamer = store.dreamer()
+run_slot = store.run_slot()
 if session.asked:
-    dreamer.begin(request, model, picture)
+    run_slot.begin(request, model, picture)
     session.asked = False
 
 page_parts.show_problems(session)
 strip.show(session)
-dream = dreamer.dream
+dream = run_slot.run
 entry = registry.get((dream.request if dream else request).visualisation)
 page_parts.heading(entry.name, entry.summary)
 shown, beside = st.columns([3, 2], gap="large")

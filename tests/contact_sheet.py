@@ -29,7 +29,9 @@ def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
     """Return the first picture of a visualisation, of several images the first four; raise MirrorError."""
     layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
     request = Request(model.name, picture.id, layer, entry.key)
-    images = engine.paint(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
+    images = engine.paint(
+        request, engine.run(request, model, picture).raw, model.preprocessing.model_input_rgb(picture)
+    )
     columns = 2 if len(images) >= SHOWN else 1
     side = SIDE // columns
     fitted = torch.nn.functional.interpolate(images[: columns**2], (side, side), mode="bilinear", antialias=True)
@@ -38,7 +40,7 @@ def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
 
 def rows(model: Model, pictures: list[Picture]) -> Iterator[tuple[str, list[Image.Image]]]:
     """Yield the name of each visualisation that this network has, and its pictures; first the pictures themselves."""
-    yield "What the model sees", [Image.fromarray(model.preprocessing.as_seen(picture)) for picture in pictures]
+    yield "What the model sees", [Image.fromarray(model.preprocessing.model_input_rgb(picture)) for picture in pictures]
     for entry in registry.entries():
         try:
             yield entry.name, [shown(entry, model, picture) for picture in pictures]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mirror_app.visualisations.core import GradCam, Weights
+from mirror_app.visualisations.core import Activations, GradCam
 
 PATCHES = 3  # down and across
 NOISES = 4
@@ -139,7 +139,7 @@ def opening(model: nn.Module, side: int) -> Opening:
     """Return where Activations and Grad-CAM open; raise AssertionError where they differ or Grad-CAM shows nothing."""
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randn(NOISES, 3, side, side, generator=generator)
-    activations = Weights(model)
+    activations = Activations(model)
     info = activations(pictures)[1]
     layer, before = info["layer"], info["raw"]
     cam = GradCam(activations.view)(pictures[:1])[1]

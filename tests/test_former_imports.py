@@ -5,6 +5,7 @@ from importlib import import_module
 import pytest
 
 from mirror_app.former_imports import MOVED
+from mirror_app.visualisations import core, web
 
 
 @pytest.mark.parametrize("former", MOVED)
@@ -27,3 +28,9 @@ def test_code_downloaded_before_the_move_still_runs() -> None:
         names,
     )
     assert bytes(names["png"])[1:4] == b"PNG"  # type: ignore[call-overload]
+
+
+def test_the_former_names_of_visualisations_are_the_same_classes() -> None:
+    assert core.Weights is core.Activations
+    assert core.SaliencyMap is core.Gradient is web.SaliencyMap is web.BackProp
+    assert core.Relevance is core.LRP

@@ -8,7 +8,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Text, Toggle, Value, as_text, checked, declared
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import GradCam, Weights
+from mirror_app.visualisations.core import Activations, GradCam
 
 
 def example(
@@ -110,7 +110,7 @@ def test_every_visualisation_says_what_it_shows_and_what_each_knob_does(entry: r
 
 def test_a_name_that_is_taken_twice_is_refused_and_both_are_named() -> None:
     with pytest.raises(MirrorError, match=r"taken twice: by .*cam\.GradCam and by .*Weights"):
-        registry.visualisation("Grad-CAM")(Weights)
+        registry.visualisation("Grad-CAM")(Activations)
     assert registry.get("Grad-CAM").kind is GradCam
     with pytest.raises(MirrorError, match="Did you mean 'grad-cam'"):
         registry.get("gradcam")

@@ -18,7 +18,7 @@ from mirror_app.probe import View
 from mirror_app.probe.outputs import class_logits, described
 from mirror_app.targets import Target
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import GradCam, Occlusion, Rise, SaliencyMap
+from mirror_app.visualisations.core import GradCam, Gradient, Occlusion, Rise
 from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from tests.families import swin, vit
@@ -67,7 +67,7 @@ def test_a_target_is_the_number_that_it_names(form: Any) -> None:
     maps = model.features(leaf)
     (slope,) = torch.autograd.grad(expected(maps, maps.mean((2, 3))).sum(), leaf)
     before = state(model)
-    _, info = SaliencyMap(model)(PICTURES, target_class=target)
+    _, info = Gradient(model)(PICTURES, target_class=target)
     assert torch.equal(info["raw"], slope)
     assert state(model) == before
 
@@ -89,8 +89,8 @@ def test_a_class_is_its_logit_whatever_axes_of_one_there_are(form: Any, target: 
     model = Answering(form).double()
     leaf = PICTURES.clone().requires_grad_()
     (slope,) = torch.autograd.grad(model.features(leaf).mean((2, 3))[:, 2].sum(), leaf)
-    assert torch.allclose(SaliencyMap(model)(PICTURES, target_class=target)[1]["raw"], slope, atol=1e-15)
-    assert torch.allclose(SaliencyMap(model)(PICTURES[:1], target_class=target)[1]["raw"], slope[:1], atol=1e-15)
+    assert torch.allclose(Gradient(model)(PICTURES, target_class=target)[1]["raw"], slope, atol=1e-15)
+    assert torch.allclose(Gradient(model)(PICTURES[:1], target_class=target)[1]["raw"], slope[:1], atol=1e-15)
 
 
 def _several_of(logits: Tensor) -> Tensor:
@@ -114,9 +114,9 @@ SEVERAL: dict[str, tuple[Callable[[Tensor, Tensor], Any], int | str | None]] = {
 def test_of_several_answers_for_a_picture_none_is_summed_and_the_advice_is_one_number(form: Any, target: Any) -> None:
     model, picture = Answering(form).double(), PICTURES[:1]
     with pytest.raises(MirrorError, match=r"as in the target|name a target such as") as caught:
-        SaliencyMap(model)(picture, target_class=target)
+        Gradient(model)(picture, target_class=target)
     (advised,) = re.findall(r"(?:in the target|such as) '(:[^']+)'", str(caught.value))
-    raw = SaliencyMap(model)(picture, target_class=advised)[1]["raw"]
+    raw = Gradient(model)(picture, target_class=advised)[1]["raw"]
     leaf = picture.clone().requires_grad_()
     numbers = torch.cat([part.flatten() for part in tree_leaves(model(leaf))])
     slopes = (torch.autograd.grad(number, leaf, retain_graph=True)[0] for number in numbers[:200])
@@ -216,7 +216,7 @@ def test_a_target_that_is_not_there_is_told_in_a_sentence(target: str, words: st
     model = Tricky().double()
     before = state(model)
     with pytest.raises(MirrorError, match=words) as caught:
-        SaliencyMap(model)(PICTURES, target_class=target)
+        Gradient(model)(PICTURES, target_class=target)
     assert "\n" not in str(caught.value)
     assert state(model) == before
 
@@ -226,9 +226,9 @@ def test_what_the_target_does_not_depend_on_is_told_with_a_layer_that_it_does() 
         GradCam(resnet18())(PICTURES.float(), "layer3", target_class="layer1:3")
     model = Answering(lambda maps, logits: {"a": logits, "b": logits})
     with pytest.raises(MirrorError, match=r"more than one thing \(a 4, b 4\): .* target ':a:0'"):
-        SaliencyMap(model)(PICTURES.float())
+        Gradient(model)(PICTURES.float())
     with pytest.raises(MirrorError, match=r"4 × 64 × 48, where one logit a class.* ':3@0,0'"):
-        SaliencyMap(Answering(lambda maps, logits: {"out": maps}))(PICTURES.float())
+        Gradient(Answering(lambda maps, logits: {"out": maps}))(PICTURES.float())
 
 
 def test_segmentation_and_detection_of_torchvision() -> None:

@@ -28,28 +28,29 @@ class Sheet:
     count: int
 
 
-def paint(request: Request, raw: np.ndarray, seen: np.ndarray, largest: float | None = None) -> Tensor:
-    """Return the images (M, 3, h, w) in [0, 1] that `request` makes of its raw numbers over `seen`, bytes (H, W, 3).
+def paint(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, vmax: float | None = None) -> Tensor:
+    """Return the images (M, 3, h, w) of a request, in [0, 1].
 
-    largest: the magnitude that has the full colour, where the look can share a scale; by default each its own.
+    model_input_rgb: (H, W, 3), the picture as the model receives it, as bytes, which an overlay is drawn on.
+    vmax: the magnitude shown in full colour, where the look has a scale; by default each image has its own.
     """
     entry, values = _look(request)
-    look = partial(entry.kind.look, largest=largest) if entry.scaled else entry.kind.look
+    look = partial(entry.kind.look, vmax=vmax) if entry.scaled else entry.kind.look
     numbers = torch.from_numpy(raw)
-    images: Tensor = look(numbers, _picture(seen).to(numbers), **values)
+    images: Tensor = look(numbers, _picture(model_input_rgb).to(numbers), **values)
     return images
 
 
-def peak(request: Request, raw: np.ndarray, seen: np.ndarray) -> float | None:
+def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> float | None:
     """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
     entry, values = _look(request)
-    return render.peak(entry.kind.look, torch.from_numpy(raw), _picture(seen), **values)
+    return render.vmax(entry.kind.look, torch.from_numpy(raw), _picture(model_input_rgb), **values)
 
 
-def legend(request: Request, raw: np.ndarray, largest: float | None) -> render.Legend | None:
-    """Return what the colours of `request` mean where `largest` has the full one; None as in `render.legend`."""
+def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Legend | None:
+    """Return what the colours of `request` mean where `vmax` has the full one; None as in `render.legend`."""
     entry, values = _look(request)
-    return render.legend(entry.kind.look, raw.shape, largest, **values)
+    return render.legend(entry.kind.look, raw.shape, vmax, **values)
 
 
 def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
@@ -58,18 +59,23 @@ def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
     return entry, {name: values[name] for name in entry.render_params}
 
 
-def _picture(seen: np.ndarray) -> Tensor:
-    return torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
+def _picture(model_input_rgb: np.ndarray) -> Tensor:
+    return torch.from_numpy(model_input_rgb.copy()).permute(2, 0, 1)[None] / 255
 
 
 def sheet(
-    request: Request, raw: np.ndarray, seen: np.ndarray, first: int = 0, count: int = PAGE, largest: float | None = None
+    request: Request,
+    raw: np.ndarray,
+    model_input_rgb: np.ndarray,
+    first: int = 0,
+    count: int = PAGE,
+    vmax: float | None = None,
 ) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
 
-    `largest` is as in `paint`. Raises MirrorError where there are fewer.
+    `vmax` is as in `paint`. Raises MirrorError where there are fewer.
     """
-    images = paint(request, raw, seen, largest)
+    images = paint(request, raw, model_input_rgb, vmax)
     if not 0 <= first < len(images):
         raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
     shown = images[first : first + count]

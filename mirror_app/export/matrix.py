@@ -34,9 +34,8 @@ class Axis:
 class Cell:
     """What stands in a row and a column, numbers from 0: a request with its raw numbers and its picture, a PNG file.
 
-    Where there is no picture, `said` is the sentence that says why. `largest` is the magnitude that is full brightness,
-    None where the picture has its own range. `asked` is what was asked for, with how sure the model is of it; `note` is
-    what must be known to read the picture.
+    `message` says why there is no picture. `vmax` is the magnitude shown at full brightness, None if the picture has
+    its own scale. `caption` is the target with its probability; `note` is a caution about the picture.
     """
 
     row: int
@@ -44,9 +43,9 @@ class Cell:
     request: Request
     raw: np.ndarray | None = None
     picture: bytes | None = None
-    said: str = ""
-    largest: float | None = None
-    asked: str = ""
+    message: str = ""
+    vmax: float | None = None
+    caption: str = ""
     note: str = ""
 
 
@@ -88,7 +87,7 @@ def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> byte
     """Return the matrix as one PNG file, with the names of rows and columns, and above all of it the line `head`."""
     shown = [[Tile("") for _ in columns.names] for _ in rows.names]
     for cell in cells:
-        shown[cell.row][cell.column] = Tile(cell.picture or cell.said, cell.asked, bool(cell.note))
+        shown[cell.row][cell.column] = Tile(cell.picture or cell.message, cell.caption, bool(cell.note))
     return poster(shown, rows.names, columns.names, head)
 
 
@@ -104,11 +103,11 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> byte
             record: dict[str, Any] = {"row": row, "column": column, "request": written(cell.request)}
             if cell.picture is not None:
                 kept.writestr(f"{stem}.png", cell.picture)
-                record |= {"picture": f"{stem}.png", "largest": cell.largest}
+                record |= {"picture": f"{stem}.png", "vmax": cell.vmax}
             if cell.raw is not None:
                 kept.writestr(f"{stem}.npy", package.npy(cell.raw))
                 record["raw"] = f"{stem}.npy"
-            record |= {name: text for name in ("said", "asked", "note") if (text := getattr(cell, name))}
+            record |= {name: text for name in ("message", "caption", "note") if (text := getattr(cell, name))}
             listed.append(record)
         whole = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
         kept.writestr("matrix.json", json.dumps(whole, indent=2, ensure_ascii=False))

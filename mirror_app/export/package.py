@@ -19,42 +19,47 @@ from mirror_app.errors import MirrorError
 ORIGINAL = "original.png"  # in a package: what its code reads
 
 
-def still(request: Request, raw: np.ndarray, seen: np.ndarray, page: int = 1) -> bytes:
+def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: int = 1) -> bytes:
     """Return the PNG file that the page shows of `request`; of a sheet, that page; raise MirrorError.
 
-    `seen` is the picture as the model sees it, bytes (H, W, 3).
+    `model_input_rgb` is the picture as the model sees it, bytes (H, W, 3).
     """
     if raw.ndim == 2:
         raise MirrorError(
             f"The layer '{request.layer}' gives {raw.shape[1]} numbers and no picture: write an .npy file."
         )
-    return engine.sheet(request, raw, seen, (page - 1) * engine.PAGE).png
+    return engine.sheet(request, raw, model_input_rgb, (page - 1) * engine.PAGE).png
 
 
 def package(
-    request: Request, raw: np.ndarray, info: Mapping[str, Any], original: np.ndarray, seen: np.ndarray, code: str
+    request: Request,
+    raw: np.ndarray,
+    info: Mapping[str, Any],
+    original: np.ndarray,
+    model_input_rgb: np.ndarray,
+    code: str,
 ) -> bytes:
     """Return a ZIP file with all of a request: its images, its raw numbers, its input, its code, and what it is.
 
-    The picture is kept twice, as bytes (H, W, 3): the `original`, and as `seen` by the model. `request.json` holds what
-    `read_request` reads back; of many images, `picture.png` has all.
+    `original` and `model_input_rgb` are the picture as it was given and as the model receives it, bytes (H, W, 3).
+    `request.json` is read back by `read_request`. If there are several images, `picture.png` shows all of them.
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         if raw.ndim > 2:
-            archive.writestr("picture.png", whole(request, raw, seen))
+            archive.writestr("picture.png", whole(request, raw, model_input_rgb))
         archive.writestr("raw.npy", npy(raw))
         archive.writestr(ORIGINAL, render.png(original))
-        archive.writestr("input.png", render.png(seen))
+        archive.writestr("input.png", render.png(model_input_rgb))
         archive.writestr("request.json", json.dumps(_about(request, info), indent=2, default=str))
         if code:
             archive.writestr("picture.py", code)
     return file.getvalue()
 
 
-def whole(request: Request, raw: np.ndarray, seen: np.ndarray) -> bytes:
+def whole(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> bytes:
     """Return all images of a request as one PNG file, eight in a row; a single one as it is."""
-    return engine.sheet(request, raw, seen, 0, sys.maxsize).png
+    return engine.sheet(request, raw, model_input_rgb, 0, sys.maxsize).png
 
 
 def read_request(text: str) -> Request:

@@ -17,7 +17,7 @@ picture = {picture}
 request = Request(model.name, picture.id, {layer!r}, {visualisation!r}, {params!r}{output})
 
 result = engine.run(request, model, picture)  # result.raw: the numbers before any colour
-Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.as_seen(picture)))
+Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.model_input_rgb(picture)))
 """
 
 

@@ -43,13 +43,15 @@ class Preprocessing:
         """Whether pictures can become inputs: of a model that takes bands, only tensors can."""
         return len(self.mean) in _MODES
 
-    def as_seen(self, picture: Picture) -> np.ndarray:
-        """Return the part that the model sees, uint8 (h, w, 3): what overlays lie on."""
+    def model_input_rgb(self, picture: Picture) -> np.ndarray:
+        """Return the part of the picture that the model receives, uint8 (h, w, 3); overlays are drawn on it."""
         if picture.band_count:
             return picture.pixels
         if picture.exact is not None:
             return as_bytes(_colours_of(picture.exact, *self.scale(picture)))
         return np.array(self._cut(picture))
+
+    as_seen = model_input_rgb  # its former name, in code that people have downloaded
 
     def prepare(self, picture: Picture) -> Tensor:
         """Return the input (1, C, h, w): float32, normalised; an exact one as it is."""
@@ -117,7 +119,9 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
     digest = hashlib.sha1(inputs.cpu().contiguous().view(torch.uint8).numpy().data, usedforsecurity=False)
     digest.update(f"{inputs.dtype} {tuple(inputs.shape)}".encode())
     found = Picture(name, np.empty(0), digest.hexdigest(), notes, inputs)
-    return with_colours(found, None) if found.band_count else replace(found, pixels=preprocessing.as_seen(found))
+    return (
+        with_colours(found, None) if found.band_count else replace(found, pixels=preprocessing.model_input_rgb(found))
+    )
 
 
 def _colours_of(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

@@ -17,7 +17,7 @@ from mirror_app.live import LiveSession
 from mirror_app.models import Model
 from mirror_app.probe import View, lacking_explained
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Weights
+from mirror_app.visualisations.core import Activations
 from mirror_app.visualisations.registry import Entry
 from mirror_app.visualisations.web import entries_of
 
@@ -160,7 +160,7 @@ def _entries(visualisations: Sequence[object] | None, session_id: str) -> list[E
     known = registry.entries()
     if visualisations is None:
         return known
-    weights = next(entry for entry in known if entry.kind is Weights)
+    weights = next(entry for entry in known if entry.kind is Activations)
     found = entries_of(visualisations)
     found = [entry if entry in known else replace(entry, key=live.named(entry.key, session_id)) for entry in found]
     return found if weights in found else [*found, weights]

@@ -2,18 +2,18 @@
 
 from mirror_app.optim import objectives, operators, optimisers, penalties, transforms
 from mirror_app.optim.ascent import Ascent, Step
-from mirror_app.optim.objectives import Objective, Seen
+from mirror_app.optim.objectives import ForwardPass, Objective
 from mirror_app.optim.parametrisations import Fourier, Parametrisation, Pixels
 from mirror_app.optim.space import PixelSpace
 
 __all__ = [
     "Ascent",
+    "ForwardPass",
     "Fourier",
     "Objective",
     "Parametrisation",
     "PixelSpace",
     "Pixels",
-    "Seen",
     "Step",
     "objectives",
     "operators",

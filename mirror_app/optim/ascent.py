@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from mirror_app.errors import MirrorError
-from mirror_app.optim.objectives import Objective, Seen
+from mirror_app.optim.objectives import ForwardPass, Objective
 from mirror_app.optim.operators import Operator
 from mirror_app.optim.optimisers import Rule
 from mirror_app.optim.parametrisations import Parametrisation, Pixels
@@ -60,7 +60,7 @@ class Ascent:
                 changed = transform(changed, generator)
             inputs = self.space.inputs(changed)
             outputs = self.view.outputs_of(inputs, self.objective.layers)
-            value = self.objective(Seen(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
+            value = self.objective(ForwardPass(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
             gradient, through = _slopes(value, leaf, inputs)
             if not (moved := gradient.flatten(1).any(1)).all():
                 redirect_dead_relu(value)

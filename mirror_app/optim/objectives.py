@@ -18,7 +18,7 @@ from mirror_app.probe import one_tensor
 
 
 @dataclass(frozen=True)
-class Seen:
+class ForwardPass:
     """What an objective may look at: the pixels (N, C, H, W) in [0, 1], and the layers' outputs for them, by name.
 
     `columns` returns a layer's output with its channels first, as `probe.columns_of`; by default it has them there.
@@ -36,19 +36,19 @@ class Objective:
     Objectives add, subtract and multiply with one another and with numbers.
     """
 
-    value: Callable[[Seen], Tensor]
+    value: Callable[[ForwardPass], Tensor]
     layers: frozenset[str] = frozenset()
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return self.value(seen)
+    def __call__(self, forward: ForwardPass) -> Tensor:
+        return self.value(forward)
 
     def __add__(self, other: "Objective | float") -> "Objective":
         other = _objective(other)
-        return Objective(lambda seen: self(seen) + other(seen), self.layers | other.layers)
+        return Objective(lambda forward: self(forward) + other(forward), self.layers | other.layers)
 
     def __mul__(self, other: "Objective | float") -> "Objective":
         other = _objective(other)
-        return Objective(lambda seen: self(seen) * other(seen), self.layers | other.layers)
+        return Objective(lambda forward: self(forward) * other(forward), self.layers | other.layers)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -65,7 +65,7 @@ def channel(layer: str, number: int) -> Objective:
     return _of(layer, lambda output: _map(output, layer, number).reshape(len(output), -1).mean(1), by_channel=True)
 
 
-def unit(layer: str, number: int) -> Objective:
+def neuron(layer: str, number: int) -> Objective:
     """The middle place of one feature map: what a single unit looks for; raises MirrorError."""
     return _of(layer, lambda output: _middle(_map(output, layer, number)), by_channel=True)
 
@@ -77,7 +77,7 @@ def energy(layer: str) -> Objective:
 
 def score(layer: str, read: Callable[[Any], Tensor]) -> Objective:
     """The number (N,) that `read` finds in what the layer gives, such as a class's logit in that of the model."""
-    return Objective(lambda seen: read(seen.outputs[layer]), frozenset({layer}))
+    return Objective(lambda forward: read(forward.outputs[layer]), frozenset({layer}))
 
 
 def distance(layer: str, wanted: Tensor) -> Objective:
@@ -90,15 +90,15 @@ def distance(layer: str, wanted: Tensor) -> Objective:
 def _of(layer: str, value: Callable[[Tensor], Tensor], by_channel: bool = False) -> Objective:
     """Return the objective `value` of what the layer gives, with its channels first where it is read `by_channel`."""
 
-    def read(seen: Seen) -> Tensor:
-        output = widened(one_tensor(seen.outputs[layer], layer))
-        return value(seen.columns(layer, output) if by_channel else output)
+    def read(forward: ForwardPass) -> Tensor:
+        output = widened(one_tensor(forward.outputs[layer], layer))
+        return value(forward.columns(layer, output) if by_channel else output)
 
     return Objective(read, frozenset({layer}))
 
 
 def _objective(other: Objective | float) -> Objective:
-    return other if isinstance(other, Objective) else Objective(lambda seen: seen.pixels.new_tensor(other))
+    return other if isinstance(other, Objective) else Objective(lambda forward: forward.pixels.new_tensor(other))
 
 
 def _map(maps: Tensor, layer: str, number: int) -> Tensor:

@@ -18,15 +18,15 @@ def blur(width: float) -> Operator:
     """A Gaussian blur of that standard deviation, in pixels, mirrored at the borders; nothing at 0."""
     if width == 0:
         return lambda pixels: pixels
-    reach = round(4 * width + 0.5)
-    weights = torch.exp(-(torch.arange(-reach, reach + 1, dtype=torch.float64) ** 2) / (2 * width**2))
+    radius = round(4 * width + 0.5)
+    weights = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) ** 2) / (2 * width**2))
     weights /= weights.sum()
 
     def apply(pixels: Tensor) -> Tensor:
         blurred = widened(pixels)
         kernel = weights.to(blurred).expand(pixels.shape[1], 1, -1)
         for side in (2, 3):
-            blurred = _along(blurred.movedim(side, 3), kernel, reach).movedim(3, side)
+            blurred = _along(blurred.movedim(side, 3), kernel, radius).movedim(3, side)
         return blurred.to(pixels)
 
     return apply
@@ -45,12 +45,12 @@ def clip(share: float) -> Operator:
     return apply
 
 
-def _along(pixels: Tensor, kernel: Tensor, reach: int) -> Tensor:
+def _along(pixels: Tensor, kernel: Tensor, radius: int) -> Tensor:
     # Mirroring more than the picture has is done a piece at a time: a picture may be smaller than the kernel.
-    while reach:
-        piece = min(reach, pixels.shape[3] - 1)
+    while radius:
+        piece = min(radius, pixels.shape[3] - 1)
         if piece == 0:
             return pixels
-        reach -= piece
+        radius -= piece
         pixels = F.pad(pixels, (piece, piece, 0, 0), mode="reflect")
     return F.conv2d(pixels, kernel[:, :, None], groups=len(kernel))

@@ -8,14 +8,14 @@ def total_variation() -> Objective:
 
     Mahendran and Vedaldi 2015, with β = 2.
     """
-    return Objective(lambda seen: sum(seen.pixels.diff(dim=side).pow(2).flatten(1).sum(1) for side in (2, 3)))  # type: ignore[arg-type,return-value]
+    return Objective(lambda forward: sum(forward.pixels.diff(dim=side).pow(2).flatten(1).sum(1) for side in (2, 3)))  # type: ignore[arg-type,return-value]
 
 
 def l1() -> Objective:
     """The sum of distances from mid-grey: leaves most pixels grey."""
-    return Objective(lambda seen: (seen.pixels - 0.5).abs().flatten(1).sum(1))
+    return Objective(lambda forward: (forward.pixels - 0.5).abs().flatten(1).sum(1))
 
 
 def l2() -> Objective:
     """The sum of squared distances from mid-grey: leaves no pixel far from it (Simonyan et al. 2014)."""
-    return Objective(lambda seen: (seen.pixels - 0.5).pow(2).flatten(1).sum(1))
+    return Objective(lambda forward: (forward.pixels - 0.5).pow(2).flatten(1).sum(1))

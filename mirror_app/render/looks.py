@@ -83,19 +83,19 @@ def heat(
         str,
         Dropdown("Both are colour-blind safe; white is zero.", "Colours", options=DIVERGING, when=("signed", True)),
     ] = DIVERGING[0],
-    largest: float | None = None,
+    vmax: float | None = None,
 ) -> Tensor:
     """An attribution (N, h, w), or (N, C, H, W) by channel, as colours over the picture: (N, 3, H, W).
 
     What the channels say is summed up; as the plain map, that by red, green and blue is shown in these, grey for zero.
-    The magnitude `largest` has the full colour; without it, what `STRONGEST` of each item's pixels reach: by the very
+    The magnitude `vmax` has the full colour; without it, what `STRONGEST` of each item's pixels reach: by the very
     largest number, a fine map would be dark but for a pixel or two.
     """
     if show == "map" and in_colour(raw.shape):
-        return signed_picture(raw, largest)
+        return signed_picture(raw, vmax)
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
-    shares = _heat_shares(total if signed else total.clamp(min=0), largest)
+    shares = _heat_shares(total if signed else total.clamp(min=0), vmax)
     if signed:
         coloured = colourise(shares / 2 + 0.5, "grey" if show == "map" else signed_colours)
     else:
@@ -145,14 +145,14 @@ def gradient(
         float,
         Slider("The percentage of the strongest pixels shown at full brightness.", min=0, max=5, step=0.1),
     ] = 0.5,
-    largest: float | None = None,
+    vmax: float | None = None,
 ) -> Tensor:
     """A signed gradient (N, C, H, W) as pictures (N, 3, H, W).
 
-    The magnitude `largest` has the full brightness; without it, that of each item which `contrast` names.
+    The magnitude `vmax` has the full brightness; without it, that of each item which `contrast` names.
     """
     part = _part(raw, show)
-    share = share_of(part, _strongest(part, contrast)).clamp(-1, 1) if largest is None else _shares(part, largest)
+    share = share_of(part, _strongest(part, contrast)).clamp(-1, 1) if vmax is None else _shares(part, vmax)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
@@ -164,9 +164,9 @@ def in_colour(shape: Sequence[int]) -> bool:
     return len(shape) == 4 and shape[1] == 3
 
 
-def signed_picture(raw: Tensor, largest: float | None = None) -> Tensor:
+def signed_picture(raw: Tensor, vmax: float | None = None) -> Tensor:
     """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item, or all."""
-    return _shares(raw, largest) / 2 + 0.5
+    return _shares(raw, vmax) / 2 + 0.5
 
 
 def signed_share(raw: Tensor) -> Tensor:
@@ -174,9 +174,9 @@ def signed_share(raw: Tensor) -> Tensor:
     return share_of(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
 
 
-def peak(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
+def vmax(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
     """Return the magnitude that has the full colour where `look` is left alone; None where it can share no scale."""
-    return _PEAKS[look](raw, picture, **params) if look in _PEAKS else None
+    return _VMAX_OF[look](raw, picture, **params) if look in _VMAX_OF else None
 
 
 @dataclass(frozen=True)
@@ -188,27 +188,27 @@ class Legend:
     high: float
 
 
-def legend(look: Look, raw_shape: Sequence[int], largest: float | None, **params: Value) -> Legend | None:
-    """Return what the colours mean where `largest` has the full one; None where a number has no colour of its own."""
-    if look is not heat or not largest or (params["show"] == "map" and in_colour(raw_shape)):
+def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: Value) -> Legend | None:
+    """Return what the colours mean where `vmax` has the full one; None where a number has no colour of its own."""
+    if look is not heat or not vmax or (params["show"] == "map" and in_colour(raw_shape)):
         return None
     signed = bool(params["signed"])
     name = "grey" if params["show"] == "map" else str(params["signed_colours" if signed else "colours"])
-    return Legend(css(name), -largest if signed else 0.0, largest)
+    return Legend(css(name), -vmax if signed else 0.0, vmax)
 
 
-def _heat_peak(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
+def _heat_vmax(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
     if show == "map" and in_colour(raw.shape):
         return float(raw.abs().max())
     evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
     return float(_full(evidence if signed else evidence.clamp(min=0)).max())
 
 
-def _gradient_peak(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
+def _gradient_vmax(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
     return float(_strongest(_part(raw, show), contrast).max())
 
 
-_PEAKS: dict[Look, Callable[..., float]] = {heat: _heat_peak, gradient: _gradient_peak}
+_VMAX_OF: dict[Look, Callable[..., float]] = {heat: _heat_vmax, gradient: _gradient_vmax}
 
 
 def _part(raw: Tensor, show: str) -> Tensor:
@@ -229,9 +229,9 @@ def _strongest(part: Tensor, contrast: float) -> Tensor:
     return widened(part).abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
 
 
-def _heat_shares(evidence: Tensor, largest: float | None) -> Tensor:
-    """Return evidence (N, H, W) as shares of `largest`, in [-1, 1], or of what `_full` says of each item."""
-    return _shares(evidence, largest) if largest is not None else share_of(evidence, _full(evidence)).clamp(-1, 1)
+def _heat_shares(evidence: Tensor, vmax: float | None) -> Tensor:
+    """Return evidence (N, H, W) as shares of `vmax`, in [-1, 1], or of what `_full` says of each item."""
+    return _shares(evidence, vmax) if vmax is not None else share_of(evidence, _full(evidence)).clamp(-1, 1)
 
 
 def _full(evidence: Tensor) -> Tensor:
@@ -240,6 +240,6 @@ def _full(evidence: Tensor) -> Tensor:
     return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]
 
 
-def _shares(values: Tensor, largest: float | None) -> Tensor:
-    """Return `values` as shares of `largest`, in [-1, 1], or each item's as shares of its own largest magnitude."""
-    return signed_share(values) if largest is None else (values / (largest or 1)).clamp(-1, 1)
+def _shares(values: Tensor, vmax: float | None) -> Tensor:
+    """Return `values` as shares of `vmax`, in [-1, 1], or each item's as shares of its own largest magnitude."""
+    return signed_share(values) if vmax is None else (values / (vmax or 1)).clamp(-1, 1)

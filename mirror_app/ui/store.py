@@ -29,7 +29,7 @@ MODEL_BYTES = 4 * 2**30
 COMPUTATIONS = 2
 SMALL = 512  # pixels: the longest side of a picture among many
 LOADS = 4
-DREAMS = 1  # at a time: they take long, and the quick pictures of others must not wait for them
+BACKGROUND_RUNS = 1  # at a time: they take long, and the quick pictures of others must not wait for them
 _GLANCE = 0.15  # seconds between two looks at a computation
 
 
@@ -71,7 +71,7 @@ def sheet(
     picture: Picture,
     first: int,
     count: int,
-    largest: float | None = None,
+    vmax: float | None = None,
     *,
     of: str = "",
 ) -> Sheet:
@@ -79,7 +79,7 @@ def sheet(
 
     `of` tells numbers from others that are the same request's, such as those of a shuffled model.
     """
-    return _sheet(f"{_key(request)} {of} {picture.shown_id}", first, count, largest, request, raw, picture)
+    return _sheet(f"{_key(request)} {of} {picture.shown_id}", first, count, vmax, request, raw, picture)
 
 
 def cached_result(request: Request) -> Result | None:
@@ -90,14 +90,14 @@ def cached_result(request: Request) -> Result | None:
         return None
 
 
-def thumbnail(request: Request, raw: np.ndarray, picture: Picture, largest: float | None) -> bytes:
+def thumbnail(request: Request, raw: np.ndarray, picture: Picture, vmax: float | None) -> bytes:
     """Return the first sheet of `request` as a PNG file with no side longer than `SMALL` pixels."""
-    return _small(f"{_key(request)} {picture.shown_id}", largest, request, raw, picture)
+    return _small(f"{_key(request)} {picture.shown_id}", vmax, request, raw, picture)
 
 
-def peak(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
+def vmax(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
     """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
-    return _peak(_key(request), request, raw, picture)
+    return _vmax(_key(request), request, raw, picture)
 
 
 def prediction(asked: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
@@ -130,23 +130,23 @@ def store_result(request: Request, found: Result) -> None:
 
 
 @st.cache_resource(scope="session", on_release=RunSlot.end, show_spinner=False)
-def dreamer() -> RunSlot:
+def run_slot() -> RunSlot:
     """Return what holds this visitor's dream, which ends with the visit."""
-    return RunSlot(_dreams(), store_result)
+    return RunSlot(_background_jobs(), store_result)
 
 
 def close() -> None:
     """Let go of everything, and end the threads that compute."""
-    for jobs in (_jobs(), _loads(), _dreams()):
+    for jobs in (_jobs(), _loads(), _background_jobs()):
         jobs.close()
     st.cache_resource.clear()
     st.cache_data.clear()
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def seen(model_name: str, shown_id: str, _picture: Picture) -> np.ndarray:
+def model_input_rgb(model_name: str, shown_id: str, _picture: Picture) -> np.ndarray:
     """Return the picture as the model sees it, bytes (H, W, 3): what overlays lie on."""
-    shown: np.ndarray = model(model_name).preprocessing.as_seen(_picture)
+    shown: np.ndarray = model(model_name).preprocessing.model_input_rgb(_picture)
     return shown
 
 
@@ -154,7 +154,7 @@ def seen(model_name: str, shown_id: str, _picture: Picture) -> np.ndarray:
 def input_png(model_name: str, shown_id: str, original: bool, _picture: Picture) -> bytes:
     """Return the picture as the model of that name sees it, or as it is, pale where it does not; as a PNG file."""
     if not original:
-        return render.png(seen(model_name, shown_id, _picture))
+        return render.png(model_input_rgb(model_name, shown_id, _picture))
     region = model(model_name).preprocessing.region(_picture)
     return render.png(render.framed(_picture.pixels, region) if region else _picture.pixels)
 
@@ -202,8 +202,8 @@ def _jobs() -> Jobs[Any]:
 
 
 @st.cache_resource(show_spinner=False)
-def _dreams() -> Jobs[FrameSnapshot]:
-    return Jobs(DREAMS)
+def _background_jobs() -> Jobs[FrameSnapshot]:
+    return Jobs(BACKGROUND_RUNS)
 
 
 def _key(request: Request) -> str:
@@ -278,22 +278,24 @@ def _sheet(
     digest: str,
     first: int,
     count: int,
-    largest: float | None,
+    vmax: float | None,
     _request: Request,
     _raw: np.ndarray,
     _picture: Picture,
 ) -> Sheet:
-    return engine.sheet(_request, _raw, seen(_request.model, _picture.shown_id, _picture), first, count, largest)
+    return engine.sheet(
+        _request, _raw, model_input_rgb(_request.model, _picture.shown_id, _picture), first, count, vmax
+    )
 
 
 @st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
-def _small(digest: str, largest: float | None, _request: Request, _raw: np.ndarray, _picture: Picture) -> bytes:
-    whole = sheet(_request, _raw, _picture, 0, engine.PAGE, largest).png
+def _small(digest: str, vmax: float | None, _request: Request, _raw: np.ndarray, _picture: Picture) -> bytes:
+    whole = sheet(_request, _raw, _picture, 0, engine.PAGE, vmax).png
     image = Image.open(io.BytesIO(whole))
     is_small = max(image.size) <= SMALL
     return whole if is_small else render.png(np.asarray(ImageOps.contain(image, (SMALL, SMALL))))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _peak(digest: str, _request: Request, _raw: np.ndarray, _picture: Picture) -> float | None:
-    return engine.peak(_request, _raw, seen(_request.model, _picture.shown_id, _picture))
+def _vmax(digest: str, _request: Request, _raw: np.ndarray, _picture: Picture) -> float | None:
+    return engine.vmax(_request, _raw, model_input_rgb(_request.model, _picture.shown_id, _picture))

@@ -55,7 +55,7 @@ class Entry:
     @property
     def scaled(self) -> bool:
         """Whether its look can share one scale with other pictures."""
-        return "largest" in inspect.signature(self.kind.look).parameters
+        return "vmax" in inspect.signature(self.kind.look).parameters
 
     @property
     def params(self) -> dict[str, Parameter]:

@@ -19,12 +19,12 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Value, declared
 from mirror_app.visualisations import core, custom, registry
 from mirror_app.visualisations.core import *  # noqa: F403
-from mirror_app.visualisations.core import SaliencyMap, Visualisation
+from mirror_app.visualisations.core import Visualisation
 from mirror_app.visualisations.core.base import Info
+from mirror_app.visualisations.core.former_names import BackProp
 from mirror_app.visualisations.elements import Element, parameter
 from mirror_app.visualisations.registry import Entry
 
-BackProp = SaliencyMap
 Source = type[Visualisation] | Callable[..., Any]
 
 __all__ = ["BackProp", "WebInterface", "offer"]

@@ -41,7 +41,7 @@ def test_the_engine_gives_the_bits_that_python_gives(entry: registry.Entry) -> N
     _, info = visualisation(PREPROCESSING.prepare(PICTURE), "layer3", **quick(entry))
     assert np.array_equal(result.raw, info["raw"].detach().numpy())
     assert result.seconds > 0
-    images = engine.paint(request("layer3", entry.key), result.raw, PREPROCESSING.as_seen(PICTURE))
+    images = engine.paint(request("layer3", entry.key), result.raw, PREPROCESSING.model_input_rgb(PICTURE))
     assert images.min() >= 0
     assert images.max() <= 1
 

@@ -28,27 +28,27 @@ from tests.networks import ANYWHERE, quick
 def test_the_package_of_every_visualisation_brings_its_request_back_to_the_bit(entry: registry.Entry) -> None:
     model, picture = catalogue.load("shapes"), examples()[2]
     request = Request("shapes", picture.id, "features.4", entry.key, entry.canonical(quick(entry)))
-    result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
+    result, model_input_rgb = engine.run(request, model, picture), model.preprocessing.model_input_rgb(picture)
     code = snippet(request, picture, None)
-    packed = package.package(request, result.raw, result.info, picture.pixels, seen, code)
+    packed = package.package(request, result.raw, result.info, picture.pixels, model_input_rgb, code)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         told = archive.read("request.json").decode()
         raw = np.load(io.BytesIO(archive.read("raw.npy")))
         image = archive.read("picture.png")
         assert archive.read("picture.py").decode() == code
-        assert np.array_equal(np.asarray(Image.open(io.BytesIO(archive.read("input.png")))), seen)
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(archive.read("input.png")))), model_input_rgb)
     assert package.read_request(told) == request
     assert dict(parse_qsl(json.loads(told)["link"].removeprefix("?"))) == request.to_query()
     again = engine.run(package.read_request(told), model, picture)
     assert raw.tobytes() == result.raw.tobytes() == again.raw.tobytes()
-    assert package.whole(request, again.raw, seen) == image
+    assert package.whole(request, again.raw, model_input_rgb) == image
 
 
 def test_the_whole_of_many_maps_is_one_picture() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     request = Request("shapes", picture.id, "features", "activations")
-    result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
-    sheet = Image.open(io.BytesIO(package.whole(request, result.raw, seen)))
+    result, model_input_rgb = engine.run(request, model, picture), model.preprocessing.model_input_rgb(picture)
+    sheet = Image.open(io.BytesIO(package.whole(request, result.raw, model_input_rgb)))
     count, side = result.raw.shape[1], result.raw.shape[2]
     assert count > engine.PAGE
     assert sheet.size == (engine.COLUMNS * side, -(-count // engine.COLUMNS) * side)
@@ -66,9 +66,9 @@ def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypat
     pixels = np.random.default_rng(0).integers(0, 255, (90, 150, 3), dtype=np.uint8)  # it will be cut
     model, picture = catalogue.load("shapes"), from_array(pixels, "holiday.jpg")
     request = Request("shapes", picture.id, "features.4", "hires-cam")
-    result, seen = engine.run(request, model, picture), model.preprocessing.as_seen(picture)
+    result, model_input_rgb = engine.run(request, model, picture), model.preprocessing.model_input_rgb(picture)
     code = snippet(request, picture, package.ORIGINAL)
-    packed = package.package(request, result.raw, result.info, picture.pixels, seen, code)
+    packed = package.package(request, result.raw, result.info, picture.pixels, model_input_rgb, code)
     zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path)
     monkeypatch.chdir(tmp_path)
     exec(Path("picture.py").read_text(), {})

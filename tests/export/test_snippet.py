@@ -26,7 +26,9 @@ def test_the_code_of_every_visualisation_makes_its_picture(
     model, picture = catalogue.load("shapes"), examples()[1]
     request = Request("shapes", picture.id, "features.3", entry.key, entry.canonical(quick(entry)))
     exec(snippet(request, picture, None), {})
-    expected = package.still(request, engine.run(request, model, picture).raw, model.preprocessing.as_seen(picture))
+    expected = package.still(
+        request, engine.run(request, model, picture).raw, model.preprocessing.model_input_rgb(picture)
+    )
     assert Path(f"{entry.key}.png").read_bytes() == expected
 
 
@@ -36,7 +38,7 @@ def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.
     request = Request("shapes", picture.id, "features.3", "rise", (("n", 100),), "labels")
     exec(snippet(request, picture, None), {})
     expected, plain = (
-        package.still(request, engine.run(one, model, picture).raw, model.preprocessing.as_seen(picture))
+        package.still(request, engine.run(one, model, picture).raw, model.preprocessing.model_input_rgb(picture))
         for one in (request, replace(request, output=""))
     )
     assert Path("rise.png").read_bytes() == expected != plain

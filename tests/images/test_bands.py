@@ -21,9 +21,9 @@ from mirror_app.live.launch import start
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.params import Radio, Value
-from mirror_app.ui.state.background_runs import made
+from mirror_app.ui.state.background_runs import generated_picture
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import GradCam, SaliencyMap
+from mirror_app.visualisations.core import GradCam, Gradient
 from mirror_app.visualisations.registry import Entry
 from tests import app
 from tests.browser import faults, settled
@@ -71,8 +71,8 @@ def test_the_mean_is_of_bands_each_stretched_to_its_own_range_and_three_are_show
     assert with_colours(picture, (0, 1, 4)) is picture  # which has no band 4
 
 
-@pytest.mark.parametrize("kind", [GradCam, SaliencyMap])
-def test_no_picture_depends_on_the_order_of_the_bands(kind: type[GradCam] | type[SaliencyMap]) -> None:
+@pytest.mark.parametrize("kind", [GradCam, Gradient])
+def test_no_picture_depends_on_the_order_of_the_bands(kind: type[GradCam] | type[Gradient]) -> None:
     net, inputs, order = Net(5), bands(5)[None], [3, 0, 4, 1, 2]
     other = Net(5)
     other.load_state_dict(net.state_dict())
@@ -99,7 +99,7 @@ def test_without_any_cover_the_bands_mean_lies_under_the_heat() -> None:
 @pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
 def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Entry, count: int) -> None:
     _, model, picture = opened(count)
-    seen = model.preprocessing.as_seen(picture)
+    model_input_rgb = model.preprocessing.model_input_rgb(picture)
     for values in _looks(entry):
         request = Request(model.name, picture.id, "maps", entry.key, entry.canonical(values))
         if entry.key in ("attention", "attention-rollout"):  # which no convolution has
@@ -107,10 +107,10 @@ def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Ent
                 engine.run(request, model, picture)
             continue
         result = engine.run(request, model, picture)
-        images = engine.paint(request, result.raw, seen)
+        images = engine.paint(request, result.raw, model_input_rgb)
         assert images.isfinite().all()
         assert images.shape[1] == 3
-        assert engine.sheet(request, result.raw, seen).png
+        assert engine.sheet(request, result.raw, model_input_rgb).png
 
 
 def _looks(entry: Entry) -> Iterator[dict[str, Value]]:
@@ -126,7 +126,7 @@ def test_a_dream_begins_with_the_bands_as_they_are() -> None:
     _, model, picture = opened(5)
     params = (("jitter", 0), ("lr", 0.0), ("octaves", 1), ("steps", 1))
     request = Request(model.name, picture.id, "maps", "deep-dream", params)
-    found = made(engine.run(request, model, picture), model, picture)
+    found = generated_picture(engine.run(request, model, picture), model, picture)
     assert found.exact is not None
     torch.testing.assert_close(found.exact, bands(5), atol=1e-4, rtol=1e-4)
 

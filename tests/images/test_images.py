@@ -680,7 +680,7 @@ def test_inputs_equal_the_presets_of_torchvision_to_the_bit(sides: tuple[int, in
 def test_overlays_lie_on_what_the_model_sees() -> None:
     preprocessing = Preprocessing((48, 80), 96, **PRESET)
     picture = from_array(np.random.default_rng(3).integers(0, 256, (97, 311, 3)).astype(np.uint8), "x")
-    seen = preprocessing.as_seen(picture)
+    seen = preprocessing.model_input_rgb(picture)
     assert seen.shape == (48, 80, 3)
     assert seen.dtype == np.uint8
     undone = preprocessing.undo(preprocessing.prepare(picture))[0].permute(1, 2, 0).numpy()
@@ -729,7 +729,7 @@ def test_of_a_very_long_picture_the_middle_is_seen_at_once(sides: tuple[int, int
     pixels[tuple(index)] = 255
     start = time.thread_time()
     picture = decode(saved(pixels, "PNG"), "x")
-    seen = Preprocessing(128, 128, **PRESET).as_seen(picture)
+    seen = Preprocessing(128, 128, **PRESET).model_input_rgb(picture)
     assert time.thread_time() - start < 1
     assert seen.shape == (128, 128, 3)
     quarters = seen.mean((1 - longer, 2)).reshape(4, 32).mean(1)

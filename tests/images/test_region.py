@@ -19,13 +19,15 @@ def test_the_region_holds_the_colours_that_the_model_sees(
     colours = np.broadcast_arrays(rows[:, None], columns[None], 20)  # red tells the row, and green the column
     picture = from_array(np.stack(colours, 2).astype(np.uint8), "ramp")
     preprocessing = Preprocessing(cut, resize, *HALF)
-    seen = preprocessing.as_seen(picture)
-    seen = seen[seen[..., 2] > 10]  # what is padded is black
+    model_input_rgb = preprocessing.model_input_rgb(picture)
+    model_input_rgb = model_input_rgb[model_input_rgb[..., 2] > 10]  # what is padded is black
     left, top, right, bottom = preprocessing.region(picture) or (0, 0, size[1], size[0])
     for channel, (first, last, places) in enumerate([(top, bottom, rows), (left, right, columns)]):
         wanted = places[first], places[last - 1]
         step = places[1] - places[0]
-        assert (seen[:, channel].min(), seen[:, channel].max()) == pytest.approx(wanted, abs=2 * step + 2)
+        assert (model_input_rgb[:, channel].min(), model_input_rgb[:, channel].max()) == pytest.approx(
+            wanted, abs=2 * step + 2
+        )
 
 
 def test_what_is_seen_whole_has_no_region() -> None:

@@ -189,7 +189,7 @@ def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
     request = Request(model.name, made.pictures[0].id, "0", "activations")
     assert torch.equal(torch.from_numpy(engine.run(request, model, made.pictures[0]).raw)[0], given)
     assert engine.tree(model)[1].call
-    assert model.preprocessing.as_seen(made.pictures[0]).shape == (17, 23, 3)
+    assert model.preprocessing.model_input_rgb(made.pictures[0]).shape == (17, 23, 3)
     assert made.pictures[0].notes == ()
 
 
@@ -198,7 +198,9 @@ def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it
     (picture,) = made.pictures
     assert "as if it were not normalised" in picture.notes[0]
     (model,) = made.models.values()
-    assert np.array_equal(model.preprocessing.as_seen(picture), (INPUT * 255).round().byte().permute(1, 2, 0).numpy())
+    assert np.array_equal(
+        model.preprocessing.model_input_rgb(picture), (INPUT * 255).round().byte().permute(1, 2, 0).numpy()
+    )
     values = made.entries[0].canonical({"steps": 1, "lr": 0.0})
     dreamed = engine.run(Request(model.name, picture.id, "maps", "deep-dream", values), model, picture).raw
     assert np.allclose(dreamed[0], INPUT, atol=1e-6)
@@ -211,8 +213,8 @@ def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it
 def test_a_normalised_tensor_is_shown_as_the_picture_that_it_was() -> None:
     given = IMAGENET.prepare(examples()[0])[0]
     made = live_session("abc", given, Linear(), None, PreprocessingOverrides())
-    shown = next(iter(made.models.values())).preprocessing.as_seen(made.pictures[0])
-    assert np.abs(shown.astype(int) - IMAGENET.as_seen(examples()[0])).max() <= 1
+    shown = next(iter(made.models.values())).preprocessing.model_input_rgb(made.pictures[0])
+    assert np.abs(shown.astype(int) - IMAGENET.model_input_rgb(examples()[0])).max() <= 1
 
 
 def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tmp_path: Path) -> None:

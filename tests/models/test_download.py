@@ -17,7 +17,7 @@ import torch
 import torchvision
 from streamlit.testing.v1 import AppTest
 from torch import nn
-from torchvision.models import Weights, WeightsEnum
+from torchvision.models import Activations, WeightsEnum
 from torchvision.models._api import BUILTIN_MODELS
 from torchvision.transforms._presets import ImageClassification
 
@@ -101,7 +101,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def register(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     preset = partial(ImageClassification, crop_size=64)
     meta = {"categories": CLASSES, "_file_size": len(FILE) / 2**20}
-    kind = WeightsEnum("TinyWeights", {"DEFAULT": Weights(url, preset, meta)})
+    kind = WeightsEnum("TinyWeights", {"DEFAULT": Activations(url, preset, meta)})
 
     def build(*, weights: WeightsEnum | None = None, progress: bool = True) -> nn.Module:
         net = tiny()

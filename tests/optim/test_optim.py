@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from mirror_app.errors import MirrorError
 from mirror_app.optim import (
     Ascent,
+    ForwardPass,
     Fourier,
     Objective,
     Pixels,
     PixelSpace,
-    Seen,
     objectives,
     operators,
     optimisers,
@@ -34,7 +34,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def value(objective: Objective, pixels: Tensor = PICTURES, **outputs: Tensor) -> Tensor:
-    return objective(Seen(pixels, outputs))
+    return objective(ForwardPass(pixels, outputs))
 
 
 def test_objectives_add_subtract_and_multiply_with_one_another_and_with_numbers() -> None:
@@ -57,16 +57,16 @@ def test_objectives_add_subtract_and_multiply_with_one_another_and_with_numbers(
 def test_objectives_of_layers_are_what_they_say() -> None:
     maps = torch.arange(2 * 3 * 3 * 5.0).reshape(2, 3, 3, 5)
     assert torch.equal(value(objectives.channel("a", 1), a=maps), maps[:, 1].mean((1, 2)))
-    assert torch.equal(value(objectives.unit("a", 2), a=maps), maps[:, 2, 1, 2])
+    assert torch.equal(value(objectives.neuron("a", 2), a=maps), maps[:, 2, 1, 2])
     assert torch.equal(value(objectives.energy("a"), a=maps), (maps**2).mean((1, 2, 3)))
     assert torch.equal(value(objectives.distance("a", maps), a=maps), torch.zeros(2))
     assert torch.equal(value(objectives.distance("a", maps), a=0 * maps), torch.ones(2))
     assert torch.equal(value(objectives.distance("a", 0 * maps), a=0 * maps), torch.zeros(2))
     vector = maps.flatten(1)
     assert torch.equal(value(objectives.channel("a", 4), a=vector), vector[:, 4])
-    assert torch.equal(value(objectives.unit("a", 4), a=vector), vector[:, 4])
+    assert torch.equal(value(objectives.neuron("a", 4), a=vector), vector[:, 4])
     tokens = maps[:, 0]  # (N, tokens, features)
-    by_columns = Seen(torch.zeros(2, 3, 3, 5), {"a": tokens}, lambda _layer, output: output.mT)
+    by_columns = ForwardPass(torch.zeros(2, 3, 3, 5), {"a": tokens}, lambda _layer, output: output.mT)
     assert torch.equal(objectives.channel("a", 4)(by_columns), tokens[:, :, 4].mean(1))
     logits = value(objectives.score("", lambda logits: logits[[0, 1], [7, 1]]), **{"": vector})
     assert logits.tolist() == [vector[0, 7], vector[1, 1]]

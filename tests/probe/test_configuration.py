@@ -17,7 +17,7 @@ from mirror_app.models import Model
 from mirror_app.probe.configuration import configured
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.visualisations.core import Rise, SaliencyMap
+from mirror_app.visualisations.core import Gradient, Rise
 
 PICTURE = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
 SMALL: dict[str, Any] = {
@@ -170,7 +170,7 @@ def test_a_head_of_ones_own_on_a_model_without_one_gives_classes_by_assumption(b
     model, found = shown(module)
     assert model.output == OutputMeaning(OutputKind.CLASSES, assumed=True)
     assert np.allclose(found.values.sum(), 1, atol=1e-6)
-    assert SaliencyMap(module)(PICTURE[None])[1]["target_class"] == [int(found.answers.argmax())]
+    assert Gradient(module)(PICTURE[None])[1]["target_class"] == [int(found.answers.argmax())]
 
 
 class Sigmoids(transformers.ViTForImageClassification):
@@ -233,8 +233,8 @@ def test_a_model_without_a_head_gives_an_embedding(build: Callable[[], nn.Module
     assert not len(found.probabilities)
     assert found.text(3) == f"{found.answers[3]:.4g}"
     with pytest.raises(MirrorError, match="an embedding of which none is the most likely: name a target"):
-        SaliencyMap(module)(PICTURE[None])
-    raw = SaliencyMap(module)(PICTURE[None], target_class=3)[1]["raw"]
+        Gradient(module)(PICTURE[None])
+    raw = Gradient(module)(PICTURE[None], target_class=3)[1]["raw"]
     leaf = PICTURE[None].clone().requires_grad_()
     output = module(leaf)
     (expected,) = torch.autograd.grad((output if isinstance(output, Tensor) else output.pooler_output)[0, 3], leaf)

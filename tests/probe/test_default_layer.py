@@ -16,7 +16,7 @@ from mirror_app import cli, engine, layers
 from mirror_app.images import Preprocessing
 from mirror_app.models import Model
 from mirror_app.probe import View, default_layer
-from mirror_app.visualisations.core import DeepDream, GradCam, Occlusion, Visualisation, Weights
+from mirror_app.visualisations.core import Activations, DeepDream, GradCam, Occlusion, Visualisation
 from tests.app import page
 from tests.families import swin, vit
 from tests.modern import TIMM, TRANSFORMERS, of_timm, of_transformers, opening
@@ -206,4 +206,4 @@ def test_timm_opens_at_a_layer_that_works_and_a_patch_is_seen_in_its_cell(name: 
 def test_activations_and_grad_cam_begin_at_the_same_layer() -> None:
     pictures = torch.rand(1, 3, 64, 64)
     for build in (resnet18, partial(vit, 3), swin):
-        assert Weights(build())(pictures)[1]["layer"] == GradCam(build())(pictures)[1]["layer"]
+        assert Activations(build())(pictures)[1]["layer"] == GradCam(build())(pictures)[1]["layer"]

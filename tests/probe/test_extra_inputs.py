@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
-from mirror_app.visualisations.core import GradCam, Occlusion, SaliencyMap, Visualisation
+from mirror_app.visualisations.core import GradCam, Gradient, Occlusion, Visualisation
 
 
 class Shifted(nn.Module):
@@ -30,7 +30,7 @@ SHIFT = torch.tensor([[-3.0, 2.0, 5.0]])
 
 METHODS: dict[str, tuple[type[Visualisation], dict[str, int]]] = {
     "Grad-CAM": (GradCam, {"target_class": 0}),
-    "Back Prop": (SaliencyMap, {"target_class": 1}),
+    "Back Prop": (Gradient, {"target_class": 1}),
     "Occlusion": (Occlusion, {"target_class": 2, "patch": 8, "stride": 8}),
 }
 

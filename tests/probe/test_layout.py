@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, default_layer, layout
-from mirror_app.visualisations.core import AblationCam, GradCam, Occlusion, Weights
+from mirror_app.visualisations.core import AblationCam, Activations, GradCam, Occlusion
 from tests.families import FAMILIES, Family, swin
 from tests.networks import bundled, resnet18, squeezenet, state
 
@@ -102,7 +102,7 @@ def test_the_maps_of_every_arrangement_come_back(name: str, size: tuple[int, int
     model = Arranged(ARRANGEMENTS[name]).eval()
     pictures = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
     before, bytes_before = state(model), pictures.clone()
-    found = Weights(model)(pictures, "layer")[1]["raw"]
+    found = Activations(model)(pictures, "layer")[1]["raw"]
     assert torch.equal(found, model.patches(pictures).detach())
     assert state(model) == before
     assert torch.equal(pictures, bytes_before)
@@ -127,17 +127,17 @@ def test_a_cube_and_a_sequence_as_long_as_the_batch_are_told_by_what_answers(cou
     pictures = torch.randn(2, 3, 64, 64)
     for arrange in (lambda maps: maps, lambda maps: maps.movedim(1, -1)):  # 8 x 8 places and 8 channels
         model = Arranged(arrange, 8)
-        assert torch.equal(Weights(model)(pictures, "layer")[1]["raw"], model.patches(pictures).detach())
+        assert torch.equal(Activations(model)(pictures, "layer")[1]["raw"], model.patches(pictures).detach())
     many = torch.randn(count, 3, 64, 64)
     model = Arranged(lambda maps: tokens(maps).transpose(0, 1), 8)
-    assert torch.equal(Weights(model)(many, "layer")[1]["raw"], model.patches(many).detach())
+    assert torch.equal(Activations(model)(many, "layer")[1]["raw"], model.patches(many).detach())
 
 
 def test_a_cube_is_read_in_a_model_that_has_channels_last() -> None:
     pictures = torch.randn(1, 3, 96, 96)  # 24 x 24 places, and 24 channels
     model = swin().eval()
     expected = View(model).capture(pictures, "features.1").movedim(-1, 1)
-    assert torch.equal(Weights(model)(pictures, "features.1")[1]["raw"], expected)
+    assert torch.equal(Activations(model)(pictures, "features.1")[1]["raw"], expected)
 
 
 REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
@@ -152,10 +152,10 @@ REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
 def test_what_has_no_places_or_several_is_refused_and_a_layer_that_was_tried_is_named(name: str) -> None:
     model, pictures = Arranged(REFUSED[name]).eval(), torch.randn(1, 3, 64, 64)
     with pytest.raises(MirrorError, match=r"^A layer with a spatial map .* 'layer' gives .*: try 'patches'\.$"):
-        Weights(model)(pictures, "layer")
+        Activations(model)(pictures, "layer")
     with pytest.raises(MirrorError, match=r"'layer'"):
         GradCam(model)(pictures, "layer")
-    assert Weights(model)(pictures, "patches")[1]["raw"].shape == (1, 6, 8, 8)
+    assert Activations(model)(pictures, "patches")[1]["raw"].shape == (1, 6, 8, 8)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
@@ -172,7 +172,7 @@ def test_where_the_graph_proves_a_layout_nothing_is_probed(
     build: Callable[[], nn.Module], layer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mirror_app.probe.structured_light.Reader.read", lambda *_: pytest.fail("probed"))
-    assert Weights(build())(torch.randn(1, 3, 64, 64), layer)[1]["raw"].ndim == 4
+    assert Activations(build())(torch.randn(1, 3, 64, 64), layer)[1]["raw"].ndim == 4
 
 
 def test_hiera_and_nest_are_laid_out_as_timm_does() -> None:
@@ -185,7 +185,7 @@ def test_hiera_and_nest_are_laid_out_as_timm_does() -> None:
         expected = model.reroll(output, int(block[-1]), mask=None).movedim(-1, 1)
         assert torch.equal(layout(view, pictures, block, output).maps(output), expected)
     model = timm.create_model("nest_tiny", num_classes=5, img_size=64).eval()
-    assert Weights(model)(pictures, "levels.1.transformer_encoder")[1]["raw"].shape == (1, 192, 8, 8)
+    assert Activations(model)(pictures, "levels.1.transformer_encoder")[1]["raw"].shape == (1, 192, 8, 8)
     assert default_layer(View(model), pictures) == "norm"
 
 
@@ -246,7 +246,7 @@ def test_maps_of_a_padded_picture_are_not_laid_over_the_picture(
     build: Callable[[], nn.Module], layer: str, size: tuple[int, int]
 ) -> None:
     model, picture = build().eval(), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(3))
-    for visualisation in (Weights(model), GradCam(model)):
+    for visualisation in (Activations(model), GradCam(model)):
         with pytest.raises(MirrorError, match=r"padded|take Occlusion, which needs none"):
             visualisation(picture, layer)
     raw = Occlusion(model)(picture, patch=8, stride=8, target_class=1)[1]["raw"]

@@ -24,22 +24,22 @@ from mirror_app.models import Model
 from mirror_app.probe import Pool, View
 from mirror_app.probe.randomness import state_of
 from mirror_app.visualisations.core import (
+    LRP,
     AblationCam,
+    Activations,
     ClassActivationMapping,
     ClassPicture,
     FilterVisualisation,
     GradCam,
+    Gradient,
     HiResCam,
     IntegratedGradients,
     LayerCam,
     Occlusion,
-    Relevance,
     Rise,
-    SaliencyMap,
     ScoreCam,
     SmoothGrad,
     Visualisation,
-    Weights,
 )
 from tests import odd_models
 from tests.networks import Linear, Tricky, resnet18, state
@@ -87,14 +87,14 @@ def test_a_model_that_changes_as_it_runs_is_left_as_it_was(build: Build, trainin
     nn.Module.train(model, training) if build is not odd_models.FitsInTrain else None
     before = state_and_attributes(model)
     expected = slopes(model, ONE, 2)
-    kept = SaliencyMap(model)
-    for visualisation in (kept, kept, SaliencyMap(model)):  # the first call is no different from the second
+    kept = Gradient(model)
+    for visualisation in (kept, kept, Gradient(model)):  # the first call is no different from the second
         _, info = visualisation(ONE, target_class=2)
         assert torch.allclose(info["raw"], expected, rtol=1e-5, atol=1e-8)
         assert info["untouched"]
     GradCam(model)(ONE, "conv")
     Rise(model)(ONE, n=100)
-    Weights(model)(ONE, "conv")
+    Activations(model)(ONE, "conv")
     assert state_and_attributes(model) == before
 
 
@@ -104,7 +104,7 @@ def test_a_layer_of_a_model_that_changes_as_it_runs_can_be_a_target(build: Build
     before = state_and_attributes(model)
     leaf = ONE.clone().requires_grad_()
     (expected,) = torch.autograd.grad(as_it_stands(model).get_submodule("first")(leaf)[0, 1].sum(), leaf)
-    raw = SaliencyMap(model)(ONE, target_class="first:1")[1]["raw"]
+    raw = Gradient(model)(ONE, target_class="first:1")[1]["raw"]
     assert torch.allclose(raw, expected, rtol=1e-5, atol=1e-8)
     assert state_and_attributes(model) == before
 
@@ -136,7 +136,7 @@ def test_what_a_model_keeps_of_each_call_does_not_grow(build: Callable[[], tuple
 def test_what_cannot_be_copied_is_no_hindrance(build: Build) -> None:
     model = build()
     before = state(model)
-    raw = SaliencyMap(model)(ONE, target_class=1)[1]["raw"]
+    raw = Gradient(model)(ONE, target_class=1)[1]["raw"]
     assert torch.equal(raw, slopes(Small(), ONE, 1))
     assert state(model) == before
     if log := vars(model).get("log"):
@@ -154,7 +154,7 @@ def test_a_function_that_closes_over_the_model_runs_the_copy(build: Build) -> No
 
     model.forward = forward
     before = state(model)
-    raw = SaliencyMap(model)(ONE, target_class=1)[1]["raw"]
+    raw = Gradient(model)(ONE, target_class=1)[1]["raw"]
     assert raw.any()
     assert state(model) == before
     model.eval()
@@ -165,7 +165,7 @@ def test_a_function_that_closes_over_the_model_runs_the_copy(build: Build) -> No
 def test_a_global_name_for_the_model_is_refused_before_it_runs() -> None:
     model = odd_models.UsesAGlobal().train()
     before = state(model)
-    for visualisation in (SaliencyMap(model), Occlusion(model), Weights(model)):
+    for visualisation in (Gradient(model), Occlusion(model), Activations(model)):
         with pytest.raises(MirrorError, match="weights that are not its own"):
             visualisation(ONE, "net.conv")
     assert state(model) == before
@@ -223,7 +223,7 @@ def test_a_forward_that_writes_into_its_argument_gets_a_copy(build: Build) -> No
     drop = whole - torch.stack([model(picture[None].clone())[0, 3] for picture in hidden])
     raw = Occlusion(model)(given, patch=6, stride=6, target_class=3)[1]["raw"]
     assert torch.allclose(raw[:, 0, 0], drop, atol=1e-6)
-    SaliencyMap(model)(given, target_class=3)
+    Gradient(model)(given, target_class=3)
     Rise(model)(given, n=100)
     IntegratedGradients(model)(given, steps=3)
     View(model).run(given)
@@ -242,7 +242,7 @@ def test_an_answer_that_does_not_begin_with_the_batch_is_read_for_each_picture(b
     before = state(model)
     for pictures in (ONE, PICTURES[:2], PICTURES, PICTURES[[0, 1, 2, 0, 1]]):  # also as many pictures as classes
         top = [int(Small()(picture).argmax()) for picture in pictures.split(1)]
-        _, info = SaliencyMap(model)(pictures, target_class=2)
+        _, info = Gradient(model)(pictures, target_class=2)
         assert torch.allclose(info["raw"], slopes(Small(), pictures, 2), atol=1e-7)
         assert info["prediction"] == top
         _, info = GradCam(model)(pictures, "conv")
@@ -255,34 +255,34 @@ def test_an_answer_that_does_not_begin_with_the_batch_is_read_for_each_picture(b
 def test_the_axis_of_the_batch_is_found_behind_a_sequence() -> None:
     model = odd_models.SequenceFirst().eval()
     for number, factor in enumerate((0, 1, 2)):
-        raw = SaliencyMap(model)(ONE, target_class=f":{number}@1")[1]["raw"]
+        raw = Gradient(model)(ONE, target_class=f":{number}@1")[1]["raw"]
         assert torch.allclose(raw, factor * slopes(Small(), ONE, 1), atol=1e-7)
     with pytest.raises(MirrorError, match="name a target such as"):
-        SaliencyMap(model)(PICTURES)
+        Gradient(model)(PICTURES)
 
 
 def test_a_scalar_is_the_one_answer_of_one_picture() -> None:
     model = odd_models.Alone().eval()
     for pictures in (ONE, PICTURES):
-        raw = SaliencyMap(model)(pictures, target_class=0)[1]["raw"]
+        raw = Gradient(model)(pictures, target_class=0)[1]["raw"]
         assert torch.allclose(raw, slopes(model, pictures, 0), atol=1e-7)
 
 
 @pytest.mark.parametrize("build", odd_models.COUPLED)
 def test_pictures_that_change_each_others_answers_go_one_at_a_time(build: Build) -> None:
     model = build().eval()
-    _, info = SaliencyMap(model)(PICTURES, target_class=2)
+    _, info = Gradient(model)(PICTURES, target_class=2)
     assert torch.allclose(info["raw"], slopes(model, PICTURES, 2), atol=1e-6)
     assert "each picture was run alone" in info["note"]
     _, occluded = Occlusion(model)(ONE, patch=6, stride=6, target_class=2)
     hidden = ONE.clone()
     hidden[:, :, :6, :6] = 0
     assert torch.allclose(occluded["raw"][0, 0, 0], (model(ONE) - model(hidden))[0, 2], atol=1e-6)
-    assert "note" not in SaliencyMap(Small())(PICTURES)[1]
+    assert "note" not in Gradient(Small())(PICTURES)[1]
 
 
 @pytest.mark.parametrize("build", odd_models.MASKED)
-@pytest.mark.parametrize("kind", [GradCam, AblationCam, Relevance, ScoreCam, Occlusion, IntegratedGradients, Rise])
+@pytest.mark.parametrize("kind", [GradCam, AblationCam, LRP, ScoreCam, Occlusion, IntegratedGradients, Rise])
 def test_classes_that_are_masked_leave_the_others_as_they_are(build: Build, kind: type[Visualisation]) -> None:
     plain = Small().eval()
     if kind is Rise:  # whose softmax goes over the classes that are left
@@ -328,7 +328,7 @@ def test_a_model_that_sorts_its_pictures_is_found_out_by_any_picture(build: Buil
 def test_the_prediction_beside_a_named_target_is_that_of_each_picture_alone(build: Build) -> None:
     model = build().eval()
     alone = [int(model(picture).argmax()) for picture in PICTURES.split(1)]
-    for visualisation in (GradCam(model), SaliencyMap(model), Rise(model)):
+    for visualisation in (GradCam(model), Gradient(model), Rise(model)):
         few = {"n": 100} if isinstance(visualisation, Rise) else {}
         _, info = visualisation(PICTURES, "conv", target_class=2, **few)
         assert info["prediction"] == alone
@@ -350,11 +350,11 @@ def test_the_curves_of_trust_are_those_of_each_picture_alone(build: Build) -> No
 @pytest.mark.parametrize("build", odd_models.BLIND)
 def test_gradients_that_end_inside_are_refused_by_name(build: Build) -> None:
     model = build().eval()
-    for visualisation in (SaliencyMap(model), IntegratedGradients(model), ClassPicture(model)):
+    for visualisation in (Gradient(model), IntegratedGradients(model), ClassPicture(model)):
         with pytest.raises(MirrorError, match=r"where gradients end: .* such as Occlusion"):
             visualisation(ONE)
     assert Occlusion(model)(ONE, patch=6, stride=6)[1]["raw"].any()
-    assert Weights(model)(ONE, "conv")[1]["raw"].any()
+    assert Activations(model)(ONE, "conv")[1]["raw"].any()
 
 
 def test_a_layer_behind_what_has_no_gradient_can_be_explained() -> None:
@@ -366,7 +366,7 @@ def test_a_layer_behind_what_has_no_gradient_can_be_explained() -> None:
 
 def test_inference_mode_inside_a_forward_is_refused() -> None:
     with pytest.raises(MirrorError, match="gradients end"):
-        SaliencyMap(odd_models.InferenceInside().eval())(ONE)
+        Gradient(odd_models.InferenceInside().eval())(ONE)
 
 
 class Detaches(Small):
@@ -387,7 +387,7 @@ def test_blocks_that_are_computed_again_are_looked_into(build: Build) -> None:
     model = build().eval()
     before = state(model)
     expected = slopes(model, ONE, 2) if build is not odd_models.ByAFlag else slopes(Small(), ONE, 2)
-    assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
+    assert torch.allclose(Gradient(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
     taken: list[Tensor] = []
     other: Any = as_it_stands(model)
     if build is odd_models.ByAFlag:
@@ -411,11 +411,11 @@ def test_gradients_are_there_whatever_mode_the_caller_is_in(mode: type) -> None:
 
 def test_kept_objects_follow_the_model() -> None:
     model = Small().eval()
-    kept, pool = SaliencyMap(model), Pool(model)
+    kept, pool = Gradient(model), Pool(model)
 
     def both() -> list[Tensor]:
         with pool.lease() as view:
-            pooled = SaliencyMap(view)(ONE, target_class=2)[1]["raw"]
+            pooled = Gradient(view)(ONE, target_class=2)[1]["raw"]
         return [kept(ONE, target_class=2)[1]["raw"], pooled]
 
     def follows() -> bool:
@@ -454,10 +454,10 @@ def test_compiled_models_are_unwrapped_and_say_so() -> None:
     assert torch.equal(info["raw"], expected["raw"])
     assert "torch.compile" in info["note"]
     inner: Any = resnet18()
-    raw = SaliencyMap(inner)(PICTURES, target_class=1)[1]["raw"]
+    raw = Gradient(inner)(PICTURES, target_class=1)[1]["raw"]
     inner.layer4 = torch.compile(inner.layer4)
     inner.layer1.compile()
-    assert torch.equal(SaliencyMap(inner)(PICTURES, target_class=1)[1]["raw"], raw)
+    assert torch.equal(Gradient(inner)(PICTURES, target_class=1)[1]["raw"], raw)
 
 
 def _scripted() -> nn.Module:
@@ -493,7 +493,7 @@ class _ComplexMaps(nn.Module):
 )
 def test_what_cannot_be_looked_into_gets_one_sentence(build: Callable[[], Any], sentence: str) -> None:
     with pytest.raises(MirrorError, match=sentence):
-        SaliencyMap(build())(ONE)
+        Gradient(build())(ONE)
 
 
 def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
@@ -505,7 +505,7 @@ def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
         (ONE.long(), "a float tensor"),
     ):
         with pytest.raises(MirrorError, match=sentence):
-            SaliencyMap(model)(given)
+            Gradient(model)(given)
     layers: list[Any] = [2, 2.5, [model.conv, model.first], object()]
     for layer in layers:
         with pytest.raises(MirrorError, match="The layer is a"):
@@ -520,18 +520,18 @@ def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
         with pytest.raises(MirrorError, match="target_class"):
             GradCam(model)(ONE, "conv", target_class=target)
     with pytest.raises(MirrorError, match="complex numbers"):
-        Weights(nn.Sequential(_ComplexMaps(), nn.Identity()))(ONE, "0")
+        Activations(nn.Sequential(_ComplexMaps(), nn.Identity()))(ONE, "0")
     broken = Small()
     nn.init.constant_(broken.head.bias, torch.nan)
     nn.init.constant_(broken.head.weight, torch.nan)
     with pytest.raises(MirrorError, match="not finite"):
-        SaliencyMap(broken)(ONE, target_class=0)
+        Gradient(broken)(ONE, target_class=0)
 
 
 @pytest.mark.parametrize("build", odd_models.CATCHERS)
 def test_a_model_that_catches_what_its_layers_raise_is_stopped_at_a_layer_all_the_same(build: Build) -> None:
     model, plain = build().eval(), Small().eval()
-    for visualisation in (AblationCam, GradCam, Weights):
+    for visualisation in (AblationCam, GradCam, Activations):
         kept = visualisation(model)
         expected = visualisation(plain)(ONE, "conv")[1]["raw"]
         assert all(torch.equal(kept(ONE, "conv")[1]["raw"], expected) for _ in range(2))
@@ -543,7 +543,7 @@ def test_what_a_model_writes_now_and_then_does_not_reach_it(build: Build) -> Non
     model = build().eval()
     before = state_and_attributes(model)
     expected = slopes(model, PICTURES, 2)
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     for _ in range(2):
         _, info = kept(PICTURES, "conv", target_class=2)
         assert torch.allclose(info["raw"], expected, rtol=1e-5, atol=1e-8)
@@ -563,7 +563,7 @@ def test_tensors_over_one_storage_are_so_in_the_copy(build: Build) -> None:
     before = state(model)
     leaf = ONE.clone().requires_grad_()
     (expected,) = torch.autograd.grad(build().eval()(leaf)[0, 2], leaf)  # a deep copy would tear parameters apart
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     for _ in range(2):
         assert torch.allclose(kept(ONE, target_class=2)[1]["raw"], expected, rtol=1e-5, atol=1e-8)
     assert state(model) == before
@@ -572,7 +572,7 @@ def test_tensors_over_one_storage_are_so_in_the_copy(build: Build) -> None:
 def test_weights_made_in_inference_mode_are_followed() -> None:
     with torch.inference_mode():
         model = Small().eval()
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     before = kept(ONE, target_class=2)[1]["raw"]
     with torch.inference_mode():
         model.head.weight.mul_(2)
@@ -585,8 +585,8 @@ def test_a_hook_that_is_removed_at_the_end_of_a_forward_does_not_stay(build: Bui
     leaf = ONE.clone().requires_grad_()
     (expected,) = torch.autograd.grad(build().eval()(leaf)[0, 2], leaf)
     before = state(model)
-    assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
-    for visualisation in (Weights(model), GradCam(model), AblationCam(model)):
+    assert torch.allclose(Gradient(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
+    for visualisation in (Activations(model), GradCam(model), AblationCam(model)):
         first, *others = [visualisation(ONE, "conv")[1]["raw"] for _ in range(3)]
         assert all(torch.equal(first, other) for other in others)
     assert state(model) == before
@@ -597,7 +597,7 @@ def test_a_hook_that_is_removed_at_the_end_of_a_forward_does_not_stay(build: Bui
 def test_what_is_compiled_in_part_is_unwrapped_and_says_so(build: Build) -> None:
     model = build().eval()
     expected = slopes(Small(), ONE, 2)
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     for _ in range(2):
         _, info = kept(ONE, target_class=2)
         assert torch.equal(info["raw"], expected)
@@ -616,7 +616,7 @@ def test_a_model_that_takes_gradients_itself_is_looked_into(build: Build) -> Non
     for module in model.parameters():
         module.grad = None
     expected = slopes(model, ONE, 2)
-    assert torch.allclose(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
+    assert torch.allclose(Gradient(model)(ONE, target_class=2)[1]["raw"], expected, atol=1e-7)
     taken: list[Tensor] = []
     other = as_it_stands(model)
     other.get_submodule("conv").register_forward_hook(lambda _module, _inputs, output: taken.append(output))
@@ -630,7 +630,7 @@ def test_a_model_that_takes_gradients_itself_is_looked_into(build: Build) -> Non
 def test_a_model_that_calls_backward_is_refused_by_name(build: Build) -> None:
     model = build().eval()
     before = state(model)
-    for visualisation in (SaliencyMap(model), GradCam(model), Occlusion(model)):
+    for visualisation in (Gradient(model), GradCam(model), Occlusion(model)):
         with pytest.raises(MirrorError, match=r"calls backward\(\) in its forward pass"):
             visualisation(ONE, "conv")
     assert state(model) == before
@@ -642,14 +642,14 @@ def test_sparse_tensors_are_no_hindrance(build: Build) -> None:
     model = build().eval()
     leaf = ONE.clone().requires_grad_()
     (expected,) = torch.autograd.grad(model(leaf)[0, 2], leaf)
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     assert all(torch.allclose(kept(ONE, target_class=2)[1]["raw"], expected, atol=1e-7) for _ in range(2))
 
 
 @pytest.mark.parametrize("build", odd_models.RAISING)
 def test_a_batch_refused_with_any_error_is_run_picture_by_picture(build: Build) -> None:
     model = build().eval()
-    _, info = SaliencyMap(model)(PICTURES, target_class=2)
+    _, info = Gradient(model)(PICTURES, target_class=2)
     assert torch.allclose(info["raw"], slopes(Small(), PICTURES, 2), atol=1e-7)
     assert torch.allclose(Rise(model)(ONE, n=100)[1]["raw"], Rise(Small())(ONE, n=100)[1]["raw"], atol=1e-6)
 
@@ -659,8 +659,8 @@ def test_state_in_objects_is_copied_and_taken_back(name: str) -> None:
     held, holder = odd_models.HIDDEN[name]()
     model = odd_models.HoldsState(held, holder).eval()
     expected = slopes(Small(), ONE, 2)
-    kept = SaliencyMap(model)
-    for visualisation in (kept, kept, SaliencyMap(model)):
+    kept = Gradient(model)
+    for visualisation in (kept, kept, Gradient(model)):
         assert torch.allclose(visualisation(ONE, target_class=2)[1]["raw"], expected, rtol=1e-5, atol=1e-8)
     assert odd_models.count_of(holder(held)) == 0
 
@@ -678,14 +678,14 @@ def test_a_batch_norm_in_an_object_does_not_move(name: str) -> None:
     model = Normalised().train()
     vars(model)["held"] = held
     before = state(norm)
-    assert SaliencyMap(model)(ONE, target_class=2)[1]["raw"].any()
+    assert Gradient(model)(ONE, target_class=2)[1]["raw"].any()
     assert Rise(model)(ONE, n=100)[1]["untouched"]
     assert state(norm) == before
 
 
 def test_state_in_the_slots_of_a_module_is_copied() -> None:
     model = odd_models.SlottedModule().eval()
-    raw = SaliencyMap(model)(ONE, target_class=2)[1]["raw"]
+    raw = Gradient(model)(ONE, target_class=2)[1]["raw"]
     assert torch.allclose(raw, 2 * slopes(Small(), ONE, 2), rtol=1e-5, atol=1e-8)
     assert model.scale == 1
 
@@ -693,7 +693,7 @@ def test_state_in_the_slots_of_a_module_is_copied() -> None:
 @pytest.mark.parametrize("build", [odd_models.KnowsItsParent, odd_models.RefersToItsParent])
 def test_a_weak_reference_to_the_model_leads_to_the_copy(build: Build) -> None:
     model = build().eval()
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     assert all(torch.equal(kept(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2)) for _ in range(2))
 
 
@@ -701,7 +701,7 @@ def test_a_weak_reference_to_the_model_leads_to_the_copy(build: Build) -> None:
 def test_copies_do_not_close_what_they_share(build: Callable[[], Any]) -> None:
     model = build().eval()
     for _ in range(2):
-        assert torch.equal(SaliencyMap(model)(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2))
+        assert torch.equal(Gradient(model)(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2))
         gc.collect()
     assert not model.is_closed
 
@@ -716,16 +716,16 @@ def test_a_model_that_draws_random_numbers_draws_the_same_and_none_of_the_caller
     shown = Model("odd", model, preprocessing, tuple("abcde"))
     for _ in range(2):
         assert engine.predict(shown, from_tensor(ONE[0], "one", preprocessing)).deviation == 0
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     (first, info), (again, _), (other, _) = [
-        visualisation(PICTURES, target_class=2) for visualisation in (kept, kept, SaliencyMap(model))
+        visualisation(PICTURES, target_class=2) for visualisation in (kept, kept, Gradient(model))
     ]
     assert torch.equal(first, again)
     assert torch.equal(first, other)
     assert "draws random numbers" in info["note"]
     assert "neighbours" not in info["note"]
     assert [repr(state_of(generator)) for generator in generators] == before
-    assert "note" not in SaliencyMap(Small())(ONE)[1]
+    assert "note" not in Gradient(Small())(ONE)[1]
 
 
 def test_random_models_of_several_threads_are_told_from_others_and_give_the_generators_back() -> None:
@@ -734,11 +734,11 @@ def test_random_models_of_several_threads_are_told_from_others_and_give_the_gene
             return super().forward(F.dropout(inputs))
 
     models = [(Drawing if number % 2 else Small)() for number in range(40)]
-    expected = SaliencyMap(models[1])(ONE)[1]["raw"]
+    expected = Gradient(models[1])(ONE)[1]["raw"]
     before = state_of(torch.default_generator)
 
     def is_right(model: nn.Module) -> bool:
-        info, draws = SaliencyMap(model)(ONE)[1], isinstance(model, Drawing)
+        info, draws = Gradient(model)(ONE)[1], isinstance(model, Drawing)
         is_told = "draws random numbers" in info.get("note", "")
         return is_told == draws and (not draws or torch.equal(info["raw"], expected))
 
@@ -751,11 +751,11 @@ def test_random_models_of_several_threads_are_told_from_others_and_give_the_gene
 def test_kept_objects_follow_what_the_model_holds_beside_its_tensors(name: str) -> None:
     build, change = odd_models.CHANGED[name]
     model = build().eval()
-    kept, pool = SaliencyMap(model), Pool(model)
+    kept, pool = Gradient(model), Pool(model)
 
     def found() -> list[Tensor]:
         with pool.lease() as view:
-            pooled = SaliencyMap(view)(ONE, target_class=2)[1]["raw"]
+            pooled = Gradient(view)(ONE, target_class=2)[1]["raw"]
         return [kept(ONE, target_class=2)[1]["raw"], pooled]
 
     assert all(torch.allclose(raw, slopes(Small(), ONE, 2), rtol=1e-5, atol=1e-8) for raw in found())
@@ -778,10 +778,10 @@ def test_what_is_remembered_of_a_model_is_forgotten_when_its_objects_change() ->
 
     model = Squeezing().eval()
     expected = slopes(Small(), ONE, 2)
-    kept = SaliencyMap(model)
+    kept = Gradient(model)
     assert torch.equal(kept(ONE, target_class=2)[1]["raw"], expected)
     model.options.squeezes = True
-    for visualisation in (SaliencyMap(model), kept):
+    for visualisation in (Gradient(model), kept):
         assert torch.equal(visualisation(ONE, target_class=2)[1]["raw"], expected)
 
 

@@ -23,7 +23,7 @@ from mirror_app.models import Model, catalogue
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import GradCam, Rise, SaliencyMap, ScoreCam, Visualisation
+from mirror_app.visualisations.core import GradCam, Gradient, Rise, ScoreCam, Visualisation
 from mirror_app.visualisations.core.perturbation.rise import _masks
 from tests.app import lives, page, said
 from tests.networks import Linear, resnet18, state
@@ -232,10 +232,10 @@ def test_a_number_without_a_probability_has_no_deletion_and_can_be_shuffled(outp
 
 def test_a_number_upwards_and_downwards_is_one_signed_map() -> None:
     model = Ending(1, as_is, -4)
-    raw = SaliencyMap(model)(PICTURES)[1]["raw"]
+    raw = Gradient(model)(PICTURES)[1]["raw"]
     weights = model.net.classifier.weight[0] @ model.net.maps.weight[:, :, 0, 0]
     assert torch.allclose(raw, (weights / (16 * 12))[None, :, None, None].expand_as(raw), atol=1e-7)
-    downwards = SaliencyMap(Ending(1, torch.neg, 0))(PICTURES)[1]["raw"]
+    downwards = Gradient(Ending(1, torch.neg, 0))(PICTURES)[1]["raw"]
     assert torch.allclose(downwards, -raw, atol=1e-7)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.visualisations.core import Deconvnet, SaliencyMap
+from mirror_app.visualisations.core import Deconvnet, Gradient
 
 PICTURE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 BOUND = 1e-12
@@ -59,10 +59,10 @@ RECTIFIERS = {
 
 
 @pytest.mark.parametrize("name", RECTIFIERS)
-@pytest.mark.parametrize("kind", [SaliencyMap, Deconvnet])
-def test_a_rectifier_is_one_however_it_is_written(kind: type[SaliencyMap], name: str) -> None:
-    params = {"guide": True} if kind is SaliencyMap else {}
-    theirs = captum.attr.GuidedBackprop if kind is SaliencyMap else captum.attr.Deconvolution
+@pytest.mark.parametrize("kind", [Gradient, Deconvnet])
+def test_a_rectifier_is_one_however_it_is_written(kind: type[Gradient], name: str) -> None:
+    params = {"guide": True} if kind is Gradient else {}
+    theirs = captum.attr.GuidedBackprop if kind is Gradient else captum.attr.Deconvolution
     expected = theirs(Net(nn.ReLU())).attribute(PICTURE.clone().requires_grad_(), target=1)
     found = kind(Net(RECTIFIERS[name]))(PICTURE, "", target_class=1, **params)[1]["raw"]
     assert (found - expected).abs().max() <= BOUND * expected.abs().max()
@@ -87,7 +87,7 @@ def test_above_a_second_bound_nothing_passes(bounded: object) -> None:
     net = Net(Bounded.apply)
     net.plain.register_full_backward_hook(_only_positive)
     (expected,) = torch.autograd.grad(net(leaf)[0, 1], leaf)
-    found = SaliencyMap(Net(bounded))(PICTURE, "", target_class=1, guide=True)[1]["raw"]
+    found = Gradient(Net(bounded))(PICTURE, "", target_class=1, guide=True)[1]["raw"]
     assert (found - expected).abs().max() <= BOUND * expected.abs().max()
 
 
@@ -124,7 +124,7 @@ STRANGERS = {
 def test_what_is_no_rectifier_is_refused_by_name(name: str) -> None:
     function, word = STRANGERS[name]
     with pytest.raises(MirrorError, match=f"is defined for rectifiers .* this model uses .*{word}"):
-        SaliencyMap(Net(function))(PICTURE, "", target_class=1, guide=True)
+        Gradient(Net(function))(PICTURE, "", target_class=1, guide=True)
     with pytest.raises(MirrorError, match=word):
         Deconvnet(Net(function))(PICTURE, "", target_class=1)
 
@@ -133,7 +133,7 @@ def test_the_largest_of_all_places_is_no_stranger() -> None:
     def stacked(maps: Tensor) -> Tensor:
         return torch.stack([maps, torch.zeros_like(maps)], -3).relu().amax((-1, -2), keepdim=True)[:, :, 0]
 
-    SaliencyMap(Net(stacked))(PICTURE, "", target_class=1, guide=True)
+    Gradient(Net(stacked))(PICTURE, "", target_class=1, guide=True)
 
 
 def test_probabilities_above_the_last_rectifier_are_no_stranger() -> None:
@@ -141,5 +141,5 @@ def test_probabilities_above_the_last_rectifier_are_no_stranger() -> None:
         leaf = PICTURE.clone().requires_grad_()
         expected = captum.attr.GuidedBackprop(nn.Sequential(Net(nn.ReLU()), head)).attribute(leaf, target=1)
         model = nn.Sequential(Net(torch.relu), head)
-        found = SaliencyMap(model)(PICTURE, "", target_class=1, guide=True)[1]["raw"]
+        found = Gradient(model)(PICTURE, "", target_class=1, guide=True)[1]["raw"]
         assert (found - expected).abs().max() <= BOUND * expected.abs().max()

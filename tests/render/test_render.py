@@ -81,8 +81,8 @@ def test_the_legend_tells_the_colours_of_its_numbers(show: str, colours: str) ->
     params: dict[str, Any] = {"show": show, "strength": 1.0, "signed": signed, **chosen}
     raw = torch.tensor([[[-0.4, 0.2], [0.0, 0.3]]])
     picture = torch.zeros(1, 3, 2, 2)
-    largest = render.peak(render.heat, raw, picture, **params)
-    legend = render.legend(render.heat, (1, 4, 4), largest, **params)
+    vmax = render.vmax(render.heat, raw, picture, **params)
+    legend = render.legend(render.heat, (1, 4, 4), vmax, **params)
     assert legend is not None
     assert (legend.low, legend.high) == pytest.approx((-0.4, 0.4) if signed else (0, 0.3))
     image = render.heat(raw, picture, **params)[0]
@@ -208,7 +208,7 @@ def test_a_fine_map_is_as_bright_as_its_strongest_pixels_and_not_as_its_very_lar
     assert (shown[:2, :50] == 1).all()  # 1 % of the pixels, of which .5 % are enough
     assert shown[50, 50] == 1
     assert shown[90, 90] == pytest.approx(0.01)
-    assert render.peak(render.heat, raw, torch.zeros(1, 3, 100, 100), show="map", signed=False) == 1
+    assert render.vmax(render.heat, raw, torch.zeros(1, 3, 100, 100), show="map", signed=False) == 1
     lone = torch.zeros(1, 100, 100)
     lone[0, 3, 4] = 7
     assert render.heat(lone, torch.zeros(1, 3, 100, 100), show="map")[0, 0, 3, 4] == 1

@@ -25,9 +25,9 @@ SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves"
 
 def begun(request: Request) -> tuple[Jobs[FrameSnapshot], RunSlot]:
     jobs: Jobs[FrameSnapshot] = Jobs(1)
-    dreamer = RunSlot(jobs, lambda *_: None)
-    dreamer.begin(request, catalogue.load("shapes"), examples()[0])
-    return jobs, dreamer
+    run_slot = RunSlot(jobs, lambda *_: None)
+    run_slot.begin(request, catalogue.load("shapes"), examples()[0])
+    return jobs, run_slot
 
 
 def until(true: Callable[[], bool], seconds: float = 20) -> None:
@@ -38,11 +38,11 @@ def until(true: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def test_a_dream_ends_as_the_engine_does_and_its_film_has_every_frame() -> None:
-    jobs, dreamer = begun(SHORT)
-    dream = dreamer.dream
-    assert dream is not None
-    until(lambda: not dream.running)
-    snapshot = dream.job.result()
+    jobs, run_slot = begun(SHORT)
+    run = run_slot.run
+    assert run is not None
+    until(lambda: not run.running)
+    snapshot = run.job.result()
     assert snapshot.result.raw.tobytes() == engine.run(SHORT, catalogue.load("shapes"), examples()[0]).raw.tobytes()
     assert len(snapshot.film.stills) == 6
     assert snapshot.film.stills[-1] == snapshot.still
@@ -50,87 +50,87 @@ def test_a_dream_ends_as_the_engine_does_and_its_film_has_every_frame() -> None:
 
 
 def test_stop_lets_go_at_once_and_keeps_what_there_is() -> None:
-    jobs, dreamer = begun(LONG)
-    dream = dreamer.dream
-    assert dream is not None
-    until(lambda: dream.newest is not None)
-    dream.stop()
-    kept = dream.newest
+    jobs, run_slot = begun(LONG)
+    run = run_slot.run
+    assert run is not None
+    until(lambda: run.newest is not None)
+    run.stop()
+    kept = run.newest
     assert kept is not None
-    assert not dream.running
-    until(dream.job.done.is_set, 5)
-    assert dream.newest is kept
+    assert not run.running
+    until(run.job.done.is_set, 5)
+    assert run.newest is kept
     assert kept.result.info["progress"] < 1
     jobs.close()
 
 
 def test_a_new_dream_ends_the_one_before_and_the_next_waits_for_its_turn() -> None:
-    jobs, dreamer = begun(LONG)
-    first = dreamer.dream
+    jobs, run_slot = begun(LONG)
+    first = run_slot.run
     assert first is not None
     until(lambda: first.newest is not None)
     other = RunSlot(jobs, lambda *_: None)
     other.begin(SHORT, catalogue.load("shapes"), examples()[0])
-    assert other.dream is not None
-    assert other.dream.newest is None
-    dreamer.end()
+    assert other.run is not None
+    assert other.run.newest is None
+    run_slot.end()
     assert first.stopped
-    until(lambda: other.dream is not None and not other.dream.running)
+    until(lambda: other.run is not None and not other.run.running)
     jobs.close()
 
 
 @pytest.fixture
-def dream() -> AppTest:
+def run() -> AppTest:
     st.cache_data.clear()
     return page("dream")
 
 
-def finished(dream: AppTest) -> AppTest:
+def finished(run: AppTest) -> AppTest:
     for _ in range(100):
-        if dream.warning or any("raw values" in caption.value for caption in dream.caption):
+        if run.warning or any("raw values" in caption.value for caption in run.caption):
             break
         time.sleep(0.1)
-        dream.run()
-    assert not dream.exception
-    return dream
+        run.run()
+    assert not run.exception
+    return run
 
 
-def pressed(dream: AppTest) -> AppTest:
-    next(button for button in dream.button if button.label == "Dream").click()
-    return finished(dream.run())
+def pressed(run: AppTest) -> AppTest:
+    next(button for button in run.button if button.label == "Dream").click()
+    return finished(run.run())
 
 
-def test_nothing_begins_before_dream_is_pressed(dream: AppTest) -> None:
-    assert not dream.exception
-    assert any("press **Dream**" in info.value for info in dream.info)
-    captions = [picture.caption for block in dream.get("image") for picture in block.proto.imgs]
+def test_nothing_begins_before_dream_is_pressed(run: AppTest) -> None:
+    assert not run.exception
+    assert any("press **Dream**" in info.value for info in run.info)
+    captions = [picture.caption for block in run.get("image") for picture in block.proto.imgs]
     assert "An example: the bundled network." in captions
     names = [entry.name for entry in registry.entries() if entry.kind.is_iterative]
-    assert next(box for box in dream.selectbox if box.label == "Visualisation").options == names
+    assert next(box for box in run.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
 
 
-def test_what_cannot_be_dreamed_is_one_sentence(dream: AppTest) -> None:
-    next(number for number in dream.number_input if number.label == "Filter, -1 for all").set_value(5000)
-    assert "5000" in pressed(dream).warning[0].value
+def test_what_cannot_be_dreamed_is_one_sentence(run: AppTest) -> None:
+    next(number for number in run.number_input if number.label == "Filter, -1 for all").set_value(5000)
+    assert "5000" in pressed(run).warning[0].value
 
 
-def test_a_dream_on_the_page_is_kept_for_explore(dream: AppTest) -> None:
+def test_a_dream_on_the_page_is_kept_for_explore(run: AppTest) -> None:
     for label, value in (("Octaves", 2), ("Steps", 3)):
-        next(slider for slider in dream.slider if slider.label == label).set_value(value)
-    pressed(dream)
-    assert any("Deep Dream" in caption.value for caption in dream.caption)
-    explored = dream.switch_page("../pages/explore.py").run()
+        next(slider for slider in run.slider if slider.label == label).set_value(value)
+    pressed(run)
+    assert any("Deep Dream" in caption.value for caption in run.caption)
+    explored = run.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("deep-dream").run()
     assert any("cached" in caption.value for caption in explored.caption)
 
 
-def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_changed(dream: AppTest) -> None:
+def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_changed(run: AppTest) -> None:
     def planned(visualisation: str, box: str = "", value: object = None) -> str:
-        next(box for box in dream.selectbox if box.label == "Visualisation").set_value(visualisation).run()
+        next(box for box in run.selectbox if box.label == "Visualisation").set_value(visualisation).run()
         if box:
-            next(widget for widget in (*dream.selectbox, *dream.number_input) if widget.label == box).set_value(value)
-        return " ".join(said(dream.run())).split("the model will picture ")[1]
+            next(widget for widget in (*run.selectbox, *run.number_input) if widget.label == box).set_value(value)
+        return " ".join(said(run.run())).split("the model will picture ")[1]
 
     assert planned("deep-dream") == "what layer `features` sees."
     assert planned("deep-dream", "Filter, -1 for all", 3) == "what filter 3 of layer `features` looks for."
@@ -138,19 +138,19 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
     assert planned("inverted-representation") == "what layer `features` sees."
     assert planned("class-picture") == "the class that it finds in the input."
     assert planned("class-picture", "Target", 4) == "*striped ring*."
-    next(slider for slider in dream.slider if slider.label == "Steps").set_value(2)
-    pressed(dream)
-    assert not any("the model will picture" in sentence for sentence in said(dream))
+    next(slider for slider in run.slider if slider.label == "Steps").set_value(2)
+    pressed(run)
+    assert not any("the model will picture" in sentence for sentence in said(run))
     assert planned("class-picture", "Target", 5) == "*checked ring*."
 
 
-def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_the_input(dream: AppTest) -> None:
+def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_the_input(run: AppTest) -> None:
     request = Request("shapes", "checked-heart", "features", "class-picture", (("steps", 3), ("target_class", 4)))
     model, picture = catalogue.load("shapes"), examples()[0]
-    next(box for box in dream.selectbox if box.label == "Visualisation").set_value("class-picture").run()
-    next(box for box in dream.selectbox if box.label == "Target").set_value(4)
-    next(slider for slider in dream.slider if slider.label == "Steps").set_value(3)
-    pressed(dream)
+    next(box for box in run.selectbox if box.label == "Visualisation").set_value("class-picture").run()
+    next(box for box in run.selectbox if box.label == "Target").set_value(4)
+    next(slider for slider in run.slider if slider.label == "Steps").set_value(3)
+    pressed(run)
     shown = store.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
     inputs = torch.from_numpy(shown.raw)
@@ -159,17 +159,17 @@ def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_t
         sure, of_input = (model.module(x).softmax(1)[0, 4] for x in ((inputs - mean) / std, model.inputs(picture)))
     assert f"{sure:.1%}" != f"{of_input:.1%}"
     line = f"for *striped ring* (the model is {sure:.1%} sure of it in this picture) · raw values"
-    assert any(line in caption.value for caption in dream.caption)
-    explored = dream.switch_page("../pages/explore.py").run()
+    assert any(line in caption.value for caption in run.caption)
+    explored = run.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("class-picture").run()
     assert any(line in caption.value for caption in explored.caption)
 
 
-def test_the_filter_is_named_below_its_picture(dream: AppTest) -> None:
-    next(box for box in dream.selectbox if box.label == "Visualisation").set_value("filter-visualisation").run()
-    next(slider for slider in dream.slider if slider.label == "Steps").set_value(2)
-    next(number for number in dream.number_input if number.label == "Filter").set_value(7)
-    assert any("at `features` · filter 7 · raw values" in caption.value for caption in pressed(dream).caption)
+def test_the_filter_is_named_below_its_picture(run: AppTest) -> None:
+    next(box for box in run.selectbox if box.label == "Visualisation").set_value("filter-visualisation").run()
+    next(slider for slider in run.slider if slider.label == "Steps").set_value(2)
+    next(number for number in run.number_input if number.label == "Filter").set_value(7)
+    assert any("at `features` · filter 7 · raw values" in caption.value for caption in pressed(run).caption)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from mirror_app.params import Value
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui import store
 from mirror_app.ui.compare import cell_state
-from mirror_app.ui.state.background_runs import made
+from mirror_app.ui.state.background_runs import generated_picture
 from mirror_app.visualisations import registry
 from tests.app import page, png, said, upload
 from tests.networks import state
@@ -163,7 +163,7 @@ def test_each_picture_says_what_was_asked_for_and_how_sure_the_model_is() -> Non
     asked = [f"{model.classes[3]} · {OutputKind.CLASSES.text(float(each[3]))}" for each in sure]
     assert below(compare(**query, target_class="3")) == asked
     unit = Request("shapes", FOUR[0], "features.1", "layer-cam", (("target_class", "features.8:3"),))
-    assert cell_state.asked_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
+    assert cell_state.caption_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
     assert OutputKind.CLASSES.text(0.588) == "58.8%"
     assert OutputKind.CLASSES.text(0.00099) == OutputKind.CLASSES.text(0.0) == "<0.1%"
 
@@ -228,15 +228,15 @@ def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]])
         if name == "paint":
             last[arguments[0].digest()] = arguments[3]
     peaks = [
-        engine.peak(request, engine.run(request, model, picture).raw, picture.pixels)
+        engine.vmax(request, engine.run(request, model, picture).raw, picture.pixels)
         for picture in examples()[:4]
         for layer in ("features.1", "features.4", "features")
         if (request := Request("shapes", picture.id, layer, "grad-cam"))
     ]
     assert len(peaks) == len(last) == 12
-    largest = max(peak for peak in peaks if peak is not None)
-    assert set(last.values()) == {largest}
-    assert f"Full brightness: **{largest:.3g}**" in words(test)
+    vmax = max(peak for peak in peaks if peak is not None)
+    assert set(last.values()) == {vmax}
+    assert f"Full brightness: **{vmax:.3g}**" in words(test)
     test.session_state["compare.scale"] = "own"
     assert "Full brightness" not in words(test.run())
     test.session_state["compare.scale"], test.session_state["visualisation"] = "one", "activations"
@@ -330,39 +330,41 @@ def test_twice_the_map_is_as_bright_alone_and_twice_as_bright_on_one_scale(key: 
     shown: dict[str, Value] = {"show": "grey", "contrast": 0.0} if key == "back-prop" else {"show": "map"}
     entry = registry.get(key)
     request = Request("shapes", "any", "features", key, entry.canonical(shown))
-    seen = np.zeros((8, 8, 3), np.uint8)
-    once, twice = (engine.paint(request, factor * raw.numpy(), seen) for factor in (1, 2))
+    model_input_rgb = np.zeros((8, 8, 3), np.uint8)
+    once, twice = (engine.paint(request, factor * raw.numpy(), model_input_rgb) for factor in (1, 2))
     assert torch.allclose(once, twice)
     assert float(once.max()) == pytest.approx(1)
-    largest = engine.peak(request, 2 * raw.numpy(), seen)
-    assert largest == pytest.approx(2 * float(raw.max()))
-    half, full = (engine.paint(request, factor * raw.numpy(), seen, largest) for factor in (1, 2))
+    vmax = engine.vmax(request, 2 * raw.numpy(), model_input_rgb)
+    assert vmax == pytest.approx(2 * float(raw.max()))
+    half, full = (engine.paint(request, factor * raw.numpy(), model_input_rgb, vmax) for factor in (1, 2))
     assert torch.allclose(full, twice)
     assert torch.allclose(half, once / 2)
 
 
 def test_one_scale_keeps_the_sign() -> None:
     raw = torch.arange(16.0).view(1, 4, 4) / 16 - 0.5
-    signed = render.heat(raw, torch.zeros(1, 3, 4, 4), show="map", signed=True, largest=1.0)
+    signed = render.heat(raw, torch.zeros(1, 3, 4, 4), show="map", signed=True, vmax=1.0)
     assert torch.allclose(signed[:, 0], raw / 2 + 0.5, atol=1e-6)
 
 
 def test_every_look_that_takes_a_scale_has_a_peak_of_its_own() -> None:
-    seen = np.zeros((8, 8, 3), np.uint8)
+    model_input_rgb = np.zeros((8, 8, 3), np.uint8)
     raw = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
     for entry in registry.entries():
         request = Request("shapes", "any", "", entry.key)
-        assert entry.scaled == (engine.peak(request, raw, seen) is not None)
-        engine.paint(request, raw, seen, 2.0)
+        assert entry.scaled == (engine.vmax(request, raw, model_input_rgb) is not None)
+        engine.paint(request, raw, model_input_rgb, 2.0)
 
 
 def test_looks_without_magnitudes_ignore_the_scale() -> None:
     raw = torch.rand(1, 4, 8, 8)
     request = Request("shapes", "any", "features", "activations")
-    seen = np.zeros((8, 8, 3), np.uint8)
-    assert engine.peak(request, raw.numpy(), seen) is None
-    assert torch.equal(engine.paint(request, raw.numpy(), seen, 9.0), engine.paint(request, raw.numpy(), seen))
-    nothing = engine.paint(BASE, np.zeros((1, 8, 8), np.float32), seen, 0.0)
+    model_input_rgb = np.zeros((8, 8, 3), np.uint8)
+    assert engine.vmax(request, raw.numpy(), model_input_rgb) is None
+    assert torch.equal(
+        engine.paint(request, raw.numpy(), model_input_rgb, 9.0), engine.paint(request, raw.numpy(), model_input_rgb)
+    )
+    nothing = engine.paint(BASE, np.zeros((1, 8, 8), np.float32), model_input_rgb, 0.0)
     assert nothing.isfinite().all()
 
 
@@ -436,9 +438,11 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
     for c, key in enumerate(columns.values):
         request = matrix.varied(BASE, {"input": key})
         raw = engine.run(request, model, pictures[key]).raw
-        png = engine.sheet(request, raw, pictures[key].pixels, largest=0.37).png
-        cells.append(Cell(0, c, request, raw, png, largest=0.37, asked="a star · 99.0%", note="Do not rely on it."))
-        cells.append(Cell(1, c, matrix.varied(BASE, {"visualisation": "attention", "input": key}), said="No, because."))
+        png = engine.sheet(request, raw, pictures[key].pixels, vmax=0.37).png
+        cells.append(Cell(0, c, request, raw, png, vmax=0.37, caption="a star · 99.0%", note="Do not rely on it."))
+        cells.append(
+            Cell(1, c, matrix.varied(BASE, {"visualisation": "attention", "input": key}), message="No, because.")
+        )
     head = "model shapes · layer features"
     (tmp_path / "matrix.zip").write_bytes(matrix.archive(cells, rows, columns, head))
     with zipfile.ZipFile(tmp_path / "matrix.zip") as kept:
@@ -450,16 +454,18 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
             request = matrix.read(record["request"])
             assert request == cell.request
             if cell.raw is None:
-                assert record["said"] == "No, because."
-                assert "asked" not in record
+                assert record["message"] == "No, because."
+                assert "caption" not in record
                 assert "note" not in record
                 continue
-            assert record["asked"] == "a star · 99.0%"
+            assert record["caption"] == "a star · 99.0%"
             assert record["note"] == "Do not rely on it."
             again = engine.run(request, model, pictures[request.input]).raw
             assert np.array_equal(again, np.load(io.BytesIO(kept.read(record["raw"]))))
-            seen = model.preprocessing.as_seen(pictures[request.input])
-            assert engine.sheet(request, again, seen, largest=record["largest"]).png == kept.read(record["picture"])
+            model_input_rgb = model.preprocessing.model_input_rgb(pictures[request.input])
+            assert engine.sheet(request, again, model_input_rgb, vmax=record["vmax"]).png == kept.read(
+                record["picture"]
+            )
 
 
 def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_what_they_do_not_depend_on() -> None:
@@ -470,6 +476,6 @@ def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_
     request = Request("shapes", FOUR[0], "features", "class-picture", (("steps", 80), ("target_class", 4)))
     shown = store.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
-    sure = engine.predict(model, made(shown, model, examples()[0])).probabilities[4]
+    sure = engine.predict(model, generated_picture(shown, model, examples()[0])).probabilities[4]
     assert sure > 0.5
     assert set(below(test)) == {f"{model.classes[4]} · {OutputKind.CLASSES.text(float(sure))}"}

@@ -109,7 +109,7 @@ def test_all_of_it_is_downloaded(dashboard: Callable[..., Page], tmp_path: Path)
         assert [cell["request"]["visualisation"] for cell in cells[::2]] == ["grad-cam", "attention", "activations"]
         for cell in cells:
             if cell["row"] == "Attention":
-                assert "take Grad-CAM" in cell["said"]
+                assert "take Grad-CAM" in cell["message"]
             else:
                 assert np.isfinite(np.load(io.BytesIO(kept.read(cell["raw"])))).all()
                 assert Image.open(io.BytesIO(kept.read(cell["picture"]))).width >= 128

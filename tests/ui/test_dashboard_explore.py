@@ -189,12 +189,12 @@ def test_a_picture_outlives_what_the_server_remembers(dashboard: Callable[..., P
 def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Callable[..., Page]) -> None:
     page = dashboard("?layer=features.9")
     model, picture = catalogue.load("shapes"), examples()[0]
-    seen = model.preprocessing.as_seen(picture)
+    model_input_rgb = model.preprocessing.model_input_rgb(picture)
 
     def is_shown(**look: Value) -> None:
         """The picture becomes, byte for byte, that of the engine with this look."""
         request = package.read_request(json.dumps({"request": {**REQUEST, "params": look}}))
-        png = package.still(request, engine.run(request, model, picture).raw, seen)
+        png = package.still(request, engine.run(request, model, picture).raw, model_input_rgb)
         expect(page.get_by_role("img", name="The visualisation")).to_have_attribute("src", data_url(png))
         settled(page)
 

@@ -231,9 +231,9 @@ def test_the_picture_on_the_page_is_the_one_from_python() -> None:
         for show in ("heat map", "map")
     )
     assert shown.shape == (128, 128, 3)
-    seen = torch.from_numpy(examples()[0].pixels.copy()).permute(2, 0, 1) / 255
+    model_input_rgb = torch.from_numpy(examples()[0].pixels.copy()).permute(2, 0, 1) / 255
     cover = 0.5**3 + (0.5 - 0.5**3) * share[0]  # the less evidence, the less of the picture
-    mixed = torch.lerp(seen, heat[0], cover).mul(255).round().permute(1, 2, 0).numpy()
+    mixed = torch.lerp(model_input_rgb, heat[0], cover).mul(255).round().permute(1, 2, 0).numpy()
     assert np.abs(shown - mixed).max() <= 1
 
 

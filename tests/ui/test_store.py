@@ -115,13 +115,13 @@ def test_a_dream_is_stored_by_its_worker(held: tuple[str, threading.Event]) -> N
     name, _ = held
     request = asked(name, "deep-dream", octaves=1, steps=2)
     work: jobs.Jobs[FrameSnapshot] = jobs.Jobs(1)
-    dreamer = RunSlot(work, store.store_result)
-    dreamer.begin(request, store.model(name), picture(name))
-    assert dreamer.dream is not None
-    assert dreamer.dream.job.done.wait(10)
+    run_slot = RunSlot(work, store.store_result)
+    run_slot.begin(request, store.model(name), picture(name))
+    assert run_slot.run is not None
+    assert run_slot.run.job.done.wait(10)
     stored = store.cached_result(request)
     assert stored is not None
-    assert stored.raw.tobytes() == dreamer.dream.job.result().result.raw.tobytes()
+    assert stored.raw.tobytes() == run_slot.run.job.result().result.raw.tobytes()
     work.close()
 
 

@@ -13,7 +13,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View, default_layer, guide
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Attribution, GradCam, Kernels, SaliencyMap, Visualisation, Weights, grid
+from mirror_app.visualisations.core import Activations, Attribution, GradCam, Gradient, Kernels, Visualisation, grid
 from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from tests.networks import (
@@ -83,7 +83,7 @@ def test_back_prop_is_captums_saliency(build: Build) -> None:
         method = theirs(build().double())
         options = {} if name else {"abs": False}
         expected = method.attribute(PICTURES.clone().requires_grad_(), target=3, **options)
-        ours = raw(SaliencyMap(build().double()), None, target_class=3, times_input=bool(name))
+        ours = raw(Gradient(build().double()), None, target_class=3, times_input=bool(name))
         assert difference(ours, expected) <= BOUND
 
 
@@ -91,7 +91,7 @@ def test_back_prop_is_what_small_changes_of_the_pixels_do() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Softplus(), nn.Flatten(), nn.Linear(6 * 6 * 8, 4)).double()
     inputs = torch.randn(1, 3, 8, 10, dtype=torch.float64)
-    gradient = raw(SaliencyMap(model), "0", inputs, target_class=2).flatten()
+    gradient = raw(Gradient(model), "0", inputs, target_class=2).flatten()
     steps = torch.eye(inputs.numel(), dtype=torch.float64).reshape(-1, 3, 8, 10) * 1e-4
     measured = (model(inputs + steps)[:, 2] - model(inputs - steps)[:, 2]) / 2e-4
     assert torch.cosine_similarity(gradient, measured.detach(), 0) >= 0.999
@@ -188,9 +188,9 @@ def test_the_prediction_is_told_whatever_class_is_shown() -> None:
     model = resnet18().double()
     top = model(PICTURES).argmax(1).tolist()
     assert GradCam(model)(PICTURES, None)[1]["prediction"] == top
-    shown = SaliencyMap(model)(PICTURES, None, target_class=top[0] + 1 if top[0] < 9 else 0)[1]
+    shown = Gradient(model)(PICTURES, None, target_class=top[0] + 1 if top[0] < 9 else 0)[1]
     assert shown["prediction"] == top != shown["target_class"]
-    assert "prediction" not in Weights(model)(PICTURES, "layer1")[1]
+    assert "prediction" not in Activations(model)(PICTURES, "layer1")[1]
 
 
 def test_functional_and_in_place_relus_give_what_modules_give() -> None:
@@ -204,17 +204,17 @@ def test_functional_and_in_place_relus_give_what_modules_give() -> None:
 def test_activations_are_what_the_layer_gives_in_one_picture_a_map() -> None:
     model = resnet18().double()
     layer1 = model.get_submodule("layer1")
-    images, info = Weights(model)(PICTURES, layer1)
+    images, info = Activations(model)(PICTURES, layer1)
     stem = nn.Sequential(*list(model.children())[:4])
     expected = layer1(stem(PICTURES))
     assert torch.equal(info["raw"], expected)
     assert images.shape == (2 * 64, 3, 24, 32)
     assert grid(images[:64], 8).shape == (3, 8 * 24, 8 * 32)
-    vector, info = Weights(model)(PICTURES, "fc")
+    vector, info = Activations(model)(PICTURES, "fc")
     assert info["raw"].shape == (2, 10)
     assert vector.shape == (2 * 10, 3, 1, 1)
     assert vector.std() > 0
-    assert Weights(model)(PICTURES, "avgpool")[1]["raw"].shape == (2, 512)
+    assert Activations(model)(PICTURES, "avgpool")[1]["raw"].shape == (2, 512)
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
@@ -339,7 +339,7 @@ def test_a_map_without_evidence_comes_with_a_word() -> None:
 
 
 def test_the_last_frame_is_the_result() -> None:
-    class Counting(Weights):
+    class Counting(Activations):
         def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
             for step in range(3):
                 yield Attribution(inputs * step, {"step": step})
@@ -372,7 +372,7 @@ def test_a_result_says_what_it_is_and_that_the_model_is_untouched() -> None:
     assert (info["method"], info["layer"], info["untouched"]) == ("GradCam", "layer3", True)
     assert info["params"] == {"guide": False, "target_class": 2}
 
-    class Rude(Weights):
+    class Rude(Activations):
         def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
             self.view.source.conv1.weight.requires_grad_(False)  # type: ignore[union-attr]
             yield Attribution(inputs)

@@ -21,7 +21,7 @@ from mirror_app.models import catalogue
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Attribution, GradCam, Visualisation, Weights
+from mirror_app.visualisations.core import Activations, Attribution, GradCam, Visualisation
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
 from tests.networks import Linear
@@ -389,5 +389,5 @@ def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..
     other = app.page(visualisation=key)
     assert lives(other)
     assert "Repeat is not available here" in said(other)[0]
-    assert registry.get("activations").kind is Weights
+    assert registry.get("activations").kind is Activations
     assert "Repeat" not in [entry.name for entry in registry.entries()]

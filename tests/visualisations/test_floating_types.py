@@ -23,7 +23,7 @@ from mirror_app.images import Preprocessing
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.params import Value
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import GradCam, IntegratedGradients, Occlusion, SaliencyMap, SmoothGrad
+from mirror_app.visualisations.core import GradCam, Gradient, IntegratedGradients, Occlusion, SmoothGrad
 from tests.families import vit
 from tests.networks import Linear, Tricky, quick
 
@@ -187,7 +187,7 @@ def test_inputs_go_in_as_they_are_where_the_model_runs_so_and_else_in_the_type_o
 ) -> None:
     seen: list[torch.dtype] = []
     model, pictures = Ways(stored, computed), PICTURES.to(given)
-    visualisation = SaliencyMap(model)
+    visualisation = Gradient(model)
     visualisation.view.modules["relu"].register_forward_hook(lambda _, __, maps: seen.append(maps.dtype))
     raw = visualisation(pictures, "relu", target_class=2)[1]["raw"]
     assert set(seen) == {taken}
@@ -208,8 +208,8 @@ def test_a_model_of_two_types_is_given_the_one_with_which_it_runs() -> None:
 def test_the_other_inputs_follow_where_the_pictures_must_be_cast() -> None:
     shift = torch.randn(1, 5, generator=torch.Generator().manual_seed(7))
     model = Ways(F64, F64)
-    raw = SaliencyMap(model)((PICTURES.float(), shift), "relu", target_class=1)[1]["raw"]
-    exact = SaliencyMap(model)((PICTURES, shift.double()), "relu", target_class=1)[1]["raw"]
+    raw = Gradient(model)((PICTURES.float(), shift), "relu", target_class=1)[1]["raw"]
+    exact = Gradient(model)((PICTURES, shift.double()), "relu", target_class=1)[1]["raw"]
     assert torch.allclose(raw, exact, rtol=1e-6)
 
 
@@ -277,7 +277,7 @@ def on_the_page(model: nn.Module, item: Tensor | Image.Image) -> tuple[np.ndarra
     assert curves.deletion[0] == pytest.approx(prediction.probabilities[1], abs=0.02)
     assert "late" in {layer.name for layer in engine.tree(live)}
     assert engine.costs(live)
-    png = engine.sheet(request, result.raw, live.preprocessing.as_seen(picture)).png
+    png = engine.sheet(request, result.raw, live.preprocessing.model_input_rgb(picture)).png
     return prediction.probabilities, torch.from_numpy(result.raw), png
 
 

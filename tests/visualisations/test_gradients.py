@@ -17,8 +17,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.visualisations.core import (
     Deconvnet,
+    Gradient,
     IntegratedGradients,
-    SaliencyMap,
     SmoothGrad,
     Visualisation,
 )
@@ -33,8 +33,8 @@ BOUND = 1e-10
 TARGET = 3
 PICTURES = torch.randn(2, 3, 64, 80, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 KINDS: list[tuple[type[Visualisation], dict[str, Any]]] = [
-    (SaliencyMap, {}),
-    (SaliencyMap, {"guide": True}),
+    (Gradient, {}),
+    (Gradient, {"guide": True}),
     (Deconvnet, {}),
     (SmoothGrad, {"n": 3}),
     (SmoothGrad, {"n": 3, "guide": True}),
@@ -80,11 +80,11 @@ def test_a_module_its_functional_form_and_a_fused_batch_norm_give_the_same(
     assert difference(raw(kind, fused, **params), raw(kind, model, **params)) <= BOUND
 
 
-@pytest.mark.parametrize("kind", [SaliencyMap, SmoothGrad])
+@pytest.mark.parametrize("kind", [Gradient, SmoothGrad])
 def test_the_gradient_is_that_of_central_differences(kind: type[Visualisation]) -> None:
     model = copy.deepcopy(bundled()).double()
     inputs = PICTURES[:1, :, :24, :24]
-    params = {} if kind is SaliencyMap else {"n": 1, "sigma": 0.0}
+    params = {} if kind is Gradient else {"n": 1, "sigma": 0.0}
     step = 1e-5
     found = raw(kind, model, inputs, **params).flatten()
     places = torch.randperm(found.numel(), generator=torch.Generator().manual_seed(1))[:300]
@@ -113,10 +113,10 @@ def test_each_item_is_as_if_alone_however_many_go_together(
 
 def test_smooth_grad_without_noise_is_the_gradient_and_with_it_the_mean_over_copies() -> None:
     model = resnet18().double()
-    plain = raw(SaliencyMap, model)
+    plain = raw(Gradient, model)
     assert difference(raw(SmoothGrad, model, n=3, sigma=0.0), plain) <= BOUND
     linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 80, 5)).double()
-    assert difference(raw(SmoothGrad, linear, n=3), raw(SaliencyMap, linear)) <= BOUND
+    assert difference(raw(SmoothGrad, linear, n=3), raw(Gradient, linear)) <= BOUND
     assert torch.equal(raw(SmoothGrad, model, n=2, seed=4), raw(SmoothGrad, model, n=2, seed=4))
     assert not torch.equal(raw(SmoothGrad, model, n=2, seed=4), raw(SmoothGrad, model, n=2, seed=5))
 
@@ -286,7 +286,7 @@ def test_a_gradient_that_is_zero_everywhere_is_told(step: Callable[[Tensor], Ten
 
     pictures = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.1
     pictures[1, 0, 0, 0] = -1
-    for visualisation in (SaliencyMap(Stepped()), SmoothGrad(Stepped())):
+    for visualisation in (Gradient(Stepped()), SmoothGrad(Stepped())):
         few: dict[str, Any] = {"n": 2, "sigma": 0.0} if isinstance(visualisation, SmoothGrad) else {}
         assert visualisation(pictures, target_class=1, **few)[1]["note"] == f"Input 2 of 3: {ZERO}"
         assert visualisation(pictures[1:2], target_class=1, **few)[1]["note"] == ZERO

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import prune, spectral_norm, weight_norm
 
-from mirror_app.visualisations.core import Kernels, Relevance
+from mirror_app.visualisations.core import LRP, Kernels
 from mirror_app.visualisations.core.relevance.lrp import composites
 
 PICTURE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -18,7 +18,7 @@ BOUND = 1e-10
 
 
 def raw(model: nn.Module, rule: str = "epsilon-plus") -> Tensor:
-    found: Tensor = Relevance(model)(PICTURE, "", target_class=1, rule=rule)[1]["raw"]
+    found: Tensor = LRP(model)(PICTURE, "", target_class=1, rule=rule)[1]["raw"]
     return found
 
 

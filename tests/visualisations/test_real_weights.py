@@ -19,11 +19,11 @@ from mirror_app.engine.request import Request
 from mirror_app.images import Picture, from_array
 from mirror_app.models import Model
 from mirror_app.visualisations.core import (
+    LRP,
     ClassActivationMapping,
     GradCam,
+    Gradient,
     IntegratedGradients,
-    Relevance,
-    SaliencyMap,
     Visualisation,
 )
 
@@ -103,7 +103,7 @@ CAPTUMS: dict[str, tuple[type[Visualisation], dict[str, str | int], Callable[[nn
         {},
         lambda net, x, target: captum.attr.LayerGradCam(net, net.get_submodule(LAST)).attribute(x, target)[:, 0],
     ),
-    "Back Prop": (SaliencyMap, {}, lambda net, x, target: captum.attr.Saliency(net).attribute(x, target, abs=False)),
+    "Back Prop": (Gradient, {}, lambda net, x, target: captum.attr.Saliency(net).attribute(x, target, abs=False)),
     "Integrated gradients": (
         IntegratedGradients,
         {"baseline": "mean colour", "steps": 3},
@@ -127,7 +127,7 @@ def test_gradients_are_captums(mobilenet: Model, method: str) -> None:
 
 
 def test_relevance_is_most_of_the_logit_and_lies_on_it(mobilenet: Model, photograph: Photograph) -> None:
-    info = Relevance(mobilenet.module)(mobilenet.inputs(photograph.picture), LAST, at="the layer")[1]
+    info = LRP(mobilenet.module)(mobilenet.inputs(photograph.picture), LAST, at="the layer")[1]
     assert info["conservation"] == [pytest.approx(1, abs=0.1)]
     assert in_the_box(mobilenet, photograph, info["raw"])
 

@@ -26,7 +26,7 @@ from mirror_app.bundled import dataset, scenes
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.probe import View, default_layer
-from mirror_app.visualisations.core import Relevance
+from mirror_app.visualisations.core import LRP
 from mirror_app.visualisations.core.relevance import rules
 from mirror_app.visualisations.core.relevance.lrp import composites
 from tests.networks import Functional, Tricky, bundled, densenet, resnet18, squeezenet, state
@@ -39,7 +39,7 @@ BOUND = 1e-10
 
 
 def raw(model: nn.Module, inputs: Tensor, layer: str = "", **params: object) -> Tensor:
-    found: Tensor = Relevance(model)(inputs, layer, **params)[1]["raw"]
+    found: Tensor = LRP(model)(inputs, layer, **params)[1]["raw"]
     return found
 
 
@@ -226,19 +226,19 @@ def test_the_epsilon_rule_is_captums(build: Build) -> None:
 def test_without_biases_nothing_is_lost(build: Build, rule: str) -> None:
     model = shaken(build(), biased=False)
     for layer, at in (("", "the picture"), ("features.3" if build is squeezenet else "", "the layer")):
-        info = Relevance(model)(PICTURES, layer, rule=rule, epsilon=0.0, at=at)[1]
+        info = LRP(model)(PICTURES, layer, rule=rule, epsilon=0.0, at=at)[1]
         assert info["conservation"] == pytest.approx([1, 1], abs=1e-4)
         assert "adds up" not in info["note"]
 
 
 @pytest.mark.parametrize("build", [Vgg, resnet18, bundled])
 def test_alpha_beta_loses_nothing_where_each_output_has_products_of_both_signs(build: Build) -> None:
-    info = Relevance(shaken(build(), biased=False))(PICTURES, "", rule="alpha-beta")[1]
+    info = LRP(shaken(build(), biased=False))(PICTURES, "", rule="alpha-beta")[1]
     assert info["conservation"] == pytest.approx([1, 1], abs=1e-4)
 
 
 def test_what_biases_take_is_said() -> None:
-    info = Relevance(bundled())(PICTURES.float(), "")[1]
+    info = LRP(bundled())(PICTURES.float(), "")[1]
     assert all(abs(share - 1) > 0.1 for share in info["conservation"])
     assert "of the logit, not to all of it: biases" in info["note"]
     totals = info["raw"].sum((1, 2)) / bundled()(PICTURES.float()).amax(1)
@@ -348,7 +348,7 @@ class Stems(nn.Module):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_nothing_is_lost_where_several_ways_begin_at_the_picture(rule: str) -> None:
-    info = Relevance(Stems().double())(PICTURES, "", rule=rule, epsilon=0.0)[1]
+    info = LRP(Stems().double())(PICTURES, "", rule=rule, epsilon=0.0)[1]
     assert info["conservation"] == pytest.approx([1, 1], abs=1e-4)
 
 
@@ -461,15 +461,15 @@ def test_what_cannot_be_seen_comes_with_a_word() -> None:
     last = nn.Linear(4, 2, bias=False)
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
     nn.init.zeros_(last.weight)
-    assert "No relevance arrives" in Relevance(model)(PICTURES.float(), "")[1]["note"]
+    assert "No relevance arrives" in LRP(model)(PICTURES.float(), "")[1]["note"]
     nn.init.constant_(last.weight, -1)
-    assert "no evidence for" in Relevance(model)(PICTURES.float(), "")[1]["note"]
+    assert "no evidence for" in LRP(model)(PICTURES.float(), "")[1]["note"]
 
 
 def test_relevance_lies_on_the_object(capsys: pytest.CaptureFixture[str]) -> None:
     seeds = scenes.HELD_OUT[50_000:50_050]
     pictures, _ = dataset.drawn(seeds, 1)
-    lrp, shares = Relevance(catalogue.load("shapes").module), []
+    lrp, shares = LRP(catalogue.load("shapes").module), []
     for begin in range(0, len(seeds), 10):
         some = slice(begin, begin + 10)
         positive = lrp(dataset.normalised(pictures[some]), "")[1]["raw"].clamp(min=0)

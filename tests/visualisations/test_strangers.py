@@ -93,7 +93,7 @@ def test_a_stranger_is_looked_at_in_every_way_or_told_why_not(name: str) -> None
             refused.append(f"{entry.key}: {error}")
             continue
         assert np.isfinite(result.raw).all(), entry.key
-        png = engine.sheet(request, result.raw, model.preprocessing.as_seen(picture)).png
+        png = engine.sheet(request, result.raw, model.preprocessing.model_input_rgb(picture)).png
         assert png.startswith(b"\x89PNG"), entry.key
     assert len(refused) <= MOST_REFUSED[name], refused
     assert not any("\n" in text for text in refused)

@@ -15,7 +15,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing, from_array
 from mirror_app.models import Model, catalogue
-from mirror_app.optim import Objective, PixelSpace, Seen, objectives, operators, optimisers
+from mirror_app.optim import ForwardPass, Objective, PixelSpace, objectives, operators, optimisers
 from mirror_app.params import checked, declared
 from mirror_app.probe import View
 from mirror_app.visualisations import registry
@@ -76,7 +76,8 @@ def aimless(rule: Callable[[float], optimisers.Rule], seed: int) -> Callable[[fl
 def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Tensor:
     space = PixelSpace.of(INPUTS[:1], *NORMALISATION)
     values = [
-        objective(Seen(pixels, view.outputs_of(space.inputs(pixels), objective.layers))) for pixels in (before, after)
+        objective(ForwardPass(pixels, view.outputs_of(space.inputs(pixels), objective.layers)))
+        for pixels in (before, after)
     ]
     return values[1] - values[0]
 
@@ -88,7 +89,7 @@ def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Ten
         (DeepDream, {"steps": 5, "octaves": 2}, lambda _: objectives.energy(LAYER)),
         (DeepDream, {"steps": 5, "octaves": 2, "channel": 3}, lambda _: objectives.channel(LAYER, 3)),
         (FilterVisualisation, {"channel": 5}, lambda _: objectives.channel(LAYER, 5)),
-        (FilterVisualisation, {"channel": 5, "aim": "middle unit"}, lambda _: objectives.unit(LAYER, 5)),
+        (FilterVisualisation, {"channel": 5, "aim": "middle unit"}, lambda _: objectives.neuron(LAYER, 5)),
         (FilterVisualisation, {"channel": 5, "picture": "pixels"}, lambda _: objectives.channel(LAYER, 5)),
         (ClassPicture, {"target_class": 4, "steps": 40}, lambda _: objectives.score("", lambda logits: logits[:, 4])),
         (
@@ -242,7 +243,7 @@ def test_the_page_shows_the_pixels_as_they_are(kind: type[Visualisation]) -> Non
     request = Request("test", picture.id, LAYER, name.get(key, "inverted-representation"), (("steps", 2),))
     *_, result = engine.frames(request, model, picture)
     assert 0 <= result.raw.min() <= result.raw.max() <= 1
-    shown = engine.paint(request, result.raw, preprocessing.as_seen(picture))
+    shown = engine.paint(request, result.raw, preprocessing.model_input_rgb(picture))
     assert torch.equal(shown, torch.from_numpy(result.raw))
 
 

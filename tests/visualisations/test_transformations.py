@@ -10,7 +10,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import GradCam, SaliencyMap, Weights
+from mirror_app.visualisations.core import Activations, GradCam, Gradient
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS
 from tests.app import lives, page
 from tests.networks import ANYWHERE, Linear, bundled, quick
@@ -39,10 +39,10 @@ def test_every_visualisation_takes_both_by_name_and_as_functions(entry: registry
 
 @pytest.mark.parametrize("name", list(INPUTS)[1:])
 def test_a_named_input_transformation_changes_what_the_model_sees(name: str) -> None:
-    plain, changed = (SaliencyMap(bundled())(INPUT, "", input_transformation=way)[1]["raw"] for way in ("none", name))
+    plain, changed = (Gradient(bundled())(INPUT, "", input_transformation=way)[1]["raw"] for way in ("none", name))
     assert plain.shape == changed.shape
     assert not torch.equal(plain, changed)
-    assert torch.equal(changed, SaliencyMap(bundled())(INPUTS[name](INPUT), "")[1]["raw"])
+    assert torch.equal(changed, Gradient(bundled())(INPUTS[name](INPUT), "")[1]["raw"])
 
 
 def test_the_named_output_transformations_are_what_they_say() -> None:
@@ -72,7 +72,7 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
         with pytest.raises(MirrorError, match=f"{name} cannot be 'absolut'"):
             GradCam(bundled())(INPUT, LAYER, **{name: "absolut"})
     with pytest.raises(MirrorError, match="gives NoneType"):
-        Weights(Linear())(INPUT, None, output_transformation=lambda _: None)
+        Activations(Linear())(INPUT, None, output_transformation=lambda _: None)
 
 
 def test_they_are_part_of_the_request_and_of_the_link() -> None:

@@ -23,7 +23,7 @@ from mirror_app.visualisations import registry
 def show(session: Session, picture: Picture, result: Result) -> None:
     """Offer the files of the picture that the session's request gave, and the lines of Python that make it."""
     request = session.request
-    seen = store.seen(request.model, picture.shown_id, picture)
+    model_input_rgb = store.model_input_rgb(request.model, picture.shown_id, picture)
     code = _code(session, picture, picture.name)
     name = stem(request, result)
     row = st.container(horizontal=True)
@@ -31,9 +31,9 @@ def show(session: Session, picture: Picture, result: Result) -> None:
         share(session, request.to_query(), [picture])
     with row.popover("Download", icon=":material/download:", key="download"):
         if result.raw.ndim > 2:
-            _offer(name, "Picture", ".png", "image/png", partial(package.whole, request, result.raw, seen))
+            _offer(name, "Picture", ".png", "image/png", partial(package.whole, request, result.raw, model_input_rgb))
         _offer(name, "Raw numbers", ".npy", "application/octet-stream", partial(package.npy, result.raw))
-        told = _named(request, result), picture.pixels, seen, _code(session, picture, package.ORIGINAL)
+        told = _named(request, result), picture.pixels, model_input_rgb, _code(session, picture, package.ORIGINAL)
         _offer(name, "Everything", ".zip", "application/zip", partial(package.package, request, result.raw, *told))
     if code:
         with st.expander("Show the code"):

@@ -19,7 +19,7 @@ from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts
 from mirror_app.ui.components import readout
-from mirror_app.ui.state.background_runs import judged
+from mirror_app.ui.state.background_runs import with_prediction
 from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
@@ -103,7 +103,7 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
         inline.picture(png, "The visualisation", key="readout")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
-        legend = engine.legend(request, result.raw, store.peak(request, result.raw, picture))
+        legend = engine.legend(request, result.raw, store.vmax(request, result.raw, picture))
         shown = checked(entry.params, dict(request.params)).get("show")
         hint = COLOURED if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
         readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
@@ -130,7 +130,7 @@ def show_provenance(request: Request, model: Model, picture: Picture, result: Re
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
-        prediction = store.prediction(model, judged(request, result, model, picture))
+        prediction = store.prediction(model, with_prediction(request, result, model, picture))
         said = certainty(prediction, number)
         if said and entry.kind.is_iterative:
             is_probable = len(prediction.probabilities) > 0
@@ -190,16 +190,16 @@ def _show_picture(model: Model, picture: Picture) -> None:
     )
     original = view == "Original"
     inline.picture(store.input_png(model.name, picture.shown_id, original, picture), picture.name, key="input")
-    seen = store.seen(model.name, picture.shown_id, picture)
-    height, width = (picture.pixels if original else seen).shape[:2]
-    st.caption(f"{literal(picture.name)} · {width} × {height} pixels{_cut(model, picture, seen, original)}")
+    model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
+    height, width = (picture.pixels if original else model_input_rgb).shape[:2]
+    st.caption(f"{literal(picture.name)} · {width} × {height} pixels{_cut(model, picture, model_input_rgb, original)}")
 
 
-def _cut(model: Model, picture: Picture, seen: np.ndarray, original: bool) -> str:
+def _cut(model: Model, picture: Picture, model_input_rgb: np.ndarray, original: bool) -> str:
     """Return what must be said of how the picture became the input."""
     if model.preprocessing.region(picture):
         return ": the model does not see what is pale" if original else ", resized and cut for the model"
-    return "" if original or picture.pixels.shape == seen.shape else ", resized for the model"
+    return "" if original or picture.pixels.shape == model_input_rgb.shape else ", resized for the model"
 
 
 def certainty(prediction: Prediction, number: int) -> str:

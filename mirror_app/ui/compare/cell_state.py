@@ -13,7 +13,7 @@ from mirror_app.export.matrix import TARGET, Cell
 from mirror_app.images import Picture
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
-from mirror_app.ui.state.background_runs import judged
+from mirror_app.ui.state.background_runs import with_prediction
 from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
@@ -22,9 +22,9 @@ from mirror_app.visualisations import registry
 class CellState:
     """Where a cell stands on the page, and what is known of it: a result, or the sentence that says why there is none.
 
-    `changes` are the fields in which its request differs from the sidebar's. `asked` is what was asked for, with how
-    sure the model is of it, `note` what must be known to read the picture. `peak` is the magnitude that is full
-    brightness in its picture alone, `largest` the one that it was drawn with.
+    `changes` are the fields in which its request differs from the sidebar's. `caption` is what was asked for, with how
+    sure the model is of it, `note` what must be known to read the picture. `own_vmax` is the magnitude that is full
+    brightness in its picture alone, `vmax` the one that it was drawn with.
     """
 
     row: int
@@ -32,20 +32,20 @@ class CellState:
     changes: Mapping[str, str]
     request: Request
     picture: Picture
-    lid: DeltaGenerator
-    slot: DeltaGenerator
-    below: DeltaGenerator
+    overlay: DeltaGenerator
+    picture_slot: DeltaGenerator
+    caption_slot: DeltaGenerator
     result: Result | None = None
-    said: str = ""
-    asked: str = ""
+    message: str = ""
+    caption: str = ""
     note: str = ""
-    peak: float | None = None
-    largest: float | None = None
+    own_vmax: float | None = None
+    vmax: float | None = None
     drawn: bool = False
 
     @property
     def done(self) -> bool:
-        return bool(self.result or self.said)
+        return bool(self.result or self.message)
 
     @property
     def title(self) -> str:
@@ -55,37 +55,37 @@ class CellState:
         by = [live.shown(self.request.model), *([where] if entry.kind.uses_layer and where else [])]
         return f"{entry.name} of {self.picture.name} ({', '.join(by)})"
 
-    def settle(self, session: Session, result: Callable[[Request], Result | None]) -> None:
+    def resolve(self, session: Session, result: Callable[[Request], Result | None]) -> None:
         """Find out what stands here: what `result` gives for its request, or why there is nothing."""
         try:
             self.request = request_of(session, self.changes)
             found = result(self.request)
             if found:
-                self.asked, self.note = asked_of(self.request, self.picture, found), page_parts.note_of(found)
-                self.peak = store.peak(self.request, found.raw, self.picture)
+                self.caption, self.note = caption_of(self.request, self.picture, found), page_parts.note_of(found)
+                self.own_vmax = store.vmax(self.request, found.raw, self.picture)
             self.result = found
         except Exception as error:
-            self.said = page_parts.reason(error)
+            self.message = page_parts.reason(error)
 
     def cell(self) -> Cell:
         """Return the cell for a file; its numbers come from the cache, or are computed again."""
-        empty = Cell(self.row, self.column, self.request, said=self.said, asked=self.asked, note=self.note)
-        if self.said:
+        empty = Cell(self.row, self.column, self.request, message=self.message, caption=self.caption, note=self.note)
+        if self.message:
             return empty
         raw = store.result(self.request, self.picture, lambda _: None).raw
         if raw.ndim == 2:
-            return replace(empty, raw=raw, said=numbers(raw.shape[1]))
-        png = store.sheet(self.request, raw, self.picture, 0, engine.PAGE, self.largest).png
-        return replace(empty, raw=raw, picture=png, largest=self.largest)
+            return replace(empty, raw=raw, message=numbers(raw.shape[1]))
+        png = store.sheet(self.request, raw, self.picture, 0, engine.PAGE, self.vmax).png
+        return replace(empty, raw=raw, picture=png, vmax=self.vmax)
 
 
-def asked_of(request: Request, picture: Picture, result: Result) -> str:
+def caption_of(request: Request, picture: Picture, result: Result) -> str:
     """Return what was asked for, a class with its probability, a number with its value; "" where nothing is asked."""
     if "target_class" not in result.info:
         return str(result.info.get("target", ""))
     number = result.info["target_class"][0]
     model = store.model(request.model, request.output)
-    text = store.prediction(model, judged(request, result, model, picture)).text(number)
+    text = store.prediction(model, with_prediction(request, result, model, picture)).text(number)
     return f"{model.name_of(number)} · {text}" if text else model.name_of(number)
 
 

@@ -34,16 +34,16 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Cell
         places = _laid_out(session, rows, columns)
     for place in places:
         if store.is_loaded(place.request.model):
-            place.settle(session, store.cached_result)
+            place.resolve(session, store.cached_result)
         if not place.done:
-            place.slot.caption("…")
+            place.picture_slot.caption("…")
     waiting = [place for place in places if not place.done]
     refused: dict[str, str] = {}
     _draw_those_done(places, shared)
     for place in waiting:
         _fetch(place, refused)
-        if not place.said:
-            place.settle(session, partial(_computed, place))
+        if not place.message:
+            place.resolve(session, partial(_computed, place))
         _draw(place, _brightest(places) if shared else None)
     _draw_those_done(places, shared)
     return places
@@ -70,10 +70,14 @@ def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
                 request = matrix.varied(session.request, changes)
                 with st.container(key=f"spot-{r}-{c}", gap=None):
                     with st.container(key=f"cell-{r}-{c}", gap=None):
-                        lid, slot = st.empty(), st.empty()
+                        overlay, picture_slot = st.empty(), st.empty()
                     with st.container(key=f"below-{r}-{c}"):
-                        below = st.empty()
-                places.append(CellState(r, c, changes, request, session.pictures[request.input], lid, slot, below))
+                        caption_slot = st.empty()
+                places.append(
+                    CellState(
+                        r, c, changes, request, session.pictures[request.input], overlay, picture_slot, caption_slot
+                    )
+                )
     return places
 
 
@@ -91,25 +95,25 @@ def _fetch(place: CellState, refused: dict[str, str]) -> None:
 
     def say(fetched: Fetched | None) -> None:
         state = f"Building {live.shown(name)}" if fetched is None else f"Fetching {name}: {fetched.share:.0%}"
-        place.slot.caption(literal(f"{state} …"))
+        place.picture_slot.caption(literal(f"{state} …"))
 
     if name not in refused:
         try:
             store.fetch(name, say)
         except Exception as error:
             refused[name] = page_parts.reason(error)
-    place.said = refused.get(name, "")
+    place.message = refused.get(name, "")
 
 
 def _computed(place: CellState, request: Request) -> Result:
     def say(state: str) -> None:
-        place.slot.caption(f"{state} …")
+        place.picture_slot.caption(f"{state} …")
 
     return store.result(request, place.picture, say)
 
 
 def _brightest(places: Sequence[CellState]) -> float | None:
-    return max((place.peak for place in places if place.peak is not None), default=None)
+    return max((place.own_vmax for place in places if place.own_vmax is not None), default=None)
 
 
 def _draw_those_done(places: Sequence[CellState], shared: bool) -> None:
@@ -121,28 +125,28 @@ def _draw_those_done(places: Sequence[CellState], shared: bool) -> None:
 
 def _draw(place: CellState, scale: float | None) -> None:
     """Draw what stands in a place, where it is not drawn like that already; under a button that opens it."""
-    largest = None if place.peak is None else scale
-    if place.drawn and place.largest == largest:
+    vmax = None if place.own_vmax is None else scale
+    if place.drawn and place.vmax == vmax:
         return
     if place.result is None:
-        place.slot.caption(literal(place.said))
+        place.picture_slot.caption(literal(place.message))
     else:
         if not place.drawn:
             _cover(place)
             _tell(place)
         raw = place.result.raw
         if raw.ndim == 2:
-            place.slot.caption(numbers(raw.shape[1]))
+            place.picture_slot.caption(numbers(raw.shape[1]))
         else:
-            png = store.thumbnail(place.request, raw, place.picture, largest)
-            place.slot.image(data_url(png), width="stretch", alt=place.title)
-    place.drawn, place.largest = True, largest
+            png = store.thumbnail(place.request, raw, place.picture, vmax)
+            place.picture_slot.image(data_url(png), width="stretch", alt=place.title)
+    place.drawn, place.vmax = True, vmax
 
 
 def _cover(place: CellState) -> None:
     """Lay a button over a picture, with the note for those who hear the page and for those who point at it."""
-    about = f"{place.title}{f', for {place.asked}' if place.asked else ''}"
-    place.lid.button(
+    about = f"{place.title}{f', for {place.caption}' if place.caption else ''}"
+    place.overlay.button(
         literal(f"Open {place.title} in Explore{f'. {place.note}' if place.note else ''}"),
         key=f"open-{place.row}-{place.column}",
         help=literal(about) + (f"\n\n{WARNING} {literal(place.note)}" if place.note else ""),
@@ -153,7 +157,7 @@ def _cover(place: CellState) -> None:
 
 def _tell(place: CellState) -> None:
     """Say below a picture what was asked for, with a sign where there is a note."""
-    said = [WARNING] if place.note else []
-    said += [literal(place.asked)] if place.asked else []
-    if said:
-        place.below.caption(" ".join(said))
+    message = [WARNING] if place.note else []
+    message += [literal(place.caption)] if place.caption else []
+    if message:
+        place.caption_slot.caption(" ".join(message))

@@ -104,7 +104,7 @@ def offer_files(session: Session, places: Sequence[CellState], rows: Axis, colum
 
 def _scale(places: Sequence[CellState]) -> str:
     """Return the number that is full brightness in all pictures; '' where each has its own, or none has one."""
-    return next((f"{place.largest:.3g}" for place in places if place.largest is not None), "")
+    return next((f"{place.vmax:.3g}" for place in places if place.vmax is not None), "")
 
 
 def _same(session: Session, rows: Axis, columns: Axis) -> dict[str, str]:

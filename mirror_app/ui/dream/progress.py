@@ -19,7 +19,7 @@ from mirror_app.ui.common import downloads, page_parts
 from mirror_app.ui.common.share import share
 from mirror_app.ui.components.frame import frame
 from mirror_app.ui.guide.sections import PICTURES
-from mirror_app.ui.state.background_runs import BackgroundRun, FrameSnapshot, filter_of, made
+from mirror_app.ui.state.background_runs import BackgroundRun, FrameSnapshot, filter_of, generated_picture
 from mirror_app.ui.state.session import TARGET, Session, choose
 from mirror_app.visualisations import registry
 
@@ -61,75 +61,75 @@ def _planned(request: Request, model: Model) -> str:
     return f"what {where} sees" if number is None else f"what filter {number} of {where} looks for"
 
 
-def show(session: Session, dream: BackgroundRun) -> None:
+def show(session: Session, run: BackgroundRun) -> None:
     """Show the dream: while it runs its newest frame, again and again, with how far it is and Stop."""
-    st.fragment(run_every=LOOK if dream.running else None)(_show)(session, dream, dream.running)
+    st.fragment(run_every=LOOK if run.running else None)(_show)(session, run, run.running)
 
 
-def _show(session: Session, dream: BackgroundRun, began_running: bool) -> None:
+def _show(session: Session, run: BackgroundRun, began_running: bool) -> None:
     live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
-    if began_running and not dream.running:
+    if began_running and not run.running:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="dream-state"):
-        if dream.running:
-            st.progress(*_progress(dream))
-            st.button("Stop", icon=":material/stop:", on_click=dream.stop)
+        if run.running:
+            st.progress(*_progress(run))
+            st.button("Stop", icon=":material/stop:", on_click=run.stop)
         else:
-            _actions(session, dream)
+            _actions(session, run)
     with st.container(key="picture"), page_parts.failures():
-        snapshot = dream.newest
+        snapshot = run.newest
         if snapshot:
             frame(snapshot.still, key="frame")
-        if not dream.running:
-            _finish(session, dream, snapshot)
+        if not run.running:
+            _finish(session, run, snapshot)
 
 
-def _progress(dream: BackgroundRun) -> tuple[float, str]:
+def _progress(run: BackgroundRun) -> tuple[float, str]:
     """Return how far the dream is, in [0, 1], and what there is to say of it."""
-    snapshot = dream.newest
+    snapshot = run.newest
     if snapshot is None:
-        return 0.0, f"Waiting: {dream.ahead} before you …" if dream.ahead else "Beginning …"
+        return 0.0, f"Waiting: {run.ahead} before you …" if run.ahead else "Beginning …"
     share = float(snapshot.result.info["progress"])
     left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"
 
 
-def _actions(session: Session, dream: BackgroundRun) -> None:
-    snapshot = dream.newest
+def _actions(session: Session, run: BackgroundRun) -> None:
+    snapshot = run.newest
     if snapshot is None:
         return
-    if registry.get(dream.request.visualisation).kind.starts_from_noise:
+    if registry.get(run.request.visualisation).kind.starts_from_noise:
         label, icon, then = "Take as an input", ":material/add_photo_alternate:", "you can look at it on other pages"
     else:
         label, icon, then = "Dream on from here", ":material/fast_forward:", "the same begins again from it"
     told = f"This picture becomes an input of yours, and {then}."
-    if st.button(label, icon=icon, on_click=_take, args=(session, dream, snapshot), help=told):
+    if st.button(label, icon=icon, on_click=_take, args=(session, run, snapshot), help=told):
         st.rerun()  # the whole page, and not this part of it alone
-    name = downloads.stem(dream.request, snapshot.result)
+    name = downloads.stem(run.request, snapshot.result)
     with st.popover("Save the film", icon=":material/movie:", key="film"):
         for ending, form in animation.FORMATS.items():
             if form.is_available():
-                data, file = partial(_film, form.write, dream, snapshot), f"{name}{ending}"
+                data, file = partial(_film, form.write, run, snapshot), f"{name}{ending}"
                 st.download_button(f"Film ({ending})", data, file, form.mime, on_click="ignore", width="stretch")
     st.download_button(
         "Save the picture", snapshot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
     )
 
 
-def _finish(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot | None) -> None:
+def _finish(session: Session, run: BackgroundRun, snapshot: FrameSnapshot | None) -> None:
     """Say what the picture is; raise what made the computation fail."""
-    model = store.model(dream.request.model, dream.request.output)
-    if not dream.stopped:
-        dream.job.result()
+    model = store.model(run.request.model, run.request.output)
+    if not run.stopped:
+        run.job.result()
     if snapshot is None:
         st.info("It was stopped before its first frame.", icon=":material/info:")
         return
-    if dream.stopped:
+    if run.stopped:
         st.caption(f"Stopped at {snapshot.result.info['progress']:.0%}.")
-    page_parts.show_provenance(dream.request, model, dream.picture, snapshot.result, cached=False)
-    share(session, dream.request.to_query(), [dream.picture])
-    uses_layer = registry.get(dream.request.visualisation).kind.uses_layer
-    if dream.request != (session.request if uses_layer else replace(session.request, layer=dream.request.layer)):
+    page_parts.show_provenance(run.request, model, run.picture, snapshot.result, cached=False)
+    share(session, run.request.to_query(), [run.picture])
+    uses_layer = registry.get(run.request.visualisation).kind.uses_layer
+    if run.request != (session.request if uses_layer else replace(session.request, layer=run.request.layer)):
         planned = _planned(session.request, store.model(session.request.model, session.request.output))
         st.info(
             f"The settings have changed since: press **Dream**, and the model will picture {planned}.",
@@ -141,14 +141,14 @@ def _finish(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot | No
             climbed.line_chart(snapshot.result.info["curve"], height=180, x_label="step", y_label="objective")
 
 
-def _film(write: Callable[[Sequence[bytes], str], bytes], dream: BackgroundRun, snapshot: FrameSnapshot) -> bytes:
-    return write(snapshot.film.stills, registry.get(dream.request.visualisation).name)
+def _film(write: Callable[[Sequence[bytes], str], bytes], run: BackgroundRun, snapshot: FrameSnapshot) -> bytes:
+    return write(snapshot.film.stills, registry.get(run.request.visualisation).name)
 
 
-def _take(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot) -> None:
+def _take(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None:
     """Take the newest frame as an input; ask for the same again where it would begin from that."""
     try:
-        picture = made(snapshot.result, store.model(dream.request.model), dream.picture)
+        picture = generated_picture(snapshot.result, store.model(run.request.model), run.picture)
         session.add(picture)
     except MirrorError as error:
         session.problems.append(str(error))
@@ -156,7 +156,7 @@ def _take(session: Session, dream: BackgroundRun, snapshot: FrameSnapshot) -> No
     st.toast(
         f"*{page_parts.literal(picture.name)}* is the input now, on every page.", icon=":material/add_photo_alternate:"
     )
-    if not registry.get(dream.request.visualisation).kind.starts_from_noise:
-        choose(dream.request)
+    if not registry.get(run.request.visualisation).kind.starts_from_noise:
+        choose(run.request)
         session.picture, session.asked = picture.id, True
-        st.session_state["dream-visualisation"] = dream.request.visualisation
+        st.session_state["dream-visualisation"] = run.request.visualisation

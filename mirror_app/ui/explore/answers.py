@@ -40,11 +40,11 @@ def show(model: Model, picture: Picture) -> None:
         output_kind_choice.ask(said, model)
         return
     st.caption(f"No classes, but {literal(said.outputs)}. Pick what you want explained, or type it as the target.")
-    seen = store.seen(model.name, picture.shown_id, picture)
+    model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
     if said.boxes:
-        _show_boxes(said.boxes[:MOST_BOXES], model.labels, seen)
+        _show_boxes(said.boxes[:MOST_BOXES], model.labels, model_input_rgb)
     elif said.regions is not None:
-        _show_regions(said.regions, model.labels, seen)
+        _show_regions(said.regions, model.labels, model_input_rgb)
 
 
 def _show_numbers(said: Prediction, model: Model) -> None:
@@ -73,12 +73,12 @@ def _show_number(entry: registry.Entry | None, number: int, name: str, said: Pre
             st.progress(min(max(float(said.probabilities[number]), 0.0), 1.0))
 
 
-def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> None:
+def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.ndarray) -> None:
     """Show the class of each place in a colour of its own; a place that is clicked on can be asked about."""
     numbers, counts = np.unique(regions.classes, return_counts=True)
     names = [_label(labels, number) for number in range(int(numbers.max()) + 1)]
     place = readout.image(
-        _coloured(regions, seen),
+        _coloured(regions, model_input_rgb),
         regions.classes,
         "regions",
         alt="What the model sees where",
@@ -94,24 +94,24 @@ def _show_regions(regions: Regions, labels: Sequence[str], seen: np.ndarray) -> 
         picking.explain(asked[0], f"Explain {literal(asked[1])} here")
 
 
-def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], seen: np.ndarray) -> None:
+def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], model_input_rgb: np.ndarray) -> None:
     """Show the boxes over the picture, and let one be asked about."""
     words = [f"{_label(labels, box.label)} {box.score:.0%}" for box in boxes]
     chosen = st.selectbox("Box", range(len(boxes)), format_func=lambda number: f"{number}: {words[number]}", key="box")
-    inline.picture(_framed(boxes, chosen, seen), "The boxes that the model found", key="boxes")
+    inline.picture(_framed(boxes, chosen, model_input_rgb), "The boxes that the model found", key="boxes")
     picking.explain(boxes[chosen].target, f"Explain box {chosen}")
 
 
-def _coloured(regions: Regions, seen: np.ndarray) -> bytes:
+def _coloured(regions: Regions, model_input_rgb: np.ndarray) -> bytes:
     palette = np.array([_colour(number) for number in range(int(regions.classes.max()) + 1)], np.float32)
-    height, width = seen.shape[:2]
+    height, width = model_input_rgb.shape[:2]
     classes = np.asarray(Image.fromarray(regions.classes).resize((width, height), Image.Resampling.NEAREST))
     cover = np.where(classes == 0, 0, COVER)[..., None]  # class 0 is the ground, by custom
-    return render.png((seen * (1 - cover) + palette[classes] * cover).astype(np.uint8))
+    return render.png((model_input_rgb * (1 - cover) + palette[classes] * cover).astype(np.uint8))
 
 
-def _framed(boxes: Sequence[Box], chosen: int, seen: np.ndarray) -> bytes:
-    picture = Image.fromarray(seen)
+def _framed(boxes: Sequence[Box], chosen: int, model_input_rgb: np.ndarray) -> bytes:
+    picture = Image.fromarray(model_input_rgb)
     pen = ImageDraw.Draw(picture)
     for number, box in [*enumerate(boxes), (chosen, boxes[chosen])]:
         pen.rectangle(box.corners, outline=_colour(box.label), width=5 if number == chosen else 2)

@@ -75,20 +75,20 @@ class RunSlot:
     def __init__(self, jobs: Jobs[FrameSnapshot], store: Store) -> None:
         self._jobs = jobs
         self._store = store
-        self.dream: BackgroundRun | None = None
+        self.run: BackgroundRun | None = None
 
     def begin(self, request: Request, model: Model, picture: Picture) -> None:
         """Begin a dream, and end the one before it."""
         self.end()
-        self.dream = BackgroundRun(self._jobs, request, model, picture, self._store)
+        self.run = BackgroundRun(self._jobs, request, model, picture, self._store)
 
     def end(self) -> None:
         """End what runs."""
-        if self.dream:
-            self.dream.stop()
+        if self.run:
+            self.run.stop()
 
 
-def made(result: Result, model: Model, picture: Picture) -> Picture:
+def generated_picture(result: Result, model: Model, picture: Picture) -> Picture:
     """Return the pixels that `result` made of `picture` as a picture that goes to the model as it is."""
     mean, std = (torch.tensor(part)[:, None, None] for part in model.preprocessing.scale(picture))
     exact = (torch.from_numpy(result.raw[0]) - mean) / std
@@ -97,10 +97,10 @@ def made(result: Result, model: Model, picture: Picture) -> Picture:
     return images.with_extra_inputs(found, picture.extra_inputs) if picture.extra_inputs else found
 
 
-def judged(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
+def with_prediction(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
     """Return the picture of which it is told how sure the model is: what was made, or what was looked at."""
     is_iterative = registry.get(request.visualisation).kind.is_iterative
-    return made(result, model, picture) if is_iterative else picture
+    return generated_picture(result, model, picture) if is_iterative else picture
 
 
 def filter_of(request: Request) -> int | None:
@@ -111,10 +111,10 @@ def filter_of(request: Request) -> int | None:
 
 
 def _snapshots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[FrameSnapshot, None, None]:
-    seen = model.preprocessing.as_seen(picture)
+    model_input_rgb = model.preprocessing.model_input_rgb(picture)
     film = animation.Film()
     for result in engine.frames(request, model, picture):
-        still = package.still(request, result.raw, seen)
+        still = package.still(request, result.raw, model_input_rgb)
         film.add(still)
         yield FrameSnapshot(result, still, film)
     store(request, result)

@@ -202,7 +202,7 @@ def _told(depth: Depth) -> str:
 
 def _blank(request: Request, picture: Picture) -> bytes:
     """Return an empty picture of the size of those that will come, so that nothing jumps when they do."""
-    height, width = store.seen(request.model, picture.shown_id, picture).shape[:2]
+    height, width = store.model_input_rgb(request.model, picture.shown_id, picture).shape[:2]
     return render.png(np.full((height, width, 3), 128, np.uint8))
 
 

@@ -3,9 +3,9 @@
 # ruff: noqa: I001
 from mirror_app.render import grid
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.activations import Weights
+from mirror_app.visualisations.core.activations import Activations
 from mirror_app.visualisations.core.attention import Attention, AttentionRollout
-from mirror_app.visualisations.core.gradients.back_prop import SaliencyMap
+from mirror_app.visualisations.core.gradients.back_prop import Gradient
 from mirror_app.visualisations.core.cam.grad_cam import GradCam
 from mirror_app.visualisations.core.cam.grad_cam_plus_plus import GradCamPlusPlus
 from mirror_app.visualisations.core.cam.xgrad_cam import XGradCam
@@ -21,14 +21,17 @@ from mirror_app.visualisations.core.gradients.smoothgrad import SmoothGrad
 from mirror_app.visualisations.core.kernels import Kernels
 from mirror_app.visualisations.core.perturbation.occlusion import Occlusion
 from mirror_app.visualisations.core.perturbation.rise import Rise
-from mirror_app.visualisations.core.relevance.lrp import Relevance
+from mirror_app.visualisations.core.relevance.lrp import LRP
 from mirror_app.visualisations.core.synthesis.deep_dream import DeepDream
 from mirror_app.visualisations.core.synthesis.filter_visualisation import FilterVisualisation
 from mirror_app.visualisations.core.synthesis.class_picture import ClassPicture
 from mirror_app.visualisations.core.synthesis.inversion import InvertedRepresentation
+from mirror_app.visualisations.core.former_names import Relevance, SaliencyMap, Weights
 
 __all__ = [
+    "LRP",
     "AblationCam",
+    "Activations",
     "Attention",
     "AttentionRollout",
     "Attribution",
@@ -40,6 +43,7 @@ __all__ = [
     "FilterVisualisation",
     "GradCam",
     "GradCamPlusPlus",
+    "Gradient",
     "HiResCam",
     "IntegratedGradients",
     "InvertedRepresentation",

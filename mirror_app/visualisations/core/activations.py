@@ -18,7 +18,7 @@ from mirror_app.visualisations.registry import Question, visualisation
     asks=Question.FINDS,
     also="feature maps, activation maps, features, channels",
 )
-class Weights(Visualisation):
+class Activations(Visualisation):
     """All feature maps of a layer: each is bright where its feature was detected.
 
     The raw array is (N, C, h, w), the tokens of a transformer laid out on their grid, without those that have no place;

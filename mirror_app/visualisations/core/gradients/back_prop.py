@@ -33,7 +33,7 @@ class Guidable(Visualisation):
     asks=Question.PIXELS,
     also="saliency map, vanilla gradient, backpropagation, guided backpropagation, sensitivity map",
 )
-class SaliencyMap(Guidable):
+class Gradient(Guidable):
     """How sensitive the class score is to each pixel: the gradient.
 
     The raw array is the signed gradient (N, C, H, W) by the normalised input; times that input it is a first guess of

@@ -46,7 +46,7 @@ PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Ma
     asks=Question.PIXELS,
     also="layer-wise relevance propagation, relevance map, deep Taylor decomposition",
 )
-class Relevance(Visualisation):
+class LRP(Visualisation):
     """Traces the class score backwards through the network, splitting it among the inputs of each layer.
 
     The raw array is the signed relevance, summed over channels: (N, H, W) of the picture, or (N, h, w) of a layer. It

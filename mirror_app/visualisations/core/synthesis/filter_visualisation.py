@@ -72,7 +72,7 @@ class FilterVisualisation(Visualisation):
         require_size(self.view, inputs, layer)
         # The places of the layer are proven on the input: on the grey that the picture begins with they show less.
         columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
-        response = {"whole map": objectives.channel, "middle unit": objectives.unit}[aim](layer, channel)
+        response = {"whole map": objectives.channel, "middle unit": objectives.neuron}[aim](layer, channel)
         objective = response - total_variation * penalties.total_variation() - l2 * penalties.l2()
         waves = picture == "waves"
         ascent = Ascent(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
-from mirror_app.optim import Ascent, Fourier, PixelSpace, Seen, objectives, optimisers, penalties
+from mirror_app.optim import Ascent, ForwardPass, Fourier, PixelSpace, objectives, optimisers, penalties
 from mirror_app.precision import widened
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.synthesis.film import Seed, Steps, Strength, TVWeight, from_noise, require_size
@@ -52,5 +52,5 @@ class InvertedRepresentation(Visualisation):
             yield frame
         with torch.no_grad():
             outputs = self.view.outputs_of(space.inputs(frame.raw), [layer])
-        loss = distance(Seen(frame.raw, outputs))
+        loss = distance(ForwardPass(frame.raw, outputs))
         yield Attribution(frame.raw, {**frame.info, "loss": loss.tolist()})
