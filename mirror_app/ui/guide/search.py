@@ -1,6 +1,5 @@
 """What a query finds: each of its words must stand in a text, or begin a word of it, in any order."""
 
-import inspect
 import re
 
 from mirror_app.ui.common.glossary import WORDS
@@ -31,8 +30,7 @@ def all_of(entry: Entry) -> str:
     """Return all that is said of a visualisation but when not to take it, which tells what it is not."""
     question = (entry.asks.text, entry.asks.also) if entry.asks else ()
     parameters = [part for name, parameter in entry.params.items() for part in (name, parameter.label)]
-    told = inspect.getdoc(entry.kind) or ""
-    said = (entry.name, entry.key, entry.kind.__name__, entry.also, told, entry.use, entry.paper)
+    said = (entry.name, entry.key, entry.kind.__name__, entry.also, entry.description, entry.use, entry.paper)
     return " \n".join([*said, *question, *parameters])
 
 
