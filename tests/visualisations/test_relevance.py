@@ -427,7 +427,7 @@ class Gate(nn.Module):
     [
         (F.gelu, "LRP has no rule for Gelu, which"),
         (lambda maps: maps * maps.mean((2, 3), keepdim=True), "a product of two answers"),
-        (lambda maps: maps / maps.norm(), "LinalgVectorNorm, a division by an answer"),
+        (lambda maps: maps / maps.norm(), "LinalgVectorNorm or a division by an answer"),
         (lambda maps: torch.ones_like(maps) / maps, "a division by an answer"),
         (lambda maps: F.layer_norm(maps, maps.shape[1:]), "NativeLayerNorm"),
         (lambda maps: maps.softmax(1), "Softmax"),

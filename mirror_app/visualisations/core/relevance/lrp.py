@@ -57,8 +57,9 @@ class LRP(Visualisation):
     R starts as the target's score (the logit of a class). At each linear layer, output j passes the share s_ij of its
     relevance R_j to input i, and the rule says how: see `mirror_app.visualisations.core.relevance.rules`. Sums,
     concatenations, poolings and ReLUs share in proportion to what each input contributed. A batch norm is merged with
-    the linear layer before it. The relevance adds up to the score but for what biases and ε absorb:
-    `info["conservation"]` is the sum of raw divided by the score, for each picture; 1 means that nothing is lost.
+    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb, and for outputs
+    that lack products of a sign that the rule counts. `info["conservation"]` is the sum of raw divided by the score,
+    for each picture; 1 means that nothing is lost.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
@@ -105,7 +106,7 @@ class LRP(Visualisation):
     Deviations from the paper:
         Preprocessing inside the model, such as its own normalisation, shares relevance by the weights of the pixels
         alone: their values play no part.
-        The bounds of zᴮ are the lowest and the highest value of each channel of the picture.
+        The bounds of zᴮ are the lowest and the highest value in each channel of the layer's input, picture by picture.
     """
 
     look = staticmethod(render.heat)
