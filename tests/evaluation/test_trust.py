@@ -26,8 +26,8 @@ from mirror_app.live import sessions
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
 from mirror_app.probe import View, fingerprint
-from mirror_app.ui.trust import verdicts
-from mirror_app.ui.trust.verdicts import Answer
+from mirror_app.ui.trust import verdict_text
+from mirror_app.ui.trust.verdict_text import Answer
 from mirror_app.visualisations import registry
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults
@@ -201,7 +201,7 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     names = ("fc", "all above layer3", "everything")
 
     def said(*figures: float) -> str:
-        return verdicts.below_shuffled(dict(zip(names, figures, strict=True)))
+        return verdict_text.below_shuffled(dict(zip(names, figures, strict=True)))
 
     assert "as soon as the last layer" in said(-0.3, 0.6, 0.2)
     assert "(rank correlation −0.30)" in said(-0.3, 0.6, 0.2)
@@ -270,38 +270,38 @@ def found(own: Curves, random: Curves, edges: Curves) -> dict[str, Curves]:
 
 def test_what_is_said_of_the_curves_keeps_the_three_ways_apart() -> None:
     best, better, other = line(0.1, 0.9, 0.8), line(0.3, 0.7, 0.1), line(0.4, 0.6, 0.2)
-    assert [verdicts.of_curves(found(best, better, other), removal) for removal in Removal] == [
+    assert [verdict_text.of_curves(found(best, better, other), removal) for removal in Removal] == [
         Answer(True, "When they are removed, its pixels matter more than random ones and edges."),
         Answer(True, "When they are restored, its pixels matter more than random ones and edges."),
         Answer(True, "When they are painted over, its pixels matter more than random ones and edges."),
     ]
     lame, none = line(0.4, 0.9, 0.2), "matter no more than random ones and edges."
     gone, back, painted = Removal
-    assert verdicts.of_curves(found(lame, better, lame), gone).words.endswith(none)
-    assert verdicts.of_curves(found(lame, better, other), back).good
-    assert verdicts.of_curves(found(lame, better, other), painted).words.endswith("matter no more than edges.")
-    assert verdicts.below_chart(found(best, better, other), gone, False) == ":green[Clearly better than both.]"
-    assert verdicts.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random.]"
-    assert verdicts.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
-    assert "this is no proof" in verdicts.below_chart(found(best, better, other), gone, True)
+    assert verdict_text.of_curves(found(lame, better, lame), gone).words.endswith(none)
+    assert verdict_text.of_curves(found(lame, better, other), back).good
+    assert verdict_text.of_curves(found(lame, better, other), painted).words.endswith("matter no more than edges.")
+    assert verdict_text.below_chart(found(best, better, other), gone, False) == ":green[Clearly better than both.]"
+    assert verdict_text.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random.]"
+    assert verdict_text.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
+    assert "this is no proof" in verdict_text.below_chart(found(best, better, other), gone, True)
 
 
 @pytest.mark.parametrize("removal", Removal)
 def test_a_tie_with_what_can_hardly_be_beaten_is_no_reproach(removal: Removal) -> None:
     best, middling, poor = line(0, 1, 1, soon=True), line(0.3, 0.7, 0.5, soon=True), line(0.6, 0.4, 0.2)
-    tied = verdicts.of_curves(found(best, poor, best), removal)
+    tied = verdict_text.of_curves(found(best, poor, best), removal)
     assert tied.good is None
     assert tied.words.endswith("edges or random numbers do nearly as well as anything can.")
-    assert verdicts.of_curves(found(middling, poor, best), removal).good is False
-    assert verdicts.of_curves(found(best, poor, middling), removal).good is True
+    assert verdict_text.of_curves(found(middling, poor, best), removal).good is False
+    assert verdict_text.of_curves(found(best, poor, middling), removal).good is True
 
 
 def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
     curves = found(line(0.1, 0.9), line(0.1, 0.9, 0.8, soon=True), line(0.3, 0.7))
     for removal in Removal:
-        assert verdicts.of_curves(curves, removal).good is None
-        assert "with a tenth of the pixels" in verdicts.of_curves(curves, removal).words
-        assert verdicts.below_chart(curves, removal, False).startswith(":orange[This says little here:]")
+        assert verdict_text.of_curves(curves, removal).good is None
+        assert "with a tenth of the pixels" in verdict_text.of_curves(curves, removal).words
+        assert verdict_text.below_chart(curves, removal, False).startswith(":orange[This says little here:]")
 
 
 @pytest.mark.parametrize("factor", [-1.0, 5.0])
@@ -316,20 +316,20 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
         parameter.data *= factor
     turned = engine.run(request, replace(model, module=other), PICTURE)
     likeness = verdict.likeness(result, turned)
-    answer = verdicts.of_shuffled({"classifier": likeness}, untrained=False)
+    answer = verdict_text.of_shuffled({"classifier": likeness}, untrained=False)
     assert answer.good is False
     assert ("inverted" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
 
 
 def test_what_should_add_up_joins_the_verdict() -> None:
-    assert verdicts.of_sum({}) is None
-    assert verdicts.of_sum({"completeness": [-0.02]}) == Answer(
+    assert verdict_text.of_sum({}) is None
+    assert verdict_text.of_sum({"completeness": [-0.02]}) == Answer(
         True, "The sum over its pixels misses the logit's gain by 2.0%."
     )
-    lost = verdicts.of_sum({"conservation": [0.0002]})
+    lost = verdict_text.of_sum({"conservation": [0.0002]})
     assert lost == Answer(False, "Of the logit that was handed down, 0.0% arrives.")
-    assert verdicts.of_sum({"conservation": [0.7]}) == Answer(None, "Of the logit that was handed down, 70.0% arrives.")
-    turned = verdicts.of_sum({"conservation": [-1.0]})
+    assert verdict_text.of_sum({"conservation": [0.7]}) == Answer(None, "Of the logit that was handed down, 70.0% arrives.")
+    turned = verdict_text.of_sum({"conservation": [-1.0]})
     assert turned
     assert turned.good is False
 
@@ -347,7 +347,7 @@ def test_what_should_add_up_joins_the_verdict() -> None:
     ],
 )
 def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], judgement: str) -> None:
-    first, *lines = verdicts.in_short([Answer(answer, f"Of {answer}.") for answer in answers]).split("  \n")
+    first, *lines = verdict_text.in_short([Answer(answer, f"Of {answer}.") for answer in answers]).split("  \n")
     assert first == f"**In short:** {judgement}"
     assert all(line.endswith(f" Of {answer}.") for line, answer in zip(lines, answers, strict=True))
     assert all((":green[" in line) is (answer is True) for line, answer in zip(lines, answers, strict=True))
@@ -355,14 +355,14 @@ def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | No
 
 
 def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_nothing_came() -> None:
-    assert verdicts.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
-    late = verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
+    assert verdict_text.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
+    late = verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
     assert late == Answer(
         False, "It stays much the same with the last layer shuffled, and changes only with earlier ones."
     )
-    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
-    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
-    assert verdicts.of_shuffled({}, untrained=False).good is None
+    assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
+    assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
+    assert verdict_text.of_shuffled({}, untrained=False).good is None
 
 
 FLAT = {"zero": torch.zeros(5, 5), "one number": torch.full((5, 5), 0.3), "tiny": torch.full((2, 3, 5, 5), -1e-9)}
@@ -371,11 +371,11 @@ FLAT = {"zero": torch.zeros(5, 5), "one number": torch.full((5, 5), 0.3), "tiny"
 @pytest.mark.parametrize("flat", FLAT.values(), ids=FLAT)
 def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
     nothing = evaluation.rank_correlation(flat, flat)
-    answer = verdicts.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
+    answer = verdict_text.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
     assert answer.good is None
     assert "the same number everywhere, and cannot be compared" in answer.words
-    assert verdicts.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
-    assert verdicts.signed(nothing) == "flat"
+    assert verdict_text.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
+    assert verdict_text.signed(nothing) == "flat"
     ramp = torch.arange(flat.numel()).view(flat.shape).float()
     assert evaluation.rank_correlation(ramp, flat) == 0
 
@@ -384,7 +384,7 @@ def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
     "info", [{"completeness": [math.nan]}, {"conservation": [math.nan]}, {"conservation": [-math.inf, 1.0]}]
 )
 def test_what_is_no_finite_share_is_not_told_in_percent(info: dict[str, list[float]]) -> None:
-    answer = verdicts.of_sum(info)
+    answer = verdict_text.of_sum(info)
     assert answer == Answer(None, "Whether it adds up cannot be told: the target's score is not a finite number.")
 
 

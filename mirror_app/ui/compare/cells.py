@@ -13,7 +13,7 @@ from mirror_app.export.matrix import Axis
 from mirror_app.models.download import Fetched
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
-from mirror_app.ui.appearance.style import style
+from mirror_app.ui.appearance.style import add_stylesheet
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare.cell_state import CellState, numbers
@@ -29,7 +29,7 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Cell
     Where they share one scale it is that of the brightest so far, and at the end that of the brightest of all.
     """
     colours = f"--paper: {_theme('background')}; --ring: {_theme('primary')};"
-    style("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
+    add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
     with st.container(key="matrix", gap=None):
         places = _laid_out(session, rows, columns)
     for place in places:

@@ -17,8 +17,8 @@ from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.store import OnProgress
-from mirror_app.ui.trust import verdicts
-from mirror_app.ui.trust.verdicts import Answer
+from mirror_app.ui.trust import verdict_text
+from mirror_app.ui.trust.verdict_text import Answer
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Entry
 
@@ -132,7 +132,7 @@ def show_curves(
                 f":material/info: The probability is {sure:.1%} to begin with, and there is little to take away: the "
                 "curves tell more of an answer that the model is sure of."
             )
-    return [verdicts.of_curves(found, removal) for removal in Removal]
+    return [verdict_text.of_curves(found, removal) for removal in Removal]
 
 
 def _listed(seeds: Sequence[int]) -> str:
@@ -143,14 +143,14 @@ def _chart(found: dict[str, Curves], removal: Removal, ignores_model: bool) -> N
     """Show the curves of a removal, and below them what they say."""
     shown = (curves.curve(removal).tolist() for curves in found.values())
     drawn = dict(zip([OWN, *list(found)[1:]], shown, strict=True))
-    st.markdown(f"**{verdicts.DONE[removal].capitalize()}**: {_DRAWN[removal]}")
+    st.markdown(f"**{verdict_text.DONE[removal].capitalize()}**: {_DRAWN[removal]}")
     st.line_chart(
         {"share of pixels": verdict.shares(removal), **drawn}, x="share of pixels", y=list(drawn), height=HEIGHT
     )
     told = " · ".join(f"{name} {curves.area(removal):.3f}" for name, curves in found.items())
     st.caption(
         f"Area below: {told} ({'lower' if removal is Removal.DELETION else 'higher'} is better). "
-        f"{verdicts.below_chart(found, removal, ignores_model)}",
+        f"{verdict_text.below_chart(found, removal, ignores_model)}",
         help=_PAPERS[removal],
     )
 
@@ -183,9 +183,9 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
             continue
         found[depth.words] = verdict.likeness(result, other)
         png = store.sheet(request, other.raw, picture, 0, 1, of=depth.words).png
-        _fill(slot, png, f"**{verdicts.signed(found[depth.words])}** · {_told(depth)}", LIKENESS)
-    answer = verdicts.of_shuffled(found, store.model(request.model).untrained)
-    st.markdown(answer.words if answer.good is None else verdicts.below_shuffled(found))
+        _fill(slot, png, f"**{verdict_text.signed(found[depth.words])}** · {_told(depth)}", LIKENESS)
+    answer = verdict_text.of_shuffled(found, store.model(request.model).untrained)
+    st.markdown(answer.words if answer.good is None else verdict_text.below_shuffled(found))
     return answer
 
 
@@ -209,8 +209,8 @@ def _blank(request: Request, picture: Picture) -> bytes:
 def show_axiom(request: Request, result: Result) -> None:
     """Say whether the shares of the pixels add up, where the method promises that."""
     st.markdown("#### Does it add up?")
-    if verdicts.of_sum(result.info) == verdicts.UNTOLD:
-        st.markdown(verdicts.UNTOLD.words)
+    if verdict_text.of_sum(result.info) == verdict_text.UNTOLD:
+        st.markdown(verdict_text.UNTOLD.words)
     elif "completeness" in result.info:
         missing = abs(result.info["completeness"][0])
         told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
