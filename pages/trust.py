@@ -1,4 +1,4 @@
-"""How far the picture on hand can be trusted: three tests, with figures."""
+"""How far the current picture can be trusted: three tests, with figures."""
 
 import streamlit as st
 
@@ -13,24 +13,27 @@ session = current()
 request = session.request
 picture = session.pictures[session.picture]
 entry = registry.get(request.visualisation)
-ignores = entry.kind.ignores_model(dict(request.params))
+ignores_model = entry.kind.ignores_model(dict(request.params))
 
 page_parts.show_problems(session)
 strip.show(session)
 say = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of the picture on the Explore page.")
 if not verdict.is_attribution(entry):
-    trust_tests.offer_others(entry, session.entries)
+    trust_tests.offer_alternatives(entry, session.entries)
     st.stop()
 with page_parts.failures():
     result = store.result(request, picture, say)
     target = trust_tests.show_subject(request, picture, result, say)
-    if ignores:
+    if ignores_model:
         trust_tests.show_warning(entry)
-    short = None if ignores else st.container(key="in-short")
-    curves = trust_tests.show_curves(request, picture, result, target, say)
-    shuffled = trust_tests.show_shuffled(request, picture, result, say)
-    if short:
-        sum_of_parts = verdict_text.of_sum(result.info)
-        short.markdown(verdict_text.in_short([*curves, shuffled, *([sum_of_parts] if sum_of_parts else [])]))
-    trust_tests.show_axiom(request, result)
+    verdict_slot = None if ignores_model else st.container(key="in-short")
+    answers = [
+        *trust_tests.show_curves(request, picture, result, target, say),
+        trust_tests.show_shuffled(request, picture, result, say),
+    ]
+    if verdict_slot:
+        if sum_answer := verdict_text.of_sum(result.info):
+            answers.append(sum_answer)
+        verdict_slot.markdown(verdict_text.verdict_and_answers(answers))
+    trust_tests.show_sum(request, result)
 say("")

@@ -200,15 +200,19 @@ def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
 def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     names = ("fc", "all above layer3", "everything")
 
-    def said(*figures: float) -> str:
+    def caption(*figures: float) -> str:
         return verdict_text.below_shuffled(dict(zip(names, figures, strict=True)))
 
-    assert "as soon as the last layer" in said(-0.3, 0.6, 0.2)
-    assert "(rank correlation −0.30)" in said(-0.3, 0.6, 0.2)
-    assert "the same with all above layer3 shuffled] and :green[changes with everything]" in said(0.9, 0.8, 0.1)
-    assert "(rank correlation +0.60 at the weakest): it shows the input" in said(1, 0.6, 0.7)
-    assert "the same, or inverted, with fc shuffled] and :green[changes with all above" in said(-0.7, 0.1, 0.2)
-    assert "(rank correlation −0.60 at the weakest): it shows the input" in said(1, -0.6, 0.7)
+    assert "Shuffling the last layer already changes it] (rank correlation −0.30)" in caption(-0.3, 0.6, 0.2)
+    assert "Shuffling all above layer3 barely changes it]; :green[shuffling everything does]" in caption(0.9, 0.8, 0.1)
+    assert "it depends on the earlier layers but hardly on the last ones." in caption(0.9, 0.8, 0.1)
+    assert "(weakest rank correlation +0.60): it shows the input" in caption(1, 0.6, 0.7)
+    inverted = caption(-0.7, 0.1, 0.2)
+    assert (
+        "Shuffling fc barely changes it, except for inverting it]; :green[shuffling all above layer3 does]" in inverted
+    )
+    assert "hardly on the last one." in inverted
+    assert "(weakest rank correlation −0.60): it shows the input" in caption(1, -0.6, 0.7)
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
@@ -271,19 +275,26 @@ def found(own: Curves, random: Curves, edges: Curves) -> dict[str, Curves]:
 def test_what_is_said_of_the_curves_keeps_the_three_ways_apart() -> None:
     best, better, other = line(0.1, 0.9, 0.8), line(0.3, 0.7, 0.1), line(0.4, 0.6, 0.2)
     assert [verdict_text.of_curves(found(best, better, other), removal) for removal in Removal] == [
-        Answer(True, "When they are removed, its pixels matter more than random ones and edges."),
-        Answer(True, "When they are restored, its pixels matter more than random ones and edges."),
-        Answer(True, "When they are painted over, its pixels matter more than random ones and edges."),
+        Answer(True, "Removing the highlighted pixels hurts the class more than removing random pixels or edges."),
+        Answer(True, "Restoring the highlighted pixels helps the class more than restoring random pixels or edges."),
+        Answer(
+            True,
+            "Painting over the highlighted pixels hurts the class more than painting over random pixels or edges.",
+        ),
     ]
-    lame, none = line(0.4, 0.9, 0.2), "matter no more than random ones and edges."
+    lame, none = line(0.4, 0.9, 0.2), "hurts the class no more than removing random pixels or edges."
     gone, back, painted = Removal
     assert verdict_text.of_curves(found(lame, better, lame), gone).words.endswith(none)
     assert verdict_text.of_curves(found(lame, better, other), back).good
-    assert verdict_text.of_curves(found(lame, better, other), painted).words.endswith("matter no more than edges.")
+    assert verdict_text.of_curves(found(lame, better, other), painted).words.endswith(
+        "no more than painting over edges."
+    )
     assert verdict_text.below_chart(found(best, better, other), gone, False) == ":green[Clearly better than both.]"
     assert verdict_text.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random.]"
-    assert verdict_text.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
-    assert "this is no proof" in verdict_text.below_chart(found(best, better, other), gone, True)
+    assert (
+        verdict_text.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
+    )
+    assert "this proves little" in verdict_text.below_chart(found(best, better, other), gone, True)
 
 
 @pytest.mark.parametrize("removal", Removal)
@@ -291,7 +302,7 @@ def test_a_tie_with_what_can_hardly_be_beaten_is_no_reproach(removal: Removal) -
     best, middling, poor = line(0, 1, 1, soon=True), line(0.3, 0.7, 0.5, soon=True), line(0.6, 0.4, 0.2)
     tied = verdict_text.of_curves(found(best, poor, best), removal)
     assert tied.good is None
-    assert tied.words.endswith("edges or random numbers do nearly as well as anything can.")
+    assert tied.words.endswith("edges or random pixels do nearly as well as any method can.")
     assert verdict_text.of_curves(found(middling, poor, best), removal).good is False
     assert verdict_text.of_curves(found(best, poor, middling), removal).good is True
 
@@ -300,8 +311,8 @@ def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
     curves = found(line(0.1, 0.9), line(0.1, 0.9, 0.8, soon=True), line(0.3, 0.7))
     for removal in Removal:
         assert verdict_text.of_curves(curves, removal).good is None
-        assert "with a tenth of the pixels" in verdict_text.of_curves(curves, removal).words
-        assert verdict_text.below_chart(curves, removal, False).startswith(":orange[This says little here:]")
+        assert "a random 10% of the pixels already" in verdict_text.of_curves(curves, removal).words
+        assert verdict_text.below_chart(curves, removal, False).startswith(":orange[Uninformative here:]")
 
 
 @pytest.mark.parametrize("factor", [-1.0, 5.0])
@@ -318,17 +329,19 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     likeness = verdict.likeness(result, turned)
     answer = verdict_text.of_shuffled({"classifier": likeness}, untrained=False)
     assert answer.good is False
-    assert ("inverted" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
+    assert ("inverting" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
 
 
 def test_what_should_add_up_joins_the_verdict() -> None:
     assert verdict_text.of_sum({}) is None
     assert verdict_text.of_sum({"completeness": [-0.02]}) == Answer(
-        True, "The sum over its pixels misses the logit's gain by 2.0%."
+        True, "The sum of its values misses the gain in the class score by 2.0%."
     )
     lost = verdict_text.of_sum({"conservation": [0.0002]})
-    assert lost == Answer(False, "Of the logit that was handed down, 0.0% arrives.")
-    assert verdict_text.of_sum({"conservation": [0.7]}) == Answer(None, "Of the logit that was handed down, 70.0% arrives.")
+    assert lost == Answer(False, "Its values add up to 0.0% of the class score.")
+    assert verdict_text.of_sum({"conservation": [0.7]}) == Answer(
+        None, "Its values add up to 70.0% of the class score."
+    )
     turned = verdict_text.of_sum({"conservation": [-1.0]})
     assert turned
     assert turned.good is False
@@ -337,18 +350,20 @@ def test_what_should_add_up_joins_the_verdict() -> None:
 @pytest.mark.parametrize(
     ("answers", "judgement"),
     [
-        ((True, True, True), "it passes the tests here."),
-        ((None, True, True), "it passes the tests that say something here."),
-        ((True, False, True), "trust it here with care."),
-        ((None, False, True), "trust it here with care."),
+        ((True, True, True), "passes every test here."),
+        ((None, True, True), "passes every test that applies here."),
+        ((True, False, True), "use with caution."),
+        ((None, False, True), "use with caution."),
         ((False, False, False), "do not rely on it here."),
         ((None, None, False), "do not rely on it here."),
-        ((None, None, None), "these tests say little here."),
+        ((None, None, None), "the tests are uninformative here."),
     ],
 )
-def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], judgement: str) -> None:
-    first, *lines = verdict_text.in_short([Answer(answer, f"Of {answer}.") for answer in answers]).split("  \n")
-    assert first == f"**In short:** {judgement}"
+def test_the_summary_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], judgement: str) -> None:
+    first, *lines = verdict_text.verdict_and_answers([Answer(answer, f"Of {answer}.") for answer in answers]).split(
+        "  \n"
+    )
+    assert first == f"**Verdict:** {judgement}"
     assert all(line.endswith(f" Of {answer}.") for line, answer in zip(lines, answers, strict=True))
     assert all((":green[" in line) is (answer is True) for line, answer in zip(lines, answers, strict=True))
     assert all((":orange[" in line) is (answer is False) for line, answer in zip(lines, answers, strict=True))
@@ -357,9 +372,7 @@ def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | No
 def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_nothing_came() -> None:
     assert verdict_text.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
     late = verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
-    assert late == Answer(
-        False, "It stays much the same with the last layer shuffled, and changes only with earlier ones."
-    )
+    assert late == Answer(False, "Shuffling the last layer barely changes it; shuffling earlier layers does.")
     assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
     assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
     assert verdict_text.of_shuffled({}, untrained=False).good is None
@@ -373,7 +386,7 @@ def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
     nothing = evaluation.rank_correlation(flat, flat)
     answer = verdict_text.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
     assert answer.good is None
-    assert "the same number everywhere, and cannot be compared" in answer.words
+    assert "the same value everywhere, and cannot be compared" in answer.words
     assert verdict_text.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
     assert verdict_text.signed(nothing) == "flat"
     ramp = torch.arange(flat.numel()).view(flat.shape).float()
@@ -385,7 +398,7 @@ def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
 )
 def test_what_is_no_finite_share_is_not_told_in_percent(info: dict[str, list[float]]) -> None:
     answer = verdict_text.of_sum(info)
-    assert answer == Answer(None, "Whether it adds up cannot be told: the target's score is not a finite number.")
+    assert answer == Answer(None, "The sum cannot be tested: the target's score is not a finite number.")
 
 
 def _holding(**buffers: torch.Tensor) -> nn.Module:
@@ -437,7 +450,7 @@ def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(
         sessions._sessions.clear()
     assert not test.exception
     told = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
-    assert "head may be weights, and are held as buffers: those stay as they are." in told
+    assert "Buffers are not shuffled, although these may be weights: head." in told
     assert ("cannot be compared" in told) is is_flat
     assert "nan" not in told
 
@@ -446,9 +459,9 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     test = page("trust", visualisation="integrated-gradients", steps="4")
     assert not test.exception
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert told.count("Area below") == 3
-    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 2  # the verdicts
-    assert "Of checked heart, for the class *checked heart* (96.2% sure)" in told
+    assert told.count("Area under the curve") == 3
+    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes"))))
+    assert "Picture: checked heart · Class: *checked heart* (96.2%)" in told
     assert "the mean of 3 draws, with the seeds 0, 1 and 2" in told
     assert "set to 0 in the model's normalised" in told
     assert "They miss it by" in told
@@ -463,7 +476,7 @@ def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidenc
     test.button(key="test grad-cam").click().run()
     assert not test.exception
     assert test.subheader[0].value == "Can Grad-CAM be trusted here?"
-    assert any("at the layer `features`" in caption.value for caption in test.caption)
+    assert any("Layer: `features`" in caption.value for caption in test.caption)
 
 
 def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(
@@ -509,7 +522,7 @@ def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
     assert "the model is untrained" in told
-    assert "little to take away" in told
+    assert "little to remove" in told
     assert not test.exception
 
 
@@ -532,18 +545,18 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
 
 def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
     page = dashboard("trust?visualisation=lrp", at_rest=False)
-    expect(page.get_by_text(re.compile(r"\d+\.\d% of it arrives"))).to_be_attached(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"It adds up to \d+\.\d% of it"))).to_be_attached(timeout=90_000)
 
 
-def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_extra_inputs(
+def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_side_by_side(
     dashboard: Callable[..., Page],
 ) -> None:
     page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)
-    expect(page.get_by_text("this is not an explanation")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("not an explanation")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
-    expect(page.get_by_text("In short: this is not an explanation")).to_be_visible()
-    expect(page.get_by_text("this is no proof")).to_have_count(3)
+    expect(page.get_by_text("Verdict: not an explanation")).to_be_visible()
+    expect(page.get_by_text("this proves little")).to_have_count(3)
     page.wait_for_function(FIVE_DIFFERENT_PICTURES, timeout=90_000)
     page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
-    expect(page.get_by_text("this is not an explanation")).to_be_hidden()
+    expect(page.get_by_text("not an explanation")).to_be_hidden()

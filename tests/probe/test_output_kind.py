@@ -410,7 +410,7 @@ def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int
     test = page("trust", model=show(Ending(outputs, as_is, 3), output), visualisation="grad-cam", target_class="0")
     assert not test.exception
     told = words(test)
-    assert "This model gives a number and no probability" in told
+    assert "This model outputs no probability" in told
     assert "rank correlation" in told
     assert not has_percent(told)
 

@@ -1,4 +1,7 @@
-"""Style sheets of the page, sent as Markdown: a part that the browser has to fetch would arrive late and move things."""
+"""Style sheets of the page.
+
+They travel as Markdown: anything that the browser has to fetch arrives late, and everything on the page moves.
+"""
 
 from pathlib import Path
 

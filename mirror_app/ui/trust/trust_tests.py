@@ -1,4 +1,4 @@
-"""The parts of the trust page: three tests of a picture, each with its answer in figures and in words."""
+"""The sections of the trust page: three tests of a picture, each with its result in figures and in words."""
 
 from collections.abc import Sequence
 
@@ -22,45 +22,45 @@ from mirror_app.ui.trust.verdict_text import Answer
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Entry
 
-LEAST = 0.0001  # of a share that is told exactly
-UNSURE = 0.1  # a probability below which there is little to take away
-OWN = "This method"  # in a legend, where a long name would lie over the next; capitals come first there
-HEIGHT = 260  # pixels of a chart
+SMALLEST_SHARE = 0.0001  # smaller shares are shown as "less than" this one
+LOW_PROBABILITY = 0.1  # below this one there is little to remove
+METHOD = "This method"  # in a legend, where a long name would overlap the next one; the legend sorts capitals first
+CHART_HEIGHT = 260  # pixels
 NO_PROBABILITY = (
-    "Deletion and insertion measure how a probability falls and rises. This model gives a number and no probability: "
-    "without a scale from 0 to 1, only the test below says something here."
+    "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so only the "
+    "test below applies."
 )
-OFFERED = ("grad-cam", "lrp", "integrated-gradients")  # where what is chosen cannot be tested
+ALTERNATIVES = ("grad-cam", "lrp", "integrated-gradients")  # suggested if the chosen method cannot be tested
 _RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, “RISE”)."
 _PAPERS = {
     Removal.DELETION: _RISE,
     Removal.INSERTION: _RISE,
-    Removal.ROAD: "From -1 to 1: the mean of what is left without the pixels of least evidence, minus what is left "
-    "without those of most (Rong et al. 2022, “ROAD”).",
+    Removal.ROAD: "From -1 to 1: the mean probability without the least relevant pixels, minus that without the most "
+    "relevant ones (Rong et al. 2022, “ROAD”).",
 }
-_DRAWN = {
-    Removal.DELETION: "the probability",
-    Removal.INSERTION: "the probability",
-    Removal.ROAD: "least minus most",
+_CHART_TITLES = {
+    Removal.DELETION: "**Pixels removed**: probability",
+    Removal.INSERTION: "**Pixels restored**: probability",
+    Removal.ROAD: "**Pixels painted over**: difference in probability",
 }
-LIKENESS = (
-    "The rank correlation with the first picture: 1 means the same order of places, 0 no relation, -1 the opposite "
-    "order, which is the same picture inverted. Some similarity may remain by chance: even a random network makes "
-    "its maps from the same picture."
+CORRELATION_HELP = (
+    "Rank correlation with the first picture: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
+    "ranking, which is the inverted picture. Some similarity may remain by chance: even a random network computes its "
+    "maps from the same input."
 )
 
 
-def offer_others(entry: Entry, entries: Sequence[Entry]) -> None:
-    """Say that what is chosen cannot be tested, and let some that can be be chosen on the spot."""
+def offer_alternatives(entry: Entry, entries: Sequence[Entry]) -> None:
+    """Say that the chosen method cannot be tested, and offer some that can be."""
     st.info(
-        f"{page_parts.literal(entry.name)} does not say how much each place speaks for a class, so there is nothing to "
-        "test. Pictures that do say it can be tested.",
+        f"{page_parts.literal(entry.name)} does not measure how much each location contributes to a class, so there is "
+        "nothing to test. Choose a method that does:",
         icon=":material/info:",
     )
-    fit = [other for other in entries if verdict.is_attribution(other)]
-    fit.sort(key=lambda other: OFFERED.index(other.key) if other.key in OFFERED else len(OFFERED))
+    testable = [other for other in entries if verdict.is_attribution(other)]
+    testable.sort(key=lambda other: ALTERNATIVES.index(other.key) if other.key in ALTERNATIVES else len(ALTERNATIVES))
     with st.container(horizontal=True):
-        for other in fit[: len(OFFERED)]:
+        for other in testable[: len(ALTERNATIVES)]:
             st.button(
                 f"Test {page_parts.literal(other.name)}",
                 key=f"test {other.key}",
@@ -77,156 +77,156 @@ def _choose(entry: Entry) -> None:
 def show_warning(entry: Entry) -> None:
     """Warn of a method that is known to ignore the model, in place of a verdict."""
     st.warning(
-        f"**In short:** this is not an explanation. As set here, {page_parts.literal(entry.name)} is known to show the "
+        f"**Verdict:** not an explanation. With these settings, {page_parts.literal(entry.name)} is known to show the "
         "picture's edges more than the model's reasons (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
-        "below say of this one picture. Take plain Grad-CAM or LRP instead.",
+        "below say about this picture. Use plain Grad-CAM or LRP instead.",
         icon=":material/warning:",
     )
 
 
 def show_subject(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> int:
-    """Say of what, for what and where; return the number of the class."""
+    """Show which picture, class and layer are tested; return the number of the class."""
     model = store.model(request.model, request.output)
     prediction = store.prediction(model, picture, on_progress)
     target = verdict.target_of(request, result, prediction)
-    named, noun = page_parts.literal(model.name_of(target)), model.kind.noun
     parts = [
-        f"Of {page_parts.literal(picture.name)}",
-        f"for the {noun} *{named}* ({page_parts.certainty(prediction, target)})",
+        f"Picture: {page_parts.literal(picture.name)}",
+        f"{model.kind.noun.capitalize()}: *{page_parts.literal(model.name_of(target))}* ({prediction.text(target)})",
     ]
     if registry.get(request.visualisation).kind.uses_layer:
-        parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
-    st.caption(", ".join(parts))
+        parts.append(f"Layer: `{request.layer or live.shown(request.model)}`")
+    st.caption(" · ".join(parts))
     return target
 
 
 def show_curves(
     request: Request, picture: Picture, result: Result, target: int, on_progress: OnProgress
 ) -> Sequence[Answer]:
-    """Show whether the pixels of most evidence matter to the model; return what is said when they go, and come."""
+    """Show whether the pixels with the most evidence matter to the model; return an answer for each kind of removal."""
     entry = registry.get(request.visualisation)
     st.markdown("#### Do its pixels matter to the model?")
     if not store.prediction(store.model(request.model, request.output), picture, on_progress).probabilities.size:
         st.info(NO_PROBABILITY, icon=":material/info:")
-        return [Answer(None, "Removing and restoring pixels is not tested: the model gives no probability.")]
+        return [Answer(None, "Removing and restoring pixels was not tested: the model outputs no probability.")]
     st.caption(
         "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
         "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
         "interpolated from their neighbours, once starting with the most evidence and once with the least: the second "
         "order should keep the probability higher. A good method beats random numbers (the mean of "
-        f"{verdict.DRAWS} draws, with the seeds {_listed(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and the "
-        "edges of the picture, neither of which knows the model. Removed pixels are set to 0 in the model's normalised "
-        "input: medium grey for most models."
+        f"{verdict.DRAWS} draws, with the seeds {_enumerated(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and "
+        "the edges of the picture, neither of which depends on the model. Removed pixels are set to 0 in the model's "
+        "normalised input: medium grey for most models."
     )
     with st.container(key="trust-curves"):
-        own, base_lines = store.curves(request, picture, result, target, on_progress)
-        found = {entry.name: own} | base_lines
-        ignores = entry.kind.ignores_model(dict(request.params))
-        first, last = st.columns(2, gap="large"), st.columns(2, gap="large")  # in three, the legends are cut off
-        for removal, place in zip(Removal, (*first, *last), strict=False):
-            with place:
-                _chart(found, removal, ignores)
-        sure = own.deletion[0]
-        if sure < UNSURE:
+        method_curves, baselines = store.curves(request, picture, result, target, on_progress)
+        curves = {entry.name: method_curves} | baselines
+        ignores_model = entry.kind.ignores_model(dict(request.params))
+        # Three in one row would cut off the legends.
+        first_row, second_row = st.columns(2, gap="large"), st.columns(2, gap="large")
+        for removal, slot in zip(Removal, (*first_row, *second_row), strict=False):
+            with slot:
+                _show_chart(curves, removal, ignores_model)
+        probability = method_curves.deletion[0]
+        if probability < LOW_PROBABILITY:
             st.caption(
-                f":material/info: The probability is {sure:.1%} to begin with, and there is little to take away: the "
-                "curves tell more of an answer that the model is sure of."
+                f":material/info: The probability starts at only {probability:.1%}, so there is little to remove: the "
+                "curves are more informative for a confident prediction."
             )
-    return [verdict_text.of_curves(found, removal) for removal in Removal]
+    return [verdict_text.of_curves(curves, removal) for removal in Removal]
 
 
-def _listed(seeds: Sequence[int]) -> str:
+def _enumerated(seeds: Sequence[int]) -> str:
     return f"{', '.join(map(str, seeds[:-1]))} and {seeds[-1]}"
 
 
-def _chart(found: dict[str, Curves], removal: Removal, ignores_model: bool) -> None:
-    """Show the curves of a removal, and below them what they say."""
-    shown = (curves.curve(removal).tolist() for curves in found.values())
-    drawn = dict(zip([OWN, *list(found)[1:]], shown, strict=True))
-    st.markdown(f"**{verdict_text.DONE[removal].capitalize()}**: {_DRAWN[removal]}")
+def _show_chart(curves: dict[str, Curves], removal: Removal, ignores_model: bool) -> None:
+    """Show the curves of a removal, and below them what they mean."""
+    values = [each.curve(removal).tolist() for each in curves.values()]
+    lines = dict(zip([METHOD, *list(curves)[1:]], values, strict=True))
+    st.markdown(_CHART_TITLES[removal])
     st.line_chart(
-        {"share of pixels": verdict.shares(removal), **drawn}, x="share of pixels", y=list(drawn), height=HEIGHT
+        {"share of pixels": verdict.shares(removal), **lines}, x="share of pixels", y=list(lines), height=CHART_HEIGHT
     )
-    told = " · ".join(f"{name} {curves.area(removal):.3f}" for name, curves in found.items())
+    areas = " · ".join(f"{name} {each.area(removal):.3f}" for name, each in curves.items())
     st.caption(
-        f"Area below: {told} ({'lower' if removal is Removal.DELETION else 'higher'} is better). "
-        f"{verdict_text.below_chart(found, removal, ignores_model)}",
+        f"Area under the curve: {areas} ({'lower' if removal is Removal.DELETION else 'higher'} is better). "
+        f"{verdict_text.below_chart(curves, removal, ignores_model)}",
         help=_PAPERS[removal],
     )
 
 
 def show_shuffled(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> Answer:
-    """Show the picture beside those of models whose weights are shuffled from the top down; return what that says."""
+    """Show the picture next to those of models with shuffled weights, from the last layer down; return the answer."""
     st.markdown("#### Does it depend on what the model has learned?")
     st.caption(
-        "More and more of the weights are permuted, from the last layer down: such a model knows less "
-        "and less, so the picture should change. A picture that stays the same shows the input, not the model."
+        "More and more of the weights are permuted, starting from the last layer: the model knows less and less, so "
+        "the picture should change. A picture that stays the same shows the input, not the model."
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of pictures to see all of them.")
-    if held := evaluation.held_as_buffers(store.model(request.model).module):
-        named = f"{page_parts.literal(', '.join(held[:3]))}{' and others' if len(held) > 3 else ''}"
-        st.caption(f"{named} may be weights, and are held as buffers: those stay as they are.")
+    if buffers := evaluation.held_as_buffers(store.model(request.model).module):
+        names = f"{page_parts.literal(', '.join(buffers[:3]))}{' and others' if len(buffers) > 3 else ''}"
+        st.caption(f"Buffers are not shuffled, although these may be weights: {names}.")
     depths = evaluation.depths(layer_facts.tree(request.model))
-    first, *places = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
-    own = store.sheet(request, result.raw, picture, 0, 1).png
-    _fill(first.empty(), own, f"**{page_parts.literal(live.shown(request.model))}** as it is")
-    slots = [place.empty() for place in places]
+    first, *others = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
+    unshuffled_png = store.sheet(request, result.raw, picture, 0, 1).png
+    _fill(first.empty(), unshuffled_png, f"**{page_parts.literal(live.shown(request.model))}** unchanged")
+    slots = [column.empty() for column in others]
     for slot, depth in zip(slots, depths, strict=True):
-        _fill(slot, _blank(request, picture), f"**…** · {_told(depth)}", LIKENESS)
-    found: dict[str, float] = {}
+        _fill(slot, _blank(request, picture), f"**…** · {_caption(depth)}", CORRELATION_HELP)
+    correlations: dict[str, float] = {}
     for slot, depth in zip(slots, depths, strict=True):
         try:
-            other = store.shuffled(request, picture, result, depth, on_progress)
+            shuffled = store.shuffled(request, picture, result, depth, on_progress)
         except MirrorError as error:
-            _fill(slot, _blank(request, picture), f"{_told(depth)}: {page_parts.literal(str(error))}")
+            _fill(slot, _blank(request, picture), f"{_caption(depth)}: {page_parts.literal(str(error))}")
             continue
-        found[depth.words] = verdict.likeness(result, other)
-        png = store.sheet(request, other.raw, picture, 0, 1, of=depth.words).png
-        _fill(slot, png, f"**{verdict_text.signed(found[depth.words])}** · {_told(depth)}", LIKENESS)
-    answer = verdict_text.of_shuffled(found, store.model(request.model).untrained)
-    st.markdown(answer.words if answer.good is None else verdict_text.below_shuffled(found))
+        correlation = correlations[depth.words] = verdict.likeness(result, shuffled)
+        png = store.sheet(request, shuffled.raw, picture, 0, 1, of=depth.words).png
+        _fill(slot, png, f"**{verdict_text.signed(correlation)}** · {_caption(depth)}", CORRELATION_HELP)
+    answer = verdict_text.of_shuffled(correlations, store.model(request.model).untrained)
+    st.markdown(answer.words if answer.good is None else verdict_text.below_shuffled(correlations))
     return answer
 
 
-def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -> None:
-    """Put a picture into a slot, and below it what it is of."""
+def _fill(slot: DeltaGenerator, png: bytes, caption: str, help_text: str | None = None) -> None:
+    """Show a picture in `slot`, with its caption below."""
     with slot.container():
-        st.image(data_url(png), width="stretch", alt=told.replace("*", "").replace("\\", ""))
-        st.caption(told, help=why)
+        st.image(data_url(png), width="stretch", alt=caption.replace("*", "").replace("\\", ""))
+        st.caption(caption, help=help_text)
 
 
-def _told(depth: Depth) -> str:
+def _caption(depth: Depth) -> str:
     return f"{page_parts.literal(depth.words)} shuffled"
 
 
 def _blank(request: Request, picture: Picture) -> bytes:
-    """Return an empty picture of the size of those that will come, so that nothing jumps when they do."""
+    """Return an empty picture of the size of the ones to come, so that nothing moves when they arrive."""
     height, width = store.model_input_rgb(request.model, picture.shown_id, picture).shape[:2]
     return render.png(np.full((height, width, 3), 128, np.uint8))
 
 
-def show_axiom(request: Request, result: Result) -> None:
-    """Say whether the shares of the pixels add up, where the method promises that."""
+def show_sum(request: Request, result: Result) -> None:
+    """Show whether the values add up to the target's score, if the method promises that."""
     st.markdown("#### Does it add up?")
-    if verdict_text.of_sum(result.info) == verdict_text.UNTOLD:
-        st.markdown(verdict_text.UNTOLD.words)
+    if verdict_text.of_sum(result.info) == verdict_text.NOT_FINITE:
+        st.markdown(verdict_text.NOT_FINITE.words)
     elif "completeness" in result.info:
-        missing = abs(result.info["completeness"][0])
-        told = f"{missing:.2%}" if missing >= LEAST else f"less than {LEAST:.2%}"
+        error = abs(result.info["completeness"][0])
+        percentage = f"{error:.2%}" if error >= SMALLEST_SHARE else f"less than {SMALLEST_SHARE:.2%}"
         st.markdown(
-            "The shares of all pixels should add up to what the target's score gains between the baseline and the "
-            f"picture. They miss it by **{told}** of that gain."
+            "The values of all pixels should add up to the gain in the target's score between the baseline and the "
+            f"picture. They miss it by **{percentage}** of that gain."
         )
     elif "conservation" in result.info:
-        kept = result.info["conservation"][0]
+        share = result.info["conservation"][0]
         st.markdown(
-            f"The relevance that arrives should be the logit that was handed down. **{kept:.1%}** of it arrives; "
-            "biases, and what the rule absorbs, keep the rest."
+            f"The relevance should add up to the logit. It adds up to **{share:.1%}** of it; biases and the "
+            "propagation rule absorb the rest."
         )
     else:
         st.markdown(
-            "Integrated gradients and LRP are made to add up to the logit, and this is measured. "
-            f"{registry.get(request.visualisation).name} is not: its numbers tell which places count more than others, "
-            "not how much each adds."
+            "Only integrated gradients and LRP are designed to add up to the logit, so only they are measured. The "
+            f"values of {registry.get(request.visualisation).name} rank locations; they do not say how much each one "
+            "contributes."
         )

@@ -1,4 +1,4 @@
-"""What the tests of trust say, in plain words."""
+"""The sentences in which the trust page reports its tests and its verdict."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,13 @@ from typing import Any
 from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui.common.page_parts import literal
 
-ALIKE = 0.5  # a rank correlation, of either sign, from which on two maps look much the same
-CLEARLY = 0.01  # of an area
-CEILING = 0.9  # of what a curve can gain: there is hardly room to be better
-NEAR, FAR = 0.1, 0.5  # of what should add up: a small share that is missing, and a large one
-DONE = {Removal.DELETION: "removed", Removal.INSERTION: "restored", Removal.ROAD: "painted over"}
-_DOING = {
-    Removal.DELETION: "Removing pixels",
-    Removal.INSERTION: "Restoring pixels",
-    Removal.ROAD: "Painting pixels over",
-}
-_STATE = {Removal.DELETION: "gone", Removal.INSERTION: "there", Removal.ROAD: "gone"}
-_PIXELS = {"random": "random ones", "edges": "edges"}  # what is said of a base line's
+SIMILAR = 0.5  # magnitude of a rank correlation from which two maps look much the same
+MARGIN = 0.01  # difference of two areas from which one method is clearly better
+CEILING = 0.9  # share of the largest possible gain above which there is hardly room to be better
+NEAR, FAR = 0.1, 0.5  # relative error of a sum: small up to the first, large from the second
+TEST_NAMES = {Removal.DELETION: "removal", Removal.INSERTION: "restoration", Removal.ROAD: "painting-over"}
+_ACTIONS = {Removal.DELETION: "Removing", Removal.INSERTION: "Restoring", Removal.ROAD: "Painting over"}
+_BASELINES = {"random": "random pixels", "edges": "edges"}
 _ICONS = {
     True: ":green[:material/check_circle:]",
     False: ":orange[:material/error:]",
@@ -30,161 +25,170 @@ _ICONS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a test says in a sentence, and whether it speaks for the method: None where it says little."""
+    """The result of a test as a sentence, and whether it speaks for the method: None if it is uninformative."""
 
     good: bool | None
     words: str
 
 
-UNTOLD = Answer(None, "Whether it adds up cannot be told: the target's score is not a finite number.")
+NOT_FINITE = Answer(None, "The sum cannot be tested: the target's score is not a finite number.")
 
 
-def in_short(answers: Sequence[Answer]) -> str:
-    """Return a verdict and below it a line for each answer, as Markdown."""
-    said = {answer.good for answer in answers}
-    if True not in said:
-        verdict = "do not rely on it here." if False in said else "these tests say little here."
-    elif False in said:
-        verdict = "trust it here with care."
+def verdict_and_answers(answers: Sequence[Answer]) -> str:
+    """Return the verdict, followed by a line for each answer, as Markdown."""
+    results = {answer.good for answer in answers}
+    if True not in results:
+        verdict = "do not rely on it here." if False in results else "the tests are uninformative here."
+    elif False in results:
+        verdict = "use with caution."
     else:
-        verdict = "it passes the tests that say something here." if None in said else "it passes the tests here."
-    return "  \n".join([f"**In short:** {verdict}", *(f"{_ICONS[answer.good]} {answer.words}" for answer in answers)])
+        verdict = "passes every test that applies here." if None in results else "passes every test here."
+    return "  \n".join([f"**Verdict:** {verdict}", *(f"{_ICONS[answer.good]} {answer.words}" for answer in answers)])
 
 
-def unbeaten(found: Mapping[str, Curves], removal: Removal) -> list[str] | None:
-    """Return the base lines that the first curves are not clearly better than; None where this test says little.
+def unbeaten_baselines(curves: Mapping[str, Curves], removal: Removal) -> list[str] | None:
+    """Return the baselines that the method is not clearly better than; None if the test is uninformative.
 
-    A tie is no reproach where the base line has nearly all that can be had.
+    `curves` has the method first, then the baselines. A tie with a baseline that is close to the best possible result
+    does not count against the method.
     """
-    if found["random"].is_settled_at_once(removal):
+    if curves["random"].is_settled_at_once(removal):
         return None
-    own, *others = _gains(found, removal).values()
-    names = [name for name, other in zip(list(found)[1:], others, strict=True) if own <= other + CLEARLY]
-    is_tied_at_best = own >= CEILING * _largest_gain(found, removal) and own >= max(others) - CLEARLY
-    return None if names and is_tied_at_best else names
+    method_gain, *baseline_gains = _gains(curves, removal).values()
+    baselines = zip(list(curves)[1:], baseline_gains, strict=True)
+    unbeaten = [name for name, gain in baselines if method_gain <= gain + MARGIN]
+    is_near_best = method_gain >= CEILING * _largest_gain(curves, removal)
+    is_tied_at_best = is_near_best and method_gain >= max(baseline_gains) - MARGIN
+    return None if unbeaten and is_tied_at_best else unbeaten
 
 
-def of_curves(found: Mapping[str, Curves], removal: Removal) -> Answer:
-    """Return whether the pixels matter when they are taken away, given back or painted over."""
-    names = unbeaten(found, removal)
-    if names is None:
-        return Answer(None, f"{_DOING[removal]} says little here: {_why_little(found, removal)}.")
-    more = (
-        f"no more than {' and '.join(_PIXELS[name] for name in names)}" if names else "more than random ones and edges"
+def of_curves(curves: Mapping[str, Curves], removal: Removal) -> Answer:
+    """Return whether the highlighted pixels matter more than the baselines' when removed, restored or painted over."""
+    unbeaten = unbeaten_baselines(curves, removal)
+    if unbeaten is None:
+        reason = _why_uninformative(curves, removal)
+        return Answer(None, f"The {TEST_NAMES[removal]} test is uninformative here: {reason}.")
+    effect = "helps" if removal is Removal.INSERTION else "hurts"
+    comparison = "no more than" if unbeaten else "more than"
+    action, baselines = _ACTIONS[removal], " or ".join(_BASELINES[name] for name in unbeaten or _BASELINES)
+    return Answer(
+        not unbeaten,
+        f"{action} the highlighted pixels {effect} the class {comparison} {action.lower()} {baselines}.",
     )
-    return Answer(not names, f"When they are {DONE[removal]}, its pixels matter {more}.")
 
 
-def below_chart(found: Mapping[str, Curves], removal: Removal, ignores_model: bool) -> str:
-    """Return what is said below the chart of a removal, in its colour."""
-    names = unbeaten(found, removal)
-    if names is None:
-        return f":orange[This says little here:] {_why_little(found, removal)}."
-    if not names and ignores_model:
-        return ":orange[Better than both, but this is no proof:] edges often lie where the thing is."
-    if not names:
+def below_chart(curves: Mapping[str, Curves], removal: Removal, ignores_model: bool) -> str:
+    """Return the caption below the chart of a removal, as coloured Markdown."""
+    unbeaten = unbeaten_baselines(curves, removal)
+    if unbeaten is None:
+        return f":orange[Uninformative here:] {_why_uninformative(curves, removal)}."
+    if not unbeaten and ignores_model:
+        return ":orange[Better than both, but this proves little:] edges often lie on the object."
+    if not unbeaten:
         return ":green[Clearly better than both.]"
-    gains = _gains(found, removal)
-    worse = [name for name in names if next(iter(gains.values())) < gains[name] - CLEARLY]
-    told = f"Worse than {' and '.join(worse)}" if worse else f"Not clearly better than {' and '.join(names)}"
-    return f":orange[{told}.]"
+    gains = _gains(curves, removal)
+    method_gain = next(iter(gains.values()))
+    worse_than = [name for name in unbeaten if method_gain < gains[name] - MARGIN]
+    if worse_than:
+        return f":orange[Worse than {' and '.join(worse_than)}.]"
+    return f":orange[Not clearly better than {' and '.join(unbeaten)}.]"
 
 
-def of_shuffled(found: Mapping[str, float], untrained: bool) -> Answer:
+def of_shuffled(correlations: Mapping[str, float], untrained: bool) -> Answer:
     """Return whether the picture changes with the weights, from the rank correlation at each depth of shuffling.
 
-    One that is turned over, evidence for a class being evidence against it, is the same picture.
+    A picture with its signs inverted, evidence for a class becoming evidence against it, counts as unchanged.
     """
+    uninformative = "The shuffling test is uninformative here:"
     if untrained:
-        return Answer(None, "Shuffled weights say little here: the model is untrained, and has learned nothing.")
-    if not found:
-        return Answer(None, "Shuffled weights say little here: those models give no picture.")
-    if any(math.isnan(correlation) for correlation in found.values()):
-        return Answer(
-            None, "Shuffled weights say little here: the picture is the same number everywhere, and cannot be compared."
-        )
-    kept = _kept(found)
-    same = _same(found, kept)
-    if len(kept) == len(found):
-        return Answer(
-            False, f"It stays much {same} when weights are shuffled: it shows the picture more than the model."
-        )
-    if kept:
-        return Answer(False, f"It stays much {same} with the last layer shuffled, and changes only with earlier ones.")
-    return Answer(True, "It changes when weights are shuffled: it depends on what the model has learned.")
+        return Answer(None, f"{uninformative} the model is untrained, and has learned nothing.")
+    if not correlations:
+        return Answer(None, f"{uninformative} no shuffled model gave a picture.")
+    if any(math.isnan(correlation) for correlation in correlations.values()):
+        return Answer(None, f"{uninformative} the map has the same value everywhere, and cannot be compared.")
+    unchanged = _unchanged_depths(correlations)
+    barely_changes = _barely_changes(correlations, unchanged)
+    if len(unchanged) == len(correlations):
+        return Answer(False, f"Shuffling the weights {barely_changes}: it shows the input more than the model.")
+    if unchanged:
+        return Answer(False, f"Shuffling the last layer {barely_changes}; shuffling earlier layers does.")
+    return Answer(True, "Shuffling the weights changes it: it depends on what the model has learned.")
 
 
-def below_shuffled(found: Mapping[str, float]) -> str:
-    """Return in words from which depth on the picture is another."""
-    kept = _kept(found)
-    same = _same(found, kept)
-    if len(kept) == len(found):
-        least = min(found.values(), key=abs)
+def below_shuffled(correlations: Mapping[str, float]) -> str:
+    """Return the caption that says from which depth of shuffling the picture changes."""
+    unchanged = _unchanged_depths(correlations)
+    barely_changes = _barely_changes(correlations, unchanged)
+    if len(unchanged) == len(correlations):
+        weakest = min(correlations.values(), key=abs)
         return (
-            f":orange[It stays much {same}] however much is shuffled (rank correlation {signed(least)} at the "
-            "weakest): it shows the input more than what the model has learned."
+            f":orange[Shuffling {barely_changes}], at any depth (weakest rank correlation {signed(weakest)}): it "
+            "shows the input more than what the model has learned."
         )
-    changed = list(found)[len(kept)]
-    figure = f"(rank correlation {signed(found[changed])})"
-    if not kept:
+    first_changed = list(correlations)[len(unchanged)]
+    correlation = f"(rank correlation {signed(correlations[first_changed])})"
+    if not unchanged:
         return (
-            f":green[It changes as soon as the last layer is shuffled] {figure}: it depends on what that has learned."
+            f":green[Shuffling the last layer already changes it] {correlation}: it depends on what that layer has "
+            "learned."
         )
     return (
-        f":orange[It stays much {same} with {literal(kept[-1])} shuffled] and :green[changes with "
-        f"{literal(changed)}] {figure}: what the last layers have learned hardly affects it, but what the earlier "
-        "ones have learned does."
+        f":orange[Shuffling {literal(unchanged[-1])} {barely_changes}]; :green[shuffling {literal(first_changed)} "
+        f"does] {correlation}: it depends on the earlier layers but hardly on the last "
+        f"{'one' if len(unchanged) == 1 else 'ones'}."
     )
 
 
 def of_sum(info: Mapping[str, Any]) -> Answer | None:
-    """Return whether what should add up to the logit does; None where the method does not promise that."""
+    """Return whether the values add up to the score of the class; None if the method does not promise that."""
     shares = [*info.get("completeness", [])[:1], *info.get("conservation", [])[:1]]
     if not all(map(math.isfinite, shares)):
-        return UNTOLD
+        return NOT_FINITE
     if "completeness" in info:
-        missing = abs(info["completeness"][0])
-        return Answer(_is_small(missing), f"The sum over its pixels misses the logit's gain by {missing:.1%}.")
+        error = abs(info["completeness"][0])
+        return Answer(_is_small(error), f"The sum of its values misses the gain in the class score by {error:.1%}.")
     if "conservation" in info:
-        kept = info["conservation"][0]
-        return Answer(_is_small(abs(1 - kept)), f"Of the logit that was handed down, {kept:.1%} arrives.")
+        share = info["conservation"][0]
+        return Answer(_is_small(abs(1 - share)), f"Its values add up to {share:.1%} of the class score.")
     return None
 
 
-def _is_small(missing: float) -> bool | None:
-    return True if missing <= NEAR else False if missing > FAR else None
+def _is_small(error: float) -> bool | None:
+    return True if error <= NEAR else False if error > FAR else None
 
 
 def signed(correlation: float) -> str:
-    """Return a rank correlation as it is written, with its sign; "flat" where there is nothing to compare."""
+    """Return a rank correlation with its sign, or "flat" if there is nothing to compare."""
     if math.isnan(correlation):
         return "flat"
     return f"{correlation:+.2f}".replace("-", "−")
 
 
-def _kept(found: Mapping[str, float]) -> list[str]:
-    """Return the depths, from the first on, with which the picture is much the same."""
-    return list(takewhile(lambda words: abs(found[words]) >= ALIKE, found))
+def _unchanged_depths(correlations: Mapping[str, float]) -> list[str]:
+    """Return the depths, from the first on, at which the picture stays much the same."""
+    return list(takewhile(lambda depth: abs(correlations[depth]) >= SIMILAR, correlations))
 
 
-def _same(found: Mapping[str, float], kept: Sequence[str]) -> str:
-    """Return in words how the pictures at the depths `kept` are like the first one."""
-    return "the same, or inverted," if any(found[words] < 0 for words in kept) else "the same"
+def _barely_changes(correlations: Mapping[str, float], unchanged: Sequence[str]) -> str:
+    """Return what shuffling does to the picture at the depths `unchanged`, in words."""
+    is_inverted = any(correlations[depth] < 0 for depth in unchanged)
+    return "barely changes it, except for inverting it" if is_inverted else "barely changes it"
 
 
-def _gains(found: Mapping[str, Curves], removal: Removal) -> dict[str, float]:
-    return {name: curves.gain(removal) for name, curves in found.items()}
+def _gains(curves: Mapping[str, Curves], removal: Removal) -> dict[str, float]:
+    return {name: each.gain(removal) for name, each in curves.items()}
 
 
-def _largest_gain(found: Mapping[str, Curves], removal: Removal) -> float:
-    """Return the gain of a curve that is at once where any of these ever comes."""
-    drawn = [curves.curve(removal) for curves in found.values()]
+def _largest_gain(curves: Mapping[str, Curves], removal: Removal) -> float:
+    """Return the gain of a curve that jumps at once to the most extreme value of any of these curves."""
     if removal is Removal.ROAD:
-        return float(next(iter(found.values())).road[0, 0])
+        return float(next(iter(curves.values())).road[0, 0])
+    drawn = [each.curve(removal) for each in curves.values()]
     return max(float(abs(curve - curve[0]).max()) for curve in drawn)
 
 
-def _why_little(found: Mapping[str, Curves], removal: Removal) -> str:
-    if not found["random"].is_settled_at_once(removal):
-        return "edges or random numbers do nearly as well as anything can"
-    return f"with a tenth of the pixels {DONE[removal]} at random, the answer is {_STATE[removal]} already"
+def _why_uninformative(curves: Mapping[str, Curves], removal: Removal) -> str:
+    if not curves["random"].is_settled_at_once(removal):
+        return "edges or random pixels do nearly as well as any method can"
+    effect = "restores" if removal is Removal.INSERTION else "erases"
+    return f"{_ACTIONS[removal].lower()} a random 10% of the pixels already {effect} the class"
