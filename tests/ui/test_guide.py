@@ -53,7 +53,7 @@ def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
 
 
 def keys(query: str) -> set[str]:
-    return {entry.key for entry in registry.entries() if search.matches(query, search.all_of(entry))}
+    return {entry.key for entry in registry.entries() if search.matches(query, search.searchable_text(entry))}
 
 
 def tried(test: AppTest) -> list[str]:
@@ -101,8 +101,8 @@ def test_one_of_ones_own_is_found_by_its_name_and_by_what_is_said_of_it() -> Non
 
     assert repeat.entry.asks is None
     for query in ("again", "zebra", ""):
-        assert search.matches(query, search.all_of(repeat.entry))
-    assert not search.matches("heatmap", search.all_of(repeat.entry))
+        assert search.matches(query, search.searchable_text(repeat.entry))
+    assert not search.matches("heatmap", search.searchable_text(repeat.entry))
 
 
 def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
@@ -110,10 +110,10 @@ def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
     for question in Question:
         test.pills(key="guide-question").set_value(question).run()
         assert set(tried(test)) == asked(question)
-        first = [key for key in sections.FIRST if key in asked(question)]
+        first = [key for key in sections.RECOMMENDED if key in asked(question)]
         assert len(first) >= 3
         assert tried(test)[: len(first)] == first
-    assert set(sections.FIRST) <= {entry.key for entry in registry.entries()}
+    assert set(sections.RECOMMENDED) <= {entry.key for entry in registry.entries()}
     test.text_input(key="guide-find").set_value("occlusion").run()
     assert any("again to search everything: 1 found" in box.value for box in test.info)
     test.pills(key="guide-question").set_value(None).run()
@@ -133,17 +133,17 @@ def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_
     test.text_input(key="guide-find").set_value("receptive fields").run()
     meaning = f"**Receptive field:** {WORDS['receptive field']}"
     assert [item.value for item in test.markdown].count(meaning) == 2  # among all words, and for the query
-    assert any("what it means stands above" in box.value for box in test.info)
+    assert any("Its meaning is explained above" in box.value for box in test.info)
     assert tried(test) == []
     test.text_input(key="guide-find").set_value("salliency").run()
     (box,) = test.info
-    assert "No visualisation is about “salliency”" in box.value
+    assert "No visualisation matches “salliency”" in box.value
     assert "Did you mean" in box.value
     assert "saliency map" in box.value
     test.text_input(key="guide-find").set_value("gradients").run()
     assert tried(test)
-    assert search.meant("gradients") == ["gradient"]
-    assert search.meant("saliency map") == []
+    assert search.glossary_words("gradients") == ["gradient"]
+    assert search.glossary_words("saliency map") == []
 
 
 def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> None:
