@@ -17,23 +17,25 @@ ignores_model = entry.kind.ignores_model(dict(request.params))
 
 page_parts.show_problems(session)
 strip.show(session)
-say = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of the picture on the Explore page.")
+on_progress = page_parts.heading(
+    f"Can {entry.name} be trusted here?", "Three tests of the picture on the Explore page."
+)
 if not verdict.is_attribution(entry):
     trust_tests.offer_alternatives(entry, session.entries)
     st.stop()
 with page_parts.failures():
-    result = store.result(request, picture, say)
-    target = trust_tests.show_subject(request, picture, result, say)
+    result = store.result(request, picture, on_progress)
+    target = trust_tests.show_subject(request, picture, result, on_progress)
     if ignores_model:
         trust_tests.show_warning(entry)
     verdict_slot = None if ignores_model else st.container(key="in-short")
     answers = [
-        *trust_tests.show_curves(request, picture, result, target, say),
-        trust_tests.show_shuffled(request, picture, result, say),
+        *trust_tests.show_curves(request, picture, result, target, on_progress),
+        trust_tests.show_shuffled(request, picture, result, on_progress),
     ]
     if verdict_slot:
         if sum_answer := verdict_text.of_sum(result.info):
             answers.append(sum_answer)
         verdict_slot.markdown(verdict_text.verdict_and_answers(answers))
     trust_tests.show_sum(request, result)
-say("")
+on_progress("")

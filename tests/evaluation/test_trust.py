@@ -40,7 +40,7 @@ FIVE_DIFFERENT_PICTURES = """() => {
 }"""
 
 
-def asked(key: str, layer: str = "features", **params: object) -> tuple[Request, engine.Result]:
+def computed(key: str, layer: str = "features", **params: object) -> tuple[Request, engine.Result]:
     entry = registry.get(key)
     request = Request("shapes", PICTURE.id, layer, key, entry.canonical({**quick(entry), **params}))  # type: ignore[dict-item]
     return request, engine.run(request, catalogue.load("shapes"), PICTURE)
@@ -129,7 +129,7 @@ def test_the_map_of_a_shuffled_classifier_is_its_closed_form() -> None:
 
 
 def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
-    request, result = asked("grad-cam")
+    request, result = computed("grad-cam")
     model = catalogue.load("shapes")
     before = fingerprint(model.module)
     (found,) = verdict.curves(request, model, PICTURE, result)
@@ -178,7 +178,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
     head, *_, everything = evaluation.depths(engine.tree(model))
     found = {}
     for key in ("grad-cam", "eigen-cam"):
-        request, result = asked(key)
+        request, result = computed(key)
         frames = [list(verdict.shuffled(request, model, PICTURE, result, depth)) for depth in (head, everything)]
         assert all(frame.info.get("target_class", [9]) == result.info.get("target_class", [9]) for (frame,) in frames)
         found[key] = [verdict.likeness(result, frame) for (frame,) in frames]
@@ -190,7 +190,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
 
 
 def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
-    request, result = asked("rise", n=400)
+    request, result = computed("rise", n=400)
     model = catalogue.load("shapes")
     frames = verdict.shuffled(request, model, PICTURE, result, evaluation.depths(engine.tree(model))[0])
     assert 0 < next(frames).info["progress"] < 1
@@ -217,7 +217,7 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) -> None:
-    request, result = asked(entry.key, layer="features.4")
+    request, result = computed(entry.key, layer="features.4")
     prediction = engine.predict(catalogue.load("shapes"), PICTURE)
     if verdict.is_attribution(entry):
         assert verdict.target_of(request, result, prediction) in range(32)
@@ -228,10 +228,10 @@ def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) ->
 
 def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
     model = catalogue.load("shapes")
-    request, result = asked("back-prop", target_class="features.4:3")
+    request, result = computed("back-prop", target_class="features.4:3")
     with pytest.raises(MirrorError, match="choose a class"):
         list(verdict.curves(request, model, PICTURE, result))
-    request, result = asked("grad-cam", layer="*")
+    request, result = computed("grad-cam", layer="*")
     with pytest.raises(MirrorError, match="One layer"):
         list(verdict.curves(request, model, PICTURE, result))
 
@@ -321,7 +321,7 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     key: str, factor: float
 ) -> None:
     model = catalogue.load("shapes")
-    request, result = asked(key, target_class=3)
+    request, result = computed(key, target_class=3)
     other = copy.deepcopy(model.module)
     for parameter in other.get_submodule("classifier").parameters():
         parameter.data *= factor
@@ -449,22 +449,22 @@ def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(
     finally:
         sessions._sessions.clear()
     assert not test.exception
-    told = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
-    assert "Buffers are not shuffled, although these may be weights: head." in told
-    assert ("cannot be compared" in told) is is_flat
-    assert "nan" not in told
+    page_text = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
+    assert "Buffers are not shuffled, although these may be weights: head." in page_text
+    assert ("cannot be compared" in page_text) is is_flat
+    assert "nan" not in page_text
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:
     test = page("trust", visualisation="integrated-gradients", steps="4")
     assert not test.exception
-    told = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert told.count("Area under the curve") == 3
-    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes"))))
-    assert "Picture: checked heart · Class: *checked heart* (96.2%)" in told
-    assert "the mean of 3 draws, with the seeds 0, 1 and 2" in told
-    assert "set to 0 in the model's normalised" in told
-    assert "They miss it by" in told
+    page_text = "\n".join(item.value for item in [*test.markdown, *test.caption])
+    assert page_text.count("Area under the curve") == 3
+    assert page_text.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes"))))
+    assert "Picture: checked heart · Class: *checked heart* (96.2%)" in page_text
+    assert "the mean of 3 draws, with the seeds 0, 1 and 2" in page_text
+    assert "set to 0 in the model's normalised" in page_text
+    assert "They miss it by" in page_text
     assert not test.warning
 
 
@@ -482,25 +482,25 @@ def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidenc
 def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked_for: list[str] = []
+    shuffled_depths: list[str] = []
     shuffled = verdict.shuffled
 
     def counted(
         request: Request, model: Model, picture: Picture, result: engine.Result, depth: evaluation.Depth
     ) -> Generator[engine.Result, None, None]:
-        asked_for.append(depth.words)
+        shuffled_depths.append(depth.words)
         if depth.words == "classifier":
             raise MirrorError("This one is not finite.")
         return shuffled(request, model, picture, result, depth)
 
     monkeypatch.setattr(verdict, "shuffled", counted)
     test = page("trust")
-    assert asked_for == ["classifier", "all above features.4", "all above features.1", "everything"]
+    assert shuffled_depths == ["classifier", "all above features.4", "all above features.1", "everything"]
     assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)
     assert any("**Grad" in item.value or "add up to the logit" in item.value for item in test.markdown)
-    asked_for.clear()
+    shuffled_depths.clear()
     test.slider(key="grad-cam.strength").set_value(0.3).run()
-    assert asked_for == ["classifier"]  # what failed is tried again
+    assert shuffled_depths == ["classifier"]  # what failed is tried again
     assert not test.exception
 
 
@@ -520,9 +520,9 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
 
 def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
-    told = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert "the model is untrained" in told
-    assert "little to remove" in told
+    page_text = "\n".join(item.value for item in [*test.markdown, *test.caption])
+    assert "the model is untrained" in page_text
+    assert "little to remove" in page_text
     assert not test.exception
 
 

@@ -31,18 +31,18 @@ def test_all_that_is_declared_is_told(entry: registry.Entry, whole: AppTest) -> 
     assert entry.also
     assert entry.paper or entry.key in ("activations", "kernels")
     assert (PICTURES / f"{entry.key}.png").exists()
-    told = "\n".join(item.value for item in whole.markdown).replace("\\", "")
+    page_text = "\n".join(item.value for item in whole.markdown).replace("\\", "")
     for text in (entry.summary, entry.use, entry.avoid, entry.also, entry.paper, entry.kind.__name__):
-        assert text in told
+        assert text in page_text
     for name, parameter in entry.params.items():
-        assert f"`{name}=" in told
-        assert parameter.help.replace("\\", "") in told
+        assert f"`{name}=" in page_text
+        assert parameter.help.replace("\\", "") in page_text
     assert any(button.key == f"try {entry.key}" for button in whole.button)
 
 
 def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
-    told = [item.value for item in whole.markdown]
-    assert all(f"**{word.capitalize()}:** {meaning}" in told for word, meaning in WORDS.items())
+    page_text = [item.value for item in whole.markdown]
+    assert all(f"**{word.capitalize()}:** {meaning}" in page_text for word, meaning in WORDS.items())
     explained = glossary.explained("How much the class's logit grows, ahead of each map")
     assert explained is not None
     assert [part.split(":")[0] for part in explained.split("\n\n")] == ["**Logit", "**Map"]
@@ -60,16 +60,20 @@ def tried(test: AppTest) -> list[str]:
     return [str(button.key).removeprefix("try ") for button in test.button if str(button.key).startswith("try ")]
 
 
-def asked(question: Question) -> set[str]:
+def answering(question: Question) -> set[str]:
     return {entry.key for entry in registry.entries() if entry.asks is question}
 
 
 @pytest.mark.parametrize(
     ("query", "found", "others"),
     [
-        ("Which pixels made the model say so?", asked(Question.PIXELS), {"activations", "kernels"}),
-        ("why", asked(Question.WHERE) | asked(Question.PIXELS), {"activations", "attention", "kernels", "deep-dream"}),
-        ("explain the class", asked(Question.WHERE) | asked(Question.PIXELS), {"activations", "eigen-cam"}),
+        ("Which pixels made the model say so?", answering(Question.PIXELS), {"activations", "kernels"}),
+        (
+            "why",
+            answering(Question.WHERE) | answering(Question.PIXELS),
+            {"activations", "attention", "kernels", "deep-dream"},
+        ),
+        ("explain the class", answering(Question.WHERE) | answering(Question.PIXELS), {"activations", "eigen-cam"}),
         ("saliency map", {"back-prop", "smoothgrad"}, {"grad-cam", "activations"}),
         ("heatmaps", {"grad-cam", "occlusion", "lrp"}, {"activations", "kernels"}),
         ("feature maps", {"activations"}, {"occlusion"}),
@@ -109,8 +113,8 @@ def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
     test = page("guide")
     for question in Question:
         test.pills(key="guide-question").set_value(question).run()
-        assert set(tried(test)) == asked(question)
-        first = [key for key in sections.RECOMMENDED if key in asked(question)]
+        assert set(tried(test)) == answering(question)
+        first = [key for key in sections.RECOMMENDED if key in answering(question)]
         assert len(first) >= 3
         assert tried(test)[: len(first)] == first
     assert set(sections.RECOMMENDED) <= {entry.key for entry in registry.entries()}
@@ -125,7 +129,7 @@ def test_what_is_named_so_comes_first_and_then_what_answers_the_question() -> No
     test.text_input(key="guide-find").set_value("layer-cam").run()
     assert tried(test)[0] == "layer-cam"
     test.text_input(key="guide-find").set_value("Which pixels made the model say so?").run()
-    assert set(tried(test)[:5]) == asked(Question.PIXELS)
+    assert set(tried(test)[:5]) == answering(Question.PIXELS)
 
 
 def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_said() -> None:
@@ -169,7 +173,7 @@ def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., P
     page.screenshot(path=SCREENSHOTS / f"guide-{width}-{scheme}.png")
     assert faults(page) == []
     page.get_by_text(Question.PIXELS.text).click()
-    expect(page.get_by_text(f"{len(asked(Question.PIXELS))} of 24 visualisations")).to_be_visible()
+    expect(page.get_by_text(f"{len(answering(Question.PIXELS))} of 24 visualisations")).to_be_visible()
     assert faults(page) == []
     page.get_by_text(Question.PIXELS.text).click()
     expect(page.get_by_text("24 of 24 visualisations")).to_be_visible()

@@ -91,7 +91,7 @@ def caption_of(request: Request, picture: Picture, result: Result) -> str:
 
 
 def vector_message(count: int) -> str:
-    """Return what stands in the cell of a result that is a vector instead of an image."""
+    """Return the message in the cell of a result that is a vector instead of an image."""
     return f"{count:,} numbers, not an image: Explore shows them as bars."
 
 

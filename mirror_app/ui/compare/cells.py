@@ -93,7 +93,7 @@ def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
     name = cell.request.model
 
     def on_progress(fetched: Fetched | None) -> None:
-        state = f"Building {live.shown(name)}" if fetched is None else f"Fetching {name}: {fetched.share:.0%}"
+        state = f"Building {live.shown(name)}" if fetched is None else f"Downloading {name}: {fetched.share:.0%}"
         cell.picture_slot.caption(literal(f"{state} …"))
 
     if name not in failures:

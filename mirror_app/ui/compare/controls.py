@@ -191,8 +191,10 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
         case "input":
             own = [picture.id for picture in session.own]
             if INPUTS_KEY in st.session_state:  # pictures that were added since the last run are chosen
-                known = st.session_state.get(OWN_INPUTS_KEY, [])
-                st.session_state[INPUTS_KEY] = [new for new in own if new not in known] + st.session_state[INPUTS_KEY]
+                previous = st.session_state.get(OWN_INPUTS_KEY, [])
+                st.session_state[INPUTS_KEY] = [
+                    picture_id for picture_id in own if picture_id not in previous
+                ] + st.session_state[INPUTS_KEY]
             st.session_state[OWN_INPUTS_KEY] = own
             return list(session.pictures), [*own, *session.pictures][:DEFAULT_LENGTH]
         case "layer":
@@ -228,5 +230,5 @@ def _name(session: Session, field: str, value: str) -> str:
 def _labels(field: str, names: dict[str, str]) -> dict[str, str]:
     """Return the labels in the list of options: for a model that is not there yet, also the size of its download."""
     sizes = catalogue.to_fetch() if field == "model" else {}
-    with_sizes = {name: f"{names[name]} · {sizes[name] / 2**20:,.0f} MB to fetch" for name in names if name in sizes}
+    with_sizes = {name: f"{names[name]} · {sizes[name] / 2**20:,.0f} MB to download" for name in names if name in sizes}
     return names | with_sizes
