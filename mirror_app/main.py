@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from mirror_app.ui.appearance.inline import data_url
-from mirror_app.ui.appearance.style import style
+from mirror_app.ui.appearance.style import add_stylesheet
 
 HERE = Path(__file__).resolve().parent
 # In the repository the pages stand beside the package; a wheel carries them inside it.
@@ -34,7 +34,7 @@ arguments.add_argument("--settings", help="the file in which the owner names mod
 if chosen := arguments.parse_known_args()[0].settings:
     os.environ["MIRROR_SETTINGS"] = chosen
 
-style("page")
+add_stylesheet("page")
 place = st.empty()  # always there, so that nothing below it moves when what it shows has gone
 if "torch" not in sys.modules:
     with place.container():
