@@ -9,23 +9,23 @@ from mirror_app.bundled.network import MEAN, STD
 ONE, TWO = scenes.HELD_OUT[:8000], scenes.HELD_OUT[:2000]
 
 
-def one_thing(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
+def one_object_results(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
     """Return the true class and whether it was found, both (N,), for the one-thing scenes of those seeds."""
-    pictures, labels = dataset.drawn(seeds)
+    pictures, labels = dataset.draw(seeds)
     return labels[:, 0], _logits(net, pictures).argmax(1) == labels[:, 0]
 
 
-def two_things(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
+def two_object_results(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
     """Return of each two-thing scene whether the top class is one of the two, and whether both are on top (N,)."""
-    pictures, labels = dataset.drawn(seeds, things=2)
+    pictures, labels = dataset.draw(seeds, things=2)
     found = _logits(net, pictures).topk(2).indices
     return (labels == found[:, :1]).any(1), (found.sort().values == labels.sort().values).all(1)
 
 
-def written(net: nn.Module, command: str, minutes: float) -> str:
+def markdown(net: nn.Module, command: str, minutes: float) -> str:
     """Return the card as Markdown; every figure is measured here and now."""
-    labels, right = one_thing(net, ONE)
-    either, both = two_things(net, TWO)
+    labels, right = one_object_results(net, ONE)
+    either, both = two_object_results(net, TWO)
     rows = [f"| {name} | {right[labels == label].float().mean():.2%} |" for label, name in enumerate(scenes.CLASSES)]
     weights = sum(parameter.numel() for parameter in net.parameters())
     return "\n".join(
@@ -55,4 +55,4 @@ def written(net: nn.Module, command: str, minutes: float) -> str:
 
 @torch.no_grad()
 def _logits(net: nn.Module, pictures: Tensor) -> Tensor:
-    return torch.cat([net(dataset.normalised(batch)) for batch in pictures.split(100)])
+    return torch.cat([net(dataset.normalise(batch)) for batch in pictures.split(100)])

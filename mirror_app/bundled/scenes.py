@@ -78,10 +78,10 @@ def _draw(rng: Generator, picture: np.ndarray, label: int, x: float, y: float, r
     grain = 1 / (radius * size)  # a pixel's side in the units of the shape
     shape, texture = (tuple(SHAPES.values())[label // len(TEXTURES)], tuple(TEXTURES.values())[label % len(TEXTURES)])
     tilt, turn = rng.uniform(-0.45, 0.45), rng.uniform(-0.35, 0.35)
-    u, v = turned(*plane(size, x, y, radius), tilt)
+    u, v = rotate(*coordinates(size, x, y, radius), tilt)
     distance = shape(u, v)
     light, dark = _two_colours(rng, picture, distance < 0)
-    share = texture(*turned(u, v, turn), rng.uniform(0.9, 1.15), grain)[..., None]
+    share = texture(*rotate(u, v, turn), rng.uniform(0.9, 1.15), grain)[..., None]
     shade = 1 - rng.uniform(0, 0.25) * (u * np.cos(tilt) + v)[..., None].clip(-1, 1) * 0.5
     inside = coverage(distance, grain)
     blend(picture, ((1 - share) * dark + share * light) * shade, inside)
@@ -108,19 +108,19 @@ def _two_colours(rng: Generator, picture: np.ndarray, inside: np.ndarray) -> tup
 
 def _bar(rng: Generator, u: Plane, v: Plane, grain: float) -> Plane:
     """A bar before the thing, to one side of its middle: it covers a part, and the shape can still be told."""
-    across, along = turned(u, v, rng.uniform(0, 2 * np.pi))
+    across, along = rotate(u, v, rng.uniform(0, 2 * np.pi))
     thick, far = rng.uniform(0.08, 0.2), rng.uniform(0.3, 0.8)
     return coverage(np.maximum(np.abs(across - far) - thick, np.abs(along) - 1.2), grain)
 
 
-def plane(size: int, x: float, y: float, radius: float) -> tuple[Plane, Plane]:
+def coordinates(size: int, x: float, y: float, radius: float) -> tuple[Plane, Plane]:
     """Return the coordinates of all pixel centres about (x, y) in units of `radius`, all as shares of the side."""
     centres = (np.arange(size, dtype=np.float32) + 0.5) / size
     across, down = np.meshgrid((centres - x) / radius, (centres - y) / radius)
     return across, down
 
 
-def turned(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
+def rotate(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
     """Return the coordinates of what is turned clockwise by `angle` (radians)."""
     return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
 

@@ -42,7 +42,7 @@ def _cycle(net: nn.Module, pictures: Tensor, targets: Tensor, steps: int, rate: 
     began = time.perf_counter()
     for step in range(steps):
         chosen = torch.randint(len(pictures), (BATCH,))
-        inputs = changed(dataset.normalised(pictures[chosen]), targets[chosen])
+        inputs = changed(dataset.normalise(pictures[chosen]), targets[chosen])
         loss = _loss(net.train(), inputs, targets[chosen])
         optimiser.zero_grad()
         loss.backward()
@@ -61,7 +61,7 @@ def worst_change(net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 def _drawn(seeds: range) -> tuple[Tensor, Tensor]:
     """Return scenes, three in four with one thing and the others with two, and the share of each class in them."""
-    parts = [dataset.drawn(seeds[: len(seeds) * 3 // 4], 1), dataset.drawn(seeds[len(seeds) * 3 // 4 :], 2)]
+    parts = [dataset.draw(seeds[: len(seeds) * 3 // 4], 1), dataset.draw(seeds[len(seeds) * 3 // 4 :], 2)]
     shares = [F.one_hot(labels, len(scenes.CLASSES)).float().mean(1) for _, labels in parts]
     return torch.cat([pictures for pictures, _ in parts]), torch.cat(shares)
 
@@ -92,7 +92,7 @@ def main() -> None:
         f"{parser.prog} --seed {chosen.seed} --scenes {chosen.scenes} "
         f"--plain {chosen.plain:g} --worst {chosen.worst:g} --output {chosen.output.name}"
     )
-    chosen.output.with_suffix(".md").write_text(card.written(net, command, minutes), encoding="utf-8")
+    chosen.output.with_suffix(".md").write_text(card.markdown(net, command, minutes), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,17 +15,17 @@ def are_bands(channels: int) -> bool:
     return channels not in (1, 3)
 
 
-def stretched(inputs: Tensor) -> Tensor:
+def stretch_bands(inputs: Tensor) -> Tensor:
     """Return `inputs` (N, C, H, W) in [0, 1], each band of each item stretched to its own range."""
     inputs = widened(inputs)
     low, high = inputs.amin((2, 3), keepdim=True), inputs.amax((2, 3), keepdim=True)
     return share_of(inputs - low, high - low)
 
 
-def as_colours(inputs: Tensor, chosen: Colours | None = None) -> Tensor:
+def to_rgb(inputs: Tensor, chosen: Colours | None = None) -> Tensor:
     """Return `inputs` (N, C, H, W) as pictures (N, 3, H, W) in [0, 1], of bands that are stretched each by itself.
 
     chosen: the bands to show as red, green and blue; without them, the mean of all is shown in grey.
     """
-    bands = stretched(inputs)
+    bands = stretch_bands(inputs)
     return bands[:, list(chosen)] if chosen else bands.mean(1, keepdim=True).expand(-1, 3, -1, -1)

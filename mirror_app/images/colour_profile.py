@@ -25,7 +25,7 @@ def name_of(profile: bytes) -> str:
     return _read(profile).profile.profile_description or "unnamed"
 
 
-def differ(one: Image.Image, other: Image.Image) -> bool:
+def is_different(one: Image.Image, other: Image.Image) -> bool:
     """Tell whether two RGB pictures of one size differ by more than rounding."""
     return bool(np.asarray(ImageChops.difference(one, other)).max() > ROUNDING)
 

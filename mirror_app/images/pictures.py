@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
-from mirror_app.images.bands import Colours, are_bands, as_colours
+from mirror_app.images.bands import Colours, are_bands, to_rgb
 from mirror_app.images.reading import BROKEN, FORMATS, printable, read
 
 MAX_PIXELS = 25_000_000
@@ -116,7 +116,7 @@ def with_colours(picture: Picture, colours: Colours | None) -> Picture:
     """Return `picture` with those of its bands shown as red, green and blue; one that has them not, as it is."""
     if picture.exact is None or max(colours or (0,)) >= picture.band_count:
         return picture
-    return replace(picture, colours=colours, pixels=as_bytes(as_colours(picture.exact[None], colours)[0]))
+    return replace(picture, colours=colours, pixels=to_pixels(to_rgb(picture.exact[None], colours)[0]))
 
 
 def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, ...] = ()) -> Picture:
@@ -127,7 +127,7 @@ def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, 
     return Picture(name, pixels, slug or digest.hexdigest(), notes)
 
 
-def as_bytes(colours: Tensor) -> np.ndarray:
+def to_pixels(colours: Tensor) -> np.ndarray:
     """Return colours (3, H, W) in [0, 1] as pixels."""
     return colours.cpu().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 

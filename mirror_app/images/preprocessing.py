@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.images.pictures import Picture, as_bytes, with_colours
+from mirror_app.images.pictures import Picture, to_pixels, with_colours
 
 # Of a longer picture only the middle is resized: 60,000 x 1 would grow to 7.7 million x 128.
 _LONGEST = 20
@@ -48,7 +48,7 @@ class Preprocessing:
         if picture.band_count:
             return picture.pixels
         if picture.exact is not None:
-            return as_bytes(_colours_of(picture.exact, *self.scale(picture)))
+            return to_pixels(_colours_of(picture.exact, *self.scale(picture)))
         return np.array(self._cut(picture))
 
     as_seen = model_input_rgb  # its former name, in code that people have downloaded

@@ -45,7 +45,7 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
         except BROKEN:
             notes.append("its colour profile cannot be used: colours are taken as sRGB")
         else:
-            if colour_profile.differ(converted, colours.convert("RGB")):
+            if colour_profile.is_different(converted, colours.convert("RGB")):
                 name = printable(colour_profile.name_of(profile))
                 notes.append(
                     f"its colour profile ({name}) was converted to sRGB: the values differ from those of torchvision's "

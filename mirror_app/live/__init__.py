@@ -3,27 +3,27 @@
 from mirror_app.live.sessions import (
     MARK,
     LiveSession,
+    add,
+    display_name,
     keep_program,
+    link_name,
     model,
-    named,
-    put,
     remove,
     restore_program,
     revision,
     session_of,
-    shown,
 )
 
 __all__ = [
     "MARK",
     "LiveSession",
+    "add",
+    "display_name",
     "keep_program",
+    "link_name",
     "model",
-    "named",
-    "put",
     "remove",
     "restore_program",
     "revision",
     "session_of",
-    "shown",
 ]

@@ -95,7 +95,7 @@ def start(
     session = live_session(secrets.token_hex(3), inputs, model, visualisations, said or PreprocessingOverrides())
     with _guard:
         handle = Handle(_handles[0]._server if _handles else Server(port), session)
-        live.put(session)
+        live.add(session)
         _handles.append(handle)
     return handle
 

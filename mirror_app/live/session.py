@@ -129,7 +129,7 @@ def _model(
     name: str, session_id: str, net: Net, preprocessing: Preprocessing, first: Picture, said: PreprocessingOverrides
 ) -> Model:
     module = net.module if isinstance(net, Model) else net
-    model = Model(live.named(name, session_id), module, preprocessing, (), extra_inputs=first.extra_inputs)
+    model = Model(live.link_name(name, session_id), module, preprocessing, (), extra_inputs=first.extra_inputs)
     view = View(module)
     view.extra_inputs = first.extra_inputs
     try:
@@ -151,7 +151,7 @@ def _explained(model: Model, net: Net, output: Any, said: PreprocessingOverrides
     """Return `model` with what its numbers mean and are called: as the caller says, else as `net` itself does."""
     brought = net.with_output(said.output or "") if isinstance(net, Model) else model
     word = said.output or (brought.output.kind if brought.output else "")
-    explained = model.explained(output, word, said.classes or brought.classes or brought.labels)
+    explained = model.with_meaning(output, word, said.classes or brought.classes or brought.labels)
     return replace(explained, output=brought.output or explained.output)
 
 
@@ -162,7 +162,7 @@ def _entries(visualisations: Sequence[object] | None, session_id: str) -> list[E
         return known
     weights = next(entry for entry in known if entry.kind is Activations)
     found = entries_of(visualisations)
-    found = [entry if entry in known else replace(entry, key=live.named(entry.key, session_id)) for entry in found]
+    found = [entry if entry in known else replace(entry, key=live.link_name(entry.key, session_id)) for entry in found]
     return found if weights in found else [*found, weights]
 
 

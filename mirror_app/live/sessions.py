@@ -26,7 +26,7 @@ class LiveSession:
     entries: Sequence[Entry]
 
     @property
-    def own_entries(self) -> list[Entry]:
+    def custom_entries(self) -> list[Entry]:
         """The visualisations that this session alone has."""
         return [entry for entry in self.entries if entry.key.endswith(MARK + self.session_id)]
 
@@ -47,9 +47,9 @@ def restore_program() -> None:
         sys.modules["__main__"] = _program[0]
 
 
-def put(session: LiveSession) -> None:
+def add(session: LiveSession) -> None:
     """Let links that name a model of `session` find it."""
-    registry.register_temporary(session.own_entries)
+    registry.register_temporary(session.custom_entries)
     with _guard:
         _sessions[session.session_id] = session
 
@@ -58,15 +58,15 @@ def remove(session: LiveSession) -> None:
     """Forget `session`, and hold its models no longer."""
     with _guard:
         del _sessions[session.session_id]
-    registry.unregister(session.own_entries)
+    registry.unregister(session.custom_entries)
 
 
-def named(name: str, session_id: str) -> str:
+def link_name(name: str, session_id: str) -> str:
     """Return the name in a link of what a Python session calls `name`."""
     return f"{name}{MARK}{session_id}"
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """Return a name in a link as a person is shown it."""
     plain, mark, session_id = name.rpartition(MARK)
     with _guard:

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from mirror_app.bundled import network, scenes
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.images import Preprocessing
-from mirror_app.models import download, settings, torchvision_models, user_models
+from mirror_app.models import settings, torchvision_models, user_models
+from mirror_app.models.download import DownloadProgress
 from mirror_app.models.model import Model
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
@@ -20,7 +21,7 @@ UNTRAINED = torchvision_models.UNTRAINED  # the end of a name whose weights are 
 
 def names() -> tuple[str, ...]:
     """Return the names of all models, the default first; raise MirrorError where the owner's settings are wrong."""
-    owned = settings.owned()
+    owned = settings.user_models()
     for name in owned:
         if name == BUNDLED or name.removesuffix(UNTRAINED) in torchvision_models.names():
             raise MirrorError(
@@ -34,9 +35,9 @@ def can_be_untrained(name: str) -> bool:
     return name in torchvision_models.names()
 
 
-def to_fetch() -> dict[str, int]:
+def download_sizes() -> dict[str, int]:
     """Return how many bytes must be fetched before a model can be used, by its name, for those that are not here."""
-    return torchvision_models.to_fetch()
+    return torchvision_models.download_sizes()
 
 
 def check(name: str) -> str:
@@ -50,12 +51,14 @@ def check(name: str) -> str:
 
 def load(name: str, device: torch.device | str = "cpu") -> Model:
     """Return the model of that name with its weights on `device`; raise MirrorError."""
-    *_, model = loading(name, device)
+    *_, model = load_with_progress(name, device)
     assert isinstance(model, Model)
     return model
 
 
-def loading(name: str, device: torch.device | str = "cpu") -> Generator[download.Fetched | Model, None, None]:
+def load_with_progress(
+    name: str, device: torch.device | str = "cpu"
+) -> Generator[DownloadProgress | Model, None, None]:
     """Yield how far the download of the weights is, where one is needed, and at last the model; raise MirrorError."""
     try:
         for found in _found(check(name)):
@@ -65,18 +68,18 @@ def loading(name: str, device: torch.device | str = "cpu") -> Generator[download
     except MirrorError as error:
         if name not in torchvision_models.names():
             raise
-        here = sorted(set(torchvision_models.names()) - set(torchvision_models.to_fetch()))
+        here = sorted(set(torchvision_models.names()) - set(torchvision_models.download_sizes()))
         others = f", {', '.join(here[:5])}" if here else ""
         raise MirrorError(f"{error} These work without it: {BUNDLED}{others}, and all untrained models.") from error
 
 
-def _found(name: str) -> Generator[download.Fetched | Model, None, None]:
+def _found(name: str) -> Generator[DownloadProgress | Model, None, None]:
     if name == BUNDLED:
         yield _shapes()
-    elif name in settings.owned():
+    elif name in settings.user_models():
         yield user_models.load(name)
     else:
-        yield from torchvision_models.loading(name)
+        yield from torchvision_models.load_with_progress(name)
 
 
 def _shapes() -> Model:

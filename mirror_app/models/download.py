@@ -24,7 +24,7 @@ PATIENCE = 60.0  # seconds without a byte
 
 
 @dataclass(frozen=True)
-class Fetched:
+class DownloadProgress:
     """How far a download is: the bytes that are there, of about so many."""
 
     bytes: int
@@ -70,27 +70,27 @@ _guard = Lock()
 _downloads: dict[Path, _Download] = {}
 
 
-def file_of(url: str) -> Path:
+def path_of(url: str) -> Path:
     """Return where the file of that address is kept: in torch's own cache, $TORCH_HOME/hub/checkpoints."""
-    return _folder() / name_of(url)
+    return _folder() / file_name_of(url)
 
 
-def name_of(url: str) -> str:
+def file_name_of(url: str) -> str:
     """Return the name of the file of that address."""
     return url.rpartition("/")[2]
 
 
-def here() -> set[str]:
+def downloaded_files() -> set[str]:
     """Return the names of all files that were fetched."""
     return {file.name for file in _folder().glob("*")}
 
 
-def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
+def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
     """Fetch a file that is not there yet, yielding how far it is; raise MirrorError with what went wrong.
 
     The file's checksum is the one in its name. However many ask, it is fetched once; what breaks off leaves nothing.
     """
-    target = file_of(url)
+    target = path_of(url)
     host = urlsplit(url).hostname or url
     download = _begun(url, total, target)
     if download is None:
@@ -103,11 +103,11 @@ def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
         if time.monotonic() - since > PATIENCE:
             _give_up(target, download)
             raise MirrorError(f"The download of '{target.name}' from {host} stalled: try again later.")
-        yield Fetched(there, total)
+        yield DownloadProgress(there, total)
         time.sleep(_GLANCE)
     if error := download.end.exception():
         raise MirrorError(_reason(error, target, host)) from error
-    yield Fetched(total, total)
+    yield DownloadProgress(total, total)
 
 
 def _folder() -> Path:

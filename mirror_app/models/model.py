@@ -34,7 +34,7 @@ class Model:
     labels: tuple[str, ...] = ()
     output: OutputMeaning | None = None
 
-    def explained(self, output: Any, word: str = "", names: Sequence[str] = ()) -> "Model":
+    def with_meaning(self, output: Any, word: str = "", names: Sequence[str] = ()) -> "Model":
         """Return this model with what its numbers mean and are called, of which `output`, for one picture, is a sample.
 
         Where `word`, such as "labels", does not say it, its configuration does, or else what is usual. Where there are

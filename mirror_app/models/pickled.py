@@ -17,7 +17,7 @@ HEADER = 2 * 2**20  # bytes: the names, kinds and shapes of ten thousand tensors
 _PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch \w+Storage")
 
 
-def look_at(file: Path, wanted: str) -> None:
+def check_archive(file: Path, wanted: str) -> None:
     """Raise MirrorError where the zip archive `file` is no plain state dict; `wanted` is what would be accepted."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()

@@ -42,7 +42,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _WAYS, "output": tuple(
 
 
 @dataclass(frozen=True)
-class Owned:
+class UserModelSettings:
     """One table of the settings file; the preprocessing is ImageNet's where it is not said.
 
     Without `resize`, a `size` that is said is cut from pictures that just hold it.
@@ -60,7 +60,7 @@ class Owned:
     output: str = ""
 
 
-def owned() -> dict[str, Owned]:
+def user_models() -> dict[str, UserModelSettings]:
     """Return the owner's models by name, none where no file is named; raise MirrorError for what is wrong in it."""
     path = file()
     if path is None:
@@ -71,7 +71,7 @@ def owned() -> dict[str, Owned]:
         raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.") from error
-    return {name: _owned(where(name, path), table) for name, table in tables.items()}
+    return {name: _owned(table_label(name, path), table) for name, table in tables.items()}
 
 
 def file() -> Path | None:
@@ -80,12 +80,12 @@ def file() -> Path | None:
     return Path(named).expanduser().resolve() if named else None
 
 
-def where(name: str, path: Path) -> str:
+def table_label(name: str, path: Path) -> str:
     """Return how a sentence says which table of which file it is about."""
     return f"[{name}] in '{path.name}'"
 
 
-def _owned(where: str, table: object) -> Owned:
+def _owned(where: str, table: object) -> UserModelSettings:
     if not isinstance(table, dict):
         raise MirrorError(f"{where} is no table: a model's settings are needed.")
     for key, value in table.items():
@@ -104,7 +104,7 @@ def _owned(where: str, table: object) -> Owned:
     }
     if "size" in said and "resize" not in said:
         said["resize"] = max(_sides(said["size"]))
-    found = Owned(**said)
+    found = UserModelSettings(**said)
     if found.resize < max(_sides(found.size)):
         raise MirrorError(f"{where}: resize {found.resize} leaves less than the size {found.size} that is cut out.")
     return found

@@ -20,6 +20,7 @@ from torchvision.models import (
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import download
+from mirror_app.models.download import DownloadProgress
 from mirror_app.models.model import Model
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
@@ -41,25 +42,25 @@ def classifiers() -> tuple[str, ...]:
     return tuple(list_models(module=torchvision.models))
 
 
-def to_fetch() -> dict[str, int]:
+def download_sizes() -> dict[str, int]:
     """Return the size in bytes of the weights that are not here yet, about, by the name of their model."""
-    here = download.here()
+    here = download.downloaded_files()
     found = {name: _weights(name) for name in names()}
-    return {name: _bytes(weights) for name, weights in found.items() if download.name_of(weights.url) not in here}
+    return {name: _bytes(weights) for name, weights in found.items() if download.file_name_of(weights.url) not in here}
 
 
-def loading(name: str) -> Generator[download.Fetched | Model, None, None]:
+def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, None]:
     """Yield how far the download is, and at last the model; raise MirrorError."""
     weights = _weights(name.removesuffix(UNTRAINED))
     if name.endswith(UNTRAINED):
         module = untrained(name.removesuffix(UNTRAINED))
     else:
-        yield from download.fetching(weights.url, _bytes(weights))
+        yield from download.fetch(weights.url, _bytes(weights))
         try:
             with _drawing:
                 module = get_model(name, weights=weights, progress=False)
         except Exception as error:  # whatever a spoilt file makes torch raise
-            file = download.file_of(weights.url)
+            file = download.path_of(weights.url)
             raise MirrorError(f"The weights in '{file}' cannot be read: delete that file to fetch it again.") from error
     labels, plain = tuple(weights.meta["categories"]), name.removesuffix(UNTRAINED)
     classifies = plain in classifiers()

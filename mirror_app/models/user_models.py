@@ -17,9 +17,9 @@ from mirror_app.probe import View
 
 def load(name: str) -> Model:
     """Build the owner's model of that name and give it its weights; raise MirrorError."""
-    file, said = settings.file(), settings.owned()[name]
+    file, said = settings.file(), settings.user_models()[name]
     assert file is not None
-    where = settings.where(name, file)
+    where = settings.table_label(name, file)
     module = _built(said, file.parent, where)
     if said.weights:
         weights.load_into(module, file.parent / said.weights)
@@ -35,12 +35,12 @@ def load(name: str) -> Model:
     output = _output(module, preprocessing, where)
     model = Model(name, module, preprocessing, (), untrained=not said.weights)
     try:
-        return model.explained(output, said.output, _classes(said, file.parent, where))
+        return model.with_meaning(output, said.output, _classes(said, file.parent, where))
     except MirrorError as error:
         raise MirrorError(f"{where}: {error}") from error
 
 
-def _built(said: settings.Owned, folder: Path, where: str) -> nn.Module:
+def _built(said: settings.UserModelSettings, folder: Path, where: str) -> nn.Module:
     module_name, _, function = said.factory.partition(":")
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -67,7 +67,7 @@ def _output(module: nn.Module, preprocessing: Preprocessing, where: str) -> Any:
         raise MirrorError(f"{where} does not work: {_first_line(error)}.") from error
 
 
-def _classes(said: settings.Owned, folder: Path, where: str) -> tuple[str, ...]:
+def _classes(said: settings.UserModelSettings, folder: Path, where: str) -> tuple[str, ...]:
     if not isinstance(said.classes, str):
         return tuple(said.classes)
     try:

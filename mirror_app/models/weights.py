@@ -62,7 +62,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _state_dict(file: Path) -> dict[str, Tensor]:
-    pickled.look_at(file, _WANTED)
+    pickled.check_archive(file, _WANTED)
     with file.open("rb") as opened:  # by its content, whatever its name ends with
         found = torch.load(opened, map_location="cpu", weights_only=True)
     found = found.get("state_dict", found) if isinstance(found, dict) else found

@@ -65,7 +65,7 @@ def test_two_things_are_of_different_classes_and_do_not_touch() -> None:
 
 def test_edges_are_antialiased() -> None:
     for shape in SHAPES.values():
-        tilted = scenes.turned(*scenes.plane(64, 0.5, 0.5, 0.3), 0.2)
+        tilted = scenes.rotate(*scenes.coordinates(64, 0.5, 0.5, 0.3), 0.2)
         inside = scenes.coverage(shape(*tilted), 1 / (0.3 * 64))
         assert ((inside > 0.05) & (inside < 0.95)).sum() > 20
         assert set(np.unique(inside[[0, -1]])) == {0}
@@ -74,14 +74,14 @@ def test_edges_are_antialiased() -> None:
 
 @pytest.mark.parametrize("name", TEXTURES)
 def test_a_texture_is_about_half_of_each_colour(name: str) -> None:
-    share = TEXTURES[name](*scenes.plane(256, 0.5, 0.5, 0.1), 1.0, 0.05)
+    share = TEXTURES[name](*scenes.coordinates(256, 0.5, 0.5, 0.1), 1.0, 0.05)
     assert 0.3 < share.mean() < 0.7
     assert share.min() >= 0
     assert share.max() <= 1
 
 
 def test_an_edge_is_where_the_distance_is_nothing_and_distances_grow_by_one() -> None:
-    x, y = scenes.plane(400, 0.5, 0.5, 0.25)
+    x, y = scenes.coordinates(400, 0.5, 0.5, 0.25)
     for name, shape in SHAPES.items():
         down, right = np.gradient(shape(x, y), 1 / (0.25 * 400))
         near = np.abs(shape(x, y)) < 0.02

@@ -122,10 +122,10 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     server: Server, tmp_path: Path
 ) -> None:
     server.slowly = 1.0
-    assert catalogue.to_fetch()[NAME] == len(FILE)
-    *steps, model = catalogue.loading(NAME)
+    assert catalogue.download_sizes()[NAME] == len(FILE)
+    *steps, model = catalogue.load_with_progress(NAME)
     assert isinstance(model, Model)
-    shares = [step.share for step in steps if isinstance(step, download.Fetched)]
+    shares = [step.share for step in steps if isinstance(step, download.DownloadProgress)]
     assert shares == sorted(shares)
     assert any(0.2 < share < 0.8 for share in shares)
     assert shares[-1] == 1
@@ -134,8 +134,8 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     assert not model.untrained
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(model.module.parameters(), tiny().parameters()))  # noqa: B905
     assert left(tmp_path) == [FILE_NAME]
-    assert NAME not in catalogue.to_fetch()
-    assert [type(step) for step in catalogue.loading(NAME)] == [Model]
+    assert NAME not in catalogue.download_sizes()
+    assert [type(step) for step in catalogue.load_with_progress(NAME)] == [Model]
     assert server.asked == 1
 
 
@@ -182,7 +182,7 @@ def test_a_server_that_falls_silent_is_given_up(server: Server, monkeypatch: pyt
 
 def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
     server.mood, server.slowly = "cut", 0.5
-    asked = catalogue.loading(NAME)
+    asked = catalogue.load_with_progress(NAME)
     next(asked)
     asked.close()
     time.sleep(1.5)
@@ -192,11 +192,11 @@ def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
 
 def test_no_room_on_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(MirrorError, match="the disk with torch's cache, TORCH_HOME, is full"):
-        list(download.fetching(server.url, 10**18))
+        list(download.fetch(server.url, 10**18))
     (tmp_path / "file").touch()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
     with pytest.raises(MirrorError, match="could not be kept in torch's cache, TORCH_HOME: Not a directory"):
-        list(download.fetching(server.url, 1))
+        list(download.fetch(server.url, 1))
     assert server.asked == 0
 
 
@@ -208,7 +208,7 @@ def test_a_program_that_ends_does_not_wait_for_a_download_and_leaves_no_part_of_
 import time
 from mirror_app.models import download
 
-for fetched in download.fetching({server.url!r}, {len(FILE)}):
+for fetched in download.fetch({server.url!r}, {len(FILE)}):
     if fetched.bytes:
         break
 """
@@ -220,7 +220,7 @@ for fetched in download.fetching({server.url!r}, {len(FILE)}):
 
 
 def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:
-    file = download.file_of(server.url)
+    file = download.path_of(server.url)
     file.parent.mkdir(parents=True)
     file.write_bytes(FILE[: len(FILE) // 2])
     with pytest.raises(MirrorError, match="delete that file"):

@@ -112,7 +112,9 @@ def test_the_example_in_the_documents_works(folder: Path) -> None:
     model = catalogue.load("flowers")
     assert model.classes == ("daisy", "rose", "tulip", "iris", "lily")
     assert not model.untrained
-    assert all(re.search(rf"^{key} = ", example, re.MULTILINE) for key in settings.Owned.__dataclass_fields__)
+    assert all(
+        re.search(rf"^{key} = ", example, re.MULTILINE) for key in settings.UserModelSettings.__dataclass_fields__
+    )
 
 
 def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:

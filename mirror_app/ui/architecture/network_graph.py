@@ -25,8 +25,8 @@ def show_totals(model: Model) -> None:
     height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     st.caption(
-        f"**{live.shown(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
-        f"{short(whole.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
+        f"**{live.display_name(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, "
+        f"and {short(whole.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
     )
 
 
@@ -51,7 +51,7 @@ def show_graph(model: Model, session: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if _MAPS in {entry.key for entry in session.entries}:
             st.button(
-                f"Show the maps of {page_parts.literal(chosen or live.shown(model.name))}",
+                f"Show the maps of {page_parts.literal(chosen or live.display_name(model.name))}",
                 icon=":material/search:",
                 on_click=open_in_explore,
                 args=(replace(session.request, layer=chosen, visualisation=_MAPS, params=()),),
@@ -74,7 +74,7 @@ def show_table(model: Model, session: Session) -> None:
     if rows != st.session_state.get(key, {}).get("selection", {}).get("rows"):  # it was chosen elsewhere
         st.session_state[key] = {"selection": {"rows": rows}}
     st.dataframe(
-        [_row(layer, costs[layer.name], total, live.shown(model.name)) for layer in listed],
+        [_row(layer, costs[layer.name], total, live.display_name(model.name)) for layer in listed],
         height=HEIGHT,
         hide_index=True,
         key=key,
@@ -104,7 +104,7 @@ def show_table(model: Model, session: Session) -> None:
     )
     parents = {layer.parent for layer in listed}
     slowest = max((layer.name for layer in listed if layer.name not in parents), key=lambda name: costs[name].seconds)
-    named, share = page_parts.literal(slowest or live.shown(model.name)), costs[slowest].seconds / total
+    named, share = page_parts.literal(slowest or live.display_name(model.name)), costs[slowest].seconds / total
     st.caption(
         "Tick a row to select the layer; click a heading to sort. "
         f"Slowest layer: **{named}** ({share:.0%} of the time)."

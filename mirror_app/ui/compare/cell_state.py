@@ -52,7 +52,7 @@ class CellState:
         """What it shows, in a line."""
         entry = registry.get(self.request.visualisation)
         where = "every stage" if self.request.layer == layers.EVERY else self.request.layer
-        by = [live.shown(self.request.model), *([where] if entry.kind.uses_layer and where else [])]
+        by = [live.display_name(self.request.model), *([where] if entry.kind.uses_layer and where else [])]
         return f"{entry.name} of {self.picture.name} ({', '.join(by)})"
 
     def resolve(self, session: Session, result: Callable[[Request], Result | None]) -> None:

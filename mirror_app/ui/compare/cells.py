@@ -10,7 +10,7 @@ from mirror_app.engine import Result
 from mirror_app.engine.request import Request
 from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
-from mirror_app.models.download import Fetched
+from mirror_app.models.download import DownloadProgress
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import style
@@ -93,8 +93,8 @@ def _fetch(place: CellState, refused: dict[str, str]) -> None:
     """See that the model of a place is there, and say that it comes; one that cannot be fetched is tried once."""
     name = place.request.model
 
-    def say(fetched: Fetched | None) -> None:
-        state = f"Building {live.shown(name)}" if fetched is None else f"Fetching {name}: {fetched.share:.0%}"
+    def say(fetched: DownloadProgress | None) -> None:
+        state = f"Building {live.display_name(name)}" if fetched is None else f"Fetching {name}: {fetched.share:.0%}"
         place.picture_slot.caption(literal(f"{state} …"))
 
     if name not in refused:

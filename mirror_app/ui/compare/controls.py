@@ -113,8 +113,8 @@ def _same(session: Session, rows: Axis, columns: Axis) -> dict[str, str]:
     same = {
         "visualisation": registry.get(base.visualisation).name,
         "input": session.pictures[base.input].name,
-        "model": live.shown(base.model),
-        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
+        "model": live.display_name(base.model),
+        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.display_name(base.model),
     }
     return {name: value for name, value in same.items() if name not in (rows.field, columns.field)}
 
@@ -216,12 +216,12 @@ def _called(session: Session, field: str, value: str) -> str:
         case "input":
             return session.pictures[value].name
         case "model":
-            return live.shown(value)
+            return live.display_name(value)
     return value
 
 
 def _labels(field: str, shown: dict[str, str]) -> dict[str, str]:
     """Return what the list shows: of a model that is not here also how much there is to fetch."""
-    sizes = catalogue.to_fetch() if field == "model" else {}
+    sizes = catalogue.download_sizes() if field == "model" else {}
     more = {name: f"{shown[name]} · {sizes[name] / 2**20:,.0f} MB to fetch" for name in shown if name in sizes}
     return shown | more

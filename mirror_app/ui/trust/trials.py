@@ -95,7 +95,7 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
         f"for the {noun} *{named}* ({page_parts.certainty(prediction, target)})",
     ]
     if registry.get(request.visualisation).kind.uses_layer:
-        parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
+        parts.append(f"at the layer `{request.layer or live.display_name(request.model)}`")
     st.caption(", ".join(parts))
     return target
 
@@ -170,7 +170,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     depths = evaluation.depths(layer_facts.tree(request.model))
     first, *places = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
     own = store.sheet(request, result.raw, picture, 0, 1).png
-    _fill(first.empty(), own, f"**{page_parts.literal(live.shown(request.model))}** as it is")
+    _fill(first.empty(), own, f"**{page_parts.literal(live.display_name(request.model))}** as it is")
     slots = [place.empty() for place in places]
     for slot, depth in zip(slots, depths, strict=True):
         _fill(slot, _blank(request, picture), f"**…** · {_told(depth)}", LIKENESS)
