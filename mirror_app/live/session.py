@@ -122,7 +122,9 @@ def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     if isinstance(item, Image.Image):
         return images.from_image(item, Path(str(getattr(item, "filename", "") or name)).name)
     picture = images.from_tensor(item, name, preprocessing)
-    return replace(picture, notes=(_PLAIN,)) if picture.plain and set(preprocessing.std) != {1.0} else picture
+    return (
+        replace(picture, notes=(_PLAIN,)) if picture.looks_unnormalised and set(preprocessing.std) != {1.0} else picture
+    )
 
 
 def _model(

@@ -174,7 +174,7 @@ def test_names_of_regions_are_those_of_what_is_marked(folder: Path) -> None:
         (FACTORY + "size = true", "size cannot be 'True'"),
         (FACTORY + "size = [3]", r"size cannot be '\[3\]'"),
         (FACTORY + "resize = 100", "resize 100 leaves less than the size 224"),
-        (FACTORY + "mean = [0.5]", r"\[a\] in 'mirror.toml': Mean"),
+        (FACTORY + "mean = [0.5]", r"\[a\] in 'mirror.toml': mean"),
         (FACTORY + "mean = [nan, 0, 0]", "mean cannot be"),
         (FACTORY + "mean = [0, 0]\nstd = [1, 1]", "mean has 2 numbers, and pictures have 1, 3 or 4 channels"),
         (FACTORY + "std = [1, 1, 0]", "std cannot be .* numbers above 0"),
