@@ -257,7 +257,7 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
         ((INPUT, {"a": Linear(), "b": None}), "The model 'b' is a NoneType"),
         (
             (INPUT, Linear(), None, PreprocessingOverrides(classes=["cat"])),
-            "The model 'Linear': there are 1 names of classes, and the model has 2",
+            "The model 'Linear': classes has 1 names, but the model has 2 outputs",
         ),
         (
             (INPUT, Linear(), None, PreprocessingOverrides(mean=[0.5], std=[0.5] * 3)),
