@@ -124,6 +124,9 @@ def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:
         name: for display and in error messages.
         id: the picture's identity; None takes a digest of the pixels.
 
+    Returns:
+        The picture.
+
     Raises:
         MirrorError: when the array has another type or shape, or is empty.
 
@@ -149,6 +152,9 @@ def from_image(image: Image.Image, name: str) -> Picture:
         image: an image of any mode, up to 25 million pixels; it is copied.
         name: for display and in error messages.
 
+    Returns:
+        The picture, whose `notes` say what was converted.
+
     Raises:
         MirrorError: when the image is too large or its data cannot be read.
 
@@ -169,7 +175,23 @@ def from_image(image: Image.Image, name: str) -> Picture:
 
 
 def with_extra_inputs(picture: Picture, extra_inputs: Sequence[Tensor]) -> Picture:
-    """Return `picture` together with the further inputs of a model that takes several, (1, …) each."""
+    """Return `picture` together with the further inputs of a model that takes several.
+
+    Args:
+        picture: the model's first input.
+        extra_inputs: the inputs after it, in the model's order, (1, …) each.
+
+    Returns:
+        A copy with the inputs and an `id` of its own.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from mirror_app.images import from_array, with_extra_inputs
+        >>> picture = with_extra_inputs(from_array(np.zeros((4, 6), np.uint8), "black"), [torch.zeros(1, 5)])
+        >>> [tuple(extra_input.shape) for extra_input in picture.extra_inputs]
+        [(1, 5)]
+    """
     digest = hashlib.sha1(picture.id.encode(), usedforsecurity=False)
     for extra_input in extra_inputs:
         digest.update(extra_input.cpu().contiguous().view(torch.uint8).numpy().data)
@@ -177,7 +199,25 @@ def with_extra_inputs(picture: Picture, extra_inputs: Sequence[Tensor]) -> Pictu
 
 
 def with_colours(picture: Picture, colours: Colours | None) -> Picture:
-    """Return `picture` with these bands shown as red, green and blue, or unchanged if it lacks one of them."""
+    """Return `picture` with these bands shown as red, green and blue.
+
+    Args:
+        picture: an input of bands.
+        colours: the numbers of three bands, from 0; None shows the mean of all bands in grey.
+
+    Returns:
+        A copy with other pixels, or `picture` itself if it lacks one of the bands.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.images import Preprocessing, from_tensor, with_colours
+        >>> preprocessing = Preprocessing(size=4, resize=4, mean=(0.0,) * 5, std=(1.0,) * 5)
+        >>> picture = from_tensor(torch.rand(5, 4, 4), "five bands", preprocessing)
+        >>> with_colours(picture, (4, 2, 0)).colours
+        (4, 2, 0)
+        >>> with_colours(picture, (5, 2, 0)) is picture
+        True
+    """
     if picture.exact is None or max(colours or (0,)) >= picture.band_count:
         return picture
     return replace(picture, colours=colours, pixels=to_pixels(to_rgb(picture.exact[None], colours)[0]))

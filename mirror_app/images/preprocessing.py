@@ -146,6 +146,9 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
         preprocessing: the model's; its mean and std turn the tensor back into visible colours.
         notes: remarks for the user.
 
+    Returns:
+        The picture; its `exact` is a copy of the tensor, and its `pixels` display it.
+
     Raises:
         MirrorError: when the tensor has another type or shape, is empty, or holds NaN or infinity.
 

@@ -1,4 +1,4 @@
-"""`mirror()`: the models and pictures of a running program, on the page."""
+"""`mirror()` shows the models and pictures of a running program on the page."""
 
 from mirror_app.live.sessions import (
     MARK,
