@@ -39,7 +39,7 @@ def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path, caps
 @pytest.mark.parametrize("path", [BUNDLED, JUDGE], ids=["bundled", "judge"])
 def test_the_cards_figures_are_those_of_the_network(path: Path) -> None:
     text = path.with_suffix(".md").read_text(encoding="utf-8")
-    found = re.search(r"\*\*Right:\*\* ([\d.]+)% of", text)
+    found = re.search(r"\*\*Accuracy:\*\* ([\d.]+)% on", text)
     assert found
     assert float(found[1]) >= 99
     assert f"{sum(p.numel() for p in network(path).parameters()):,} weights" in text

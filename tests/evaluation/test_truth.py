@@ -24,7 +24,7 @@ def peaks(grad_cam: GradCam, things: int, place: int) -> Tensor:
     pictures, labels = dataset.draw(UNSEEN, things)
     found = []
     for number, seed in enumerate(UNSEEN):
-        thing = scenes.scene(seed, things).things[place]
+        thing = scenes.scene(seed, things).objects[place]
         inputs = dataset.normalise(pictures[number : number + 1])
         raw = grad_cam(inputs, LAYER, target_class=int(labels[number, place]))[1]["raw"]
         peak = int(render.resize(raw, (scenes.SIZE, scenes.SIZE)).argmax())

@@ -473,7 +473,7 @@ def test_relevance_lies_on_the_object(capsys: pytest.CaptureFixture[str]) -> Non
     for begin in range(0, len(seeds), 10):
         some = slice(begin, begin + 10)
         positive = lrp(dataset.normalise(pictures[some]), "")[1]["raw"].clamp(min=0)
-        masks = torch.from_numpy(np.stack([scenes.scene(seed).things[0].mask for seed in seeds[some]]))
+        masks = torch.from_numpy(np.stack([scenes.scene(seed).objects[0].mask for seed in seeds[some]]))
         shares += ((positive * masks).sum((1, 2)) / positive.sum((1, 2))).tolist()
     with capsys.disabled():
         print(f"\nLRP: {np.mean(shares):.1%} of the positive relevance on the object, over {len(seeds)} scenes")
