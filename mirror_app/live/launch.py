@@ -98,7 +98,7 @@ def mirror(
 
     Raises:
         MirrorError: when an input, a model or a visualisation cannot be shown, no port is free, or the process already
-            runs Streamlit.
+            serves another page.
 
     Example:
         A literal block, since a server takes seconds to start and a script waits for Ctrl+C::
