@@ -45,7 +45,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _INTERPOLATIONS, "outpu
 class UserModelSettings:
     """One table of the settings file; the default preprocessing is ImageNet's.
 
-    If `size` is given without `resize`, pictures are resized to the longer side of `size`.
+    If `size` is given without `resize`, `resize` is the longer side of `size`.
     """
 
     factory: str
