@@ -106,7 +106,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    sizes = catalogue.to_fetch()
+    sizes = catalogue.download_sizes()
     rows = [
         (name, f"{sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else "here") for name in catalogue.names()
     ]
@@ -166,7 +166,7 @@ def _values(entry: registry.Entry, model: Model, options: argparse.Namespace) ->
 
 
 def _model(name: str) -> Model:
-    for found in catalogue.loading(name, device()):
+    for found in catalogue.load_with_progress(name, device()):
         if isinstance(found, Model):
             return found
         _show(f"Fetching {name}", found.share)

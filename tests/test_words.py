@@ -58,6 +58,7 @@ NOT_ALONE = {
 # What links, downloaded code or people's scripts name.
 PUBLIC = {
     "mirror_app/images/preprocessing.py": {"as_seen"},
+    "mirror_app/live/session.py": {"Said"},
     "mirror_app/visualisations/core/synthesis/filter_visualisation.py": {"aim"},
 }
 FILES = sorted(path for room in ("mirror_app", "pages", "benchmarks") for path in (ROOT / room).rglob("*.py"))

@@ -20,7 +20,7 @@ from mirror_app.images import Picture, bands
 from mirror_app.models import Model, catalogue
 from mirror_app.models.cache import ModelCache
 from mirror_app.models.device import device
-from mirror_app.models.download import Fetched
+from mirror_app.models.download import DownloadProgress
 from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
 
 OnProgress = Callable[[str], None]
@@ -46,12 +46,12 @@ def is_loaded(name: str) -> bool:
     return live.model(name) is not None or name in _model_cache()
 
 
-def fetch(name: str, on_progress: Callable[[Fetched | None], None]) -> None:
+def fetch(name: str, on_progress: Callable[[DownloadProgress | None], None]) -> None:
     """See that the model of that name is on the shelf; while it comes, `on_progress` is called; raise MirrorError."""
     if not is_loaded(name):
         with _loads().join(name, partial(_loading, name)) as job:
             while not job.done.wait(_GLANCE):
-                on_progress(job.newest if isinstance(job.newest, Fetched) else None)
+                on_progress(job.newest if isinstance(job.newest, DownloadProgress) else None)
             job.result()
 
 
@@ -168,7 +168,7 @@ def strip(shown_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
 def band_sheet(picture_id: str, _bands: Tensor) -> Sheet:
     """Return bands (C, H, W), each stretched to its own range, as a contact sheet in grey."""
-    images = render.shrink(bands.stretched(_bands[None])[0][:, None].expand(-1, 3, -1, -1), engine.TILE)
+    images = render.shrink(bands.stretch_bands(_bands[None])[0][:, None].expand(-1, 3, -1, -1), engine.TILE)
     columns = min(len(images), engine.COLUMNS)
     sheet_png = render.png(render.pixels(render.grid(images.cpu(), columns)))
     return Sheet(sheet_png, columns, len(images), len(images))
@@ -185,12 +185,12 @@ def _model_cache() -> ModelCache:
 
 
 @st.cache_resource(show_spinner=False)
-def _loads() -> Jobs[Fetched | Model]:
+def _loads() -> Jobs[DownloadProgress | Model]:
     return Jobs(LOADS)
 
 
-def _loading(name: str) -> Generator[Fetched | Model, None, None]:
-    for found in catalogue.loading(name, device()):
+def _loading(name: str) -> Generator[DownloadProgress | Model, None, None]:
+    for found in catalogue.load_with_progress(name, device()):
         if isinstance(found, Model):
             _model_cache().put(found)
         yield found

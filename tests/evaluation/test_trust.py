@@ -443,7 +443,7 @@ class HeadInABuffer(nn.Module):
 def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(key: str, is_flat: bool) -> None:
     picture = torch.rand(3, 16, 12, generator=torch.Generator().manual_seed(0))
     made = live_session("buffer", picture, HeadInABuffer(), None, PreprocessingOverrides())
-    live.put(made)
+    live.add(made)
     try:
         test = page("trust", model=next(iter(made.models)), visualisation=key)
     finally:

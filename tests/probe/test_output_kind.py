@@ -297,7 +297,7 @@ def show() -> Iterator[Callable[..., str]]:
 
     def staged(module: nn.Module, output: str | None = None) -> str:
         made = live_session(secrets.token_hex(3), PICTURES[0], module, None, PreprocessingOverrides(output=output))
-        live.put(made)
+        live.add(made)
         return next(iter(made.models))
 
     yield staged

@@ -123,7 +123,7 @@ def test_a_defect_spoils_its_own_cell_only(monkeypatch: pytest.MonkeyPatch, capl
 
 
 def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    loading, tried = catalogue.loading, []
+    loading, tried = catalogue.load_with_progress, []
 
     def offline(name: str, device: Any) -> Generator[Any, None, None]:
         if name == "resnet18":
@@ -131,7 +131,7 @@ def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(m
             raise MirrorError("There is no network.")
         yield from loading(name, device)
 
-    monkeypatch.setattr(catalogue, "loading", offline)
+    monkeypatch.setattr(catalogue, "load_with_progress", offline)
     test = compare(
         compare_columns="model",
         compare_model="shapes,resnet18,squeezenet1_1-untrained",

@@ -468,12 +468,12 @@ def test_what_cannot_be_seen_comes_with_a_word() -> None:
 
 def test_relevance_lies_on_the_object(capsys: pytest.CaptureFixture[str]) -> None:
     seeds = scenes.HELD_OUT[50_000:50_050]
-    pictures, _ = dataset.drawn(seeds, 1)
+    pictures, _ = dataset.draw(seeds, 1)
     lrp, shares = LRP(catalogue.load("shapes").module), []
     for begin in range(0, len(seeds), 10):
         some = slice(begin, begin + 10)
-        positive = lrp(dataset.normalised(pictures[some]), "")[1]["raw"].clamp(min=0)
-        masks = torch.from_numpy(np.stack([scenes.scene(seed).things[0].mask for seed in seeds[some]]))
+        positive = lrp(dataset.normalise(pictures[some]), "")[1]["raw"].clamp(min=0)
+        masks = torch.from_numpy(np.stack([scenes.scene(seed).objects[0].mask for seed in seeds[some]]))
         shares += ((positive * masks).sum((1, 2)) / positive.sum((1, 2))).tolist()
     with capsys.disabled():
         print(f"\nLRP: {np.mean(shares):.1%} of the positive relevance on the object, over {len(seeds)} scenes")

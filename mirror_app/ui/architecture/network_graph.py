@@ -25,7 +25,7 @@ def show_totals(model: Model) -> None:
     height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     st.caption(
-        f"**{live.shown(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
+        f"**{live.display_name(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
         f"{short(total_cost.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
     )
 
@@ -51,7 +51,7 @@ def show_graph(model: Model, session: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if _ACTIVATIONS in {entry.key for entry in session.entries}:
             st.button(
-                f"Show the maps of {page_parts.literal(chosen or live.shown(model.name))}",
+                f"Show the maps of {page_parts.literal(chosen or live.display_name(model.name))}",
                 icon=":material/search:",
                 on_click=open_in_explore,
                 args=(replace(session.request, layer=chosen, visualisation=_ACTIVATIONS, params=()),),
@@ -74,7 +74,7 @@ def show_table(model: Model, session: Session) -> None:
     if selected_rows != st.session_state.get(key, {}).get("selection", {}).get("rows"):  # chosen elsewhere
         st.session_state[key] = {"selection": {"rows": selected_rows}}
     st.dataframe(
-        [_row(layer, costs[layer.name], total_seconds, live.shown(model.name)) for layer in measured],
+        [_row(layer, costs[layer.name], total_seconds, live.display_name(model.name)) for layer in measured],
         height=HEIGHT,
         hide_index=True,
         key=key,
@@ -105,7 +105,10 @@ def show_table(model: Model, session: Session) -> None:
     parents = {layer.parent for layer in measured}
     leaves = [layer.name for layer in measured if layer.name not in parents]
     slowest = max(leaves, key=lambda name: costs[name].seconds)
-    slowest_name, share = page_parts.literal(slowest or live.shown(model.name)), costs[slowest].seconds / total_seconds
+    slowest_name, share = (
+        page_parts.literal(slowest or live.display_name(model.name)),
+        costs[slowest].seconds / total_seconds,
+    )
     st.caption(
         "Tick a row to select the layer; click a heading to sort. "
         f"Slowest layer: **{slowest_name}** ({share:.0%} of the time)."

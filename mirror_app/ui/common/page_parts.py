@@ -126,7 +126,7 @@ def show_provenance(request: Request, model: Model, picture: Picture, result: Re
     """Say below a picture what must be known of it, and in one line what it is: of what, its range, what it cost."""
     _show_note(result)
     entry = registry.get(request.visualisation)
-    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
+    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.display_name(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]

@@ -53,7 +53,7 @@ class CellState:
         """What the cell shows, in one line."""
         entry = registry.get(self.request.visualisation)
         layer = "every stage" if self.request.layer == layers.EVERY else self.request.layer
-        details = [live.shown(self.request.model), *([layer] if entry.kind.uses_layer and layer else [])]
+        details = [live.display_name(self.request.model), *([layer] if entry.kind.uses_layer and layer else [])]
         return f"{entry.name} of {self.picture.name} ({', '.join(details)})"
 
     def resolve(self, session: Session, get_result: Callable[[Request], Result | None]) -> None:

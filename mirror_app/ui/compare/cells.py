@@ -10,7 +10,7 @@ from mirror_app.engine import Result
 from mirror_app.engine.request import Request
 from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
-from mirror_app.models.download import Fetched
+from mirror_app.models.download import DownloadProgress
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import add_stylesheet
@@ -92,8 +92,8 @@ def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
     """Load the model of a cell and show the progress there; a model that failed to load once is not tried again."""
     name = cell.request.model
 
-    def on_progress(fetched: Fetched | None) -> None:
-        state = f"Building {live.shown(name)}" if fetched is None else f"Downloading {name}: {fetched.share:.0%}"
+    def on_progress(fetched: DownloadProgress | None) -> None:
+        state = f"Building {live.display_name(name)}" if fetched is None else f"Downloading {name}: {fetched.share:.0%}"
         cell.picture_slot.caption(literal(f"{state} …"))
 
     if name not in failures:

@@ -118,8 +118,8 @@ def _common_fields(session: Session, rows: Axis, columns: Axis) -> dict[str, str
     fields = {
         "visualisation": registry.get(base.visualisation).name,
         "input": session.pictures[base.input].name,
-        "model": live.shown(base.model),
-        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.shown(base.model),
+        "model": live.display_name(base.model),
+        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.display_name(base.model),
     }
     return {name: value for name, value in fields.items() if name not in (rows.field, columns.field)}
 
@@ -223,12 +223,12 @@ def _name(session: Session, field: str, value: str) -> str:
         case "input":
             return session.pictures[value].name
         case "model":
-            return live.shown(value)
+            return live.display_name(value)
     return value
 
 
 def _labels(field: str, names: dict[str, str]) -> dict[str, str]:
     """Return the labels in the list of options: for a model that is not there yet, also the size of its download."""
-    sizes = catalogue.to_fetch() if field == "model" else {}
+    sizes = catalogue.download_sizes() if field == "model" else {}
     with_sizes = {name: f"{names[name]} · {sizes[name] / 2**20:,.0f} MB to download" for name in names if name in sizes}
     return names | with_sizes

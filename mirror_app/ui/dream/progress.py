@@ -56,7 +56,7 @@ def _planned(request: Request, model: Model) -> str:
                 f"the {noun} that it finds in the input" if model.kind.has_probabilities else f"what raises its {noun}"
             )
         return f"*{page_parts.literal(model.name_of(target.channel))}*"
-    where = f"layer `{request.layer}`" if request.layer else f"`{live.shown(request.model)}`"
+    where = f"layer `{request.layer}`" if request.layer else f"`{live.display_name(request.model)}`"
     number = filter_of(request)
     return f"what {where} sees" if number is None else f"what filter {number} of {where} looks for"
 

@@ -94,7 +94,7 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
         f"{model.kind.noun.capitalize()}: *{page_parts.literal(model.name_of(target))}* ({prediction.text(target)})",
     ]
     if registry.get(request.visualisation).kind.uses_layer:
-        parts.append(f"Layer: `{request.layer or live.shown(request.model)}`")
+        parts.append(f"Layer: `{request.layer or live.display_name(request.model)}`")
     st.caption(" · ".join(parts))
     return target
 
@@ -170,7 +170,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     depths = evaluation.depths(layer_facts.tree(request.model))
     first, *others = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
     unshuffled_png = store.sheet(request, result.raw, picture, 0, 1).png
-    _fill(first.empty(), unshuffled_png, f"**{page_parts.literal(live.shown(request.model))}** unchanged")
+    _fill(first.empty(), unshuffled_png, f"**{page_parts.literal(live.display_name(request.model))}** unchanged")
     slots = [column.empty() for column in others]
     for slot, depth in zip(slots, depths, strict=True):
         _fill(slot, _blank(request, picture), f"**…** · {_caption(depth)}", CORRELATION_HELP)
