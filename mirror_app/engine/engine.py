@@ -45,7 +45,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std, output=model.output and model.output.kind)
-        inputs = visualisation.prepared(model.inputs(picture))
+        inputs = visualisation.prepare_inputs(model.inputs(picture))
         for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
             require_finite(frame.raw, layer)

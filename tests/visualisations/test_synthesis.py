@@ -27,7 +27,7 @@ from mirror_app.visualisations.core import (
     InvertedRepresentation,
     Visualisation,
 )
-from mirror_app.visualisations.core.synthesis.deep_dream import ASIDE, octave_sizes
+from mirror_app.visualisations.core.synthesis.deep_dream import STEP_OVERHEAD, octave_sizes
 from mirror_app.visualisations.core.synthesis.film import resize
 from tests import gallery
 from tests.browser import ROOT
@@ -175,7 +175,11 @@ def test_progress_is_the_share_of_the_work_which_in_a_dream_grows_with_the_areas
     dream = kind is DeepDream
     params = {"steps": 2, "octaves": 3, "scale": 0.5} if dream else {"steps": 6}
     found = list(film(kind(bundled(), None, *NORMALISATION), INPUTS[:1], LAYER, **params))
-    work = np.repeat([16 * 20 + ASIDE, 32 * 40 + ASIDE, 64 * 80 + ASIDE], 2) if dream else np.ones(6)
+    work = (
+        np.repeat([16 * 20 + STEP_OVERHEAD, 32 * 40 + STEP_OVERHEAD, 64 * 80 + STEP_OVERHEAD], 2)
+        if dream
+        else np.ones(6)
+    )
     progress = [frame.info["progress"] for frame in found][-7:]  # an inversion looks once more when it is done
     assert progress[:6] == pytest.approx(np.cumsum(work) / work.sum(), abs=1e-12)
     assert progress[-1] == 1

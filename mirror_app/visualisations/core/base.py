@@ -55,7 +55,7 @@ class Visualisation:
     """
 
     look: ClassVar[render.Look]
-    of_inputs: ClassVar[bool] = True  # whether the inputs make a difference
+    uses_inputs: ClassVar[bool] = True  # whether the inputs make a difference
     uses_layer: ClassVar[bool] = True  # whether the layer makes a difference
     supports_all_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
     before_last: ClassVar[bool] = False  # whether it begins at the stage before the last, and not at the last
@@ -121,7 +121,7 @@ class Visualisation:
     def _each(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of all inputs; of one at a time where the model's answers change with their neighbours."""
         show = self._sweep if layer == layers.EVERY else partial(self.attribute, layer=layer)
-        if len(inputs) == 1 or not self.of_inputs or self._are_independent(inputs):
+        if len(inputs) == 1 or not self.uses_inputs or self._are_independent(inputs):
             yield from show(inputs, **params)
             return
         last = [deque(show(one, **params), maxlen=1).pop() for one in inputs.split(1)]
@@ -133,7 +133,7 @@ class Visualisation:
         yield Attribution(torch.cat([frame.raw for frame in last]), info, maps)
 
     def _are_independent(self, inputs: Tensor) -> bool:
-        self.view.learn(self.sized(inputs))
+        self.view.learn(self.enlarged(inputs))
         return self.view.is_independent
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
@@ -195,10 +195,10 @@ class Visualisation:
         values: dict[str, Any] = {**checked(method_params | render_params, named), **functions}
         before = fingerprint(self.view.source)
         self.view.follow()
-        inputs = self.prepared(inputs)
+        inputs = self.prepare_inputs(inputs)
         if layer is None:
             with lacking_explained(self.view.module, inputs):
-                name = default_layer(self.view, self.sized(inputs), self.before_last)
+                name = default_layer(self.view, self.enlarged(inputs), self.before_last)
         else:
             name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
         for frame in self.frames(inputs, name, **{name: values[name] for name in method_params}):
@@ -226,11 +226,11 @@ class Visualisation:
                 raise MirrorError(f"Input {number} is {shown}: beside the pictures, each is a tensor (1, …) for all.")
         return others
 
-    def sized(self, inputs: Tensor) -> Tensor:
+    def enlarged(self, inputs: Tensor) -> Tensor:
         """Return `inputs` at a size with which the model runs: their own, unless a visualisation can enlarge them."""
         return inputs
 
-    def prepared(self, inputs: Tensor) -> Tensor:
+    def prepare_inputs(self, inputs: Tensor) -> Tensor:
         """Return `inputs` on the view's device, as `View.accept` does; raise MirrorError if they are no pictures."""
         if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
             shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__

@@ -32,7 +32,7 @@ class Kernels(Visualisation):
     """
 
     look = staticmethod(render.weights)
-    of_inputs = False
+    uses_inputs = False
 
     def attribute(
         self,

@@ -63,10 +63,10 @@ class TargetScore:
         try:
             leaf, output = self.view.split(inputs, layer, self.layer)
         except RunsBeforeError:
-            raise self.apart(inputs, layer) from None
+            raise self.no_dependence_error(inputs, layer) from None
         answers = self.answers(output)
         if not answers.requires_grad:
-            raise self.apart(inputs, layer)
+            raise self.no_dependence_error(inputs, layer)
         return leaf, answers
 
     def run_from(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
@@ -126,7 +126,7 @@ class TargetScore:
             return {"target": self.target.words}
         return {"target_class": chosen.tolist(), "output": self.kind.value}
 
-    def apart(self, inputs: Tensor, layer: str) -> MirrorError:
+    def no_dependence_error(self, inputs: Tensor, layer: str) -> MirrorError:
         """Return the error that `layer` has no part in the answers for `inputs`: it names one on which they depend."""
         asked = f"The target '{self.target}'" if str(self.target) else "The model's output"
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]

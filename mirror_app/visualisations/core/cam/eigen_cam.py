@@ -58,5 +58,5 @@ class EigenCam(Visualisation):
         score = target_score.score(answers, target_score.chosen(answers)).sum()
         (slope,) = torch.autograd.grad(score, output, allow_unused=True)
         if slope is None:
-            raise target_score.apart(inputs, layer)
+            raise target_score.no_dependence_error(inputs, layer)
         return (held.maps(widened(slope)) * held.maps(widened(output.detach()))).sum(1)

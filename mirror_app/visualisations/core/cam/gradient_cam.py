@@ -44,7 +44,7 @@ class GradientCam(Visualisation):
         target = target_score.chosen(answers)
         (gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
         if gradient is None:
-            raise target_score.apart(inputs, layer)
+            raise target_score.no_dependence_error(inputs, layer)
         if gradient.any() and not found.maps(gradient).any():
             raise MirrorError(
                 f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "

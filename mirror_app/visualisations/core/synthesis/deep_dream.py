@@ -11,10 +11,11 @@ from mirror_app.optim import Ascent, PixelSpace, Step, objectives, optimisers, t
 from mirror_app.params import Number, Slider
 from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import Size, frames, resize, size_of, size_taken
+from mirror_app.visualisations.core.synthesis.film import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
-ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measured, or small octaves seem to be free
+# The cost of a step beyond that of its pixels, in pixels. It is measured: without it, small octaves would seem free.
+STEP_OVERHEAD = 64 * 64
 
 
 @visualisation(
@@ -37,8 +38,8 @@ class DeepDream(Visualisation):
     is_iterative = True
     before_last = True  # whose maps are of things: those of the last stage, of many things at once, dream of speckle
 
-    def sized(self, inputs: Tensor) -> Tensor:
-        return resize(inputs, size_taken(self.view, inputs, ""))
+    def enlarged(self, inputs: Tensor) -> Tensor:
+        return resize(inputs, accepted_size(self.view, inputs, ""))
 
     def attribute(
         self,
@@ -79,7 +80,7 @@ class DeepDream(Visualisation):
         objective = objectives.energy(layer) if channel < 0 else objectives.channel(layer, channel)
         ascent = Ascent(self.view, space, objective, optimisers.steepest(lr), transforms=[transforms.jitter(jitter)])
         dreamed = _dream(ascent, picture, sizes, steps, torch.Generator().manual_seed(seed))
-        work = [height * width + ASIDE for height, width in sizes for _ in range(steps)]
+        work = [height * width + STEP_OVERHEAD for height, width in sizes for _ in range(steps)]
         yield from frames(dreamed, work, note=note, detail="all filters" if channel < 0 else f"filter {channel}")
 
 
@@ -93,7 +94,7 @@ def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
 def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
     """Return the octaves that the network takes, and a note where the picture itself is too small for it."""
     own = size_of(inputs)
-    largest = size_taken(view, inputs, layer)
+    largest = accepted_size(view, inputs, layer)
     smaller = octave_sizes(largest, octaves, scale)[:-1]
     note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
     taken = {size: size == largest or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}

@@ -81,7 +81,7 @@ def resize(pixels: Tensor, size: Size) -> Tensor:
     return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
+def accepted_size(view: View, inputs: Tensor, layer: str) -> Size:
     """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network raises."""
     height, width = size_of(inputs)
     times = 1
@@ -97,7 +97,7 @@ def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
 def require_size(view: View, inputs: Tensor, layer: str) -> None:
     """Raise MirrorError where `inputs` are too small for `layer` to be reached."""
     height, width = size_of(inputs)
-    taken = size_taken(view, inputs, layer)
+    taken = accepted_size(view, inputs, layer)
     culprit = f"the layer '{layer}'" if layer else "the model"
     if taken != (height, width):
         raise MirrorError(
