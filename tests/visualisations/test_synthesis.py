@@ -325,7 +325,7 @@ def test_what_is_wrong_beside_the_size_is_raised() -> None:
         FilterVisualisation(bundled())(INPUTS, LAYER, channel=144)
     with pytest.raises(MirrorError, match="target_class cannot be 32"):
         ClassPicture(bundled())(INPUTS, LAYER, target_class=32)
-    with pytest.raises(MirrorError, match="those of 3 channels"):
+    with pytest.raises(MirrorError, match="do not match the 3 channels"):
         DeepDream(bundled(), mean=(0.5,), std=(0.5,))(INPUTS, LAYER)
 
 

@@ -65,7 +65,7 @@ def frames(steps: Iterator[Step], work: Sequence[int], **info: Any) -> Iterator[
 def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any) -> Iterator[Attribution]:
     """Yield the frames of an ascent from noise to pictures of the shape of `like`; all begin from the same noise."""
     generator = torch.Generator().manual_seed(seed)
-    noise = ascent.picture.noise(like[:1], generator).expand_as(like)
+    noise = ascent.parametrisation.noise(like[:1], generator).expand_as(like)
     return frames(ascent.run(noise, steps, generator), [1] * steps, **info)
 
 
