@@ -329,5 +329,5 @@ def test_what_is_beside_the_picture_goes_in_with_it(entry: registry.Entry) -> No
     _, info = entry.kind(model)((pictures, weights), "features", target_class=1, **values)
     _, alone = entry.kind(One())(pictures, "two.features", target_class=1, **values)
     assert torch.equal(info["raw"], alone["raw"])
-    with pytest.raises(MirrorError, match=r"Input 2 is .* beside the pictures"):
+    with pytest.raises(MirrorError, match=r"Input 2 is .* every input after the pictures"):
         entry.kind(model)((pictures, weights[0]), "features")

@@ -14,7 +14,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core.base import require_finite
+from mirror_app.visualisations.core.attribution import require_finite
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() 
     grouped = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 12, 3, groups=4))
     images, info = Kernels(grouped)(PICTURES, "1", filter=7)
     assert torch.equal(info["raw"][:, 0], grouped.get_parameter("1.weight")[7])
-    assert info["detail"].endswith("filter 7, for each of its 2 channels, 4 to 5 of the layer's input")
+    assert info["detail"].endswith("filter 7, one image for each of its 2 input channels (4 to 5 of the layer's input)")
     # What the filter looks at: no other channel of the layer's input changes what it gives.
     maps = torch.randn(1, 8, 3, 3).requires_grad_()
     (seen,) = torch.autograd.grad(grouped[1](maps)[0, 7].sum(), maps)

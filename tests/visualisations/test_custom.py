@@ -382,7 +382,7 @@ def test_a_class_with_nothing_to_show_says_so() -> None:
     class Empty(Visualisation):
         look = staticmethod(render.heat)
 
-    with pytest.raises(MirrorError, match="Empty shows nothing yet: it needs an `attribute`, or a `__call__`"):
+    with pytest.raises(MirrorError, match="Empty must define `attribute`, or a `__call__`"):
         Empty(Linear())(INPUT[None], None)
 
 
