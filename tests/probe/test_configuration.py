@@ -232,7 +232,7 @@ def test_a_model_without_a_head_gives_an_embedding(build: Callable[[], nn.Module
     assert model.name_of(3) == "channel 3"
     assert not len(found.probabilities)
     assert found.text(3) == f"{found.answers[3]:.4g}"
-    with pytest.raises(MirrorError, match="an embedding of which none is the most likely: name a target"):
+    with pytest.raises(MirrorError, match="an embedding, which has no top prediction: choose a target"):
         Gradient(module)(PICTURE[None])
     raw = Gradient(module)(PICTURE[None], target_class=3)[1]["raw"]
     leaf = PICTURE[None].clone().requires_grad_()

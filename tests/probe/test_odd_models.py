@@ -499,7 +499,7 @@ def test_what_cannot_be_looked_into_gets_one_sentence(build: Callable[[], Any], 
 def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
     model = Small()
     for given, sentence in (
-        (ONE[:0], "there is no picture"),
+        (ONE[:0], "contain no picture"),
         (ONE * torch.nan, "not finite"),
         (ONE.to(torch.complex64), "a float tensor"),
         (ONE.long(), "a float tensor"),

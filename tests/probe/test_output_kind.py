@@ -176,7 +176,7 @@ def test_of_numbers_without_a_most_likely_one_the_target_is_named(
     kind: type[Visualisation], output: str, words: str
 ) -> None:
     visualisation = kind(Linear(classes=4), mean=[0] * 3, std=[1] * 3, output=output)
-    with pytest.raises(MirrorError, match=f"gives {words} of which none is the most likely: .* target_class=0"):
+    with pytest.raises(MirrorError, match=f"returns {words}, which (has|have) no top prediction: .* target_class=0"):
         visualisation(PICTURES, "maps")
 
 
@@ -374,7 +374,7 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
     test = page(model=name)
     assert not test.exception
     told = words(test)
-    assert "an embedding of which none is the most likely: name a target, 0 to 95" in told
+    assert "an embedding, which has no top prediction: choose a target from 0 to 95" in told
     assert "An embedding, not classes: the largest of its 96 channels." in told
     assert "class 0" not in told
     assert not has_percent(told)

@@ -433,7 +433,7 @@ class Gate(nn.Module):
         (lambda maps: maps.softmax(1), "Softmax"),
         (lambda maps: F.batch_norm(maps, None, None, training=True), "takes the batch's"),
         (lambda maps: F.conv2d(maps, maps.mean((0, 2, 3)).reshape(1, 4, 1, 1).expand(4, 4, 1, 1)), "Convolution"),
-        (lambda maps: maps.detach(), "No gradient leads from the answer"),
+        (lambda maps: maps.detach(), "output has no gradient with respect to the picture"),
     ],
 )
 def test_what_is_no_sum_of_parts_is_refused_by_name(gate: Callable[[Tensor], Tensor], words: str) -> None:
