@@ -202,7 +202,7 @@ def test_what_is_made_says_which_filter_it_shows(
 def test_the_class_is_the_first_thing_that_is_asked_for_and_all_have_the_same_words_for_the_same() -> None:
     entries = [entry for entry in registry.entries() if entry.kind.is_iterative]
     assert next(iter(registry.get("class-picture").params)) == "target_class"
-    assert {entry.params["lr"].label for entry in entries} == {"Strength of a step"}
+    assert {entry.params["lr"].label for entry in entries} == {"Step size"}
     assert {entry.params["channel"].label for entry in entries if "channel" in entry.params} == {
         "Filter",
         "Filter, -1 for all",
@@ -310,7 +310,7 @@ def test_a_picture_too_small_for_the_network_is_dreamed_larger_and_says_so() -> 
 
 @pytest.mark.parametrize("kind", [FilterVisualisation, ClassPicture, InvertedRepresentation])
 def test_an_input_too_small_for_the_network_is_refused_with_a_size_that_is_taken(kind: type[Visualisation]) -> None:
-    with pytest.raises(MirrorError, match=r"12 × 9 pixels is too small for the .*: one of 24 × 18 is taken"):
+    with pytest.raises(MirrorError, match=r"12 × 9 pixels is too small for the .*: use 24 × 18 pixels"):
         kind(squeezenet())(torch.rand(1, 3, 9, 12), "features.12")
 
 
