@@ -26,6 +26,12 @@ class Step:
     Attributes:
         pixels: The picture after the step, (N, C, H, W) in [0, 1].
         value: The objective (N,) of the picture before the step.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import Step
+        >>> Step(torch.full((1, 3, 8, 8), 0.5), torch.tensor([1.25])).value
+        tensor([1.2500])
     """
 
     pixels: Tensor

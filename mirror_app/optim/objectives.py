@@ -26,6 +26,13 @@ class ForwardPass:
         outputs: The outputs of the layers, by name.
         columns: Returns a layer's output with the channels in axis 1, as `probe.columns_of` does. By default the
             output already has them there.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> forward = ForwardPass(torch.zeros(1, 3, 8, 8), {"features.8": torch.ones(1, 4, 2, 2)})
+        >>> objectives.channel("features.8", 3)(forward)
+        tensor([1.])
     """
 
     pixels: Tensor

@@ -13,7 +13,23 @@ from mirror_app.optim.colour_space import mixing
 
 
 class Parametrisation(ABC):
-    """A mapping between pixels (N, C, H, W) in [0, 1] and the parameters that are optimised."""
+    """A mapping between pixels (N, C, H, W) in [0, 1] and the parameters that are optimised.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import Parametrisation
+        >>> class Logits(Parametrisation):
+        ...     def encode(self, pixels):
+        ...         return pixels.logit(eps=1e-3)
+        ...
+        ...     def decode(self, parameters, size):
+        ...         return parameters.sigmoid()
+        ...
+        ...     def noise(self, grey, generator):
+        ...         return 0.5 + 0.02 * torch.randn(grey.shape, generator=generator)
+        >>> Logits().decode(Logits().encode(torch.tensor([0.25, 1.0])), (1, 2))
+        tensor([0.2500, 0.9990])
+    """
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor:

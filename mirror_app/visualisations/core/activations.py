@@ -44,6 +44,10 @@ class Activations(Visualisation):
         >>> images, info = Activations(model)(torch.rand(2, 3, 8, 8), "1")
         >>> images.shape, info["raw"].shape
         (torch.Size([8, 3, 8, 8]), torch.Size([2, 4, 8, 8]))
+
+    References:
+        Zeiler and Fergus 2014, “Visualizing and Understanding Convolutional Networks”,
+        https://arxiv.org/abs/1311.2901.
     """
 
     look = staticmethod(render.tiles)

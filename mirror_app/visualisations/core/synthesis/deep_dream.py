@@ -143,11 +143,11 @@ def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
 
 def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
     """Return the sizes of the octaves that the network accepts, and a note if the picture itself is too small."""
-    largest = accepted_size(view, inputs, layer)
-    smaller = octave_sizes(largest, octaves, scale)[:-1]
-    note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
-    accepted = {size: size == largest or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}
-    return [*filter(accepted.get, smaller), largest], "" if largest == size_of(inputs) else note
+    full_size = accepted_size(view, inputs, layer)
+    smaller = octave_sizes(full_size, octaves, scale)[:-1]
+    note = f"The picture is too small for this layer: it was dreamed at {full_size[1]} × {full_size[0]} pixels."
+    accepted = {size: size == full_size or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}
+    return [*filter(accepted.get, smaller), full_size], "" if full_size == size_of(inputs) else note
 
 
 def _dream(ascent: Ascent, pictures: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:
