@@ -14,7 +14,7 @@ from mirror_app.optim.optimisers import Rule
 from mirror_app.optim.parametrisations import Parametrisation, Pixels
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
-from mirror_app.probe import View, columns_of, redirect_dead_relu
+from mirror_app.probe import View, channels_first, redirect_dead_relu
 
 _PIXELS = Pixels()
 
@@ -60,7 +60,7 @@ class Ascent:
                 changed = transform(changed, generator)
             inputs = self.space.inputs(changed)
             outputs = self.view.outputs_of(inputs, self.objective.layers)
-            value = self.objective(ForwardPass(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
+            value = self.objective(ForwardPass(pixels, outputs, partial(channels_first, self.view, inputs.detach())))
             gradient, through = _slopes(value, leaf, inputs)
             if not (moved := gradient.flatten(1).any(1)).all():
                 redirect_dead_relu(value)

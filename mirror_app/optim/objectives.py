@@ -14,14 +14,14 @@ from torch import Tensor
 
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import one_tensor
+from mirror_app.probe import require_tensor
 
 
 @dataclass(frozen=True)
 class ForwardPass:
     """What an objective may look at: the pixels (N, C, H, W) in [0, 1], and the layers' outputs for them, by name.
 
-    `columns` returns a layer's output with its channels first, as `probe.columns_of`; by default it has them there.
+    `columns` returns a layer's output with its channels first, as `probe.channels_first`; by default it has them there.
     """
 
     pixels: Tensor
@@ -91,7 +91,7 @@ def _of(layer: str, value: Callable[[Tensor], Tensor], by_channel: bool = False)
     """Return the objective `value` of what the layer gives, with its channels first where it is read `by_channel`."""
 
     def read(forward: ForwardPass) -> Tensor:
-        output = widened(one_tensor(forward.outputs[layer], layer))
+        output = widened(require_tensor(forward.outputs[layer], layer))
         return value(forward.columns(layer, output) if by_channel else output)
 
     return Objective(read, frozenset({layer}))

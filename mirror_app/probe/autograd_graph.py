@@ -55,7 +55,7 @@ def redirect_dead_relu(output: Tensor) -> None:
 
     A unit that is silent everywhere has no gradient at all; with this one it can be woken.
     """
-    for node in graph(output):
+    for node in graph_nodes(output):
         if node.name() in ("ReluBackward0", "HardtanhBackward0"):
             node.register_hook(_pass_where_all_is_stopped)
 
@@ -65,7 +65,7 @@ def _pass_where_all_is_stopped(below: tuple[Tensor, ...], above: tuple[Tensor, .
     return (torch.where(passed, below[0], above[0]),)
 
 
-def graph(output: Tensor) -> Iterator[Node]:
+def graph_nodes(output: Tensor) -> Iterator[Node]:
     """Yield each node of the graph of the computation that gave `output`, once; it is walked as far as one asks."""
     seen: set[Node] = set()
     waiting = [output.grad_fn]

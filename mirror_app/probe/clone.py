@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mirror_app.probe.containers import are_identical, is_identical, refill, signature
 from mirror_app.probe.copying import MACHINERY, Copier
-from mirror_app.probe.randomness import Generators
+from mirror_app.probe.randomness import SeededGenerators
 
 SMALL = 2**20  # bytes: buffers up to here are copied always, since a model may write into them now and then only
 
@@ -43,7 +43,7 @@ class Clone:
         self._mine = [self.pairs[number][0] for number in self._own]
         self._sources = [self.pairs[number][1] for number in self._own]
         self.draws = written is None  # whether to look for random numbers: where nothing is known, or they were seen
-        self._generators = Generators(copier.generators, {mine.device for mine, _ in self.pairs})
+        self._generators = SeededGenerators(copier.generators, {mine.device for mine, _ in self.pairs})
         self._contents = [mine.data for mine in self._mine]  # written into, they leave the versions of `_mine` alone
         self._is_fresh = False  # whether the tensors are still as they were taken over, since nothing has run
 
@@ -70,7 +70,7 @@ class Clone:
         """Tell whether the source's objects and containers hold something else by now."""
         return signature(self._followed) != self.signature
 
-    def follow(self) -> None:
+    def sync(self) -> None:
         """Take over what the source's tensors hold now, where they are not shared."""
         for mine, source in self.pairs:
             if mine.device != source.device:

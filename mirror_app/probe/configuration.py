@@ -21,7 +21,7 @@ _HEADLESS = ("Model", "Backbone", "Encoder", "Projection")  # how Transformers' 
 _IMAGENET = 1000  # classes
 
 
-def configured(module: nn.Module, count: int) -> OutputMeaning | None:
+def configured_meaning(module: nn.Module, count: int) -> OutputMeaning | None:
     """Return what the library of `module` says of its `count` numbers, 0 for other outputs; None if it says nothing.
 
     It is only assumed of a model that wraps the one that says so, and of a class of one's own that is derived from the
@@ -46,7 +46,7 @@ def configured(module: nn.Module, count: int) -> OutputMeaning | None:
     return None
 
 
-def configured_names(module: nn.Module, count: int) -> tuple[str, ...]:
+def configured_class_names(module: nn.Module, count: int) -> tuple[str, ...]:
     """Return what Transformers' configuration, or torchvision, calls the `count` classes; nothing where they do not."""
     if head := next(_heads(module, count), None):
         names: dict[int, str] = head.config.id2label

@@ -15,7 +15,7 @@ SEQUENCES = (list, deque, set)
 MOST_READ = 2**20  # bytes of an array that are read to see whether it has changed
 
 
-class Slots:
+class SlotAttributes:
     """The attributes of `value` that its classes keep in `__slots__`, by their descriptors."""
 
     def __init__(self, value: object) -> None:
@@ -60,7 +60,7 @@ def empty_like(value: Any) -> Any:
 
 def content_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
     """Return what is in `container` now: a dictionary for what has keys, else a list, or a set."""
-    if isinstance(container, Slots):
+    if isinstance(container, SlotAttributes):
         return dict(container.items())
     base = built_in(type(container))
     if base in MAPPINGS:
@@ -70,7 +70,7 @@ def content_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
 
 def refill(container: Any, content: Iterable[Any]) -> None:
     """Let `container` hold `content`, and nothing else."""
-    base: Any = Slots if isinstance(container, Slots) else built_in(type(container))
+    base: Any = SlotAttributes if isinstance(container, SlotAttributes) else built_in(type(container))
     base.clear(container)
     if base in (list, deque):
         base.extend(container, content)

@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mirror_app.probe.containers import Slots, built_in, content_of, empty_like, refill
+from mirror_app.probe.containers import SlotAttributes, built_in, content_of, empty_like, refill
 from mirror_app.probe.randomness import copied, is_generator
 
 
@@ -204,9 +204,9 @@ class Copier:
 _CHECKPOINTING = ("grad_checkpointing", "gradient_checkpointing", "use_checkpoint", "with_cp", "memory_efficient")
 
 
-def _slots(value: Any, made: Any) -> tuple[Slots | None, Slots | None]:
+def _slots(value: Any, made: Any) -> tuple[SlotAttributes | None, SlotAttributes | None]:
     has_slots = any("__slots__" in vars(base) for base in type(value).__mro__)
-    return (Slots(value), Slots(made)) if has_slots else (None, None)
+    return (SlotAttributes(value), SlotAttributes(made)) if has_slots else (None, None)
 
 
 _Cached = type(cache(lambda: None))

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import flop_registry
 
 from mirror_app.probe.view import View
 
-PASSES, ENOUGH = 5, 1.0  # of the time: at most so many passes, and none begins after so many seconds
+PASSES, TIME_BUDGET = 5, 1.0  # of the time: at most so many passes, and none begins after so many seconds
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Cost:
 
 def costs(view: View, inputs: Tensor) -> dict[str, Cost]:
     """Return the cost of each layer that runs for `inputs` (1, C, H, W), by its dotted name."""
-    view.learn(inputs)
+    view.ensure_observed(inputs)
     calls = _counted(view, inputs)
     seconds = _timed(view, inputs)
     fields = _Fields()
@@ -80,7 +80,7 @@ def _timed(view: View, inputs: Tensor) -> dict[str, float]:
     def end(name: str, _output: object) -> None:
         spent[name] = spent.get(name, 0.0) + now() - begun[name]
 
-    until = now() + ENOUGH
+    until = now() + TIME_BUDGET
     inputs = inputs.to(view.device)
     with _around(view, begin, end), torch.no_grad():
         for _ in range(PASSES):

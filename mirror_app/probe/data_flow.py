@@ -32,7 +32,7 @@ def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, st
         givers.update(dict.fromkeys(_nodes(own), name))
         return own
 
-    view.learn(inputs)
+    view.ensure_observed(inputs)
     leaf = inputs.to(view.device).detach().requires_grad_()
     with ExitStack() as hooks, torch.enable_grad():
         for name in names:

@@ -8,8 +8,8 @@ from torch import Tensor
 from mirror_app import layers
 from mirror_app.errors import MirrorError
 from mirror_app.probe.layout import Layout, find_layout
-from mirror_app.probe.outputs import class_logits, leaves_of
-from mirror_app.probe.view import View, one_tensor
+from mirror_app.probe.outputs import class_logits, named_tensors
+from mirror_app.probe.view import View, require_tensor
 
 MOST_TRIED = 16
 FINEST = 8  # pixels: the side of a place in the maps of a stage before the last, below which it knows strokes alone
@@ -57,7 +57,7 @@ def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:
     return known or layout(view, inputs, layer, view.capture(inputs, layer))
 
 
-def columns_of(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
+def channels_first(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
     """Return what `layer` gives for `inputs` with its channels before its places: (N, C), (N, C, h, w), (N, C, P).
 
     Raises MirrorError where its layout cannot be proven.
@@ -73,7 +73,7 @@ def _default_layer(view: View, picture: Tensor) -> str:
     logits = class_logits(answer)
     classes = None if logits is None else logits.shape[1]
     names = layers.candidates(layers.tree(view.source, view.calls), classes)[:MOST_TRIED]
-    is_empty = not any(part.numel() for _, part in leaves_of(answer))  # as of a detection model that finds nothing
+    is_empty = not any(part.numel() for _, part in named_tensors(answer))  # as of a detection model that finds nothing
     for name in [] if is_empty else names:
         slope = _slope(view, picture, name)
         if slope is None or _moved(slope) <= 1:  # only a class token, or nothing: no need to look for places
@@ -111,7 +111,7 @@ def _slope(view: View, picture: Tensor, name: str) -> Tensor | None:
         output, answer = view.split(picture, name)
     except MirrorError:  # it does not give one tensor
         return None
-    answers = [part for _, part in leaves_of(answer) if part.requires_grad]
+    answers = [part for _, part in named_tensors(answer) if part.requires_grad]
     if not answers:
         return torch.zeros_like(output)
     generator = torch.Generator().manual_seed(0)
@@ -123,7 +123,7 @@ def _slope(view: View, picture: Tensor, name: str) -> Tensor | None:
 def _places(view: View, picture: Tensor, name: str) -> int:
     """Return how many places the maps of a layer have; 0 where it has no maps."""
     try:
-        output = one_tensor(view.capture(picture, name), name)
+        output = require_tensor(view.capture(picture, name), name)
         return prod(find_layout(view, picture, name, output).maps(output).shape[2:])
     except MirrorError:
         return 0

@@ -41,7 +41,7 @@ class InputCast:
             for number, part in enumerate(inputs)
         )
 
-    def settle(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
+    def select_dtype(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
         """Find the type in which a model takes `inputs`, and return them in the one to work in, float32 at least.
 
         `types` are those of the weights. The inputs go to the model in their own type if all its weights have it or if
@@ -68,7 +68,7 @@ class InputCast:
 
 
 @contextmanager
-def lacking_explained(model: nn.Module, inputs: Tensor) -> Iterator[None]:
+def explain_dtype_errors(model: nn.Module, inputs: Tensor) -> Iterator[None]:
     """Raise a MirrorError in place of PyTorch's error that an operation does not exist in half precision.
 
     `model` is a private copy. That it works in float32 is tried, on a full copy of it, before it is advised.

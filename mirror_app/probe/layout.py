@@ -2,7 +2,7 @@
 
 A convolution gives (N, C, h, w), Swin (N, h, w, C), a vision transformer one token for each place behind a class token,
 Hiera and NesT their tokens block by block. A shape alone cannot tell these apart, so a layout is proven: by the graph,
-where every operation from the picture to the layer is known to keep or move its places, else by `structured_light`.
+where every operation from the picture to the layer is known to keep or move its places, else by `gray_code`.
 """
 
 import math
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe import structured_light
-from mirror_app.probe.spatial_path import places_by_graph
-from mirror_app.probe.view import View, one_tensor
+from mirror_app.probe import gray_code
+from mirror_app.probe.spatial_axes import spatial_axes_from_graph
+from mirror_app.probe.view import View, require_tensor
 
 Sides = tuple[int, int]
 MOST_SPARE = 16  # tokens without a place: a class token, a distillation token, registers
@@ -90,7 +90,7 @@ def find_layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layou
     return view.layouts[key]
 
 
-def token_layout(view: View, inputs: Tensor, name: str, answer: structured_light.Answer, tokens: Tensor) -> Layout:
+def token_layout(view: View, inputs: Tensor, name: str, answer: gray_code.Answer, tokens: Tensor) -> Layout:
     """Return where the places are in `tokens`, which the function `answer` gives for `inputs`; kept as `name`."""
     key = (name, tuple(inputs.shape[1:]))
     if key not in view.layouts:
@@ -101,7 +101,7 @@ def token_layout(view: View, inputs: Tensor, name: str, answer: structured_light
 def _by_structure(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout | None:
     if output.ndim not in (3, 4) or len(output) != len(inputs):
         return None
-    places = places_by_graph(view, inputs[:1], layer)
+    places = spatial_axes_from_graph(view, inputs[:1], layer)
     if places is None or places.grid is None or math.prod(places.grid) < 2:
         return None
     if len(places.axes) == 2:
@@ -111,7 +111,7 @@ def _by_structure(view: View, inputs: Tensor, layer: str, output: Tensor) -> Lay
 
 def _by_probe(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     def answer(pictures: Tensor) -> Tensor:
-        return one_tensor(view.outputs_of(pictures, [layer])[layer], layer)
+        return require_tensor(view.outputs_of(pictures, [layer])[layer], layer)
 
     size = (inputs.shape[2], inputs.shape[3])
     try:
@@ -122,7 +122,7 @@ def _by_probe(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     return _measured(answer, inputs, output, worked_on, layer)
 
 
-def _measured(answer: structured_light.Answer, inputs: Tensor, output: Tensor, size: Sides, layer: str) -> Layout:
+def _measured(answer: gray_code.Answer, inputs: Tensor, output: Tensor, size: Sides, layer: str) -> Layout:
     batch_axis, groups = _batch_axis(answer, inputs, output, layer)
     shape = [side for axis, side in enumerate(output.shape) if axis != batch_axis]
     shape = [groups, *shape] if groups > 1 else shape
@@ -132,7 +132,7 @@ def _measured(answer: structured_light.Answer, inputs: Tensor, output: Tensor, s
         return found.unflatten(0, (-1, groups)) if groups > 1 else found
 
     gives = f"The layer '{layer}' gives {_shown(output.shape[1:])}, in which"
-    grid, proven = structured_light.Reader(items, inputs).read(_readings(shape, size)) or ((0, 0), {})
+    grid, proven = gray_code.GridDecoder(items, inputs).decode(_readings(shape, size)) or ((0, 0), {})
     if not proven:
         raise MirrorError(f"{gives} no places of the picture are found: choose another.")
     if len(proven) > 1:
@@ -142,7 +142,7 @@ def _measured(answer: structured_light.Answer, inputs: Tensor, output: Tensor, s
     return Layout(grid, axes, None if is_grid else positions, batch_axis, groups)
 
 
-def _batch_axis(answer: structured_light.Answer, inputs: Tensor, output: Tensor, layer: str) -> tuple[int, int]:
+def _batch_axis(answer: gray_code.Answer, inputs: Tensor, output: Tensor, layer: str) -> tuple[int, int]:
     """Return the axis of `output` that follows the number of pictures, and how many entries each of them has in it."""
     count = len(inputs) + MORE_PICTURES
     with torch.no_grad():
@@ -195,7 +195,7 @@ def _worked_on(view: View, inputs: Tensor) -> Sides:
     first = min(run, key=lambda name: view.calls[name].order, default=None)
     if first is None:
         return inputs.shape[2], inputs.shape[3]
-    (taken, *_), _ = view.arguments(inputs[:1], [first])[first]
+    (taken, *_), _ = view.layer_arguments(inputs[:1], [first])[first]
     return taken.shape[2], taken.shape[3]
 
 

@@ -14,7 +14,7 @@ LINEAR = frozenset(
 )
 
 
-def operation(node: Node) -> str:
+def operation_name(node: Node) -> str:
     """Return what a node of the graph does, in a word or a few."""
     name = re.sub(r"Backward\d*$", "", node.name())
     factors = [parent for parent, _ in node.next_functions if parent is not None]

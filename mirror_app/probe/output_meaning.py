@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.configuration import configured
+from mirror_app.probe.configuration import configured_meaning
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
-from mirror_app.probe.outputs import class_logits, described, of_items, only_answers, regions_of
+from mirror_app.probe.outputs import class_logits, describe_output, is_list_of_dicts, regions_of, single_tensor
 from mirror_app.probe.view import View
 
 _ROUNDING = 1e-4  # how far from 1 the sum of float32 probabilities may be
@@ -19,16 +19,16 @@ _ROUNDING = 1e-4  # how far from 1 the sum of float32 probabilities may be
 
 def answers_of(output: Any) -> Tensor | None:
     """Return the numbers (N, K) in a model's output, None where it has others; one for each picture, (N,), is K = 1."""
-    answers = only_answers(output)
+    answers = single_tensor(output)
     if answers is not None and answers.ndim == 1 and answers.is_floating_point():
         return answers[:, None]
     return class_logits(output)
 
 
-def predicted(view: View, inputs: Tensor) -> Tensor | None:
+def predict_answers(view: View, inputs: Tensor) -> Tensor | None:
     """Return the `answers_of` the model for `inputs` (N, C, H, W): one picture at a time where they are coupled."""
-    view.learn(inputs)
-    together = len(inputs) if len(inputs) == 1 or view.is_independent else 1
+    view.ensure_observed(inputs)
+    together = len(inputs) if len(inputs) == 1 or view.is_batch_independent else 1
     found = [answers_of(view.predict(part)) for part in inputs.split(together)]
     answers = [part for part in found if part is not None]
     return torch.cat(answers) if len(answers) == len(found) else None
@@ -40,12 +40,12 @@ def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = Non
     `declared` is what the person who brought the model says. Raises MirrorError where that cannot be.
     """
     if declared is not None:
-        if reason := misfit(declared, output):
+        if reason := mismatch_reason(declared, output):
             raise MirrorError(reason)
         return OutputMeaning(declared)
     answers = answers_of(output)
-    found = configured(module, 0 if answers is None else answers.shape[1])
-    if found is None or misfit(found.kind, output):
+    found = configured_meaning(module, 0 if answers is None else answers.shape[1])
+    if found is None or mismatch_reason(found.kind, output):
         return _usual(output, answers)
     if found.assumed and found.kind is OutputKind.LABELS and answers is not None and _lies_between_0_and_1(answers):
         # The sigmoid of a sigmoid would be a plausible picture of the wrong thing.
@@ -53,9 +53,9 @@ def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = Non
     return found
 
 
-def misfit(kind: OutputKind, output: Any) -> str:
+def mismatch_reason(kind: OutputKind, output: Any) -> str:
     """Return in a sentence why `output` cannot be of that kind; "" where it can."""
-    answers, gives = answers_of(output), f"output = '{kind}' does not fit: the model gives {described(output)}"
+    answers, gives = answers_of(output), f"output = '{kind}' does not fit: the model gives {describe_output(output)}"
     match kind:
         case OutputKind.NUMBERS | OutputKind.EMBEDDING:
             return ""
@@ -91,7 +91,7 @@ def _usual(output: Any, answers: Tensor | None) -> OutputMeaning | None:
 
 
 def _has_boxes(output: Any) -> bool:
-    return of_items(output) and {"boxes", "scores", "labels"} <= set(output[0])
+    return is_list_of_dicts(output) and {"boxes", "scores", "labels"} <= set(output[0])
 
 
 def _sums_to_one(answers: Tensor) -> bool:

@@ -39,7 +39,7 @@ class Regions:
 
 def boxes_of(output: Any) -> tuple[Box, ...]:
     """Return the boxes that a detection model found in the first picture, the surest first."""
-    item = output[0] if of_items(output) else {}
+    item = output[0] if is_list_of_dicts(output) else {}
     if not {"boxes", "scores", "labels"} <= set(item):
         return ()
     found = zip(item["labels"].tolist(), item["scores"].tolist(), item["boxes"].tolist(), strict=True)
@@ -48,7 +48,7 @@ def boxes_of(output: Any) -> tuple[Box, ...]:
 
 def regions_of(output: Any) -> Regions | None:
     """Return the classes by place that a segmentation model gives for the first picture; None where there are none."""
-    for entry, part in leaves_of(output):
+    for entry, part in named_tensors(output):
         if part.ndim == 4 and part.is_floating_point() and part.shape[1] > 1 and part[0, 0].numel() > 1:
             largest, classes = part[0].max(0)
             surest = int(largest.masked_fill(classes == 0, -math.inf).argmax())
@@ -57,41 +57,41 @@ def regions_of(output: Any) -> Regions | None:
     return None
 
 
-def only_answers(output: Any) -> Tensor | None:
+def single_tensor(output: Any) -> Tensor | None:
     """Return the one tensor in `output` that can be meant: its only one, or the only (N, classes) among others."""
-    found = [part for _, part in leaves_of(output)]
+    found = [part for _, part in named_tensors(output)]
     vectors = [part for part in found if part.ndim == 2 and part.is_floating_point()]
-    if of_items(output):
+    if is_list_of_dicts(output):
         return None
     return found[0] if len(found) == 1 else vectors[0] if len(vectors) == 1 else None
 
 
 def class_logits(output: Any) -> Tensor | None:
     """Return the logits (N, classes) in a model's output; None where it answers with something else."""
-    found = only_answers(output)
-    found = found if found is None else one_row_each(found)
+    found = single_tensor(output)
+    found = found if found is None else flatten_to_rows(found)
     return found if found is not None and found.ndim == 2 and found.is_floating_point() else None
 
 
-def one_row_each(found: Tensor) -> Tensor:
+def flatten_to_rows(found: Tensor) -> Tensor:
     """Return (N, K) of (N, 1, K), (N, K, 1, 1) and the like, where only one axis behind the first is longer than 1."""
     is_row = found.ndim > 2 and sum(side != 1 for side in found.shape[1:]) <= 1
     return found.flatten(1) if is_row else found
 
 
-def described(output: Any) -> str:
+def describe_output(output: Any) -> str:
     """Return what a model's output is made of, in words: “out 21 × 64 × 64, aux 21 × 64 × 64”."""
-    if of_items(output):
-        return ", ".join(f"{name} {in_words(part.shape)}" for name, part in leaves_of(output[0]))
-    return ", ".join(f"{name} {in_words(part.shape[1:])}".strip() for name, part in leaves_of(output))
+    if is_list_of_dicts(output):
+        return ", ".join(f"{name} {format_shape(part.shape)}" for name, part in named_tensors(output[0]))
+    return ", ".join(f"{name} {format_shape(part.shape[1:])}".strip() for name, part in named_tensors(output))
 
 
-def of_items(output: Any) -> bool:
+def is_list_of_dicts(output: Any) -> bool:
     """Tell whether `output` is a list with one dictionary for each item of the batch, as detection models give."""
     return isinstance(output, list | tuple) and len(output) > 0 and all(isinstance(item, Mapping) for item in output)
 
 
-def parts_of(output: Any) -> dict[str, Any]:
+def entries_of(output: Any) -> dict[str, Any]:
     """Return the entries of `output` by their names, or by their numbers; none where it has no entries."""
     if isinstance(output, Mapping):
         return {str(key): part for key, part in output.items()}
@@ -119,18 +119,18 @@ def _attributes(output: object) -> dict[str, Any]:
     return own if any(isinstance(leaf, Tensor) for part in own.values() for leaf in tree_leaves(part)) else {}
 
 
-def leaves_of(output: Any) -> list[tuple[str, Tensor]]:
+def named_tensors(output: Any) -> list[tuple[str, Tensor]]:
     """Return the tensors in `output` by the entries that lead to them, as a target names them."""
 
     def walk(part: Any, way: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
         if isinstance(part, Tensor):
             yield ":".join(way), part
-        for key, inner in parts_of(part).items():
+        for key, inner in entries_of(part).items():
             yield from walk(inner, (*way, key))
 
     return list(walk(output, ()))
 
 
-def in_words(shape: Sequence[int]) -> str:
+def format_shape(shape: Sequence[int]) -> str:
     """Return a shape in words: “64 × 32 × 32”."""
     return " × ".join(str(side) for side in shape)

@@ -7,7 +7,7 @@ place of the picture: in maps that are laid over it, all places would be moved.
 from typing import Any
 
 from mirror_app.probe.autograd_graph import shape_of, signed
-from mirror_app.probe.operations import operation
+from mirror_app.probe.operations import operation_name
 
 MOST = 0.5  # of a cell: how far one may be moved
 _SIZES = {"ConstantPadNd": "_saved_pad", "ReflectionPad2D": "_saved_padding", "ReplicationPad2D": "_saved_padding"}
@@ -19,9 +19,9 @@ def keeps_places(node: Any, behind: Any, grid: tuple[int, int]) -> bool:
 
     `behind` is the node that takes what this one gives, None where that is the layer's output.
     """
-    if operation(node) not in _SIZES:
+    if operation_name(node) not in _SIZES:
         return True
-    sizes = [signed(size) for size in getattr(node, _SIZES[operation(node)])]
+    sizes = [signed(size) for size in getattr(node, _SIZES[operation_name(node)])]
     shapes = (shape_of(node.next_functions[0][0]), shape_of(node), shape_of(behind or node))
     for axis, (low, high) in enumerate((sizes[2:4] or [0, 0], sizes[:2])):
         length, padded, cells = (shape[2 + axis] for shape in shapes)
@@ -37,7 +37,7 @@ def keeps_places(node: Any, behind: Any, grid: tuple[int, int]) -> bool:
 
 def pads_beyond_reach(node: Any) -> bool:
     """Tell whether a convolution pads so much that its outermost places see nothing of its input."""
-    if operation(node) != "Convolution" or node._saved_transposed:
+    if operation_name(node) != "Convolution" or node._saved_transposed:
         return False
     return any(own >= extent for extent, _, own in (_window(node, axis) for axis in (0, 1)))
 
@@ -55,7 +55,7 @@ def _window(node: Any, axis: int) -> tuple[int, int, int]:
 
 def _kernel(node: Any) -> tuple[int, ...]:
     """Return the size of the kernel of `node`, nothing where it has none, or none that is known."""
-    name = operation(node) if node is not None else ""
+    name = operation_name(node) if node is not None else ""
     if name in _POOLS:
         return tuple(node._saved_kernel_size)
     if name != "Convolution" or node._saved_transposed:

@@ -27,12 +27,12 @@ class Pool:
         before = fingerprint(self.model)
         try:
             view = self._idle.pop()
-            view.follow()
+            view.sync()
         except IndexError:
             view = View(self.model)
         view.extra_inputs = extra_inputs
         yield view
         if fingerprint(self.model) != before:
             raise MirrorError("The model was changed while it was looked at: its picture is not shown.")
-        if view.unchanged():
+        if view.is_unchanged():
             self._idle.append(view)

@@ -13,7 +13,7 @@ SEED = 0
 Generator = Any  # of PyTorch, NumPy or Python
 
 
-class Generators:
+class SeededGenerators:
     """`with Generators(...):` runs with the process's generators begun at one seed, and gives them back as they were.
 
     `own` are pairs of generators: a copy's, and the source's, from where the copy's begins each time. `devices` are

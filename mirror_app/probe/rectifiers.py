@@ -10,8 +10,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.autograd_graph import graph, signed
-from mirror_app.probe.operations import LINEAR, operation
+from mirror_app.probe.autograd_graph import graph_nodes, signed
+from mirror_app.probe.operations import LINEAR, operation_name
 
 # What hands a gradient on as it is, without a rule: what is linear, and what shifts and scales to a common spread.
 _UNCHANGED = LINEAR | frozenset(
@@ -69,9 +69,9 @@ class Rectifiers(TorchFunctionMode):
             elif expected is not None and torch.equal(part, expected):
                 self._nodes.append(part.grad_fn)
             elif expected is not None:
-                self._strangers[part.grad_fn] = f"{operation(part.grad_fn)} with a mask"
+                self._strangers[part.grad_fn] = f"{operation_name(part.grad_fn)} with a mask"
             elif has_hidden:
-                self._strangers[part.grad_fn] = f"{operation(part.grad_fn)} with detached numbers"
+                self._strangers[part.grad_fn] = f"{operation_name(part.grad_fn)} with detached numbers"
         return output
 
     def on_the_way(self, output: Tensor, method: str) -> list[Node]:
@@ -82,8 +82,8 @@ class Rectifiers(TorchFunctionMode):
         """
         found, strangers = [], set()
         head = set(_head(output))
-        for node in graph(output):
-            name = operation(node)
+        for node in graph_nodes(output):
+            name = operation_name(node)
             if node in self._nodes or _BOUNDS.get(name, lambda _: False)(node):
                 found.append(node)
             elif node in self._strangers:
@@ -135,7 +135,7 @@ def _head(output: Tensor) -> Iterator[Node]:
     waiting = [output.grad_fn]
     while waiting:
         node = waiting.pop()
-        if node is not None and operation(node) in _ABOVE | {
+        if node is not None and operation_name(node) in _ABOVE | {
             "Select",
             "Slice",
             "View",
@@ -149,10 +149,10 @@ def _head(output: Tensor) -> Iterator[Node]:
 
 def _is_larger_of_several(node: Any) -> bool:
     """Tell whether a node takes the largest of answers that were stacked, place by place."""
-    if operation(node) not in ("Amax", "Max") or not hasattr(node, "_saved_dim"):
+    if operation_name(node) not in ("Amax", "Max") or not hasattr(node, "_saved_dim"):
         return False
     below: Any = node.next_functions[0][0]
-    if operation(below) != "Stack":
+    if operation_name(below) != "Stack":
         return False
     count = node._saved_self.ndim if hasattr(node, "_saved_self") else len(node._saved_self_sym_sizes)
     taken = node._saved_dim if isinstance(node._saved_dim, tuple) else (node._saved_dim,)

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map
 
 from mirror_app import layers
 from mirror_app.errors import MirrorError
-from mirror_app.probe.calls import CallLog
+from mirror_app.probe.call_recorder import CallRecorder
 from mirror_app.probe.private_model import PrivateModel
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class RunsBeforeError(MirrorError):
 class View(PrivateModel):
     """A private model that can be stopped at a layer, cut there, and given something else in its place."""
 
-    def layer(self, layer: object) -> str:
+    def layer_name(self, layer: object) -> str:
         """Return the dotted name of `layer`: a name, or a submodule of the model or of the view."""
         if isinstance(layer, list | tuple) and len(layer) == 1:
             (layer,) = layer
@@ -38,8 +38,8 @@ class View(PrivateModel):
 
     def record_calls(self, inputs: Tensor) -> Any:
         """Run the whole model on `inputs` (N, C, H, W), learn how each layer is called, and return the output."""
-        self.learn(inputs)
-        with CallLog(self.modules) as log:
+        self.ensure_observed(inputs)
+        with CallRecorder(self.modules) as log:
             output = self.run(inputs)
         self.calls = log.calls
         return output
@@ -50,11 +50,11 @@ class View(PrivateModel):
         Once the view knows how often the layer is called, the forward pass goes no further than that.
         """
         with torch.no_grad():
-            return one_tensor(self.outputs_of(inputs, [layer])[layer], layer)
+            return require_tensor(self.outputs_of(inputs, [layer])[layer], layer)
 
     def outputs_of(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Any]:
         """Return the outputs of the layers that are wanted, as `capture` does, on the graph from `inputs` to them."""
-        self.learn(inputs)
+        self.ensure_observed(inputs)
         taken: dict[str, list[object]] = {layer: [] for layer in wanted}
         if torch.is_grad_enabled() and inputs.requires_grad:
             self._require_gradient(lambda behind: not behind.issuperset(taken))
@@ -95,20 +95,20 @@ class View(PrivateModel):
         The graph begins at the leaf: nothing is recorded below it, and a gradient goes no further down. '' is the
         model.
         """
-        self.learn(inputs)
+        self.ensure_observed(inputs)
         self._require_gradient(lambda behind: layer in behind)
         taken: list[Tensor] = []
-        known = self._conduct.calls if self._conduct else {}
+        known = self._behaviour.calls if self._behaviour else {}
         left = known[layer].times if layer in known else 1
 
         def cut(_module: nn.Module, _inputs: object, output: object) -> Tensor | None:
             nonlocal left
             left -= 1
-            if left > 0 and not taken and one_tensor(output, layer).requires_grad:
+            if left > 0 and not taken and require_tensor(output, layer).requires_grad:
                 return None  # this call is part of a gradient that the model takes itself
             if handle in self._left:  # in the backward pass, a checkpointed block is computed again
                 return taken[-1].clone()
-            taken.append(one_tensor(output, layer).detach().requires_grad_())
+            taken.append(require_tensor(output, layer).detach().requires_grad_())
             # A clone, since what comes next may work in place, which a leaf does not allow.
             return taken[-1].clone()
 
@@ -126,9 +126,9 @@ class View(PrivateModel):
             )
         return _last(taken, layer), output
 
-    def output(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:
+    def run_from_inputs(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:
         """Return the inputs as a leaf of the graph, and what the layer `at` gives, computed from it."""
-        self.learn(inputs)
+        self.ensure_observed(inputs)
         self._require_gradient(lambda _: True)
         leaf = inputs.to(self.device).detach().requires_grad_()
         with torch.enable_grad():
@@ -139,9 +139,9 @@ class View(PrivateModel):
         with torch.no_grad():
             return self._until(inputs, at)
 
-    def arguments(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Arguments]:
+    def layer_arguments(self, inputs: Tensor, wanted: Iterable[str]) -> dict[str, Arguments]:
         """Return what each of the layers is called with for `inputs`, in its last call: (positional, by name)."""
-        self.learn(inputs)
+        self.ensure_observed(inputs)
         taken: dict[str, Arguments] = {}
 
         def keep(name: str, _module: nn.Module, *arguments: Any) -> None:
@@ -160,7 +160,7 @@ class View(PrivateModel):
         All else is as for `picture` (1, C, H, W). What has ended before `layer` does is computed once, here, unless the
         model leaves something behind as it runs, which a later layer may look for.
         """
-        self.learn(picture)
+        self.ensure_observed(picture)
         if not self.calls:
             self.record_calls(picture)
         times = self.calls[layer].times
@@ -171,7 +171,7 @@ class View(PrivateModel):
 
             def replace(_module: nn.Module, _inputs: object, output: object) -> Tensor | None:
                 # In the layer's own type: what follows may take no other.
-                own = one_tensor(output, layer).dtype
+                own = require_tensor(output, layer).dtype
                 return outputs.to(own, copy=True) if next(calls) == times else None
 
             with ExitStack() as stack:
@@ -188,10 +188,10 @@ class View(PrivateModel):
 
     def _require_gradient(self, is_lost: Callable[[frozenset[str]], bool]) -> None:
         """Raise MirrorError where gradients end, and `is_lost` says so of the layers that have ended before."""
-        conduct = self._conduct
-        if conduct and conduct.no_gradient and (conduct.behind is None or is_lost(conduct.behind)):
+        behaviour = self._behaviour
+        if behaviour and behaviour.no_gradient and (behaviour.behind is None or is_lost(behaviour.behind)):
             raise MirrorError(
-                f"{conduct.no_gradient}: let it record a graph, or take a visualisation without gradients, such as "
+                f"{behaviour.no_gradient}: let it record a graph, or take a visualisation without gradients, such as "
                 "Occlusion or RISE."
             )
 
@@ -209,7 +209,7 @@ class View(PrivateModel):
         self._run_until(picture, layer, times, self.calls, keep)
         # The first axis of a table of positions, say, has a length of 1 and does not count the pictures.
         lengths = dict.fromkeys(ended, 2)
-        if self.is_independent:
+        if self.is_batch_independent:
             pair = picture.repeat(2, 1, 1, 1)
             self._run_until(pair, layer, times, ended, lambda name, output: lengths.update({name: len(output)}))
         return {name: output for name, output in ended.items() if lengths[name] == 2}
@@ -270,7 +270,7 @@ def _last(taken: list[T], layer: str) -> T:
     return taken[-1]
 
 
-def one_tensor(output: object, layer: str) -> Tensor:
+def require_tensor(output: object, layer: str) -> Tensor:
     """Return `output`, which `layer` gave; raise MirrorError where it is not one tensor of real numbers."""
     if not isinstance(output, Tensor):
         culprit = f"The layer '{layer}'" if layer else "The model"

@@ -171,7 +171,7 @@ def test_maps_are_found_and_put_back(family: Family) -> None:
 def test_where_the_graph_proves_a_layout_nothing_is_probed(
     build: Callable[[], nn.Module], layer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mirror_app.probe.structured_light.Reader.read", lambda *_: pytest.fail("probed"))
+    monkeypatch.setattr("mirror_app.probe.gray_code.GridDecoder.decode", lambda *_: pytest.fail("probed"))
     assert Activations(build())(torch.randn(1, 3, 64, 64), layer)[1]["raw"].ndim == 4
 
 

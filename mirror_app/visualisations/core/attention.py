@@ -74,7 +74,7 @@ def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[
     A model need not compute them: each layer is asked again for the weights, with what it was called with.
     """
     found = []
-    for name, (positional, named) in view.arguments(inputs, names).items():
+    for name, (positional, named) in view.layer_arguments(inputs, names).items():
         module = view.modules[name]
         called = inspect.signature(module.forward).bind(*positional, **named).arguments
         with torch.no_grad():
@@ -109,7 +109,7 @@ def _from_class_token(view: View, weights: Tensor, inputs: Tensor, name: str) ->
     """
 
     def queries(pictures: Tensor) -> Tensor:
-        positional, named = view.arguments(pictures, [name])[name]
+        positional, named = view.layer_arguments(pictures, [name])[name]
         tokens = positional[0] if positional else named["query"]
         return tokens if view.modules[name].batch_first else tokens.transpose(0, 1)
 

@@ -14,9 +14,9 @@ from mirror_app.errors import MirrorError
 from mirror_app.images.bands import are_bands, as_colours
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
-from mirror_app.probe import View, default_layer, fingerprint, lacking_explained
+from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import predicted
+from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
 
 Info = dict[str, Any]
@@ -112,7 +112,7 @@ class Visualisation:
         """
         inputs = applied(input_transformation, INPUTS, inputs)
         about = {"method": type(self).__name__, "layer": layer, "params": params}
-        with lacking_explained(self.view.module, inputs):
+        with explain_dtype_errors(self.view.module, inputs):
             for frame in self._each(inputs, layer, **params):
                 note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
                 info = {**about, **frame.info, **({"note": note} if note else {})}
@@ -133,8 +133,8 @@ class Visualisation:
         yield Attribution(torch.cat([frame.raw for frame in last]), info, maps)
 
     def _are_independent(self, inputs: Tensor) -> bool:
-        self.view.learn(self.sized(inputs))
-        return self.view.is_independent
+        self.view.ensure_observed(self.sized(inputs))
+        return self.view.is_batch_independent
 
     def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.supports_all_stages:
@@ -194,13 +194,13 @@ class Visualisation:
         named = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(method_params | render_params, named), **functions}
         before = fingerprint(self.view.source)
-        self.view.follow()
+        self.view.sync()
         inputs = self.prepared(inputs)
         if layer is None:
-            with lacking_explained(self.view.module, inputs):
+            with explain_dtype_errors(self.view.module, inputs):
                 name = default_layer(self.view, self.sized(inputs), self.before_last)
         else:
-            name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
+            name = layers.EVERY if layer == layers.EVERY else self.view.layer_name(layer)
         for frame in self.frames(inputs, name, **{name: values[name] for name in method_params}):
             last = frame
         require_finite(last.raw, name)
@@ -216,7 +216,7 @@ class Visualisation:
             return {}
         if target_class is None:
             return {"prediction": info["target_class"]}
-        answers = predicted(self.view, inputs)
+        answers = predict_answers(self.view, inputs)
         return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
 
     def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -240,7 +240,7 @@ class Visualisation:
         if not inputs.isfinite().all():
             raise MirrorError("The inputs hold numbers that are not finite: look for NaN or a division by zero.")
         inputs = inputs.detach().to(self.view.device)
-        return self.view.accept(inputs.clone() if inputs.is_inference() else inputs)
+        return self.view.prepare_inputs(inputs.clone() if inputs.is_inference() else inputs)
 
 
 def require_finite(raw: Tensor, layer: str) -> None:

@@ -10,10 +10,18 @@ from torch.nn.utils.rnn import pad_sequence
 from mirror_app import layers, targets
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.precision import widened
-from mirror_app.probe import Layout, View, columns_of, layout
+from mirror_app.probe import Layout, View, channels_first, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, one_row_each, only_answers, parts_of
+from mirror_app.probe.outputs import (
+    describe_output,
+    entries_of,
+    flatten_to_rows,
+    format_shape,
+    is_list_of_dicts,
+    named_tensors,
+    single_tensor,
+)
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.targets import Target
 
@@ -48,7 +56,7 @@ class TargetScore:
     def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs as a leaf of the graph, and the answers that were computed from it."""
         self._find_places(inputs)
-        leaf, output = self.view.output(inputs, self.layer)
+        leaf, output = self.view.run_from_inputs(inputs, self.layer)
         answers = self.answers(output)
         if not answers.requires_grad:
             raise MirrorError(
@@ -76,12 +84,12 @@ class TargetScore:
 
     def answers(self, output: Any) -> Tensor:
         """Return the answers in what the layer that is asked gives; all places are summed up, or one is taken."""
-        if not of_items(output):
+        if not is_list_of_dicts(output):
             found = self._entry(output)
             if self.target.is_class and self.kind is None:
                 meaning = meaning_of(output, self.view.source, self.output_kind)
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return self._columns(found if self.layer or self.target.place else one_row_each(found))
+            return self._columns(found if self.layer or self.target.place else flatten_to_rows(found))
         if not self.target.entries:
             raise _several(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
@@ -145,7 +153,7 @@ class TargetScore:
 
     def _find_places(self, inputs: Tensor) -> None:
         """Find the places of the target's layer before a graph is recorded: later, the model must not write again."""
-        self.view.learn(inputs)
+        self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
         if self.layer and self.view.has_effects and not is_known:
             self.predict(inputs)
@@ -153,12 +161,12 @@ class TargetScore:
     def _entry(self, output: Any) -> Tensor:
         """Return the tensor that the target's entries lead to in `output`."""
         for key in self.target.entries:
-            parts = parts_of(output)
+            parts = entries_of(output)
             if key not in parts:
                 there = f"there are {', '.join(parts)}" if parts else "it is one tensor, without entries"
                 raise MirrorError(f"The target '{self.target}' has no entry '{key}': {there}.{nearest(key, parts)}")
             output = parts[key]
-        found = output if isinstance(output, Tensor) else only_answers(output)
+        found = output if isinstance(output, Tensor) else single_tensor(output)
         if found is None:
             raise _several(output)
         if found.is_complex():
@@ -173,10 +181,10 @@ class TargetScore:
             columns = found[:, None]
         else:
             inputs = self.picture.expand(len(found), -1, -1, -1)
-            columns = columns_of(self.view, inputs, self.layer, found) if self.layer else found
+            columns = channels_first(self.view, inputs, self.layer, found) if self.layer else found
         if self.target.channel is None and columns.ndim > 2:
             raise MirrorError(
-                f"The model gives {in_words(found.shape[1:])}, where one logit a class, (N, classes), is needed: "
+                f"The model gives {format_shape(found.shape[1:])}, where one logit a class, (N, classes), is needed: "
                 f"name a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
             )
         place = self._place(columns, found)
@@ -197,8 +205,8 @@ class TargetScore:
         number = Target("", self.target.entries, 0, tuple(place))
         culprit = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
         raise MirrorError(
-            f"{culprit} gives {in_words(columns.shape[1:])} numbers for a picture, and '{self.target}' does not say "
-            f"which of them is meant: name its place too, as in the target '{number}'."
+            f"{culprit} gives {format_shape(columns.shape[1:])} numbers for a picture, and '{self.target}' does not "
+            f"say which of them is meant: name its place too, as in the target '{number}'."
         )
 
     def _place(self, columns: Tensor, found: Tensor) -> tuple[int, ...]:
@@ -212,23 +220,23 @@ class TargetScore:
                 return (held.positions[place[0] * width + place[1]],)
             sides = (rows, width)
         if place and (len(place) != len(sides) or any(n >= side for n, side in zip(place, sides, strict=True))):
-            there = f"rows and columns of {in_words(sides)} places are there" if sides else "it has one place only"
+            there = f"rows and columns of {format_shape(sides)} places are there" if sides else "it has one place only"
             raise MirrorError(f"The target '{self.target}' cannot be shown: {there}, from 0 on.")
         return place
 
 
 def _several(output: Any) -> MirrorError:
     """Return the error that `output` holds several tensors, or none: it names a number that can be asked for."""
-    is_listed = of_items(output)
-    leaves = leaves_of(output[0] if is_listed else output)
+    is_listed = is_list_of_dicts(output)
+    leaves = named_tensors(output[0] if is_listed else output)
     floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]
     if not floats:
-        what = described(output) if leaves else f"a {type(output).__name__} without a tensor"
+        what = describe_output(output) if leaves else f"a {type(output).__name__} without a tensor"
         return MirrorError(f"The model gives {what}: a tensor of real numbers is needed to ask for one of them.")
     name, part = min(floats, key=lambda leaf: leaf[1].ndim)
     places = part.ndim - (1 if is_listed else 2)  # what is listed by picture has no axis for the pictures
     place = f"@{','.join('0' * places)}" if places > 0 else ""
     return MirrorError(
-        f"The model gives more than one thing ({described(output)}): say which number is meant, as in the target "
+        f"The model gives more than one thing ({describe_output(output)}): say which number is meant, as in the target "
         f"':{name}:0{place}'."
     )

@@ -151,7 +151,7 @@ class Canonical(TorchFunctionMode):
         return self._ruled(input, layer, self.composite.lone_norm)
 
     def _ruled(self, source: Tensor, layer: Linear, rule: Rule) -> Tensor:
-        if self.picture and not any(_flow(node) for node in probe.graph(source)):
+        if self.picture and not any(_flow(node) for node in probe.graph_nodes(source)):
             return _apply(Flow(source, layer, self.composite.first or rule, self.ends))
         return _apply(Flow(source, layer, rule, None))
 

@@ -137,7 +137,7 @@ def _passed_down(seen: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
 
 def _refuse_strangers(output: Tensor) -> None:
     """Raise MirrorError where the graph of `output` holds what does not share relevance in proportion."""
-    strangers = {name for node in probe.graph(output) if (name := probe.operation(node)) not in PROPORTIONAL}
+    strangers = {name for node in probe.graph_nodes(output) if (name := probe.operation_name(node)) not in PROPORTIONAL}
     if strangers:
         raise MirrorError(
             f"LRP shares relevance out among the parts of a sum, and {', '.join(sorted(strangers))} in this model "

@@ -8,7 +8,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import Ascent, Fourier, Pixels, PixelSpace, objectives, operators, optimisers, penalties
 from mirror_app.params import Number, Radio
-from mirror_app.probe import columns_of
+from mirror_app.probe import channels_first
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.synthesis.film import (
     ROBUST,
@@ -71,7 +71,7 @@ class FilterVisualisation(Visualisation):
     ) -> Iterator[Attribution]:
         require_size(self.view, inputs, layer)
         # The places of the layer are proven on the input: on the grey that the picture begins with they show less.
-        columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
+        channels_first(self.view, inputs, layer, self.view.capture(inputs, layer))
         response = {"whole map": objectives.channel, "middle unit": objectives.neuron}[aim](layer, channel)
         objective = response - total_variation * penalties.total_variation() - l2 * penalties.l2()
         waves = picture == "waves"

@@ -23,7 +23,7 @@ FEW_CELLS = 9  # below it chance may read a grid, and no reading counts before t
 SEEDS = (0, 1, 2)
 
 
-class Reader:
+class GridDecoder:
     """Reads where the cells of the picture are in an output, with pictures like the `inputs` (N, C, H, W).
 
     answer: from pictures (B, C, H, W) to an output of which the first axis is B.
@@ -33,7 +33,7 @@ class Reader:
         self.answer, self.inputs = answer, inputs
         self._energies: dict[tuple[Sides, float, Axes], Tensor | float] = {}
 
-    def read(self, readings: Sequence[tuple[Sides, Axes]]) -> tuple[Sides, dict[Axes, tuple[int, ...]]] | None:
+    def decode(self, readings: Sequence[tuple[Sides, Axes]]) -> tuple[Sides, dict[Axes, tuple[int, ...]]] | None:
         """Return the first grid that is clear, and where its cells are, row by row, along the axes; None for none.
 
         Where none is clear, all is measured again, with more noise.
@@ -42,11 +42,11 @@ class Reader:
             for grid in dict.fromkeys(grid for grid, _ in readings):
                 runs = [axes for other, axes in readings if other == grid]
                 is_enough = math.prod(grid) >= FEW_CELLS or seed == SEEDS[-1]
-                if (found := self._read(grid, runs, seed)) and is_enough:
+                if (found := self._decode(grid, runs, seed)) and is_enough:
                     return grid, found
         return None
 
-    def _read(self, grid: Sides, runs: Sequence[Axes], seed: int) -> dict[Axes, tuple[int, ...]]:
+    def _decode(self, grid: Sides, runs: Sequence[Axes], seed: int) -> dict[Axes, tuple[int, ...]]:
         code = _code(grid)
         agreed: dict[Axes, tuple[float, tuple[int, ...]]] = {}
         # A convolution with a stride sees around the corner of a cell, or around its middle: both are tried.

@@ -14,13 +14,13 @@ from torch.utils._pytree import tree_leaves
 from mirror_app.errors import MirrorError
 from mirror_app.layers import Call
 from mirror_app.probe.autograd_graph import BACKWARD_INSIDE, is_in_backward, without_saving
-from mirror_app.probe.calls import CallLog
+from mirror_app.probe.call_recorder import CallRecorder
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.fingerprint import Structure
 
 
 @dataclass(frozen=True)
-class Conduct:
+class ForwardBehaviour:
     """What one forward pass did.
 
     `written` are the numbers of the tensors that it wrote into, as `Clone` counts them, and `is_stateful` tells whether
@@ -51,7 +51,7 @@ class Conduct:
 
 def observe(
     source: nn.Module, device: torch.device | str | None, call: Callable[[nn.Module, bool], Any]
-) -> tuple[Conduct, Any]:
+) -> tuple[ForwardBehaviour, Any]:
     """Return the conduct of `call(module, graph)`, on a private copy of `source`, and what it gives.
 
     With `graph` the pictures take part in a graph. Raises MirrorError where the model runs the one that was handed in,
@@ -62,37 +62,39 @@ def observe(
     except RuntimeError as error:  # it may run all the same where nothing asks for a graph
         if is_in_backward(error):
             raise MirrorError(BACKWARD_INSIDE) from error
-        conduct, output = _observed(source, device, call, graph=False)
+        behaviour, output = _observed(source, device, call, graph=False)
         line = str(error).strip().partition("\n")[0].removesuffix(".")
-        return replace(conduct, no_gradient=f"The model runs only where no graph is recorded ({line})"), output
+        return replace(behaviour, no_gradient=f"The model runs only where no graph is recorded ({line})"), output
 
 
 def _observed(
     source: nn.Module, device: torch.device | str | None, call: Callable[[nn.Module, bool], Any], graph: bool
-) -> tuple[Conduct, Any]:
+) -> tuple[ForwardBehaviour, Any]:
     clone = Clone(source, device, written=None)
-    log = CallLog(dict(clone.module.named_modules()))
+    log = CallRecorder(dict(clone.module.named_modules()))
     watch = _Watch({id(source) for _, source in clone.pairs}, log)
     with torch.inference_mode(False), torch.set_grad_enabled(graph), clone.restored(), log, watch:
         output = call(clone.module, graph)
     sentence, behind = watch.end_of_gradients(output) if graph else ("", None)
-    return Conduct(clone.compare(), clone.is_stateful, log.calls, sentence, behind, is_random=clone.is_random), output
+    return ForwardBehaviour(
+        clone.compare(), clone.is_stateful, log.calls, sentence, behind, is_random=clone.is_random
+    ), output
 
 
-def remembered(source: nn.Module) -> Conduct | None:
+def cached_behaviour(source: nn.Module) -> ForwardBehaviour | None:
     """Return what was seen of `source` as it is now; None where it was not looked at, or has changed since."""
-    reference, as_it_was, conduct = _remembered.get(id(source), (lambda: None, None, None))
-    return conduct if reference() is source and as_it_was == Structure(source).ids() else None
+    reference, as_it_was, behaviour = _cached_behaviours.get(id(source), (lambda: None, None, None))
+    return behaviour if reference() is source and as_it_was == Structure(source).ids() else None
 
 
-def remember(source: nn.Module, conduct: Conduct) -> None:
+def cache_behaviour(source: nn.Module, behaviour: ForwardBehaviour) -> None:
     """Keep what was seen of `source` as long as it lives."""
     key = id(source)
-    reference = weakref.ref(source, lambda _: _remembered.pop(key, None))
-    _remembered[key] = reference, Structure(source).ids(), conduct
+    reference = weakref.ref(source, lambda _: _cached_behaviours.pop(key, None))
+    _cached_behaviours[key] = reference, Structure(source).ids(), behaviour
 
 
-_remembered: dict[int, tuple[Callable[[], nn.Module | None], object, Conduct | None]] = {}
+_cached_behaviours: dict[int, tuple[Callable[[], nn.Module | None], object, ForwardBehaviour | None]] = {}
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class _Cut:
 class _Watch(TorchFunctionMode):
     """Looks at each function of a forward pass: whose tensors it takes, and whether gradients pass through it."""
 
-    def __init__(self, owned: set[int], log: CallLog) -> None:
+    def __init__(self, owned: set[int], log: CallRecorder) -> None:
         super().__init__()
         self._owned = owned
         self._log = log

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from mirror_app.precision import relative_difference
-from mirror_app.probe.outputs import of_items
+from mirror_app.probe.outputs import is_list_of_dicts
 
 Run = Callable[[Tensor], Any]
 
 
-def is_independent(run: Run, picture: Tensor) -> bool:
+def is_batch_independent(run: Run, picture: Tensor) -> bool:
     """Tell whether a picture gets the same answer in any batch, at any place in it, as alone.
 
     `run` gives the model's output for pictures (N, C, H, W), and `picture` (1, C, H, W) is one that it takes. Batch
@@ -25,7 +25,7 @@ def is_independent(run: Run, picture: Tensor) -> bool:
         pairs = [run(torch.cat(pair)) for pair in ([quiet, picture], [picture, loud], [picture, quiet])]
     except Exception:  # whatever the model's own code refuses a batch of two with
         return False
-    if of_items(pairs[0]):
+    if is_list_of_dicts(pairs[0]):
         return len(pairs[0]) == 2
     alone, behind, *ahead = (_leaves(output) for output in (run(picture), *pairs))
     if any(len(leaves) != len(alone) for leaves in (behind, *ahead)):
@@ -33,7 +33,7 @@ def is_independent(run: Run, picture: Tensor) -> bool:
     return all(_is_same_item(*leaves) for first in ahead for leaves in zip(first, behind, alone, strict=True))
 
 
-def item_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]:
+def batch_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]:
     """Return which axis of each tensor in `output` counts the pictures; nothing where that is the first of each.
 
     `output` is the model's for `picture` (1, C, H, W). The axis is the one that grows in a batch of two; None, where
@@ -42,26 +42,26 @@ def item_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]:
     """
     leaves = _leaves(output)
     is_first = all(leaf.shape[:1] == (1,) for leaf in leaves)
-    if is_first != of_items(output):
+    if is_first != is_list_of_dicts(output):
         return ()
     try:
         two = run(torch.cat([picture, _noise_like(picture, 1)]))
     except Exception:  # as above
         two = []
     grown = _leaves(two)
-    if of_items(output):
+    if is_list_of_dicts(output):
         is_whole = len(two) == len(output) == 1 and all(leaf.shape[:1] == (2,) for leaf in grown)
         return (0,) * len(leaves) if is_whole else ()
     others = grown if len(grown) == len(leaves) else leaves
     return tuple(_grown_axis(leaf.shape, other.shape) for leaf, other in zip(leaves, others, strict=True))
 
 
-def items_first(output: Any, axes: tuple[int | None, ...]) -> Any:
+def batch_first(output: Any, axes: tuple[int | None, ...]) -> Any:
     """Return `output`, for one picture, with the axis that counts the pictures in front of each tensor.
 
     A list around the one dictionary of a whole batch is taken off.
     """
-    if of_items(output) and axes:
+    if is_list_of_dicts(output) and axes:
         (output,) = output
     leaves, shape = tree_flatten(output)
     if len(axes) != sum(isinstance(leaf, Tensor) for leaf in leaves):

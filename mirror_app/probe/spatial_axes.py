@@ -37,7 +37,7 @@ _VIEWS = frozenset("View UnsafeView Reshape ReshapeAlias Squeeze Unsqueeze".spli
 
 
 @dataclass(frozen=True)
-class Places:
+class SpatialAxes:
     """The `axes` that are the rows and the columns, or the one that is both, behind `prefix` entries of no place."""
 
     axes: tuple[int, ...]
@@ -45,7 +45,7 @@ class Places:
     prefix: int = 0
 
 
-def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
+def spatial_axes_from_graph(view: View, picture: Tensor, layer: str) -> SpatialAxes | None:
     """Return where `layer` has the places of `picture` (1, C, H, W), in an output with its batch first.
 
     One way through the graph is proof: what is added to it has to lie as it does. Returns None where there is none, and
@@ -59,11 +59,11 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
         return None
     if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:
         return None
-    found: set[Places] = set()
+    found: set[SpatialAxes] = set()
     is_padded = False
     for start in _starts(tuple(output.shape)):
-        waiting: list[tuple[Node, Places, Node | None]] = [(output.grad_fn, start, None)]
-        seen: set[tuple[Node, Places]] = set()
+        waiting: list[tuple[Node, SpatialAxes, Node | None]] = [(output.grad_fn, start, None)]
+        seen: set[tuple[Node, SpatialAxes]] = set()
         while waiting:
             node, places, behind = waiting.pop()
             if not _lies_over(node, behind, places):
@@ -82,13 +82,13 @@ def places_by_graph(view: View, picture: Tensor, layer: str) -> Places | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _starts(shape: Shape) -> list[Places]:
+def _starts(shape: Shape) -> list[SpatialAxes]:
     if len(shape) == 4:
-        return [Places(axes, (shape[axes[0]], shape[axes[1]])) for axes in ((2, 3), (1, 2))]
-    return [Places((axis,), None) for axis in (1, 2)] if len(shape) == 3 else []
+        return [SpatialAxes(axes, (shape[axes[0]], shape[axes[1]])) for axes in ((2, 3), (1, 2))]
+    return [SpatialAxes((axis,), None) for axis in (1, 2)] if len(shape) == 3 else []
 
 
-def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
+def _below(node: Any, places: SpatialAxes) -> Iterator[tuple[Node, SpatialAxes]]:
     """Yield the nodes from which `node` takes its places, and where they are there."""
     name = node.name().rstrip("0123456789").removesuffix("Backward")
     shape = shape_of(node)
@@ -96,7 +96,7 @@ def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
         if parent is None:
             continue
         given = shape_of(parent)
-        before: Places | None = None
+        before: SpatialAxes | None = None
         if name in _ON_MAPS and places.axes == (2, 3):
             is_like = len(given) == 4 and _as_fine(given, places) and not pads_beyond_reach(node)
             before = places if is_like else None
@@ -116,12 +116,12 @@ def _below(node: Any, places: Places) -> Iterator[tuple[Node, Places]]:
             yield parent, before
 
 
-def _lies_over(node: Node, behind: Node | None, places: Places) -> bool:
+def _lies_over(node: Node, behind: Node | None, places: SpatialAxes) -> bool:
     """Tell whether what `node` gives, and `behind` takes, still lies over what `node` may have padded."""
     return places.axes != (2, 3) or places.grid is None or keeps_places(node, behind, places.grid)
 
 
-def _as_fine(shape: Shape, places: Places) -> bool:
+def _as_fine(shape: Shape, places: SpatialAxes) -> bool:
     """Tell whether maps have rows and columns where the layer has: what is pooled to one and enlarged has lost them."""
     return all(side > 1 or cells == 1 for side, cells in zip(shape[2:], places.grid or (2, 2), strict=True))
 
@@ -139,7 +139,7 @@ def _begin(node: Any, number: int, axis: int) -> int | None:
     return sum(size for size in sizes[:number] if size is not None) + (left if is_before else 0)
 
 
-def _viewed(places: Places, shape: Shape, given: Shape) -> Places | None:
+def _viewed(places: SpatialAxes, shape: Shape, given: Shape) -> SpatialAxes | None:
     """Return where the places are in a tensor of the shape `given`, of which one of `shape` is a view in order."""
     ends = [math.prod(shape[axis + 1 :]) for axis in places.axes]
     sizes = [shape[axis] for axis in places.axes]

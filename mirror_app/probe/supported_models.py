@@ -14,7 +14,7 @@ UNWRAPPED = "The model was compiled; what is shown is the module that torch.comp
 UNWRAPPED_IN_PART = "Parts of the model were compiled; what is shown is what torch.compile was given."
 
 
-def admitted(model: object) -> tuple[nn.Module, str]:
+def supported_module(model: object) -> tuple[nn.Module, str]:
     """Return the module to look into, and what must be said of it; raise MirrorError for what cannot be looked into."""
     if not isinstance(model, nn.Module):
         raise MirrorError(f"The model is a {type(model).__name__}: an nn.Module is needed.")

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from mirror_app.layers import Call
 
 
-class CallLog:
-    """In `with CallLog(modules) as log:` each call of a module is noted under its name.
+class CallRecorder:
+    """In `with CallRecorder(modules) as log:` each call of a module is noted under its name.
 
     `calls` has those that have ended, and `running` those that have begun and not ended, the innermost last.
     """
@@ -21,7 +21,7 @@ class CallLog:
         self._modules = modules
         self._order: dict[str, int] = {}
 
-    def __enter__(self) -> "CallLog":
+    def __enter__(self) -> "CallRecorder":
         self._handles = [
             handle
             for name, module in self._modules.items()
