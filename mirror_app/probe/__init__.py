@@ -1,7 +1,7 @@
-"""The only room that touches hooks: a private view of a model, on which one computation may do what it likes.
+"""The only package that uses hooks: it gives each computation a private copy of the model.
 
-A view is a structural copy that shares its weights with the model handed in: its modules, flags and hooks are its own,
-so that nothing done to it is seen by the model or by another computation.
+A view is a structural copy that shares its weights with the original model. Its modules, flags and hooks are its own,
+so nothing done to it affects the model or another computation.
 """
 
 from mirror_app.probe.autograd_graph import graph_nodes, redirect_dead_relu

@@ -426,9 +426,9 @@ class Gate(nn.Module):
     ("gate", "words"),
     [
         (F.gelu, "Gelu in this model is no sum"),
-        (lambda maps: maps * maps.mean((2, 3), keepdim=True), "a product of two answers"),
-        (lambda maps: maps / maps.norm(), "LinalgVectorNorm, a division by an answer"),
-        (lambda maps: torch.ones_like(maps) / maps, "a division by an answer"),
+        (lambda maps: maps * maps.mean((2, 3), keepdim=True), "a product of two activations"),
+        (lambda maps: maps / maps.norm(), "LinalgVectorNorm, a division by an activation"),
+        (lambda maps: torch.ones_like(maps) / maps, "a division by an activation"),
         (lambda maps: F.layer_norm(maps, maps.shape[1:]), "NativeLayerNorm"),
         (lambda maps: maps.softmax(1), "Softmax"),
         (lambda maps: F.batch_norm(maps, None, None, training=True), "takes the batch's"),
