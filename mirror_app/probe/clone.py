@@ -45,9 +45,8 @@ class Clone:
         self._sources = [self.pairs[index][1] for index in self._writable_indices]
         self.seeds_randomness = written is None  # the first run must find out whether the model is random
         self._generators = SeededGenerators(copier.generators, {private.device for private, _ in self.pairs})
-        self._private_data = [
-            private.data for private in self._private
-        ]  # writing into these does not bump the versions of `_private`
+        # Writing into these does not bump the version counters of the private tensors.
+        self._private_data = [private.data for private in self._private]
         self._is_synced = False  # whether nothing has run since the last copy from the source
 
     @property
@@ -97,9 +96,9 @@ class Clone:
                 yield
         finally:
             is_unmodified = are_identical(self._namespaces, saved_namespaces)
-            snapshots: list[tuple[Any, Any]] = (
-                [] if is_unmodified else [*zip(self._namespaces, saved_namespaces, strict=True)]
-            )
+            snapshots: list[tuple[Any, Any]] = []
+            if not is_unmodified:
+                snapshots += zip(self._namespaces, saved_namespaces, strict=True)
             # A run that ended early has not removed its own hooks.
             snapshots += [
                 *saved_hooks.values(),
@@ -112,10 +111,8 @@ class Clone:
 
     def _copy_from_source(self) -> None:
         """Set the private tensors to the source's values; a graph recorded earlier does not notice."""
-        require_grad, are_bound = (
-            map(_requires_grad, self._private),
-            map(Tensor.is_set_to, self._private, self._private_data),
-        )
+        require_grad = map(_requires_grad, self._private)
+        are_bound = map(Tensor.is_set_to, self._private, self._private_data)
         if any(require_grad) or not all(are_bound):
             for private, data in zip(self._private, self._private_data, strict=True):
                 private.detach_()

@@ -1,4 +1,4 @@
-"""The default layer of a model: the last candidate whose spatial map influences the answer. Candidates are run."""
+"""The default layer of a model: the last candidate whose spatial map influences the answer, found by running it."""
 
 from math import prod
 
@@ -77,14 +77,11 @@ def _default_layer(view: View, picture: Tensor) -> str:
     logits = class_logits(answer)
     classes = None if logits is None else logits.shape[1]
     candidates = layers.candidates(layers.tree(view.source, view.calls), classes)[:MAX_CANDIDATES]
-    has_no_values = not any(
-        tensor.numel() for _, tensor in named_tensors(answer)
-    )  # such as a detection model that finds nothing
-    for name in [] if has_no_values else candidates:
+    # A detection model that finds nothing returns empty tensors.
+    has_values = any(tensor.numel() for _, tensor in named_tensors(answer))
+    for name in candidates if has_values else []:
         gradient = _answer_gradient(view, picture, name)
-        if (
-            gradient is None or _active_entries(gradient) <= 1
-        ):  # a class token at most, so there is no spatial map to look for
+        if gradient is None or _active_entries(gradient) <= 1:  # at most a class token, so no spatial map
             continue
         if _count_cells(view, picture, name) and find_layout(view, picture, name, gradient).maps(gradient).any():
             return name

@@ -2,8 +2,8 @@
 
 This is structured light, as 3D scanners use it. The rows and columns of a grid over the picture are numbered in Gray
 code. For each binary digit, one picture changes the cells where it is 1, and another those where it is 0. A position
-responds more to the picture that changes its own cell, so its digits together name that cell. A grid of n cells takes 1
-+ 2 log2 n pictures.
+responds more to the picture that changes its own cell, so its digits together name that cell. A grid of n cells needs
+only 1 + 2 log2 n pictures.
 """
 
 import math
@@ -37,15 +37,15 @@ class GridDecoder:
         self._summed_energies: dict[tuple[Size, float, Axes], Tensor | float] = {}
 
     def decode(self, candidates: Sequence[tuple[Size, Axes]]) -> tuple[Size, dict[Axes, tuple[int, ...]]] | None:
-        """Return the first grid that is clear, and the positions of its cells, row by row, along each possible axes.
+        """Return the first grid that is clear, and the positions of its cells, row by row, for each choice of axes.
 
         Returns None if no grid is clear. If the first noise picture leaves all of them unclear, others are added.
         """
         for seed in SEEDS:
             for grid in dict.fromkeys(grid for grid, _ in candidates):
                 grid_axes = [axes for candidate_grid, axes in candidates if candidate_grid == grid]
-                is_enough = math.prod(grid) >= MIN_CELLS or seed == SEEDS[-1]
-                if (positions := self._decode(grid, grid_axes, seed)) and is_enough:
+                is_reliable = math.prod(grid) >= MIN_CELLS or seed == SEEDS[-1]
+                if (positions := self._decode(grid, grid_axes, seed)) and is_reliable:
                     return grid, positions
         return None
 
@@ -175,11 +175,8 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
     agreements.sort(reverse=True)
     best, clear_agreement, positions = agreements[0]
     next_best = agreements[1][0] if len(agreements) > 1 else 0.0
-    return (
-        (best, positions)
-        if best >= max(MIN_AGREEMENT, next_best + MIN_MARGIN) and clear_agreement >= MIN_CLEAR_AGREEMENT
-        else None
-    )
+    is_clear = best >= max(MIN_AGREEMENT, next_best + MIN_MARGIN) and clear_agreement >= MIN_CLEAR_AGREEMENT
+    return (best, positions) if is_clear else None
 
 
 def _agreement(contrast: Tensor, signs: Tensor) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe import gray_code
+from mirror_app.probe.outputs import format_shape
 from mirror_app.probe.spatial_axes import spatial_axes_from_graph
 from mirror_app.probe.view import View, require_tensor
 
@@ -92,9 +93,8 @@ def find_layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layou
     """
     key = (layer, tuple(inputs.shape[1:]))
     if key not in view.layouts:
-        view.layouts[key] = _layout_from_graph(view, inputs, layer, output) or _layout_by_measurement(
-            view, inputs, layer, output
-        )
+        arguments = view, inputs, layer, output
+        view.layouts[key] = _layout_from_graph(*arguments) or _layout_by_measurement(*arguments)
     return view.layouts[key]
 
 
@@ -109,12 +109,13 @@ def token_layout(view: View, inputs: Tensor, name: str, output_of: gray_code.Out
 def _layout_from_graph(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout | None:
     if output.ndim not in (3, 4) or len(output) != len(inputs):
         return None
-    axes = spatial_axes_from_graph(view, inputs[:1], layer)
-    if axes is None or axes.grid is None or math.prod(axes.grid) < 2:
+    spatial = spatial_axes_from_graph(view, inputs[:1], layer)
+    if spatial is None or spatial.grid is None or math.prod(spatial.grid) < 2:
         return None
-    if len(axes.axes) == 2:
-        return Layout(axes.grid, axes.axes)
-    return Layout(axes.grid, axes.axes, tuple(range(axes.prefix, axes.prefix + math.prod(axes.grid))))
+    if len(spatial.axes) == 2:
+        return Layout(spatial.grid, spatial.axes)
+    positions = range(spatial.prefix, spatial.prefix + math.prod(spatial.grid))
+    return Layout(spatial.grid, spatial.axes, tuple(positions))
 
 
 def _layout_by_measurement(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
@@ -141,7 +142,7 @@ def _measure_layout(
         picture_output = output_of(pictures).movedim(batch_axis, 0)
         return picture_output.unflatten(0, (-1, groups)) if groups > 1 else picture_output
 
-    culprit = f"The layer '{layer}' gives {_shown(output.shape[1:])}, in which"
+    culprit = f"The layer '{layer}' gives {format_shape(output.shape[1:])}, in which"
     grid, layouts = gray_code.GridDecoder(items, inputs).decode(_candidate_grids(shape, size)) or ((0, 0), {})
     if not layouts:
         raise MirrorError(f"{culprit} no spatial map was found: choose another layer.")
@@ -161,12 +162,12 @@ def _batch_axis(output_of: gray_code.OutputFunction, inputs: Tensor, output: Ten
     growing = [axis for axis, (size, other_size) in sizes if size != other_size]
     if len(growing) == 1 and output.shape[growing[0]] * count == other_shape[growing[0]] * len(inputs):
         return growing[0], output.shape[growing[0]] // len(inputs)
-    raise MirrorError(f"The layer '{layer}' gives {_shown(output.shape)}, in which no axis is the batch axis.")
+    raise MirrorError(f"The layer '{layer}' gives {format_shape(output.shape)}, in which no axis is the batch axis.")
 
 
 def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple[int, ...]]]:
     """Return the grids that an item of this shape may hold, largest first, with their axes (the batch axis is 0)."""
-    readings = []
+    candidates = []
     for first in range(len(shape)):
         for end in range(first + 1, len(shape) + 1):
             axes = tuple(range(first + 1, end + 1))
@@ -175,19 +176,18 @@ def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple
             for grid in _grids(size) if len(axes) < len(shape) else []:  # one axis must remain for channels
                 n_cells = math.prod(grid)
                 if 0 <= n_positions - n_cells <= min(max_extra, n_cells // 3):
-                    readings.append((grid, axes))
+                    candidates.append((grid, axes))
             if len(axes) == 2 and _has_proportions_of((shape[first], shape[first + 1]), size):
-                readings.append(((shape[first], shape[first + 1]), axes))
-    return sorted(dict.fromkeys(readings), key=lambda reading: -math.prod(reading[0]))
+                candidates.append(((shape[first], shape[first + 1]), axes))
+    return sorted(dict.fromkeys(candidates), key=lambda candidate: -math.prod(candidate[0]))
 
 
 def _grids(size: Size) -> list[Size]:
     """Return the grids of square patches over a picture; incomplete patches at the border are kept or dropped."""
     height, width = size
     patch_sizes = range(1, max(size) + 1)
-    grids = {(height // side, width // side) for side in patch_sizes} | {
-        (-(-height // side), -(-width // side)) for side in patch_sizes
-    }
+    grids = {(height // side, width // side) for side in patch_sizes}
+    grids |= {(-(-height // side), -(-width // side)) for side in patch_sizes}
     return sorted(grid for grid in grids if math.prod(grid) > 1)
 
 
@@ -211,7 +211,3 @@ def _first_conv_input_size(view: View, inputs: Tensor) -> Size:
         return inputs.shape[2], inputs.shape[3]
     (conv_input, *_), _ = view.layer_arguments(inputs[:1], [first])[first]
     return conv_input.shape[2], conv_input.shape[3]
-
-
-def _shown(shape: Sequence[int]) -> str:
-    return " × ".join(str(side) for side in shape)

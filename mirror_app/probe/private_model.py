@@ -41,9 +41,7 @@ class PrivateModel:
     def _build(self, behaviour: ForwardBehaviour | None) -> None:
         self._share_caches(behaviour)
         self._clone = Clone(self.source, self._device, behaviour.written if behaviour else frozenset())
-        if (
-            behaviour and behaviour.signature != self._clone.signature
-        ):  # it was observed before the model's objects changed
+        if behaviour and behaviour.signature != self._clone.signature:  # the model's objects have changed since
             self._share_caches(None)
         self._clone.seeds_randomness = self._behaviour is not None and self._behaviour.is_random
         self.module = self._clone.module
@@ -79,8 +77,8 @@ class PrivateModel:
         """
         if self._behaviour is None:
 
-            def call(module: nn.Module, graph: bool) -> Any:
-                return module(*self._arguments(inputs[:1].detach().to(self.device).requires_grad_(graph)))
+            def call(module: nn.Module, with_graph: bool) -> Any:
+                return module(*self._arguments(inputs[:1].detach().to(self.device).requires_grad_(with_graph)))
 
             behaviour, output = observe_forward(self.source, self._device, call)
             if behaviour.written:
@@ -100,11 +98,8 @@ class PrivateModel:
         """The notes to show with every result of this view."""
         is_random = self._clone.is_random or (self._behaviour is not None and self._behaviour.is_random)
         is_coupled = False in self._batch_independence.values()
-        return [
-            note
-            for note in (self.note, _RANDOM_NOTE if is_random else _RUN_SEPARATELY_NOTE if is_coupled else "")
-            if note
-        ]
+        run_note = _RANDOM_NOTE if is_random else _RUN_SEPARATELY_NOTE if is_coupled else ""
+        return [note for note in (self.note, run_note) if note]
 
     @property
     def has_effects(self) -> bool:

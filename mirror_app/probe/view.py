@@ -35,8 +35,8 @@ class View(PrivateModel):
             raise MirrorError(
                 f"The layer is a {type(layer).__name__}: its dotted name or the submodule itself is needed."
             )
-        private_name = next((name for name, module in self.modules.items() if module is layer), None)
-        return layers.find(self.source, layer) if private_name is None else private_name
+        own_name = next((name for name, module in self.modules.items() if module is layer), None)
+        return layers.find(self.source, layer) if own_name is None else own_name
 
     def record_calls(self, inputs: Tensor) -> Any:
         """Run the whole model on `inputs` (N, C, H, W), record the calls of each layer, and return the output."""
@@ -64,7 +64,7 @@ class View(PrivateModel):
         def is_reached() -> bool:
             return all(name in self.calls and len(captured[name]) == self.calls[name].times for name in captured)
 
-        def capture(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
+        def store_output(layer: str, _module: nn.Module, _inputs: object, output: object) -> object:
             if not is_reached():
                 captured[layer].append(output)
             if is_reached():
@@ -74,7 +74,7 @@ class View(PrivateModel):
 
         with ExitStack() as hooks, suppress(_StopForward):
             for layer in captured:
-                hooks.enter_context(self._hooked(layer, partial(capture, layer)))
+                hooks.enter_context(self._hooked(layer, partial(store_output, layer)))
             self.run(inputs) if self.calls else self.record_calls(inputs)
         return {layer: _last(outputs, layer) for layer, outputs in captured.items()}
 
