@@ -80,7 +80,7 @@ def mismatch_reason(kind: OutputKind, output: Any) -> str:
             low, high = answers.min().item(), answers.max().item()
             return (
                 f"output = 'probabilities' does not fit: the model gives numbers from {low:.3g} to {high:.3g}. Use "
-                "'classes' if a softmax is missing, or 'labels' if a sigmoid is."
+                "'classes' if the softmax is missing, or 'labels' if the sigmoid is."
             )
     return ""
 
