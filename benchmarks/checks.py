@@ -18,9 +18,9 @@ RUNS = 7
 # The outermost functions that follow the model and take back what a run did to the copy. The two fingerprints that
 # every picture has always been between are not among them.
 CHECKS = [
-    View.follow,
-    View.learn,
-    View.accept,
+    View.sync,
+    View.ensure_observed,
+    View.prepare_inputs,
     View.notes.fget,  # type: ignore[attr-defined]
     View._require_gradient,
     Clone.restored,

@@ -15,7 +15,7 @@ from torchvision.models import detection, segmentation
 from mirror_app import probe, targets
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
-from mirror_app.probe.outputs import class_logits, described
+from mirror_app.probe.outputs import class_logits, describe_output
 from mirror_app.targets import Target
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient, Occlusion, Rise
@@ -292,8 +292,8 @@ def test_what_is_no_target_is_refused(text: str) -> None:
 
 def test_the_output_of_a_model_is_put_into_words() -> None:
     maps, logits = torch.zeros(2, 4, 8, 8), torch.zeros(2, 4)
-    assert described({"out": maps, "y": (logits, logits)}) == "out 4 × 8 × 8, y:0 4, y:1 4"
-    assert described([{"boxes": torch.zeros(5, 4)}] * 2) == "boxes 5 × 4"
+    assert describe_output({"out": maps, "y": (logits, logits)}) == "out 4 × 8 × 8, y:0 4, y:1 4"
+    assert describe_output([{"boxes": torch.zeros(5, 4)}] * 2) == "boxes 5 × 4"
     assert class_logits({"out": maps, "y": logits}) is logits
     assert class_logits((logits, logits)) is None
     assert class_logits(maps) is None

@@ -62,7 +62,7 @@ def _output(module: nn.Module, preprocessing: Preprocessing, where: str) -> Any:
     try:
         with torch.no_grad():
             view = View(module)
-            return view.record_calls(view.accept(preprocessing.blank()))
+            return view.record_calls(view.prepare_inputs(preprocessing.blank()))
     except Exception as error:  # the owner's own code
         raise MirrorError(f"{where} does not work: {_first_line(error)}.") from error
 

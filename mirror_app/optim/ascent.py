@@ -14,7 +14,7 @@ from mirror_app.optim.optimisers import Rule
 from mirror_app.optim.parametrisations import Parametrisation, Pixels
 from mirror_app.optim.space import PixelSpace
 from mirror_app.optim.transforms import Transform
-from mirror_app.probe import View, columns_of, redirect_dead_relu
+from mirror_app.probe import View, channels_first, redirect_dead_relu
 
 _PIXELS = Pixels()
 

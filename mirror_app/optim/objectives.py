@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import one_tensor
+from mirror_app.probe import require_tensor
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mirror_app import engine
 from mirror_app.errors import MirrorError
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
-from mirror_app.probe.configuration import configured
+from mirror_app.probe.configuration import configured_meaning
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.visualisations.core import Gradient, Rise
@@ -264,4 +264,4 @@ def test_segmentation_of_transformers_gives_regions() -> None:
 
 
 def test_a_model_of_no_known_library_says_nothing() -> None:
-    assert configured(nn.Linear(3, 1000), 1000) is None
+    assert configured_meaning(nn.Linear(3, 1000), 1000) is None

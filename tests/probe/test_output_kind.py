@@ -142,9 +142,9 @@ def test_what_the_page_is_told_of_each_kind(member: Member) -> None:
 @pytest.mark.parametrize(
     ("outputs", "last", "output", "sentence"),
     [
-        (1, as_is, "classes", "the softmax of one is always 1: say 'labels' or 'numbers'"),
+        (1, as_is, "classes", "the softmax of one is always 1: use 'labels' or 'numbers'"),
         (1, lambda x: x[:, 0], "classes", "the softmax of one is always 1"),
-        (3, softmax, "classes", "sum to 1 already: say 'probabilities'"),
+        (3, softmax, "classes", "sum to 1 already: use 'probabilities'"),
         (3, lambda x: 9 * x, "probabilities", r"numbers from .* to .*'classes' if the softmax is missing"),
         (3, lambda x: x[:, :, None].repeat(1, 1, 2), "labels", r"gives 3 × 2, where one number for each of the labels"),
         (3, as_is, "regions", "gives 3, where .N, classes, height, width. is needed"),

@@ -62,7 +62,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
 )
 def test_grad_cam_is_captums(build: Build, layer: str) -> None:
     model = build().double()
-    theirs = captum.attr.LayerGradCam(model, model.get_submodule(View(model).layer(layer)))
+    theirs = captum.attr.LayerGradCam(model, model.get_submodule(View(model).layer_name(layer)))
     for target in (0, 3):
         expected = theirs.attribute(PICTURES, target=target)[:, 0]
         assert difference(raw(GradCam(model), layer, target_class=target), expected) <= BOUND
@@ -128,7 +128,7 @@ def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() 
 )
 def test_guided_grad_cam_is_captums(build: Build, layer: str) -> None:
     model = build().double()
-    expected = captum.attr.GuidedGradCam(model, model.get_submodule(View(model).layer(layer))).attribute(
+    expected = captum.attr.GuidedGradCam(model, model.get_submodule(View(model).layer_name(layer))).attribute(
         PICTURES.clone().requires_grad_(), target=3, interpolate_mode="bilinear"
     )
     assert difference(raw(GradCam(build().double()), layer, guide=True, target_class=3), expected) <= BOUND

@@ -234,7 +234,7 @@ def test_a_film_that_is_stopped_leaves_no_trace(kind: type[Visualisation]) -> No
     next(frames)
     frames.close()
     assert state(model) == before
-    assert visualisation.view.unchanged()
+    assert visualisation.view.is_unchanged()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -160,7 +160,7 @@ def _from_class_token(view: View, weights: Tensor, inputs: Tensor, name: str) ->
     """
 
     def queries(pictures: Tensor) -> Tensor:
-        positional, named = view.arguments(pictures, [name])[name]
+        positional, named = view.layer_arguments(pictures, [name])[name]
         tokens = positional[0] if positional else named["query"]
         return tokens if view.modules[name].batch_first else tokens.transpose(0, 1)
 

@@ -13,7 +13,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images.bands import are_bands, as_colours
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
-from mirror_app.probe import View, default_layer, fingerprint, lacking_explained
+from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predicted
 from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
@@ -259,7 +259,7 @@ class Visualisation:
             return {}
         if target_class is None:
             return {"prediction": info["target_class"]}
-        answers = predicted(self.view, inputs)
+        answers = predict_answers(self.view, inputs)
         return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
 
     def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -289,7 +289,7 @@ class Visualisation:
         if not inputs.isfinite().all():
             raise MirrorError("The inputs are not finite: they contain NaN or infinity.")
         inputs = inputs.detach().to(self.view.device)
-        return self.view.accept(inputs.clone() if inputs.is_inference() else inputs)
+        return self.view.prepare_inputs(inputs.clone() if inputs.is_inference() else inputs)
 
 
 def _as_picture(inputs: Tensor) -> Tensor:

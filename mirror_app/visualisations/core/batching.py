@@ -65,7 +65,7 @@ def in_batches(work: Callable[[slice], T], count: int, view: View | None = None)
 def _size(view: View | None) -> int:
     if view is None:
         return SIZES["cpu"]
-    return SIZES.get(view.device.type, SIZES["cpu"]) if view.is_independent else 1
+    return SIZES.get(view.device.type, SIZES["cpu"]) if view.is_batch_independent else 1
 
 
 def _is_out_of_memory(error: Exception) -> bool:

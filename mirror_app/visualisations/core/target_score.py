@@ -10,10 +10,18 @@ from torch.nn.utils.rnn import pad_sequence
 from mirror_app import layers, targets
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.precision import widened
-from mirror_app.probe import Layout, View, columns_of, layout
+from mirror_app.probe import Layout, View, channels_first, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, one_row_each, only_answers, parts_of
+from mirror_app.probe.outputs import (
+    describe_output,
+    entries_of,
+    flatten_to_rows,
+    format_shape,
+    is_list_of_dicts,
+    named_tensors,
+    single_tensor,
+)
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.targets import Target
 
@@ -177,7 +185,7 @@ class TargetScore:
     def _entry(self, output: Any) -> Tensor:
         """Return the tensor that the target's entries lead to in `output`."""
         for key in self.target.entries:
-            parts = parts_of(output)
+            parts = entries_of(output)
             if key not in parts:
                 available = f"the entries are {', '.join(parts)}" if parts else "the output is a single tensor"
                 raise MirrorError(f"The target '{self.target}' has no entry '{key}': {available}.{nearest(key, parts)}")

@@ -8,7 +8,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import PixelSpace, objectives, operators, penalties
 from mirror_app.params import Number, Radio
-from mirror_app.probe import columns_of
+from mirror_app.probe import channels_first
 from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.synthesis.film import (
     Basis,
