@@ -115,7 +115,7 @@ class Ascent:
                 transformed = transform(transformed, generator)
             inputs = self.space.inputs(transformed)
             outputs = self.view.outputs_of(inputs, self.objective.layers)
-            value = self.objective(ForwardPass(pixels, outputs, partial(columns_of, self.view, inputs.detach())))
+            value = self.objective(ForwardPass(pixels, outputs, partial(channels_first, self.view, inputs.detach())))
             gradient, input_gradient = _gradients(value, leaf, inputs)
             if not (has_gradient := gradient.flatten(1).any(1)).all():
                 redirect_dead_relu(value)

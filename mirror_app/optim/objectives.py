@@ -24,7 +24,7 @@ class ForwardPass:
     Attributes:
         pixels: The pictures (N, C, H, W) in [0, 1].
         outputs: The outputs of the layers, by name.
-        columns: Returns a layer's output with the channels in axis 1, as `probe.columns_of` does. By default the
+        columns: Returns a layer's output with the channels in axis 1, as `probe.channels_first` does. By default the
             output already has them there.
 
     Example:
@@ -218,7 +218,7 @@ def _of_layer(layer: str, value: Callable[[Tensor], Tensor], channels_first: boo
     """Return the objective that computes `value` from a layer's output, if `channels_first` with channels in axis 1."""
 
     def read(forward: ForwardPass) -> Tensor:
-        output = widened(one_tensor(forward.outputs[layer], layer))
+        output = widened(require_tensor(forward.outputs[layer], layer))
         return value(forward.columns(layer, output) if channels_first else output)
 
     return Objective(read, frozenset({layer}))

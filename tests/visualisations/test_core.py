@@ -308,7 +308,7 @@ def flat() -> nn.Module:
         (lambda model: GradCam(model)(PICTURES[0], None), r"inputs must be .*, not \(3, 96, 128\)"),
         (lambda model: GradCam(model)("cat.jpg", None), "inputs must be .*, not str"),
         (lambda model: GradCam(model.layer1)(torch.randn(1, 64, 8, 8).double(), None), "one logit per class"),
-        (lambda _: GradCam(flat())(PICTURES, None), "no layer with a spatial map: take Occlusion"),
+        (lambda _: GradCam(flat())(PICTURES, None), "no layer with a spatial map: use Occlusion"),
     ],
 )
 def test_what_cannot_be_shown_is_one_sentence_that_names_it(call: Callable[[nn.Module], object], words: str) -> None:

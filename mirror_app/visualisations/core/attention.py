@@ -123,7 +123,7 @@ def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[
     `need_weights`. Raises MirrorError if a layer is not self-attention.
     """
     all_weights = []
-    for name, (positional, named) in view.arguments(inputs, names).items():
+    for name, (positional, named) in view.layer_arguments(inputs, names).items():
         module = view.modules[name]
         arguments = inspect.signature(module.forward).bind(*positional, **named).arguments
         with torch.no_grad():

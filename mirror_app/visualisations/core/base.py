@@ -15,7 +15,7 @@ from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import predicted
+from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
@@ -148,7 +148,7 @@ class Visualisation:
         """
         inputs = apply(input_transformation, INPUTS, inputs)
         provenance = {"method": type(self).__name__, "layer": layer, "params": params}
-        with lacking_explained(self.view.module, inputs):
+        with explain_dtype_errors(self.view.module, inputs):
             for frame in self._frames_of(inputs, layer, **params):
                 note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
                 info = {**provenance, **frame.info, **({"note": note} if note else {})}
@@ -169,8 +169,8 @@ class Visualisation:
         yield Attribution(torch.cat([result.raw for result in results]), info, maps)
 
     def _are_independent(self, inputs: Tensor) -> bool:
-        self.view.learn(self.enlarged(inputs))
-        return self.view.is_independent
+        self.view.ensure_observed(self.enlarged(inputs))
+        return self.view.is_batch_independent
 
     def _sweep_stages(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.supports_all_stages:
@@ -238,13 +238,13 @@ class Visualisation:
         plain_params = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(method_params | render_params, plain_params), **functions}
         before = fingerprint(self.view.source)
-        self.view.follow()
+        self.view.sync()
         inputs = self.prepare_inputs(inputs)
         if layer is None:
-            with lacking_explained(self.view.module, inputs):
+            with explain_dtype_errors(self.view.module, inputs):
                 name = default_layer(self.view, self.enlarged(inputs), self.before_last)
         else:
-            name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
+            name = layers.EVERY if layer == layers.EVERY else self.view.layer_name(layer)
         last = deque(self.frames(inputs, name, **{name: values[name] for name in method_params}), maxlen=1).pop()
         require_finite(last.raw, name)
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)

@@ -78,7 +78,7 @@ class TargetScore:
     def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs as a leaf of the autograd graph, and the answers computed from them."""
         self._learn_layout(inputs)
-        leaf, output = self.view.output(inputs, self.layer)
+        leaf, output = self.view.run_from_inputs(inputs, self.layer)
         answers = self.answers(output)
         if not answers.requires_grad:
             raise MirrorError(
@@ -106,12 +106,12 @@ class TargetScore:
 
     def answers(self, output: Any) -> Tensor:
         """Return the answers (N, K) in the output of the target's layer: summed over all positions, or at one."""
-        if not of_items(output):
+        if not is_list_of_dicts(output):
             entry = self._entry(output)
             if self.target.is_class and self.kind is None:
                 meaning = meaning_of(output, self.view.source, self.output_kind)
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return self._columns(entry if self.layer or self.target.place else one_row_each(entry))
+            return self._columns(entry if self.layer or self.target.place else flatten_to_rows(entry))
         if not self.target.entries:
             raise _ambiguous_output_error(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
@@ -177,7 +177,7 @@ class TargetScore:
 
     def _learn_layout(self, inputs: Tensor) -> None:
         """Learn the target layer's layout before a graph is recorded: later, a model with side effects must not run."""
-        self.view.learn(inputs)
+        self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
         if self.layer and self.view.has_effects and not is_known:
             self.predict(inputs)
@@ -190,7 +190,7 @@ class TargetScore:
                 available = f"the entries are {', '.join(parts)}" if parts else "the output is a single tensor"
                 raise MirrorError(f"The target '{self.target}' has no entry '{key}': {available}.{nearest(key, parts)}")
             output = parts[key]
-        values = output if isinstance(output, Tensor) else only_answers(output)
+        values = output if isinstance(output, Tensor) else single_tensor(output)
         if values is None:
             raise _ambiguous_output_error(output)
         if values.is_complex():
@@ -205,10 +205,10 @@ class TargetScore:
             columns = values[:, None]
         else:
             inputs = self.picture.expand(len(values), -1, -1, -1)
-            columns = columns_of(self.view, inputs, self.layer, values) if self.layer else values
+            columns = channels_first(self.view, inputs, self.layer, values) if self.layer else values
         if self.target.channel is None and columns.ndim > 2:
             raise MirrorError(
-                f"The model returns {in_words(values.shape[1:])} instead of one logit per class: "
+                f"The model returns {format_shape(values.shape[1:])} instead of one logit per class: "
                 f"choose a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
             )
         position = self._position(columns, values)
@@ -229,7 +229,7 @@ class TargetScore:
         example = Target("", self.target.entries, 0, tuple(position))
         culprit = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
         raise MirrorError(
-            f"{culprit} returns {in_words(columns.shape[1:])} numbers per picture, and '{self.target}' does not "
+            f"{culprit} returns {format_shape(columns.shape[1:])} numbers per picture, and '{self.target}' does not "
             f"identify one of them: add its position, as in the target '{example}'."
         )
 
@@ -262,21 +262,21 @@ def _positions(sides: tuple[int, ...]) -> str:
                 return f"the map is {height} × {width}, and rows and columns run from 0 to {width - 1}"
             return f"the map is {height} × {width}: rows run from 0 to {height - 1}, columns from 0 to {width - 1}"
         case _:
-            return f"the map is {in_words(sides)}"
+            return f"the map is {format_shape(sides)}"
 
 
 def _ambiguous_output_error(output: Any) -> MirrorError:
     """Return the error that `output` is several tensors, or none; it suggests a target."""
-    is_listed = of_items(output)
-    leaves = leaves_of(output[0] if is_listed else output)
+    is_listed = is_list_of_dicts(output)
+    leaves = named_tensors(output[0] if is_listed else output)
     floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]
     if not floats:
-        description = described(output) if leaves else f"a {type(output).__name__} without a tensor"
+        description = describe_output(output) if leaves else f"a {type(output).__name__} without a tensor"
         return MirrorError(f"The model returns {description}; a target needs a tensor of real numbers.")
     name, part = min(floats, key=lambda leaf: leaf[1].ndim)
     axes = part.ndim - (1 if is_listed else 2)  # in a list with one item per picture, tensors have no batch axis
     position = f"@{','.join('0' * axes)}" if axes > 0 else ""
     return MirrorError(
-        f"The model returns several tensors ({described(output)}): choose one number with a target such as "
+        f"The model returns several tensors ({describe_output(output)}): choose one number with a target such as "
         f"':{name}:0{position}'."
     )

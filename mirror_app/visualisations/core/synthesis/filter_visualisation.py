@@ -111,7 +111,7 @@ class FilterVisualisation(Visualisation):
     ) -> Iterator[Attribution]:
         require_size(self.view, inputs, layer)
         # The layout is learned from the input, since the grey initial picture hardly reveals it.
-        columns_of(self.view, inputs, layer, self.view.capture(inputs, layer))
+        channels_first(self.view, inputs, layer, self.view.capture(inputs, layer))
         response = {"whole map": objectives.channel, "middle unit": objectives.neuron}[aim](layer, channel)
         objective = response - total_variation * penalties.total_variation() - l2 * penalties.l2()
         ascent = make_ascent(
