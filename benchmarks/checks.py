@@ -12,15 +12,15 @@ from mirror_app.probe import View, layout
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.outputs import as_dicts
 from mirror_app.visualisations.core import GradCam
-from mirror_app.visualisations.core.base import require_finite
+from mirror_app.visualisations.core.attribution import require_finite
 
 RUNS = 7
 # The outermost functions that follow the model and take back what a run did to the copy. The two fingerprints that
 # every picture has always been between are not among them.
 CHECKS = [
-    View.follow,
-    View.learn,
-    View.accept,
+    View.sync,
+    View.ensure_observed,
+    View.prepare_inputs,
     View.notes.fget,  # type: ignore[attr-defined]
     View._require_gradient,
     Clone.restored,

@@ -126,6 +126,6 @@ class Aliased(nn.Module):
 @pytest.mark.parametrize(("second", "first"), [("alias", "first"), ("again", "block"), ("again.0", "block.0")])
 def test_a_second_name_of_a_layer_is_as_good_as_its_first(second: str, first: str) -> None:
     model = Aliased()
-    assert layers.find(model, second) == View(model).layer(second) == first
+    assert layers.find(model, second) == View(model).layer_name(second) == first
     with pytest.raises(MirrorError, match="no layer 'agains'"):
         layers.find(model, "agains")

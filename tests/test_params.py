@@ -109,7 +109,7 @@ def test_every_visualisation_says_what_it_shows_and_what_each_knob_does(entry: r
 
 
 def test_a_name_that_is_taken_twice_is_refused_and_both_are_named() -> None:
-    with pytest.raises(MirrorError, match=r"taken twice: by .*cam\.GradCam and by .*Weights"):
+    with pytest.raises(MirrorError, match=r"taken twice: by .*cam\.GradCam and by .*Activations"):
         registry.visualisation("Grad-CAM")(Activations)
     assert registry.get("Grad-CAM").kind is GradCam
     with pytest.raises(MirrorError, match="Did you mean 'grad-cam'"):

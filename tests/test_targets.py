@@ -15,7 +15,7 @@ from torchvision.models import detection, segmentation
 from mirror_app import probe, targets
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
-from mirror_app.probe.outputs import class_logits, described
+from mirror_app.probe.outputs import class_logits, describe_output
 from mirror_app.targets import Target
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient, Occlusion, Rise
@@ -113,7 +113,7 @@ SEVERAL: dict[str, tuple[Callable[[Tensor, Tensor], Any], int | str | None]] = {
 @pytest.mark.parametrize(("form", "target"), SEVERAL.values(), ids=SEVERAL)
 def test_of_several_answers_for_a_picture_none_is_summed_and_the_advice_is_one_number(form: Any, target: Any) -> None:
     model, picture = Answering(form).double(), PICTURES[:1]
-    with pytest.raises(MirrorError, match=r"as in the target|name a target such as") as caught:
+    with pytest.raises(MirrorError, match=r"as in the target|a target such as") as caught:
         Gradient(model)(picture, target_class=target)
     (advised,) = re.findall(r"(?:in the target|such as) '(:[^']+)'", str(caught.value))
     raw = Gradient(model)(picture, target_class=advised)[1]["raw"]
@@ -202,14 +202,14 @@ def test_a_token_has_a_number_where_its_row_and_column_are_not_known() -> None:
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("late:8", "channels 0 to 7"),
-        ("late:1@64,0", "64 × 48"),
+        ("late:8", "channels run from 0 to 7"),
+        ("late:1@64,0", "64 × 48: rows run from 0 to 63, columns from 0 to 47"),
         ("late:1@3", "64 × 48"),
         ("lat:1", "Did you mean 'late'"),
-        ("late:x:1", "no entry 'x': it is one tensor"),
+        ("late:x:1", "no entry 'x': the output is a single tensor"),
         ("spare:1", "never reaches the layer 'spare'"),
-        (":9", "classes 0 to 4"),
-        ("classifier:1@0", "one place only"),
+        (":9", "No class 9: classes run from 0 to 4"),
+        ("classifier:1@0", "its layer has no positions"),
     ],
 )
 def test_a_target_that_is_not_there_is_told_in_a_sentence(target: str, words: str) -> None:
@@ -225,9 +225,9 @@ def test_what_the_target_does_not_depend_on_is_told_with_a_layer_that_it_does() 
     with pytest.raises(MirrorError, match=r"'layer1:3' does not depend on the layer 'layer3': try 'layer1.1.conv2'"):
         GradCam(resnet18())(PICTURES.float(), "layer3", target_class="layer1:3")
     model = Answering(lambda maps, logits: {"a": logits, "b": logits})
-    with pytest.raises(MirrorError, match=r"more than one thing \(a 4, b 4\): .* target ':a:0'"):
+    with pytest.raises(MirrorError, match=r"several tensors \(a 4, b 4\): .* a target such as ':a:0'"):
         Gradient(model)(PICTURES.float())
-    with pytest.raises(MirrorError, match=r"4 × 64 × 48, where one logit a class.* ':3@0,0'"):
+    with pytest.raises(MirrorError, match=r"4 × 64 × 48 instead of one logit per class: .* ':3@0,0'"):
         Gradient(Answering(lambda maps, logits: {"out": maps}))(PICTURES.float())
 
 
@@ -259,7 +259,7 @@ def test_a_box_that_a_mask_hides_counts_nothing() -> None:
         Rise(model)(picture, target_class=":scores:0", n=100)[1],
     ):
         assert info["raw"][0, 4:12, 4:12].mean() > info["raw"][0, 16:, 16:].mean()
-    with pytest.raises(MirrorError, match="nothing is there for this picture"):
+    with pytest.raises(MirrorError, match="it is empty for this picture"):
         Occlusion(Answering(lambda maps, _: [{"scores": maps[0, 0, 0, :0]}]))(picture, target_class=":scores:0")
 
 
@@ -292,8 +292,8 @@ def test_what_is_no_target_is_refused(text: str) -> None:
 
 def test_the_output_of_a_model_is_put_into_words() -> None:
     maps, logits = torch.zeros(2, 4, 8, 8), torch.zeros(2, 4)
-    assert described({"out": maps, "y": (logits, logits)}) == "out 4 × 8 × 8, y:0 4, y:1 4"
-    assert described([{"boxes": torch.zeros(5, 4)}] * 2) == "boxes 5 × 4"
+    assert describe_output({"out": maps, "y": (logits, logits)}) == "out 4 × 8 × 8, y:0 4, y:1 4"
+    assert describe_output([{"boxes": torch.zeros(5, 4)}] * 2) == "boxes 5 × 4"
     assert class_logits({"out": maps, "y": logits}) is logits
     assert class_logits((logits, logits)) is None
     assert class_logits(maps) is None
@@ -329,5 +329,5 @@ def test_what_is_beside_the_picture_goes_in_with_it(entry: registry.Entry) -> No
     _, info = entry.kind(model)((pictures, weights), "features", target_class=1, **values)
     _, alone = entry.kind(One())(pictures, "two.features", target_class=1, **values)
     assert torch.equal(info["raw"], alone["raw"])
-    with pytest.raises(MirrorError, match=r"Input 2 is .* beside the pictures"):
+    with pytest.raises(MirrorError, match=r"Input 2 is .* every input after the pictures"):
         entry.kind(model)((pictures, weights[0]), "features")

@@ -72,10 +72,10 @@ def families() -> list[str]:
     head = [
         "# Families of timm and of Transformers",
         "",
-        "`make zoo` writes this file. Each model has random weights, and the layer is Mirror's default. Activations and",
-        f"Grad-CAM open at the same layer, and Grad-CAM is not zero everywhere. Each of {PATCHES} x {PATCHES} patches of",
-        "the picture is changed in turn; the map should change most in a cell that the patch covers. Changes are",
-        "measured relative to how much the cell changes over all patches.",
+        "`make zoo` writes this file. Each model has random weights, and the layer is Mirror's default. Activations",
+        f"and Grad-CAM open at the same layer, and Grad-CAM is not zero everywhere. Each of {PATCHES} x {PATCHES}",
+        "patches of the picture is changed in turn; the map should change most in a cell that the patch covers.",
+        "Changes are measured relative to how much the cell changes over all patches.",
         f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, Transformers "
         f"{transformers.__version__}.",
         "",

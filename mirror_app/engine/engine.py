@@ -14,7 +14,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core.base import require_finite
+from mirror_app.visualisations.core.attribution import require_finite
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std, output=model.output and model.output.kind)
-        inputs = visualisation.prepared(model.inputs(picture))
+        inputs = visualisation.prepare_inputs(model.inputs(picture))
         for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
             require_finite(frame.raw, layer)

@@ -10,10 +10,10 @@ from torch.utils._pytree import tree_leaves
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.precision import relative_difference, widened
-from mirror_app.probe import lacking_explained
+from mirror_app.probe import explain_dtype_errors
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import answers_of
-from mirror_app.probe.outputs import Box, Regions, boxes_of, described, regions_of
+from mirror_app.probe.outputs import Box, Regions, boxes_of, describe_output, regions_of
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,19 @@ def predict(model: Model, picture: Picture) -> Prediction:
     """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
     inputs = model.inputs(picture)
     extra_inputs = model.extra_inputs_of(picture)
-    with model.views.lease(extra_inputs) as view, torch.no_grad(), lacking_explained(view.module, inputs):
-        inputs = view.accept(inputs)
+    with model.views.lease(extra_inputs) as view, torch.no_grad(), explain_dtype_errors(view.module, inputs):
+        inputs = view.prepare_inputs(inputs)
         output = view.record_calls(inputs)
         # A model that changes as it runs must not run: in training, batch norms would move their averages.
         changes = view.has_effects or any(module.training for module in model.module.modules())
-        own = output if changes else view.answer_of(model.module, inputs)
+        own = output if changes else view.call_module(model.module, inputs)
     meaning, answers = model.meaning(output), answers_of(output)
     pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
     deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
     return Prediction(
         np.empty(0) if answers is None or len(answers) != 1 else widened(answers[0]).cpu().numpy(),
         meaning,
-        described(output),
+        describe_output(output),
         max(deviations, default=0.0),
         boxes_of(output),
         regions_of(output) if meaning and meaning.kind is OutputKind.REGIONS else None,

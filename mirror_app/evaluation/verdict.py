@@ -16,7 +16,7 @@ from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import predicted
+from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Entry
 
@@ -155,10 +155,10 @@ def _curves(
 ) -> Generator[Curves, None, None]:
     """Yield the curves of each of the maps (H, W) of evidence."""
     with model.views.lease(model.extra_inputs_of(picture)) as view:
-        inputs = view.accept(model.inputs(picture).to(view.device))
+        inputs = view.prepare_inputs(model.inputs(picture).to(view.device))
 
         def answers(pictures: Tensor) -> Tensor:
-            found = predicted(view, pictures)
+            found = predict_answers(view, pictures)
             assert found is not None  # `target_of` has seen to it
             return found
 

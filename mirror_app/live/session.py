@@ -15,7 +15,7 @@ from mirror_app.images import Picture, Preprocessing
 from mirror_app.images.bands import are_bands
 from mirror_app.live import LiveSession
 from mirror_app.models import Model
-from mirror_app.probe import View, lacking_explained
+from mirror_app.probe import View, explain_dtype_errors
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Activations
 from mirror_app.visualisations.registry import Entry
@@ -141,8 +141,8 @@ def _model(
     view = View(module)
     view.extra_inputs = first.extra_inputs
     try:
-        inputs = view.accept(model.inputs(first))
-        with torch.no_grad(), lacking_explained(view.module, inputs):
+        inputs = view.prepare_inputs(model.inputs(first))
+        with torch.no_grad(), explain_dtype_errors(view.module, inputs):
             output = view.record_calls(inputs)
     except MirrorError:
         raise

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing
 from mirror_app.probe import Pool
-from mirror_app.probe.configuration import configured_names
+from mirror_app.probe.configuration import configured_class_names
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
-from mirror_app.probe.output_meaning import answers_of, meaning_of, misfit
+from mirror_app.probe.output_meaning import answers_of, meaning_of, mismatch_reason
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Model:
         if meaning is not None and meaning.kind in (OutputKind.REGIONS, OutputKind.BOXES):
             return replace(self, output=meaning, labels=tuple(names))
         output_kind = meaning.kind if meaning else OutputKind.NUMBERS
-        classes = tuple(names) or configured_names(self.module, count) or output_kind.names(count)
+        classes = tuple(names) or configured_class_names(self.module, count) or output_kind.names(count)
         if names and len(names) != count:
             raise MirrorError(f"classes has {len(names)} names, but the model has {count} outputs.")
         return replace(self, output=meaning, classes=classes)
@@ -90,7 +90,7 @@ class Model:
         """Return the meaning of the module's `output`; raise MirrorError if the declared kind does not fit it."""
         if self.output is None:
             return meaning_of(output, self.module)
-        if reason := misfit(self.output.kind, output):
+        if reason := mismatch_reason(self.output.kind, output):
             raise MirrorError(reason)
         return self.output
 
@@ -109,7 +109,7 @@ class Model:
         if all(weight.dtype == torch.float32 for weight in self.module.parameters()):
             return torch.float32
         with self.views.lease(self.extra_inputs) as view:
-            view.accept(self.preprocessing.blank())
+            view.prepare_inputs(self.preprocessing.blank())
             assert view.input_cast.cast
             return view.input_cast.cast.dtype
 

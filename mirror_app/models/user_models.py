@@ -62,7 +62,7 @@ def _sample_output(module: nn.Module, preprocessing: Preprocessing, label: str) 
     try:
         with torch.no_grad():
             view = View(module)
-            return view.record_calls(view.accept(preprocessing.blank()))
+            return view.record_calls(view.prepare_inputs(preprocessing.blank()))
     except Exception as error:  # the user's code may raise anything
         raise MirrorError(f"{label}: the model fails on a blank input: {_first_line(error)}.") from error
 

@@ -1,4 +1,4 @@
-"""Image ascent: a picture is changed step by step until it shows what raises an objective."""
+"""Gradient ascent on images: a picture is optimised step by step to raise an objective."""
 
 from mirror_app.optim import objectives, operators, optimisers, penalties, transforms
 from mirror_app.optim.ascent import Ascent, Step

@@ -1,4 +1,4 @@
-"""What a picture is changed for: an objective gives one number a picture, and objectives add and multiply.
+"""Objectives: one number per picture, to be raised by an ascent. They add and multiply.
 
     channel("features.8", 40) + 2 * channel("features.5", 7) - 0.01 * total_variation()
 
@@ -14,14 +14,25 @@ from torch import Tensor
 
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import one_tensor
+from mirror_app.probe import require_tensor
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What an objective may look at: the pixels (N, C, H, W) in [0, 1], and the layers' outputs for them, by name.
+    """What an objective is computed from.
 
-    `columns` returns a layer's output with its channels first, as `probe.columns_of`; by default it has them there.
+    Attributes:
+        pixels: The pictures (N, C, H, W) in [0, 1].
+        outputs: The outputs of the layers, by name.
+        columns: Returns a layer's output with the channels in axis 1, as `probe.channels_first` does. By default the
+            output already has them there.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> forward = ForwardPass(torch.zeros(1, 3, 8, 8), {"features.8": torch.ones(1, 4, 2, 2)})
+        >>> objectives.channel("features.8", 3)(forward)
+        tensor([1.])
     """
 
     pixels: Tensor
@@ -31,9 +42,21 @@ class ForwardPass:
 
 @dataclass(frozen=True)
 class Objective:
-    """A number (N,) for each picture of a batch, and the `layers` whose outputs it is read off.
+    """One number per picture, computed from the pixels and from the outputs of layers.
 
-    Objectives add, subtract and multiply with one another and with numbers.
+    Objectives can be added, subtracted and multiplied, with one another and with numbers.
+
+    Args:
+        value: The function from a `ForwardPass` to the numbers (N,).
+        layers: The names of the layers whose outputs `value` reads.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, Objective
+        >>> brightness = Objective(lambda forward: forward.pixels.mean((1, 2, 3)))
+        >>> contrast = Objective(lambda forward: forward.pixels.std((1, 2, 3)))
+        >>> (2 * brightness - contrast + 1)(ForwardPass(torch.full((2, 3, 4, 4), 0.25), {}))
+        tensor([1.5000, 1.5000])
     """
 
     value: Callable[[ForwardPass], Tensor]
@@ -43,11 +66,11 @@ class Objective:
         return self.value(forward)
 
     def __add__(self, other: "Objective | float") -> "Objective":
-        other = _objective(other)
+        other = _as_objective(other)
         return Objective(lambda forward: self(forward) + other(forward), self.layers | other.layers)
 
     def __mul__(self, other: "Objective | float") -> "Objective":
-        other = _objective(other)
+        other = _as_objective(other)
         return Objective(lambda forward: self(forward) * other(forward), self.layers | other.layers)
 
     __radd__ = __add__
@@ -57,58 +80,162 @@ class Objective:
         return self * -1
 
     def __sub__(self, other: "Objective | float") -> "Objective":
-        return self + -_objective(other)
+        return self + -_as_objective(other)
 
 
 def channel(layer: str, number: int) -> Objective:
-    """The mean of one feature map, of one feature over all tokens, or one entry of a vector; raises MirrorError."""
-    return _of(layer, lambda output: _map(output, layer, number).reshape(len(output), -1).mean(1), by_channel=True)
+    """Return the mean activation of one channel.
+
+    J = meanᵢⱼ A[number, i, j] for the feature maps A of the layer. For a transformer it is the mean of one feature over
+    all tokens, for a vector (N, C) one of its entries.
+
+    Args:
+        layer: The dotted name of the layer.
+        number: The index of the channel, from 0.
+
+    Returns:
+        The objective. Computing it raises MirrorError if the layer has no such channel.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> maps = torch.arange(12.0).view(1, 3, 2, 2)
+        >>> objectives.channel("layer", 1)(ForwardPass(torch.zeros(1, 3, 8, 8), {"layer": maps}))
+        tensor([5.5000])
+
+    References:
+        Erhan et al. 2009, “Visualizing Higher-Layer Features of a Deep Network”.
+        Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization.
+    """
+    return _of_layer(
+        layer, lambda output: _channel(output, layer, number).reshape(len(output), -1).mean(1), channels_first=True
+    )
 
 
 def neuron(layer: str, number: int) -> Objective:
-    """The middle place of one feature map: what a single unit looks for; raises MirrorError."""
-    return _of(layer, lambda output: _middle(_map(output, layer, number)), by_channel=True)
+    """Return the activation of the unit in the middle of one channel.
+
+    J = A[number, h // 2, w // 2] for the feature maps A (C, h, w) of the layer; of T tokens, the token T // 2.
+
+    Args:
+        layer: The dotted name of the layer.
+        number: The index of the channel, from 0.
+
+    Returns:
+        The objective. Computing it raises MirrorError if the layer has no such channel.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> maps = torch.arange(12.0).view(1, 3, 2, 2)
+        >>> objectives.neuron("layer", 1)(ForwardPass(torch.zeros(1, 3, 8, 8), {"layer": maps}))
+        tensor([7.])
+
+    References:
+        Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization.
+    """
+    return _of_layer(layer, lambda output: _middle(_channel(output, layer, number)), channels_first=True)
 
 
 def energy(layer: str) -> Objective:
-    """The mean square of all that the layer says: whatever it finds, more of it (Mordvintsev et al. 2015)."""
-    return _of(layer, lambda output: output.flatten(1).pow(2).mean(1))
+    """Return the mean square of the layer's output: the objective of Deep Dream.
+
+    J = mean A² over all numbers A that the layer returns for a picture. Its gradient amplifies each activation in
+    proportion to its size.
+
+    Args:
+        layer: The dotted name of the layer.
+
+    Returns:
+        The objective.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> maps = torch.tensor([[[[1.0, -3.0]]]])
+        >>> objectives.energy("layer")(ForwardPass(torch.zeros(1, 3, 8, 8), {"layer": maps}))
+        tensor([5.])
+
+    References:
+        Mordvintsev et al. 2015, “Inceptionism: Going Deeper into Neural Networks”,
+        https://research.google/blog/inceptionism-going-deeper-into-neural-networks.
+    """
+    return _of_layer(layer, lambda output: output.flatten(1).pow(2).mean(1))
 
 
 def score(layer: str, read: Callable[[Any], Tensor]) -> Objective:
-    """The number (N,) that `read` finds in what the layer gives, such as a class's logit in that of the model."""
+    """Return the number that `read` computes from the output of a layer, such as the logit of a class.
+
+    Args:
+        layer: The dotted name of the layer; "" is the model.
+        read: The function from the layer's output, whatever its type, to one number per picture (N,).
+
+    Returns:
+        The objective.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> logit = objectives.score("", lambda logits: logits[:, 2])
+        >>> logit(ForwardPass(torch.zeros(1, 3, 8, 8), {"": torch.tensor([[0.0, 1.0, 4.0]])}))
+        tensor([4.])
+
+    References:
+        Simonyan et al. 2014, “Deep Inside Convolutional Networks”, https://arxiv.org/abs/1312.6034.
+    """
     return Objective(lambda forward: read(forward.outputs[layer]), frozenset({layer}))
 
 
-def distance(layer: str, wanted: Tensor) -> Objective:
-    """How far the layer's output is from `wanted`: |a - w|² / |w|² (Mahendran and Vedaldi 2015); 0 is reached."""
-    norm = wanted.flatten(1).pow(2).sum(1)
+def distance(layer: str, target: Tensor) -> Objective:
+    """Return how far the layer's output A is from a target T: |A - T|² / |T|², which is 0 at the target.
+
+    If T is zero, it is |A|².
+
+    Args:
+        layer: The dotted name of the layer.
+        target: The output to compare with, of the same shape (N, …).
+
+    Returns:
+        The objective. Subtract it to approach the target.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, objectives
+        >>> target = torch.ones(1, 2, 4, 4)
+        >>> objectives.distance("layer", target)(ForwardPass(torch.zeros(1, 3, 8, 8), {"layer": 3 * target}))
+        tensor([4.])
+
+    References:
+        Mahendran and Vedaldi 2015, “Understanding Deep Image Representations by Inverting Them”,
+        https://arxiv.org/abs/1412.0035.
+    """
+    norm = target.flatten(1).pow(2).sum(1)
     norm = torch.where(norm > 0, norm, 1)
-    return _of(layer, lambda output: (output - wanted).flatten(1).pow(2).sum(1) / norm)
+    return _of_layer(layer, lambda output: (output - target).flatten(1).pow(2).sum(1) / norm)
 
 
-def _of(layer: str, value: Callable[[Tensor], Tensor], by_channel: bool = False) -> Objective:
-    """Return the objective `value` of what the layer gives, with its channels first where it is read `by_channel`."""
+def _of_layer(layer: str, value: Callable[[Tensor], Tensor], channels_first: bool = False) -> Objective:
+    """Return the objective that computes `value` from a layer's output, if `channels_first` with channels in axis 1."""
 
     def read(forward: ForwardPass) -> Tensor:
-        output = widened(one_tensor(forward.outputs[layer], layer))
-        return value(forward.columns(layer, output) if by_channel else output)
+        output = widened(require_tensor(forward.outputs[layer], layer))
+        return value(forward.columns(layer, output) if channels_first else output)
 
     return Objective(read, frozenset({layer}))
 
 
-def _objective(other: Objective | float) -> Objective:
+def _as_objective(other: Objective | float) -> Objective:
     return other if isinstance(other, Objective) else Objective(lambda forward: forward.pixels.new_tensor(other))
 
 
-def _map(maps: Tensor, layer: str, number: int) -> Tensor:
-    """Return one feature of `maps` (N, C, …) at all its places: (N, …)."""
+def _channel(maps: Tensor, layer: str, number: int) -> Tensor:
+    """Return one channel (N, …) of `maps` (N, C, …)."""
     if not 0 <= number < maps.shape[1]:
         raise MirrorError(f"channel cannot be {number}: the layer '{layer}' has channels 0 to {maps.shape[1] - 1}.")
     return maps[:, number]
 
 
-def _middle(places: Tensor) -> Tensor:
-    """Return the middle one of the places (N, …)."""
-    middle: tuple[int | slice, ...] = (slice(None), *(side // 2 for side in places.shape[1:]))
-    return places[middle]
+def _middle(values: Tensor) -> Tensor:
+    """Return the value in the middle of each item of `values` (N, …): (N,)."""
+    middle: tuple[int | slice, ...] = (slice(None), *(side // 2 for side in values.shape[1:]))
+    return values[middle]

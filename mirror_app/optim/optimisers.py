@@ -1,4 +1,4 @@
-"""How far to go, given the gradient (N, ...): a rule returns the step, item by item."""
+"""Update rules: functions from the gradient (N, …) to the step. The items of a batch are independent."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,26 @@ Rule = Callable[[Tensor], Tensor]
 
 
 def steepest(lr: float) -> Rule:
-    """Along the gradient, so far that its root mean square is `lr`; where there is no gradient, nowhere."""
+    """Return steepest ascent with steps of one length.
+
+    step = lr · g / rms(g), with the root mean square of each item; a zero gradient gives a zero step.
+
+    Args:
+        lr: The root mean square of a step, in the units of what is optimised.
+
+    Returns:
+        The rule. It has no state.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import optimisers
+        >>> optimisers.steepest(0.1)(torch.tensor([[3.0, -3.0], [0.0, 0.0]]))
+        tensor([[ 0.1000, -0.1000],
+                [ 0.0000,  0.0000]])
+
+    References:
+        Erhan et al. 2009, “Visualizing Higher-Layer Features of a Deep Network”.
+    """
 
     def step(gradient: Tensor) -> Tensor:
         size = gradient.flatten(1).pow(2).mean(1).sqrt().view(-1, *[1] * (gradient.ndim - 1))
@@ -19,9 +38,28 @@ def steepest(lr: float) -> Rule:
 
 
 def adam(lr: float) -> Rule:
-    """Each number by about `lr`, from running means of its gradient and of that squared; a rule is for one ascent.
+    """Return Adam, which moves each number by about `lr`.
 
-    Kingma and Ba 2015, “Adam”, https://arxiv.org/abs/1412.6980, with their β = (.9, .999).
+    step = lr · m / (√v + 10⁻¹²), with the bias-corrected running means m of the gradient (β₁ = 0.9) and v of its square
+    (β₂ = 0.999).
+
+    Args:
+        lr: The learning rate, in the units of what is optimised.
+
+    Returns:
+        The rule. It has a state: use a new one for each ascent.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import optimisers
+        >>> optimisers.adam(0.1)(torch.tensor([3.0, -0.2, 0.0]))
+        tensor([ 0.1000, -0.1000,  0.0000])
+
+    References:
+        Kingma and Ba 2015, “Adam: A Method for Stochastic Optimization”, https://arxiv.org/abs/1412.6980.
+
+    Deviations from the paper:
+        ε is 10⁻¹² instead of 10⁻⁸.
     """
     means = [torch.zeros(()), torch.zeros(())]
     steps = 0
@@ -30,9 +68,9 @@ def adam(lr: float) -> Rule:
         nonlocal steps
         steps += 1
         corrected = []
-        for place, (beta, value) in enumerate(((0.9, gradient), (0.999, gradient.square()))):
-            means[place] = torch.lerp(value, means[place].to(value).expand_as(value), beta)
-            corrected.append(means[place] / (1 - beta**steps))
+        for index, (beta, value) in enumerate(((0.9, gradient), (0.999, gradient.square()))):
+            means[index] = torch.lerp(value, means[index].to(value).expand_as(value), beta)
+            corrected.append(means[index] / (1 - beta**steps))
         return lr * corrected[0] / (corrected[1].sqrt() + 1e-12)
 
     return step

@@ -1,6 +1,6 @@
-"""What is changed when a picture is changed: its pixels, or the waves that it is made of.
+"""Parametrisations: what is optimised when a picture is optimised, its pixels or its Fourier coefficients.
 
-Both describe the same pictures; which one decides what “the steepest way up” is (Olah et al. 2017, “Preconditioning”).
+Both describe the same pictures, but the direction of steepest ascent differs (Olah et al. 2017, “Preconditioning”).
 """
 
 from abc import ABC, abstractmethod
@@ -13,29 +13,52 @@ from mirror_app.optim.colour_space import mixing
 
 
 class Parametrisation(ABC):
-    """Pixels (N, C, H, W) in [0, 1] to and from the numbers that are stepped; `size` is (H, W)."""
+    """A mapping between pixels (N, C, H, W) in [0, 1] and the parameters that are optimised.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import Parametrisation
+        >>> class Logits(Parametrisation):
+        ...     def encode(self, pixels):
+        ...         return pixels.logit(eps=1e-3)
+        ...
+        ...     def decode(self, parameters, size):
+        ...         return parameters.sigmoid()
+        ...
+        ...     def noise(self, grey, generator):
+        ...         return 0.5 + 0.02 * torch.randn(grey.shape, generator=generator)
+        >>> Logits().decode(Logits().encode(torch.tensor([0.25, 1.0])), (1, 2))
+        tensor([0.2500, 0.9990])
+    """
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor:
-        """Return the numbers for `pixels`, brought into the range."""
+        """Return the parameters of `pixels`, which are brought into the range first."""
 
     @abstractmethod
-    def decode(self, numbers: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the pixels that the numbers stand for."""
+    def decode(self, parameters: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the pixels (N, C, H, W) that `parameters` describe; `size` is (H, W)."""
 
     @abstractmethod
     def noise(self, grey: Tensor, generator: Generator) -> Tensor:
-        """Return a picture of the size of `grey` (1, C, H, W) to start from: mid-grey with a little noise."""
+        """Return a picture to start from, of the size of `grey` (1, C, H, W): mid-grey with a little noise."""
 
 
 class Pixels(Parametrisation):
-    """The pixels themselves, kept in range by clamping."""
+    """The pixels themselves, clamped to [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import Pixels
+        >>> Pixels().encode(torch.tensor([-1.0, 0.5, 2.0]))
+        tensor([0.0000, 0.5000, 1.0000])
+    """
 
     def encode(self, pixels: Tensor) -> Tensor:
         return pixels.clamp(0, 1)
 
-    def decode(self, numbers: Tensor, size: tuple[int, int]) -> Tensor:
-        return numbers
+    def decode(self, parameters: Tensor, size: tuple[int, int]) -> Tensor:
+        return parameters
 
     def noise(self, grey: Tensor, generator: Generator) -> Tensor:
         return (0.5 + 0.02 * _normal(grey, generator)).clamp(0, 1)
@@ -43,11 +66,32 @@ class Pixels(Parametrisation):
 
 @dataclass(frozen=True)
 class Fourier(Parametrisation):
-    """Waves (N, C, H, W // 2 + 1, 2), each scaled by its length, so that broad forms grow as readily as fine ones.
+    """Fourier coefficients (N, C, H, W // 2 + 1, 2), each scaled by its wavelength.
 
-    Decorrelated, the channels are the principal colours of photographs in place of red, green and blue. A sigmoid keeps
-    the pixels in range: those nearer than 0.001 to black or white cannot be told from it. `start` is the deviation of
-    the waves in the noise to start from.
+    x = sigmoid(¼ M · irfft2(θ · λ)), with the wavelength λ in pixels, at most the longer side of the picture, and the
+    colour matrix M. The scaling lets broad shapes grow as readily as fine ones. The last axis of θ holds the real and
+    the imaginary part.
+
+    Args:
+        decorrelate: Whether the channels are the principal colours of photographs (`colour_space.mixing`, scaled so
+            that its longest column has length 1) instead of red, green and blue. It has no effect unless there are
+            three channels.
+        start: The standard deviation of the coefficients of the initial noise.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import Fourier
+        >>> waves, pictures = Fourier(), torch.rand(2, 3, 8, 9)
+        >>> waves.encode(pictures).shape
+        torch.Size([2, 3, 8, 5, 2])
+        >>> torch.allclose(waves.decode(waves.encode(pictures), (8, 9)), pictures, atol=2e-3)
+        True
+
+    References:
+        Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization.
+
+    Deviations from the paper:
+        Pixels within 0.001 of black or white are encoded as 0.001 or 0.999, where the sigmoid can be inverted.
     """
 
     decorrelate: bool = True
@@ -57,17 +101,17 @@ class Fourier(Parametrisation):
         plane = pixels.clamp(_EDGE, 1 - _EDGE).logit() / _GAIN
         plane = torch.einsum("dc,nchw->ndhw", torch.linalg.inv(self._mixing(pixels)), plane)
         return torch.view_as_real(
-            torch.fft.rfft2(plane, norm="ortho") / _lengths(plane, (plane.shape[2], plane.shape[3]))
+            torch.fft.rfft2(plane, norm="ortho") / _wavelengths(plane, (plane.shape[2], plane.shape[3]))
         )
 
-    def decode(self, numbers: Tensor, size: tuple[int, int]) -> Tensor:
-        spectrum = torch.view_as_complex(numbers) * _lengths(numbers, size)
+    def decode(self, parameters: Tensor, size: tuple[int, int]) -> Tensor:
+        spectrum = torch.view_as_complex(parameters) * _wavelengths(parameters, size)
         plane = torch.fft.irfft2(spectrum, s=size, norm="ortho")
-        return torch.sigmoid(_GAIN * torch.einsum("cd,ndhw->nchw", self._mixing(numbers), plane))
+        return torch.sigmoid(_GAIN * torch.einsum("cd,ndhw->nchw", self._mixing(parameters), plane))
 
     def noise(self, grey: Tensor, generator: Generator) -> Tensor:
-        numbers = self.start * _normal(self.encode(grey), generator)
-        return self.decode(numbers, (grey.shape[2], grey.shape[3]))
+        parameters = self.start * _normal(self.encode(grey), generator)
+        return self.decode(parameters, (grey.shape[2], grey.shape[3]))
 
     def _mixing(self, like: Tensor) -> Tensor:
         if not self.decorrelate or like.shape[1] != 3:
@@ -80,11 +124,11 @@ _EDGE = 1e-3
 _GAIN = 0.25
 
 
-def _lengths(like: Tensor, size: tuple[int, int]) -> Tensor:
+def _wavelengths(like: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the length of each wave in pixels, at most the picture's longer side."""
-    down = torch.fft.fftfreq(size[0], dtype=like.dtype, device=like.device)
-    across = torch.fft.rfftfreq(size[1], dtype=like.dtype, device=like.device)
-    return 1 / torch.hypot(down[:, None], across).clamp(min=1 / max(size))
+    rows = torch.fft.fftfreq(size[0], dtype=like.dtype, device=like.device)
+    columns = torch.fft.rfftfreq(size[1], dtype=like.dtype, device=like.device)
+    return 1 / torch.hypot(rows[:, None], columns).clamp(min=1 / max(size))
 
 
 def _normal(like: Tensor, generator: Generator) -> Tensor:

@@ -1,21 +1,58 @@
-"""What a picture should have little of: objectives (N,) on the pixels alone, to be subtracted with a weight."""
+"""Penalties: objectives (N,) of the pixels alone, to be subtracted with a weight."""
 
 from mirror_app.optim.objectives import Objective
 
 
 def total_variation() -> Objective:
-    """The sum of squared differences between neighbours, down and across: large for noise, small for what is smooth.
+    """Return the total variation: the sum of squared differences between neighbouring pixels.
 
-    Mahendran and Vedaldi 2015, with β = 2.
+    TV = Σ (xᵢ₊₁,ⱼ - xᵢ,ⱼ)² + (xᵢ,ⱼ₊₁ - xᵢ,ⱼ)² over all channels. It is large for noise and small for smooth pictures.
+
+    Returns:
+        The objective.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, penalties
+        >>> ramp = torch.tensor([[[[0.0, 0.5, 1.0]]]])
+        >>> penalties.total_variation()(ForwardPass(ramp, {}))
+        tensor([0.5000])
+
+    References:
+        Mahendran and Vedaldi 2015, “Understanding Deep Image Representations by Inverting Them”,
+        https://arxiv.org/abs/1412.0035, with β = 2.
     """
     return Objective(lambda forward: sum(forward.pixels.diff(dim=side).pow(2).flatten(1).sum(1) for side in (2, 3)))  # type: ignore[arg-type,return-value]
 
 
 def l1() -> Objective:
-    """The sum of distances from mid-grey: leaves most pixels grey."""
+    """Return the L1 penalty, Σ |x - ½|: it sets most pixels to mid-grey.
+
+    Returns:
+        The objective.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, penalties
+        >>> penalties.l1()(ForwardPass(torch.tensor([[[[0.0, 0.5, 1.0]]]]), {}))
+        tensor([1.])
+    """
     return Objective(lambda forward: (forward.pixels - 0.5).abs().flatten(1).sum(1))
 
 
 def l2() -> Objective:
-    """The sum of squared distances from mid-grey: leaves no pixel far from it (Simonyan et al. 2014)."""
+    """Return the L2 penalty, Σ (x - ½)²: it keeps every pixel near mid-grey.
+
+    Returns:
+        The objective.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import ForwardPass, penalties
+        >>> penalties.l2()(ForwardPass(torch.tensor([[[[0.0, 0.5, 1.0]]]]), {}))
+        tensor([0.5000])
+
+    References:
+        Simonyan et al. 2014, “Deep Inside Convolutional Networks”, https://arxiv.org/abs/1312.6034.
+    """
     return Objective(lambda forward: (forward.pixels - 0.5).pow(2).flatten(1).sum(1))

@@ -1,4 +1,4 @@
-"""Between the pixels that are shown and the inputs that a network takes."""
+"""The conversion between pixels, which are shown, and inputs, which a network takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,39 @@ from mirror_app.errors import MirrorError
 
 @dataclass(frozen=True)
 class PixelSpace:
-    """Pixels in [0, 1] on one side, inputs = (pixels - mean) / std on the other."""
+    """The conversion inputs = (pixels - mean) / std, with pixels in [0, 1].
+
+    Args:
+        mean: The mean, of a shape that broadcasts with (N, C, H, W).
+        std: The standard deviation, likewise.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.optim import PixelSpace
+        >>> inputs = torch.tensor([-2.0, 0.0, 2.0]).view(1, 1, 1, 3)
+        >>> space = PixelSpace.of(inputs, mean=[0.5], std=[0.25])
+        >>> space.pixels(inputs)
+        tensor([[[[0.0000, 0.5000, 1.0000]]]])
+    """
 
     mean: Tensor
     std: Tensor
 
     @classmethod
     def of(cls, inputs: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None) -> "PixelSpace":
-        """Return the space of `inputs` (N, C, H, W): of the mean and deviation that they were normalised with.
+        """Return the conversion for `inputs`.
 
-        Without these, each input's own range, which is at least 0 to 1, stands for [0, 1]. Raises MirrorError where
-        their number is not that of the channels.
+        Args:
+            inputs: The inputs (N, C, H, W) of the model.
+            mean: The mean that they were normalised with, one number per channel. Without it, or without `std`, each
+                input's own range, extended to contain 0 and 1, is mapped to [0, 1].
+            std: The standard deviation that they were normalised with, one number per channel.
+
+        Returns:
+            The conversion.
+
+        Raises:
+            MirrorError: If `mean` or `std` does not have one number per channel.
         """
         if mean is None or std is None:
             low = inputs.amin((1, 2, 3), keepdim=True).clamp(max=0)
@@ -28,15 +50,15 @@ class PixelSpace:
             return cls(-low / (high - low), 1 / (high - low))
         if not len(mean) == len(std) == inputs.shape[1]:
             raise MirrorError(
-                f"mean {tuple(mean)} and std {tuple(std)} cannot be those of {inputs.shape[1]} channels: "
-                "one number for each channel is needed."
+                f"mean {tuple(mean)} and std {tuple(std)} do not match the {inputs.shape[1]} channels of the input: "
+                "give one number per channel."
             )
         return cls(*(inputs.new_tensor(values)[:, None, None] for values in (mean, std)))
 
     def inputs(self, pixels: Tensor) -> Tensor:
-        """Return pixels as a network takes them."""
+        """Return the inputs (N, C, H, W) for `pixels`."""
         return (pixels - self.mean) / self.std
 
     def pixels(self, inputs: Tensor) -> Tensor:
-        """Return inputs as pixels, clamped to [0, 1]."""
+        """Return the pixels (N, C, H, W) of `inputs`, clamped to [0, 1]."""
         return (inputs * self.std + self.mean).clamp(0, 1)

@@ -1,21 +1,21 @@
-"""The only room that touches hooks: a private view of a model, on which one computation may do what it likes.
+"""The only package that uses hooks: it gives each computation a private copy of the model.
 
-A view is a structural copy that shares its weights with the model handed in: its modules, flags and hooks are its own,
-so that nothing done to it is seen by the model or by another computation.
+A view is a structural copy that shares its weights with the original model. Its modules, flags and hooks are its own,
+so nothing done to it affects the model or another computation.
 """
 
-from mirror_app.probe.autograd_graph import graph, redirect_dead_relu
+from mirror_app.probe.autograd_graph import graph_nodes, redirect_dead_relu
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
 from mirror_app.probe.data_flow import PICTURE, flow
-from mirror_app.probe.default_layer import columns_of, default_layer, layout, layout_of
+from mirror_app.probe.default_layer import channels_first, default_layer, layout, layout_of
 from mirror_app.probe.fingerprint import Structure, fingerprint
-from mirror_app.probe.input_type import lacking_explained
+from mirror_app.probe.input_type import explain_dtype_errors
 from mirror_app.probe.layout import Layout, token_layout
-from mirror_app.probe.operations import LINEAR, operation
+from mirror_app.probe.operations import LINEAR, operation_name
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.rectifiers import Rectifiers, deconvolve, guide
-from mirror_app.probe.view import View, one_tensor
+from mirror_app.probe.view import View, require_tensor
 
 __all__ = [
     "LINEAR",
@@ -27,19 +27,19 @@ __all__ = [
     "Rectifiers",
     "Structure",
     "View",
-    "columns_of",
+    "channels_first",
     "costs",
     "deconvolve",
     "default_layer",
+    "explain_dtype_errors",
     "fingerprint",
     "flow",
-    "graph",
+    "graph_nodes",
     "guide",
-    "lacking_explained",
     "layout",
     "layout_of",
-    "one_tensor",
-    "operation",
+    "operation_name",
     "redirect_dead_relu",
+    "require_tensor",
     "token_layout",
 ]

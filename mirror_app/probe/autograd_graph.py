@@ -1,4 +1,4 @@
-"""The graph of one computation: made without what it saves, its nodes, gradients that pass where a rectifier stops."""
+"""Functions on the autograd graph of one computation: record it without saved tensors, walk it, revive dead ReLUs."""
 
 from collections.abc import Callable, Iterator
 from traceback import walk_tb
@@ -12,16 +12,16 @@ from mirror_app.errors import MirrorError
 
 T = TypeVar("T")
 BACKWARD_INSIDE = (
-    "The model calls backward() in its forward pass, which adds to the gradients of its weights: let it take "
-    "torch.autograd.grad, or call it outside."
+    "The model calls backward() in its forward pass, which accumulates gradients in its weights: use "
+    "torch.autograd.grad there, or call backward() outside the model."
 )
 
 
-def without_saving(run: Callable[[], T]) -> T:
-    """Return what `run()` gives, on a graph that keeps nothing for gradients but the shapes of what it would keep.
+def run_without_saving(run: Callable[[], T]) -> T:
+    """Return `run()` on a graph that saves only the shapes of the tensors that gradients would need.
 
-    A model that takes gradients in its own forward pass is run again, with all that is kept for them. Raises
-    MirrorError where it calls `backward`.
+    A model that computes gradients in its own forward pass is run again, with everything saved. Raises MirrorError if
+    the model calls `backward`.
     """
     is_running = True
 
@@ -34,7 +34,7 @@ def without_saving(run: Callable[[], T]) -> T:
         with saved_tensors_hooks(lambda tensor: tuple(tensor.shape), unpack):
             return run()
     except _NotSaved as error:
-        if is_in_backward(error):
+        if raised_in_backward(error):
             raise MirrorError(BACKWARD_INSIDE) from error
     finally:
         is_running = False
@@ -42,46 +42,46 @@ def without_saving(run: Callable[[], T]) -> T:
 
 
 class _NotSaved(BaseException):
-    """A gradient is asked for whose graph has kept nothing."""
+    """Raised when a gradient needs a tensor that the graph did not save."""
 
 
-def is_in_backward(error: BaseException) -> bool:
-    """Tell whether `error` was raised in `torch.autograd.backward`, which `Tensor.backward` calls as well."""
+def raised_in_backward(error: BaseException) -> bool:
+    """Tell whether `error` was raised in `torch.autograd.backward`, which `Tensor.backward` also calls."""
     return any(frame.f_code is torch.autograd.backward.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
 def redirect_dead_relu(output: Tensor) -> None:
-    """Let each ReLU on the way from `output` down that would stop the whole gradient of an item pass it instead.
+    """Let each ReLU below `output` pass the gradient of a batch item that it would block entirely.
 
-    A unit that is silent everywhere has no gradient at all; with this one it can be woken.
+    A unit that is inactive everywhere has no gradient; with this one, an optimiser can activate it.
     """
-    for node in graph(output):
+    for node in graph_nodes(output):
         if node.name() in ("ReluBackward0", "HardtanhBackward0"):
-            node.register_hook(_pass_where_all_is_stopped)
+            node.register_hook(_pass_if_all_blocked)
 
 
-def _pass_where_all_is_stopped(below: tuple[Tensor, ...], above: tuple[Tensor, ...]) -> tuple[Tensor]:
-    passed = below[0].flatten(1).any(1).view(-1, *[1] * (below[0].ndim - 1))
-    return (torch.where(passed, below[0], above[0]),)
+def _pass_if_all_blocked(grad_inputs: tuple[Tensor, ...], grad_outputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+    is_passing = grad_inputs[0].flatten(1).any(1).view(-1, *[1] * (grad_inputs[0].ndim - 1))
+    return (torch.where(is_passing, grad_inputs[0], grad_outputs[0]),)
 
 
-def graph(output: Tensor) -> Iterator[Node]:
-    """Yield each node of the graph of the computation that gave `output`, once; it is walked as far as one asks."""
-    seen: set[Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting.extend(parent for parent, _ in node.next_functions)
+def graph_nodes(output: Tensor) -> Iterator[Node]:
+    """Yield each node of the graph below `output` once, lazily."""
+    visited: set[Node] = set()
+    stack = [output.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is not None and node not in visited:
+            visited.add(node)
+            stack.extend(parent for parent, _ in node.next_functions)
             yield node
 
 
-def shape_of(node: Any) -> tuple[int, ...]:
-    """Return the shape of what a node of a graph gives."""
+def output_shape(node: Any) -> tuple[int, ...]:
+    """Return the shape of the tensor that a graph node produced."""
     return tuple(node._input_metadata[0].shape)
 
 
-def signed(number: int) -> int:
-    """Return what PyTorch keeps as an unsigned number of 64 bits."""
+def as_signed(number: int) -> int:
+    """Return the signed value of an integer that PyTorch stores as unsigned 64-bit."""
     return number - 2**64 if number >= 2**63 else number

@@ -1,4 +1,4 @@
-"""What a model's code may fill: lists, sets, dictionaries and slots, read and refilled without its classes' code."""
+"""Lists, sets, dictionaries and slots of a model, read and refilled without running the code of their subclasses."""
 
 import gc
 import operator
@@ -10,30 +10,33 @@ from typing import Any
 
 import numpy as np
 
-MAPPINGS = (OrderedDict, defaultdict, dict)  # a class before the one that it is made from
+MAPPINGS = (OrderedDict, defaultdict, dict)  # subclasses before their base classes
 SEQUENCES = (list, deque, set)
-MOST_READ = 2**20  # bytes of an array that are read to see whether it has changed
+MAX_HASHED_BYTES = 2**20  # larger arrays are not checked for changes
 
 
-class Slots:
-    """The attributes of `value` that its classes keep in `__slots__`, by their descriptors."""
+class SlotAttributes:
+    """The attributes of `value` that its classes store in `__slots__`, keyed by descriptor."""
 
     def __init__(self, value: object) -> None:
         self._value = value
         self._slots = [slot for base in type(value).__mro__ for slot in vars(base).values() if _is_slot(slot)]
 
     def items(self) -> Iterator[tuple[Any, Any]]:
+        """Yield each descriptor with its value; unset slots are skipped."""
         for slot in self._slots:
             try:
                 yield slot, slot.__get__(self._value)
-            except AttributeError:  # not filled
+            except AttributeError:  # unset
                 continue
 
     def clear(self) -> None:
+        """Delete the value of each slot."""
         for slot, _ in list(self.items()):
             slot.__delete__(self._value)
 
     def update(self, content: dict[Any, Any]) -> None:
+        """Set the slots to the values in `content`."""
         for slot, value in content.items():
             slot.__set__(self._value, value)
 
@@ -42,35 +45,35 @@ def _is_slot(value: object) -> bool:
     return isinstance(value, MemberDescriptorType)
 
 
-def built_in(kind: type) -> Any:
-    """Return the container of Python's own that `kind` is, or is made from; None where it is none."""
-    return next((base for base in (*MAPPINGS, *SEQUENCES) if issubclass(kind, base)), None)
+def builtin_base(cls: type) -> Any:
+    """Return the built-in container type that `cls` is or derives from, or None."""
+    return next((base for base in (*MAPPINGS, *SEQUENCES) if issubclass(cls, base)), None)
 
 
 def empty_like(value: Any) -> Any:
-    """Return a container of the class of `value` with nothing in it."""
-    base = built_in(type(value))
-    made = base.__new__(type(value))
+    """Return an empty container of the class of `value`."""
+    base = builtin_base(type(value))
+    empty = base.__new__(type(value))
     if base is defaultdict:
-        defaultdict.__init__(made, value.default_factory)
+        defaultdict.__init__(empty, value.default_factory)
     elif base is deque:
-        deque.__init__(made, (), value.maxlen)
-    return made
+        deque.__init__(empty, (), value.maxlen)
+    return empty
 
 
-def content_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
-    """Return what is in `container` now: a dictionary for what has keys, else a list, or a set."""
-    if isinstance(container, Slots):
+def contents_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
+    """Return the current contents of `container`: a dictionary if it has keys, else a set or a list."""
+    if isinstance(container, SlotAttributes):
         return dict(container.items())
-    base = built_in(type(container))
+    base = builtin_base(type(container))
     if base in MAPPINGS:
         return dict(base.items(container))
     return set(set.__iter__(container)) if base is set else list(base.__iter__(container))
 
 
 def refill(container: Any, content: Iterable[Any]) -> None:
-    """Let `container` hold `content`, and nothing else."""
-    base: Any = Slots if isinstance(container, Slots) else built_in(type(container))
+    """Replace the contents of `container` by `content`."""
+    base: Any = SlotAttributes if isinstance(container, SlotAttributes) else builtin_base(type(container))
     base.clear(container)
     if base in (list, deque):
         base.extend(container, content)
@@ -79,37 +82,39 @@ def refill(container: Any, content: Iterable[Any]) -> None:
 
 
 def is_identical(container: Any, content: Any) -> bool:
-    """Tell whether `container` holds the very objects of `content`, in their order."""
-    now = container if type(container) in (dict, list, OrderedDict) else content_of(container)
-    if len(now) != len(content):
+    """Tell whether `container` holds exactly the objects of `content`, in the same order."""
+    current = container if type(container) in (dict, list, OrderedDict) else contents_of(container)
+    if len(current) != len(content):
         return False
-    if isinstance(now, set):
-        return bool(now == content)
-    return all(map(operator.is_, now, content)) and (
-        not isinstance(now, dict) or all(map(operator.is_, now.values(), content.values()))
+    if isinstance(current, set):
+        return bool(current == content)
+    return all(map(operator.is_, current, content)) and (
+        not isinstance(current, dict) or all(map(operator.is_, current.values(), content.values()))
     )
 
 
-def are_identical(spaces: list[dict[str, Any]], contents: list[dict[str, Any]]) -> bool:
-    """Return True where each of `spaces` holds the very objects of its one of `contents`: a few passes over all.
+def are_identical(namespaces: list[dict[str, Any]], contents: list[dict[str, Any]]) -> bool:
+    """Return True if each of `namespaces` holds exactly the objects of its counterpart in `contents`.
 
-    False may also mean that `is_identical` must look at each of them.
+    This makes a few passes over all of them at once. If it returns False, `is_identical` decides for each pair.
     """
-    if [*map(len, spaces)] != [*map(len, contents)]:
+    if [*map(len, namespaces)] != [*map(len, contents)]:
         return False
-    if [*chain.from_iterable(spaces)] != [*chain.from_iterable(contents)]:
+    if [*chain.from_iterable(namespaces)] != [*chain.from_iterable(contents)]:
         return False
-    return all(map(operator.is_, gc.get_referents(*spaces), gc.get_referents(*contents)))
+    return all(map(operator.is_, gc.get_referents(*namespaces), gc.get_referents(*contents)))
 
 
 def signature(sources: Iterable[Any]) -> list[int]:
-    """Return what changes when one of these containers holds something else, or one of these arrays other numbers."""
-    found: list[int] = []
+    """Return numbers that change if one of these containers holds other objects or one of these arrays other values."""
+    values: list[int] = []
     for source in sources:
         if isinstance(source, np.ndarray):
-            found.append(hash(source.tobytes()) if source.nbytes <= MOST_READ and not source.dtype.hasobject else 0)
+            values.append(
+                hash(source.tobytes()) if source.nbytes <= MAX_HASHED_BYTES and not source.dtype.hasobject else 0
+            )
             continue
-        content = content_of(source)
-        found.append(len(content))
-        found += map(id, content.values() if isinstance(content, dict) else content)
-    return found
+        content = contents_of(source)
+        values.append(len(content))
+        values += map(id, content.values() if isinstance(content, dict) else content)
+    return values

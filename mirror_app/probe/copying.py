@@ -1,7 +1,7 @@
-"""A structural copy of what a model is made of: modules, containers, closures and hooks of its own.
+"""Structural copies of models: their modules, containers, closures and hooks.
 
-No code of the copied classes runs, neither `__init__`, `__deepcopy__`, `__setattr__` nor `train`: on modules that share
-weights with the original, any of them may write into these.
+No code of the copied classes runs, neither `__init__`, `__deepcopy__`, `__setattr__` nor `train`. On modules that share
+weights with the original, any of them could write into these weights.
 """
 
 import sys
@@ -17,264 +17,266 @@ import numpy as np
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mirror_app.probe.containers import Slots, built_in, content_of, empty_like, refill
-from mirror_app.probe.randomness import copied, is_generator
+from mirror_app.probe.containers import SlotAttributes, builtin_base, contents_of, empty_like, refill
+from mirror_app.probe.randomness import copy_generator, is_generator
 
 
 class Copier:
-    """Copies values by `copy`, each source once; `tensor` says what becomes of a tensor.
+    """Copies values with `copy`, each source once; `tensor` maps each tensor to its copy.
 
-    Afterwards `modules` are the copied modules, and `containers` the lists, sets and dictionaries that the model's code
-    may fill, each with a copy of what was in it. An object that a module or a hook holds, such as a recorder or a
-    configuration, is copied as well, with what it holds in turn. Shared is all that has no plain Python state, such as
-    locks, open files and classes, the objects of Python's own library, and large collections that objects hold.
+    `modules` lists the copied modules. `containers` holds the lists, sets and dictionaries that the model's code may
+    fill, each with a snapshot of its contents.
+
+    An object held by a module or a hook, such as a recorder or a configuration, is copied together with what it holds.
+    Values without plain Python state are shared: locks, open files, classes, objects of the standard library, and large
+    collections inside objects.
     """
 
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
-        self.sources: dict[int, Any] = {}  # what the containers were copied from, under the same keys, and arrays
-        self.generators: list[tuple[Any, Any]] = []  # of random numbers: the copy's, and the source's
+        self.sources: dict[int, Any] = {}  # the originals of the containers, by the same keys, and arrays
+        self.generators: list[tuple[Any, Any]] = []  # (the copy's random generator, the source's)
         self._tensor = tensor
         self._copies: dict[int, Any] = {}
         self._sources: list[Any] = []  # kept alive while copying, so that their ids are not used again
-        self._depth = 0  # objects that hold what is being copied, one in the other
+        self._depth = 0  # how many nested objects enclose the value being copied
 
     def copy(self, value: Any) -> Any:
-        """Return the copy of `value`, or `value` itself where it is shared."""
+        """Return the copy of `value`, or `value` itself if it is shared."""
         if id(value) in self._copies:
             return self._copies[id(value)]
         if type(value) in ProxyTypes or type(value) is ref:
-            return self._weakly(value)
+            return self._weak_reference(value)
         if is_generator(value):
-            self.generators.append((copied(value), value))
-            return self._remember(value, self.generators[-1][0])
+            self.generators.append((copy_generator(value), value))
+            return self._record(value, self.generators[-1][0])
         match value:
             case Tensor():
-                return self._remember(value, self._tensor(value))
+                return self._record(value, self._tensor(value))
             case nn.Module():
-                return self._module(value)
+                return self._copy_module(value)
             case MethodType():
                 return MethodType(self.copy(value.__func__), self.copy(value.__self__))
             case FunctionType():
-                return self._function(value)
+                return self._copy_function(value)
             case partial() if type(value) is partial:
-                arguments = [self.copy(part) for part in value.args]
-                return partial(self.copy(value.func), *arguments, **self._items(value.keywords))
+                arguments = [self.copy(item) for item in value.args]
+                return partial(self.copy(value.func), *arguments, **self._copy_values(value.keywords))
             case RemovableHandle():
-                return self._handle(value)
+                return self._copy_handle(value)
             case np.ndarray():
                 self.sources[id(value)] = value
-                return self._remember(value, value.copy())
-            case BuiltinMethodType() if built_in(type(value.__self__)):
+                return self._record(value, value.copy())
+            case BuiltinMethodType() if builtin_base(type(value.__self__)):
                 return getattr(self.copy(value.__self__), value.__name__)
-        return self._container(value)
+        return self._copy_container(value)
 
-    def _weakly(self, value: Any) -> Any:
-        """Return a weak reference to the copy of what `value` refers to, such as the module that holds it."""
+    def _weak_reference(self, value: Any) -> Any:
+        """Return a weak reference to the copy of the referent, such as the module that holds it."""
         try:
-            target = value() if type(value) is ref else value.__repr__.__self__
+            referent = value() if type(value) is ref else value.__repr__.__self__
         except ReferenceError:
             return value
-        made = self._copies.get(id(target))
-        return value if made is None else ref(made) if type(value) is ref else proxy(made)
+        copied = self._copies.get(id(referent))
+        return value if copied is None else ref(copied) if type(value) is ref else proxy(copied)
 
-    def _container(self, value: Any) -> Any:
-        kind = type(value)
-        if isinstance(value, tuple) and (kind is tuple or hasattr(kind, "_fields")):
-            parts = [self.copy(part) for part in value]
-            return self._remember(value, tuple(parts) if kind is tuple else kind(*parts))
-        if not (base := built_in(kind)):
-            return self._object(value) if _is_plain(value) and self._depth < DEEPEST else value
-        if kind is not base and kind.__module__.startswith("torch."):
+    def _copy_container(self, value: Any) -> Any:
+        cls = type(value)
+        if isinstance(value, tuple) and (cls is tuple or hasattr(cls, "_fields")):
+            items = [self.copy(item) for item in value]
+            return self._record(value, tuple(items) if cls is tuple else cls(*items))
+        if not (builtin := builtin_base(cls)):
+            return self._copy_object(value) if _is_user_object(value) and self._depth < MAX_DEPTH else value
+        if cls is not builtin and cls.__module__.startswith("torch."):
             return value
-        content = content_of(value)
-        if self._depth and len(content) > MOST:
+        content = contents_of(value)
+        if self._depth and len(content) > MAX_ENTRIES:
             return value
-        made = self._remember(value, empty_like(value))
+        copied = self._record(value, empty_like(value))
         if isinstance(content, dict):
-            refill(made, self._items(content))
+            refill(copied, self._copy_values(content))
         else:
-            refill(made, [self.copy(part) for part in content])
-        self._keep(value, made)
-        if kind is not base:
-            self._attributes(value, made)
-        return made
+            refill(copied, [self.copy(item) for item in content])
+        self._record_container(value, copied)
+        if cls is not builtin:
+            self._copy_attributes(value, copied)
+        return copied
 
-    def _module(self, module: nn.Module) -> nn.Module:
-        kind: Any = type(module)
-        made: nn.Module = self._remember(module, object.__new__(_without_del(kind)))
-        own = vars(made)
-        own.update(self._items(vars(module)))
-        for name in MACHINERY:
-            self.containers.pop(id(own.get(name)), None)
-            self.sources.pop(id(own.get(name)), None)
-        self._fill(*_slots(module, made))
-        for name, value in _filled_by_class(type(module)).items():
-            own.setdefault(name, self.copy(value))
-        own["training"] = False
-        if own.get("inplace") is True:
-            own["inplace"] = False
-        for flag in _CHECKPOINTING:
-            if own.get(flag) is True:
-                own[flag] = False
-        self._without_compiler(made)
-        self.modules.append(made)
-        return made
+    def _copy_module(self, module: nn.Module) -> nn.Module:
+        cls: Any = type(module)
+        copied: nn.Module = self._record(module, object.__new__(_without_del(cls)))
+        attributes = vars(copied)
+        attributes.update(self._copy_values(vars(module)))
+        for name in MODULE_ATTRIBUTES:
+            self.containers.pop(id(attributes.get(name)), None)
+            self.sources.pop(id(attributes.get(name)), None)
+        self._copy_into(*_slot_attributes(module, copied))
+        for name, value in _class_containers(type(module)).items():
+            attributes.setdefault(name, self.copy(value))
+        attributes["training"] = False
+        if attributes.get("inplace") is True:
+            attributes["inplace"] = False
+        for flag in _CHECKPOINTING_FLAGS:
+            if attributes.get(flag) is True:
+                attributes[flag] = False
+        self._remove_compilation(copied)
+        self.modules.append(copied)
+        return copied
 
-    def _without_compiler(self, made: nn.Module) -> None:
-        own = vars(made)
-        # A cache of the class would keep each copy alive that is asked.
-        for name, method in {**methods_compiled(type(made)), **_methods_cached(type(made))}.items():
-            own.setdefault(name, MethodType(method, made))
-        if own.get("_compiled_call_impl") is not None:
-            own["_compiled_call_impl"] = None
-        if "_orig_mod" in own.get("_modules", {}):
-            own["forward"] = own["_modules"]["_orig_mod"]
+    def _remove_compilation(self, module: nn.Module) -> None:
+        attributes = vars(module)
+        # A cache on the class would keep every copy alive that calls it.
+        for name, method in {**uncompiled_methods(type(module)), **_uncached_methods(type(module))}.items():
+            attributes.setdefault(name, MethodType(method, module))
+        if attributes.get("_compiled_call_impl") is not None:
+            attributes["_compiled_call_impl"] = None
+        if "_orig_mod" in attributes.get("_modules", {}):
+            attributes["forward"] = attributes["_modules"]["_orig_mod"]
 
-    def _function(self, function: FunctionType) -> Callable[..., Any]:
-        """Return the function over copies of what it closes over, for that may be a module of the model."""
-        if original := given_to_compiler(function):
-            return self._remember(function, self.copy(original))
-        bare = not (function.__closure__ or function.__defaults__ or function.__kwdefaults__)
-        if bare or (function.__module__ or "").partition(".")[0] == "torch":
+    def _copy_function(self, function: FunctionType) -> Callable[..., Any]:
+        """Return the function with copies of its closure and defaults, which may hold modules of the model."""
+        if original := uncompiled_function(function):
+            return self._record(function, self.copy(original))
+        is_stateless = not (function.__closure__ or function.__defaults__ or function.__kwdefaults__)
+        if is_stateless or (function.__module__ or "").partition(".")[0] == "torch":
             return function
         cells = tuple(CellType() for _ in function.__closure__ or ())
-        made = FunctionType(function.__code__, function.__globals__, function.__name__, closure=cells)
-        self._remember(function, made)
+        copied = FunctionType(function.__code__, function.__globals__, function.__name__, closure=cells)
+        self._record(function, copied)
         for cell, source in zip(cells, function.__closure__ or (), strict=True):
             try:
                 content = source.cell_contents
-            except ValueError:  # not filled yet
+            except ValueError:  # an empty cell
                 continue
             cell.cell_contents = self.copy(content)
-        made.__defaults__ = self.copy(function.__defaults__)
-        made.__kwdefaults__ = self.copy(function.__kwdefaults__)
-        made.__dict__.update(function.__dict__)
-        return made
+        copied.__defaults__ = self.copy(function.__defaults__)
+        copied.__kwdefaults__ = self.copy(function.__kwdefaults__)
+        copied.__dict__.update(function.__dict__)
+        return copied
 
-    def _handle(self, handle: RemovableHandle) -> RemovableHandle:
-        """Return a handle that removes the hook from the copies of the dictionaries that hold it."""
-        made: RemovableHandle = self._remember(handle, copy(handle))
+    def _copy_handle(self, handle: RemovableHandle) -> RemovableHandle:
+        """Return a handle that removes the hook from the copies of its dictionaries."""
+        copied: RemovableHandle = self._record(handle, copy(handle))
         if (hooks := handle.hooks_dict_ref()) is not None:
-            made.hooks_dict_ref = ref(self.copy(hooks))
-        found = [others for reference in handle.extra_dict_ref if (others := reference()) is not None]
-        made.extra_dict_ref = tuple(ref(self.copy(others)) for others in found)
-        return made
+            copied.hooks_dict_ref = ref(self.copy(hooks))
+        other_hooks = [extra_hooks for reference in handle.extra_dict_ref if (extra_hooks := reference()) is not None]
+        copied.extra_dict_ref = tuple(ref(self.copy(extra_hooks)) for extra_hooks in other_hooks)
+        return copied
 
-    def _object(self, value: Any) -> Any:
-        kind: Any = type(value)
-        kind = _without_del(kind)
+    def _copy_object(self, value: Any) -> Any:
+        cls: Any = type(value)
+        cls = _without_del(cls)
         try:
-            blank = kind.__new__(kind) if kind is SimpleNamespace else object.__new__(kind)
-        except TypeError:  # it has a state in C that only its own class can make
+            blank = cls.__new__(cls) if cls is SimpleNamespace else object.__new__(cls)
+        except TypeError:  # only its own class can create its C state
             return value
-        made = self._remember(value, blank)
+        copied = self._record(value, blank)
         self._depth += 1
-        self._attributes(value, made)
+        self._copy_attributes(value, copied)
         self._depth -= 1
-        return made
+        return copied
 
-    def _attributes(self, value: Any, made: Any) -> None:
-        """Give `made` copies of what `value` holds in its attributes and slots."""
-        self._fill(getattr(value, "__dict__", None), getattr(made, "__dict__", None))
-        self._fill(*_slots(value, made))
+    def _copy_attributes(self, value: Any, copied: Any) -> None:
+        """Copy the attributes and slots of `value` into `copied`."""
+        self._copy_into(getattr(value, "__dict__", None), getattr(copied, "__dict__", None))
+        self._copy_into(*_slot_attributes(value, copied))
 
-    def _fill(self, source: Any, own: Any) -> None:
-        """Let `own` hold copies of what `source` holds by name; either may be missing."""
-        if source is not None and own is not None:
-            own.update(self._items(dict(source.items())))
-            self._keep(source, own)
+    def _copy_into(self, source: Any, copied: Any) -> None:
+        """Fill `copied` with copies of the named values in `source`; either may be None."""
+        if source is not None and copied is not None:
+            copied.update(self._copy_values(dict(source.items())))
+            self._record_container(source, copied)
 
-    def _keep(self, source: Any, container: Any) -> None:
-        self.containers[id(container)] = container, content_of(container)
+    def _record_container(self, source: Any, container: Any) -> None:
+        self.containers[id(container)] = container, contents_of(container)
         self.sources[id(container)] = source
 
-    def _items(self, mapping: MutableMapping[Any, Any]) -> dict[Any, Any]:
+    def _copy_values(self, mapping: MutableMapping[Any, Any]) -> dict[Any, Any]:
         return {key: self.copy(value) for key, value in mapping.items()}
 
-    def _remember(self, source: Any, made: Any) -> Any:
+    def _record(self, source: Any, copied: Any) -> Any:
         self._sources.append(source)
-        self._copies[id(source)] = made
-        return made
+        self._copies[id(source)] = copied
+        return copied
 
 
-# What switches checkpointing on in timm, Transformers, torchvision and MMCV: it saves memory by computing the block
-# again in the backward pass, which a view cannot look into, and changes no number.
-_CHECKPOINTING = ("grad_checkpointing", "gradient_checkpointing", "use_checkpoint", "with_cp", "memory_efficient")
+# The flags that enable checkpointing in timm, Transformers, torchvision and MMCV. Checkpointing recomputes a block in
+# the backward pass, where hooks cannot follow it; switching it off changes no value.
+_CHECKPOINTING_FLAGS = ("grad_checkpointing", "gradient_checkpointing", "use_checkpoint", "with_cp", "memory_efficient")
 
 
-def _slots(value: Any, made: Any) -> tuple[Slots | None, Slots | None]:
+def _slot_attributes(value: Any, copied: Any) -> tuple[SlotAttributes | None, SlotAttributes | None]:
     has_slots = any("__slots__" in vars(base) for base in type(value).__mro__)
-    return (Slots(value), Slots(made)) if has_slots else (None, None)
+    return (SlotAttributes(value), SlotAttributes(copied)) if has_slots else (None, None)
 
 
-_Cached = type(cache(lambda: None))
+_CachedFunction = type(cache(lambda: None))
 
-# What `nn.Module` itself keeps of each module: its weights, its submodules, its hooks.
-MACHINERY = tuple(vars(nn.Module()))
+# The attributes of `nn.Module` itself: weights, submodules, hooks.
+MODULE_ATTRIBUTES = tuple(vars(nn.Module()))
 
 
-def _filled_by_class(kind: type) -> dict[str, Any]:
-    """Return the lists, sets and dictionaries that the classes of a person's module hold: all instances fill them."""
+def _class_containers(cls: type) -> dict[str, Any]:
+    """Return the lists, sets and dictionaries defined on the user's classes, which all instances share."""
     return {
         name: value
-        for base in kind.__mro__
+        for base in cls.__mro__
         if not base.__module__.startswith("torch.")
         for name, value in vars(base).items()
-        if built_in(type(value)) and not name.startswith("__")
+        if builtin_base(type(value)) and not name.startswith("__")
     }
 
 
-def given_to_compiler(value: Any) -> Callable[..., Any] | None:
-    """Return the function that `torch.compile` was given to make `value`; None where `value` is no such function."""
+def uncompiled_function(value: Any) -> Callable[..., Any] | None:
+    """Return the function that was passed to `torch.compile` to create `value`, or None."""
     original = vars(value).get("_torchdynamo_orig_callable") if isinstance(value, FunctionType) else None
     return original if callable(original) else None
 
 
-def methods_compiled(kind: type) -> dict[str, Callable[..., Any]]:
-    """Return what `torch.compile` was given to make the methods of a person's class."""
-    found = {name: given_to_compiler(value) for name, value in _attributes_of_class(kind).items()}
-    return {name: original for name, original in found.items() if original}
+def uncompiled_methods(cls: type) -> dict[str, Callable[..., Any]]:
+    """Return the original functions of the methods that the user's class passed to `torch.compile`."""
+    functions = {name: uncompiled_function(value) for name, value in _class_attributes(cls).items()}
+    return {name: original for name, original in functions.items() if original}
 
 
-def _methods_cached(kind: type) -> dict[str, Callable[..., Any]]:
-    """Return what `functools.cache` was given to make the methods of a person's class."""
-    found = _attributes_of_class(kind)
-    return {name: value.__wrapped__ for name, value in found.items() if isinstance(value, _Cached)}
+def _uncached_methods(cls: type) -> dict[str, Callable[..., Any]]:
+    """Return the original functions of the methods that the user's class passed to `functools.cache`."""
+    attributes = _class_attributes(cls)
+    return {name: value.__wrapped__ for name, value in attributes.items() if isinstance(value, _CachedFunction)}
 
 
-def _attributes_of_class(kind: type) -> dict[str, Any]:
-    bases = [base for base in reversed(kind.__mro__) if not base.__module__.startswith("torch.")]
+def _class_attributes(cls: type) -> dict[str, Any]:
+    bases = [base for base in reversed(cls.__mro__) if not base.__module__.startswith("torch.")]
     return {name: value for base in bases for name, value in vars(base).items()}
 
 
-def _is_plain(value: Any) -> bool:
-    """Tell whether `value` is an object of a person's class: its state is its attributes, unless it is made in C."""
-    kind = type(value)
-    room = kind.__module__.partition(".")[0]
+def _is_user_object(value: Any) -> bool:
+    """Tell whether `value` is an instance of a user's class, so that its attributes and slots are its state."""
+    cls = type(value)
+    package = cls.__module__.partition(".")[0]
     return (
-        type(kind) in (type, ABCMeta)
+        type(cls) in (type, ABCMeta)
         and not isinstance(value, type | BaseException)
-        and (kind.__module__ in _WITH_STATE or room not in _SHARED)
-        and not any("__next__" in vars(base) for base in kind.__mro__)
+        and (cls.__module__ in _COPIED_STDLIB_MODULES or package not in _SHARED_PACKAGES)
+        and not any("__next__" in vars(base) for base in cls.__mro__)
     )
 
 
-_WITH_STATE = ("types", "collections")  # SimpleNamespace, UserDict, UserList
-_SHARED = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
-DEEPEST = 4  # an object that is held by more objects than this, one in the other, is shared
-MOST = 1000  # entries; what is larger, and held by an object, is data
+_COPIED_STDLIB_MODULES = ("types", "collections")  # for SimpleNamespace, UserDict and UserList
+_SHARED_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
+MAX_DEPTH = 4  # objects nested more deeply than this are shared
+MAX_ENTRIES = 1000  # a larger collection inside an object is data, and is shared
 
 
-_without: WeakKeyDictionary[type, type] = WeakKeyDictionary()
+_classes_without_del: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
 
-def _without_del(kind: type) -> type:
-    """Return `kind` without `__del__`: that would close, when a copy goes, what the copy shares with the original."""
-    if not any("__del__" in vars(base) for base in kind.__mro__):
-        return kind
-    if kind not in _without:
-        names = {"__del__": lambda _: None, "__slots__": (), "__module__": kind.__module__}
-        _without[kind] = type(kind)(kind.__name__, (kind,), {**names, "__qualname__": kind.__qualname__})
-    return _without[kind]
+def _without_del(cls: type) -> type:
+    """Return `cls` without `__del__`, which would close resources that the copy shares with the original."""
+    if not any("__del__" in vars(base) for base in cls.__mro__):
+        return cls
+    if cls not in _classes_without_del:
+        namespace = {"__del__": lambda _: None, "__slots__": (), "__module__": cls.__module__}
+        _classes_without_del[cls] = type(cls)(cls.__name__, (cls,), {**namespace, "__qualname__": cls.__qualname__})
+    return _classes_without_del[cls]

@@ -1,4 +1,4 @@
-"""What each layer of a model costs, and how much of the picture it sees: read off a few forward passes."""
+"""The cost of each layer of a model and its receptive field, measured in a few forward passes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +16,20 @@ from torch.utils.flop_counter import flop_registry
 
 from mirror_app.probe.view import View
 
-PASSES, ENOUGH = 5, 1.0  # of the time: at most so many passes, and none begins after so many seconds
+MAX_PASSES = 5
+TIME_BUDGET = 1.0  # seconds, after which no further timing pass starts
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one layer takes for one picture, its own layers included.
+    """The cost of one layer for one picture, including its submodules.
 
-    `multiply_adds` of matrix products and convolutions, `bytes` of its output, `seconds`, and the
-    `receptive_field`, the sides (height, width) in pixels of what one place of its output sees: None where that is the
-    whole picture, whatever its size, or where it cannot be told.
+    Attributes:
+        multiply_adds: Multiply-adds of matrix products and convolutions.
+        bytes: Size of the output.
+        seconds: Time of its forward pass.
+        receptive_field: Size (height, width) in pixels of what one location of the output sees. None if it sees the
+            whole picture, whatever its size, or if the receptive field is unknown.
     """
 
     multiply_adds: int
@@ -35,39 +39,39 @@ class Cost:
 
 
 def costs(view: View, inputs: Tensor) -> dict[str, Cost]:
-    """Return the cost of each layer that runs for `inputs` (1, C, H, W), by its dotted name."""
-    view.learn(inputs)
-    calls = _counted(view, inputs)
-    seconds = _timed(view, inputs)
-    fields = _Fields()
-    return {name: _cost(calls[name], seconds[name], fields) for name in calls}
+    """Return the cost of each layer that runs for `inputs` (1, C, H, W), by dotted name."""
+    view.ensure_observed(inputs)
+    calls = _count_calls(view, inputs)
+    seconds = _time_layers(view, inputs)
+    receptive_fields = _ReceptiveFields()
+    return {name: _layer_cost(calls[name], seconds[name], receptive_fields) for name in calls}
 
 
-def _counted(view: View, inputs: Tensor) -> dict[str, list["_Call"]]:
-    """Return the calls of each layer, the latest output of each with its graph."""
-    meter = _Meter()
-    calls: dict[str, list[_Call]] = {}
+def _count_calls(view: View, inputs: Tensor) -> dict[str, list["_LayerCall"]]:
+    """Return the calls of each layer, with their multiply-adds and outputs; the outputs keep their graph."""
+    counter = _MultiplyAddCounter()
+    calls: dict[str, list[_LayerCall]] = {}
 
     def begin(name: str) -> None:
-        calls.setdefault(name, []).append(_Call(meter.multiply_adds))
+        calls.setdefault(name, []).append(_LayerCall(counter.multiply_adds))
 
     def end(name: str, output: object) -> None:
         call = calls[name][-1]
-        call.multiply_adds = meter.multiply_adds - call.multiply_adds
+        call.multiply_adds = counter.multiply_adds - call.multiply_adds
         call.output = output if isinstance(output, Tensor) else None
 
     leaf = inputs.to(view.device).detach().requires_grad_()
-    # Attention as plain products: not every PyTorch has a formula for each of its fused kernels.
-    with _around(view, begin, end), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), meter:
+    # Attention as plain matrix products, because not every PyTorch version can count the operations of fused kernels.
+    with _call_hooks(view, begin, end), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         view.run(leaf.clone())
     return calls
 
 
-def _timed(view: View, inputs: Tensor) -> dict[str, float]:
-    """Return the seconds that each layer takes: the least of a few passes, since only chance makes one longer."""
-    least: dict[str, float] = {}
-    begun: dict[str, float] = {}
-    spent: dict[str, float] = {}
+def _time_layers(view: View, inputs: Tensor) -> dict[str, float]:
+    """Return the seconds that each layer takes: the minimum over a few passes, since noise only adds time."""
+    fastest: dict[str, float] = {}
+    started: dict[str, float] = {}
+    elapsed: dict[str, float] = {}
 
     def now() -> float:
         if view.device.type != "cpu":
@@ -75,39 +79,39 @@ def _timed(view: View, inputs: Tensor) -> dict[str, float]:
         return time.perf_counter()
 
     def begin(name: str) -> None:
-        begun[name] = now()
+        started[name] = now()
 
     def end(name: str, _output: object) -> None:
-        spent[name] = spent.get(name, 0.0) + now() - begun[name]
+        elapsed[name] = elapsed.get(name, 0.0) + now() - started[name]
 
-    until = now() + ENOUGH
+    deadline = now() + TIME_BUDGET
     inputs = inputs.to(view.device)
-    with _around(view, begin, end), torch.no_grad():
-        for _ in range(PASSES):
-            spent.clear()
+    with _call_hooks(view, begin, end), torch.no_grad():
+        for _ in range(MAX_PASSES):
+            elapsed.clear()
             view.run(inputs.clone())
-            least = {name: min(span, least.get(name, span)) for name, span in spent.items()}
-            if now() > until:
+            fastest = {name: min(seconds, fastest.get(name, seconds)) for name, seconds in elapsed.items()}
+            if now() > deadline:
                 break
-    return least
+    return fastest
 
 
 @contextmanager
-def _around(view: View, begin: Callable[[str], None], end: Callable[[str, object], None]) -> Iterator[None]:
-    """Call `begin` before each call of a layer, and `end` with its output after it."""
+def _call_hooks(view: View, begin: Callable[[str], None], end: Callable[[str, object], None]) -> Iterator[None]:
+    """Call `begin` before each call of a layer, and `end` with its output afterwards."""
 
-    def before(name: str, *_: object) -> None:
+    def pre_hook(name: str, *_: object) -> None:
         begin(name)
 
-    def after(name: str, _module: object, _inputs: object, output: object) -> None:
+    def post_hook(name: str, _module: object, _inputs: object, output: object) -> None:
         end(name, output)
 
     handles = [
         handle
         for name, module in view.modules.items()
         for handle in (
-            module.register_forward_pre_hook(partial(before, name)),
-            module.register_forward_hook(partial(after, name)),
+            module.register_forward_pre_hook(partial(pre_hook, name)),
+            module.register_forward_hook(partial(post_hook, name)),
         )
     ]
     try:
@@ -118,13 +122,13 @@ def _around(view: View, begin: Callable[[str], None], end: Callable[[str, object
 
 
 @dataclass
-class _Call:
+class _LayerCall:
     multiply_adds: int
     output: Tensor | None = None
 
 
-class _Meter(TorchDispatchMode):
-    """Counts the multiplications of all that this thread computes, with PyTorch's own formulae."""
+class _MultiplyAddCounter(TorchDispatchMode):
+    """Counts the multiply-adds of everything this thread computes, with PyTorch's own formulas."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -137,74 +141,80 @@ class _Meter(TorchDispatchMode):
         return output
 
 
-def _cost(calls: list[_Call], seconds: float, fields: "_Fields") -> Cost:
+def _layer_cost(calls: list[_LayerCall], seconds: float, receptive_fields: "_ReceptiveFields") -> Cost:
     output = calls[-1].output
     size = output.numel() * output.element_size() if output is not None else 0
     return Cost(
         sum(call.multiply_adds for call in calls),
         size,
         seconds,
-        fields.of(output.grad_fn) if output is not None and output.grad_fn is not None else None,
+        receptive_fields.of(output.grad_fn) if output is not None and output.grad_fn is not None else None,
     )
 
 
 @dataclass(frozen=True)
-class _Field:
-    """How many pixels one place sees, and how many lie between the middles of two places, down and across."""
+class _ReceptiveField:
+    """The size of a receptive field in pixels and the distance between neighbouring ones, each (height, width)."""
 
-    sides: tuple[int, int] = (1, 1)
-    apart: tuple[int, int] = (1, 1)
+    size: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
 
 
 @dataclass
-class _Fields:
-    """The receptive field behind each node of a graph, None where it is everything.
+class _ReceptiveFields:
+    """The receptive field behind each node of a graph; None means the whole picture.
 
-    Araujo et al. 2019, “Computing Receptive Fields of Convolutional Neural Networks”, with the largest of several ways.
+    If several paths lead to a node, the largest field counts.
+
+    References:
+        Araujo et al. 2019, “Computing Receptive Fields of Convolutional Neural Networks”.
     """
 
-    found: dict[Node, _Field | None] = field(default_factory=dict)
+    by_node: dict[Node, _ReceptiveField | None] = field(default_factory=dict)
 
     def of(self, node: Node) -> tuple[int, int] | None:
-        waiting = [node]
-        while waiting:  # no recursion: graphs are deeper than Python's stack
-            here = waiting[-1]
-            below = [parent for parent, _ in here.next_functions if parent is not None and not _is_weight(parent)]
-            missing = [parent for parent in below if parent not in self.found]
-            if missing:
-                waiting += missing
+        stack = [node]
+        while stack:  # no recursion: graphs can be deeper than Python's stack
+            current = stack[-1]
+            parents = [parent for parent, _ in current.next_functions if parent is not None and not _is_weight(parent)]
+            pending = [parent for parent in parents if parent not in self.by_node]
+            if pending:
+                stack += pending
                 continue
-            waiting.pop()
-            self.found[here] = _seen_through(here, [self.found[parent] for parent in below])
-        reached = self.found[node]
-        return reached.sides if reached else None
+            stack.pop()
+            self.by_node[current] = _receptive_field(current, [self.by_node[parent] for parent in parents])
+        result = self.by_node[node]
+        return result.size if result else None
 
 
 def _is_weight(node: Node) -> bool:
     return node.name() == "torch::autograd::AccumulateGrad"
 
 
-def _seen_through(node: Node, below: list[_Field | None]) -> _Field | None:
-    if not below:
-        return _Field()
-    if any(part is None for part in below):
+def _receptive_field(node: Node, parents: list[_ReceptiveField | None]) -> _ReceptiveField | None:
+    if not parents:
+        return _ReceptiveField()
+    if any(parent is None for parent in parents):
         return None
-    parts = [part for part in below if part is not None]
-    sides = [max(part.sides[axis] for part in parts) for axis in (0, 1)]
-    apart = [max(part.apart[axis] for part in parts) for axis in (0, 1)]
+    fields = [parent for parent in parents if parent is not None]
+    sizes = [max(parent.size[axis] for parent in fields) for axis in (0, 1)]
+    strides = [max(parent.stride[axis] for parent in fields) for axis in (0, 1)]
     name = node.name().rstrip("0123456789").removesuffix("Backward")
     if name in _POINTWISE:
-        return _Field((sides[0], sides[1]), (apart[0], apart[1]))
+        return _ReceptiveField((sizes[0], sizes[1]), (strides[0], strides[1]))
     window = _window(node, name)
     if window is None:
         return None
-    kernel, stride = window
-    wider = [side + (size - 1) * step for side, size, step in zip(sides, kernel, apart, strict=True)]
-    return _Field((wider[0], wider[1]), (apart[0] * stride[0], apart[1] * stride[1]))
+    kernel_size, kernel_stride = window
+    new_sizes = [
+        parent_size + (kernel_side - 1) * parent_stride
+        for parent_size, kernel_side, parent_stride in zip(sizes, kernel_size, strides, strict=True)
+    ]
+    return _ReceptiveField((new_sizes[0], new_sizes[1]), (strides[0] * kernel_stride[0], strides[1] * kernel_stride[1]))
 
 
 def _window(node: Any, name: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return how far a sliding window reaches and its stride, (height, width); None for what is no sliding window."""
+    """Return the extent and the stride of a sliding window, each (height, width); None for any other operation."""
     if name == "Convolution" and not node._saved_transposed and len(node._saved_stride) == 2:
         kernel = tuple(node._saved_weight.shape[2:])
     elif name in ("MaxPool2DWithIndices", "AvgPool2D"):
@@ -213,11 +223,11 @@ def _window(node: Any, name: str) -> tuple[tuple[int, int], tuple[int, int]] | N
         return None
     dilation = getattr(node, "_saved_dilation", (1, 1))
     stride = tuple(node._saved_stride) or kernel
-    reach = tuple((size - 1) * between + 1 for size, between in zip(kernel, dilation, strict=True))
-    return (reach[0], reach[1]), (stride[0], stride[1])
+    extent = tuple((side - 1) * spacing + 1 for side, spacing in zip(kernel, dilation, strict=True))
+    return (extent[0], extent[1]), (stride[0], stride[1])
 
 
-# Each place of the output sees the same place of the input.
+# Each location of the output sees only the same location of the input.
 _POINTWISE = frozenset(
     "Add Sub Mul Div Neg Relu Threshold Hardtanh LeakyRelu PreluKernel Elu Celu Gelu Silu Mish Sigmoid Tanh Softplus "
     "Hardsigmoid Hardswish NativeBatchNorm Cat Stack Clone Alias Slice Split SplitWithSizes Select Unsqueeze Squeeze "

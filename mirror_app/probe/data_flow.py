@@ -1,4 +1,4 @@
-"""Which layer's output reaches which layer: read off the graph of one forward pass, so that no path is guessed."""
+"""Which layers feed which, read from the autograd graph of one forward pass."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -16,51 +16,56 @@ PICTURE = "the picture"
 
 
 def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the pairs (from, to) of the layers `names` between which data flows with none of the others between.
+    """Return the pairs (from, to) of layers in `names` between which data flows directly.
 
-    The layers must not lie in one another. What no other of them gives comes from “the picture”.
+    No other layer of `names` lies between the two. The layers must not be nested in one another. Data that comes from
+    no layer comes from “the picture”.
     """
-    givers: dict[Node, str] = {}
-    takers: list[tuple[str, list[Node]]] = []
+    producers: dict[Node, str] = {}
+    consumers: list[tuple[str, list[Node]]] = []
 
-    def take(name: str, _module: object, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        takers.append((name, _nodes((arguments, options))))
+    def on_call(name: str, _module: object, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        consumers.append((name, _grad_nodes((arguments, options))))
 
-    def give(name: str, _module: object, _inputs: object, output: object) -> object:
-        # Of its own for each layer, though it may give what it was given.
-        own = tree_map(lambda part: part.clone() if isinstance(part, Tensor) else part, output)
-        givers.update(dict.fromkeys(_nodes(own), name))
-        return own
+    def on_return(name: str, _module: object, _inputs: object, output: object) -> object:
+        # A clone, so that a layer that returns its input still has a node of its own.
+        private_output = tree_map(lambda item: item.clone() if isinstance(item, Tensor) else item, output)
+        producers.update(dict.fromkeys(_grad_nodes(private_output), name))
+        return private_output
 
-    view.learn(inputs)
-    leaf = inputs.to(view.device).detach().requires_grad_()
+    view.ensure_observed(inputs)
+    pixels = inputs.to(view.device).detach().requires_grad_()
     with ExitStack() as hooks, torch.enable_grad():
         for name in names:
             module = view.modules[name]
-            hooks.callback(module.register_forward_pre_hook(partial(take, name), with_kwargs=True).remove)
-            hooks.callback(module.register_forward_hook(partial(give, name)).remove)
-        started = leaf.clone()
-        givers[started.grad_fn] = PICTURE  # type: ignore[index]
-        view.run(started)
-    return list(dict.fromkeys((giver, name) for name, nodes in takers for giver in _behind(nodes, givers)))
+            hooks.callback(module.register_forward_pre_hook(partial(on_call, name), with_kwargs=True).remove)
+            hooks.callback(module.register_forward_hook(partial(on_return, name)).remove)
+        first_input = pixels.clone()
+        producers[first_input.grad_fn] = PICTURE  # type: ignore[index]
+        view.run(first_input)
+    return list(
+        dict.fromkeys(
+            (producer, name) for name, nodes in consumers for producer in _nearest_producers(nodes, producers)
+        )
+    )
 
 
-def _nodes(values: object) -> list[Node]:
-    return [part.grad_fn for part in tree_leaves(values) if isinstance(part, Tensor) and part.grad_fn is not None]
+def _grad_nodes(values: object) -> list[Node]:
+    return [value.grad_fn for value in tree_leaves(values) if isinstance(value, Tensor) and value.grad_fn is not None]
 
 
-def _behind(nodes: list[Node], givers: dict[Node, str]) -> list[str]:
-    """Return who gave what the nodes were computed from, the nearest on each way."""
-    found: dict[str, None] = {}
-    seen: set[Node] = set()
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
+def _nearest_producers(nodes: list[Node], producers: dict[Node, str]) -> list[str]:
+    """Return the producers from which `nodes` were computed, the nearest on each path."""
+    names: dict[str, None] = {}
+    visited: set[Node] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if node in visited:
             continue
-        seen.add(node)
-        if node in givers:
-            found[givers[node]] = None
+        visited.add(node)
+        if node in producers:
+            names[producers[node]] = None
         else:
-            waiting += [parent for parent, _ in node.next_functions if parent is not None]
-    return list(found)
+            stack += [parent for parent, _ in node.next_functions if parent is not None]
+    return list(names)

@@ -1,4 +1,4 @@
-"""The layer to begin with: the last good one that has a map, and on whose places the answer depends. Each is tried."""
+"""The default layer of a model: the last candidate whose spatial map influences the answer, found by running it."""
 
 from math import prod
 
@@ -8,63 +8,67 @@ from torch import Tensor
 from mirror_app import layers
 from mirror_app.errors import MirrorError
 from mirror_app.probe.layout import Layout, find_layout
-from mirror_app.probe.outputs import class_logits, leaves_of
-from mirror_app.probe.view import View, one_tensor
+from mirror_app.probe.outputs import class_logits, named_tensors
+from mirror_app.probe.view import View, require_tensor
 
-MOST_TRIED = 16
-FINEST = 8  # pixels: the side of a place in the maps of a stage before the last, below which it knows strokes alone
+MAX_CANDIDATES = 16
+MIN_CELL_SIZE = 8  # pixels a side; a stage with smaller cells detects only strokes and is no default
 
 
 def default_layer(view: View, inputs: Tensor, before_last: bool = False) -> str:
-    """Return the layer to begin with, for inputs of the shape of `inputs` (N, C, H, W): tried once, and kept.
+    """Return the default layer for inputs of the shape of `inputs` (N, C, H, W); the result is cached.
 
-    It is the first of `layers.candidates` that gives maps by which the answer has a slope that is not zero everywhere;
-    where the answer depends on none, the first that gives maps; and without maps the model itself, whose name is empty.
-    With `before_last` it is the end of the stage before, whose maps have more places; that itself, where there is none,
-    or where those places are finer than `FINEST` pixels.
+    It is the first of `layers.candidates` that has spatial maps with a non-zero gradient of the answer. If the gradient
+    is zero at all of them, it is the first with spatial maps. If no layer has spatial maps, it is the model itself,
+    whose name is "".
+
+    With `before_last` it is the last layer of the previous stage, whose maps are finer. If there is none, or if its
+    cells are smaller than `MIN_CELL_SIZE` pixels a side, the default layer itself is returned.
     """
     shape = tuple(inputs.shape[1:])
     if shape not in view.default_layers:
-        view.default_layers[shape] = _default_layer(view, _noise(inputs))
+        view.default_layers[shape] = _default_layer(view, _noise_picture(inputs))
     last = view.default_layers[shape]
     if not before_last or not last:
         return last
-    if shape not in view.layers_before:
-        view.layers_before[shape] = _layer_before(view, _noise(inputs), last)
-    return view.layers_before[shape]
+    if shape not in view.earlier_layers:
+        view.earlier_layers[shape] = _earlier_layer(view, _noise_picture(inputs), last)
+    return view.earlier_layers[shape]
 
 
 def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
-    """Return how `output`, which `layer` gives for `inputs` (N, C, H, W), holds its maps.
+    """Return how `output`, the output of `layer` for `inputs` (N, C, H, W), holds its spatial maps.
 
-    Raises MirrorError where it has none, or where it could be read in several ways, and names a layer that was tried.
+    Raises MirrorError if it has no spatial map or an ambiguous one; the message names a layer that works.
     """
     try:
         return find_layout(view, inputs, layer, output)
     except MirrorError as error:
-        instead = default_layer(view, inputs)
-        if not instead:
-            raise MirrorError("The model has no layer with a spatial map: take Occlusion, which needs none.") from None
-        if instead == layer:
+        alternative = default_layer(view, inputs)
+        if not alternative:
+            raise MirrorError("The model has no layer with a spatial map: use Occlusion, which needs none.") from None
+        if alternative == layer:
             raise
         reason = str(error).partition(":")[0].rstrip(".")
-        raise MirrorError(f"A layer with a spatial map is needed. {reason}: try '{instead}'.") from None
+        raise MirrorError(f"A layer with a spatial map is needed. {reason}: try '{alternative}'.") from None
 
 
 def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:
-    """Return what `layout` does, for what `layer` gives: to be asked before a graph is made, for the model may run."""
-    known = view.layouts.get((layer, tuple(inputs.shape[1:])))
-    return known or layout(view, inputs, layer, view.capture(inputs, layer))
+    """Return the `layout` of the output of `layer`. Call it before recording a graph, because it may run the model."""
+    cached = view.layouts.get((layer, tuple(inputs.shape[1:])))
+    return cached or layout(view, inputs, layer, view.capture(inputs, layer))
 
 
-def columns_of(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
-    """Return what `layer` gives for `inputs` with its channels before its places: (N, C), (N, C, h, w), (N, C, P).
+def channels_first(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
+    """Return the `output` of `layer` for `inputs` with its channels in front.
 
-    Raises MirrorError where its layout cannot be proven.
+    Its shape becomes (N, C), (N, C, h, w) or, if some positions lie outside the grid, (N, C, P).
+
+    Raises MirrorError if its layout cannot be determined.
     """
     if output.ndim < 3 or output[0].numel() == output.shape[1]:
         return output
-    return layout(view, inputs, layer, output).columns(output)
+    return layout(view, inputs, layer, output).channels_first(output)
 
 
 def _default_layer(view: View, picture: Tensor) -> str:
@@ -72,58 +76,66 @@ def _default_layer(view: View, picture: Tensor) -> str:
         answer = view.record_calls(picture)
     logits = class_logits(answer)
     classes = None if logits is None else logits.shape[1]
-    names = layers.candidates(layers.tree(view.source, view.calls), classes)[:MOST_TRIED]
-    is_empty = not any(part.numel() for _, part in leaves_of(answer))  # as of a detection model that finds nothing
-    for name in [] if is_empty else names:
-        slope = _slope(view, picture, name)
-        if slope is None or _moved(slope) <= 1:  # only a class token, or nothing: no need to look for places
+    candidates = layers.candidates(layers.tree(view.source, view.calls), classes)[:MAX_CANDIDATES]
+    # A detection model that finds nothing returns empty tensors.
+    has_values = any(tensor.numel() for _, tensor in named_tensors(answer))
+    for name in candidates if has_values else []:
+        gradient = _answer_gradient(view, picture, name)
+        if gradient is None or _active_entries(gradient) <= 1:  # at most a class token, so no spatial map
             continue
-        if _places(view, picture, name) and find_layout(view, picture, name, slope).maps(slope).any():
+        if _count_cells(view, picture, name) and find_layout(view, picture, name, gradient).maps(gradient).any():
             return name
-    return next((name for name in names if _places(view, picture, name)), "")
+    return next((name for name in candidates if _count_cells(view, picture, name)), "")
 
 
-def _layer_before(view: View, picture: Tensor, last: str) -> str:
+def _earlier_layer(view: View, picture: Tensor, last: str) -> str:
     with torch.no_grad():
         view.record_calls(picture)
-    names = layers.stages_before(layers.tree(view.source, view.calls), last)
-    pixels, fewest = prod(picture.shape[2:]), _places(view, picture, last)
-    for name in names:
-        if (places := _places(view, picture, name)) > fewest:
-            return name if pixels >= FINEST**2 * places else last
+    candidates = layers.stages_before(layers.tree(view.source, view.calls), last)
+    n_pixels, n_last = prod(picture.shape[2:]), _count_cells(view, picture, last)
+    for name in candidates:
+        if (n_cells := _count_cells(view, picture, name)) > n_last:
+            return name if n_pixels >= MIN_CELL_SIZE**2 * n_cells else last
     return last
 
 
-def _moved(slope: Tensor) -> int:
-    """Return how many entries of a token axis, or of any other axis but the last, have a slope that is not zero."""
-    return max(int((slope.movedim(axis, 0) != 0).flatten(1).any(1).sum()) for axis in range(1, max(2, slope.ndim - 1)))
+def _active_entries(gradient: Tensor) -> int:
+    """Return how many entries of a token axis, or of any axis but the batch and the last, have a non-zero gradient."""
+    return max(
+        int((gradient.movedim(axis, 0) != 0).flatten(1).any(1).sum()) for axis in range(1, max(2, gradient.ndim - 1))
+    )
 
 
-def _noise(inputs: Tensor) -> Tensor:
-    """Return one picture of noise: the default of a model does not hang on what is looked at."""
+def _noise_picture(inputs: Tensor) -> Tensor:
+    """Return one noise picture, so that the default layer does not depend on the picture shown."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(1, *inputs.shape[1:], generator=generator, dtype=torch.float64).to(inputs)
 
 
-def _slope(view: View, picture: Tensor, name: str) -> Tensor | None:
-    """Return the gradient of a random mixture of all that the model answers by what the layer gives; None for none."""
+def _answer_gradient(view: View, picture: Tensor, name: str) -> Tensor | None:
+    """Return the gradient of a random mixture of the model's outputs by the output of the layer.
+
+    None if the layer does not return one tensor.
+    """
     try:
         output, answer = view.split(picture, name)
-    except MirrorError:  # it does not give one tensor
+    except MirrorError:  # the layer does not return one tensor
         return None
-    answers = [part for _, part in leaves_of(answer) if part.requires_grad]
-    if not answers:
+    answer_tensors = [tensor for _, tensor in named_tensors(answer) if tensor.requires_grad]
+    if not answer_tensors:
         return torch.zeros_like(output)
     generator = torch.Generator().manual_seed(0)
-    directions = [torch.randn(part.shape, generator=generator, dtype=torch.float32).to(part) for part in answers]
-    (slope,) = torch.autograd.grad(answers, output, directions, allow_unused=True)
-    return torch.zeros_like(output) if slope is None else slope
+    directions = [
+        torch.randn(tensor.shape, generator=generator, dtype=torch.float32).to(tensor) for tensor in answer_tensors
+    ]
+    (gradient,) = torch.autograd.grad(answer_tensors, output, directions, allow_unused=True)
+    return torch.zeros_like(output) if gradient is None else gradient
 
 
-def _places(view: View, picture: Tensor, name: str) -> int:
-    """Return how many places the maps of a layer have; 0 where it has no maps."""
+def _count_cells(view: View, picture: Tensor, name: str) -> int:
+    """Return the number of cells of the spatial maps of a layer, or 0 if it has none."""
     try:
-        output = one_tensor(view.capture(picture, name), name)
+        output = require_tensor(view.capture(picture, name), name)
         return prod(find_layout(view, picture, name, output).maps(output).shape[2:])
     except MirrorError:
         return 0

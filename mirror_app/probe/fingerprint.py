@@ -1,6 +1,6 @@
-"""Whether a model is still what it was, without reading its weights.
+"""Cheap checks that a model is unchanged, without reading its weights.
 
-It is asked before and after each picture, so it is written with as few calls as possible.
+They run before and after each picture, so they make as few calls as possible.
 """
 
 import gc
@@ -13,40 +13,46 @@ import torch
 from torch import Tensor, nn
 
 
-def fingerprint(model: nn.Module, but: Collection[int] = ()) -> list[object]:
-    """Return what must stay the same in a model that is only looked at; cheap: no weight is read.
+def fingerprint(model: nn.Module, writable: Collection[int] = ()) -> list[object]:
+    """Return the state of a model that must not change while it is inspected; no weight is read.
 
-    `but` are the ids of tensors that may be written into.
+    The versions of tensors whose ids are in `writable` are ignored.
     """
-    found: list[object] = []
+    state: list[object] = []
     for module in _modules(model):
         hooks = len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks)
-        found += (id(module), module.training, hooks)
+        state += (id(module), module.training, hooks)
         for tensors in (module._parameters, module._buffers):
-            found += [
-                (name, id(t), t.requires_grad, t.grad is None, None if t.is_inference() or id(t) in but else t._version)
-                for name, t in tensors.items()
-                if t is not None
+            state += [
+                (
+                    name,
+                    id(tensor),
+                    tensor.requires_grad,
+                    tensor.grad is None,
+                    None if tensor.is_inference() or id(tensor) in writable else tensor._version,
+                )
+                for name, tensor in tensors.items()
+                if tensor is not None
             ]
-    return found
+    return state
 
 
 class Structure:
-    """What a copy of `model` must be made anew for: its modules, hooks, tensors, storages and attributes.
+    """The modules, hooks, tensors, storages and attributes of a model; if they change, a copy of it is out of date.
 
-    It holds them, so that none of them can give its address to another one.
+    It keeps references to the objects, so that no new object can reuse one of their ids.
     """
 
     def __init__(self, model: nn.Module) -> None:
         modules = _modules(model)
         values = gc.get_referents(*map(vars, modules))
-        contents = gc.get_referents(*compress(values, map(_CONTAINERS.__contains__, map(type, values))))
-        tensors = [tensor for tensor in contents if type(tensor) in _WITH_STORAGE and tensor.layout is torch.strided]
+        contents = gc.get_referents(*compress(values, map(_CONTAINER_TYPES.__contains__, map(type, values))))
+        tensors = [tensor for tensor in contents if type(tensor) in _TENSOR_TYPES and tensor.layout is torch.strided]
         self._objects = [*map(type, modules), *values, *contents]
         self._storages = [*map(Tensor.data_ptr, tensors)]
 
     def is_identical(self, other: "Structure") -> bool:
-        """Tell whether both hold the very same objects."""
+        """Tell whether both hold exactly the same objects."""
         return (
             len(self._objects) == len(other._objects)
             and all(map(operator.is_, self._objects, other._objects))
@@ -54,20 +60,20 @@ class Structure:
         )
 
     def ids(self) -> list[int]:
-        """Return numbers that tell it from others, as long as its objects live."""
+        """Return numbers that identify this structure as long as its objects live."""
         return [*map(id, self._objects), *self._storages]
 
 
 def _modules(model: nn.Module) -> list[nn.Module]:
-    """Return `model` and all modules within it, each once."""
-    found, met = [model], {id(model)}
-    for module in found:
-        for inner in module._modules.values():
-            if inner is not None and id(inner) not in met:
-                met.add(id(inner))
-                found.append(inner)
-    return found
+    """Return `model` and all its submodules, each once."""
+    modules, visited = [model], {id(model)}
+    for module in modules:
+        for child in module._modules.values():
+            if child is not None and id(child) not in visited:
+                visited.add(id(child))
+                modules.append(child)
+    return modules
 
 
-_CONTAINERS = {dict, OrderedDict, list, tuple}
-_WITH_STORAGE = {Tensor, nn.Parameter}  # others need not have one
+_CONTAINER_TYPES = {dict, OrderedDict, list, tuple}
+_TENSOR_TYPES = {Tensor, nn.Parameter}  # other types may have no storage

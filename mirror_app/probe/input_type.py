@@ -1,4 +1,4 @@
-"""In which floating type a model takes its inputs, and what it cannot compute in that type."""
+"""The floating-point type in which a model takes its inputs, and errors about unsupported types."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,47 +12,53 @@ from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF
 from mirror_app.probe.clone import Clone
 
-# The finest first: of several that a model runs with, it is given the most exact.
-TYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
-_OF_TYPES = re.compile("Half|BFloat16|dtype|Low precision")  # what PyTorch's errors about types have in common
+# The most precise first: it is preferred among those with which a model runs.
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+_DTYPE_ERROR = re.compile("Half|BFloat16|dtype|Low precision")  # found in PyTorch's errors about types
 
 
 @dataclass(frozen=True)
 class Cast:
-    """To `dtype`: of what a model takes, the pictures, and with `extra` all other floating inputs too."""
+    """A cast of the pictures to `dtype`; with `extra`, of all other floating-point inputs as well."""
 
     dtype: torch.dtype
     extra: bool = False
 
 
 class InputCast:
-    """Casts the inputs of a model to the type in which it takes them."""
+    """Casts the inputs of a model to the floating-point type in which it takes them."""
 
     def __init__(self) -> None:
-        self.cast: Cast | None = None  # None: they go in as they come
-        self._known: dict[tuple[torch.dtype, frozenset[torch.dtype]], Cast] = {}
+        self.cast: Cast | None = None  # None: no cast
+        self._casts_by_dtype: dict[tuple[torch.dtype, frozenset[torch.dtype]], Cast] = {}
 
     def __call__(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the inputs of the model, cast."""
         cast = self.cast
         if cast is None:
             return inputs
         return tuple(
-            part.to(cast.dtype) if part.is_floating_point() and (cast.extra or number == 0) else part
-            for number, part in enumerate(inputs)
+            tensor.to(cast.dtype) if tensor.is_floating_point() and (cast.extra or index == 0) else tensor
+            for index, tensor in enumerate(inputs)
         )
 
-    def settle(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
-        """Find the type in which a model takes `inputs`, and return them in the one to work in, float32 at least.
+    def select_dtype(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
+        """Select the type in which a model takes `inputs`; return them in the type to work in, at least float32.
 
-        `types` are those of the weights. The inputs go to the model in their own type if all its weights have it or if
-        the model runs with it, else in a type of its weights with which it runs.
+        The inputs keep their own type if all weights have it or if the model runs with it. Otherwise they are cast to a
+        type of the weights with which the model runs.
+
+        Args:
+            inputs: Pictures (N, C, H, W).
+            types: The floating-point types of the weights.
+            run: Calls the model.
         """
-        given = inputs.dtype
-        if (given, types) not in self._known:
-            casts = [Cast(given), *(Cast(other, extra=True) for other in TYPES if other in types - {given})]
-            works = (cast for cast in casts if self._runs(cast, inputs, run))
-            self._known[given, types] = casts[0] if types <= {given} else next(works, casts[-1])
-        self.cast = self._known[given, types]
+        dtype = inputs.dtype
+        if (dtype, types) not in self._casts_by_dtype:
+            candidates = [Cast(dtype), *(Cast(other, extra=True) for other in DTYPES if other in types - {dtype})]
+            working = (cast for cast in candidates if self._runs(cast, inputs, run))
+            self._casts_by_dtype[dtype, types] = candidates[0] if types <= {dtype} else next(working, candidates[-1])
+        self.cast = self._casts_by_dtype[dtype, types]
         return inputs.to(torch.promote_types(self.cast.dtype, torch.float32))
 
     def _runs(self, cast: Cast, inputs: Tensor, run: Callable[[Tensor], object]) -> bool:
@@ -62,16 +68,16 @@ class InputCast:
                 run(inputs.clone())
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, TypeError, ValueError, AssertionError):  # how a model refuses a type
+        except (RuntimeError, TypeError, ValueError, AssertionError):  # how a model rejects a type
             return False
         return True
 
 
 @contextmanager
-def lacking_explained(model: nn.Module, inputs: Tensor) -> Iterator[None]:
-    """Raise a MirrorError in place of PyTorch's error that an operation does not exist in half precision.
+def explain_dtype_errors(model: nn.Module, inputs: Tensor) -> Iterator[None]:
+    """Raise a MirrorError instead of PyTorch's error that an operation does not support half precision.
 
-    `model` is a private copy. That it works in float32 is tried, on a full copy of it, before it is advised.
+    `model` is a private copy. The advice to use float32 is given only if a full copy of the model runs with it.
     """
     try:
         yield
@@ -79,24 +85,24 @@ def lacking_explained(model: nn.Module, inputs: Tensor) -> Iterator[None]:
         raise
     except RuntimeError as error:
         reason = str(error).strip().partition("\n")[0]
-        if not _OF_TYPES.search(reason):
+        if not _DTYPE_ERROR.search(reason):
             raise
-        half = {str(weight.dtype).removeprefix("torch.") for weight in model.parameters() if weight.dtype in HALF}
-        if half and _runs_in_float32(model, inputs):
+        half_types = {str(weight.dtype).removeprefix("torch.") for weight in model.parameters() if weight.dtype in HALF}
+        if half_types and _runs_in_float32(model, inputs):
             advice = "try model.float()"
         elif "not implemented" in reason:
             advice = "choose another model, or another device"
         else:
             raise
-        where = f"{' and '.join(sorted(half)) or 'half precision'} on the {inputs.device.type}"
-        why = reason[-100:].removesuffix(".")
-        raise MirrorError(f"The model cannot compute in {where} ({why}): {advice}.") from error
+        setting = f"{' and '.join(sorted(half_types)) or 'half precision'} on the {inputs.device.type}"
+        detail = reason[-100:].removesuffix(".")
+        raise MirrorError(f"The model cannot compute in {setting} ({detail}): {advice}.") from error
 
 
 def _runs_in_float32(model: nn.Module, inputs: Tensor) -> bool:
     try:
         with torch.no_grad():
             Clone(model, written=None).module.float()(inputs.float())
-    except Exception:  # the caller's own code: it is not advised, and its first error is what counts
+    except Exception:  # the user's code may raise anything; then float32 is not recommended
         return False
     return True

@@ -1,10 +1,10 @@
-"""Names for the nodes of an autograd graph, and which of them are linear."""
+"""Names of autograd graph nodes, and which of them are linear."""
 
 import re
 
 from torch.autograd.graph import Node
 
-# What is linear in its one answer, or picks among its numbers. Products and quotients of two answers have other names.
+# Linear in their one operand, or a selection of its values. Products and quotients of two activations get other names.
 LINEAR = frozenset(
     "torch::autograd::AccumulateGrad BackwardHookFunction Add Sub Neg Mul Div Sum Mean "
     "MaxPool2DWithIndices AdaptiveMaxPool2D AvgPool2D AdaptiveAvgPool2D Amax Max "
@@ -14,12 +14,12 @@ LINEAR = frozenset(
 )
 
 
-def operation(node: Node) -> str:
-    """Return what a node of the graph does, in a word or a few."""
+def operation_name(node: Node) -> str:
+    """Return the operation of a graph node in one or a few words."""
     name = re.sub(r"Backward\d*$", "", node.name())
-    factors = [parent for parent, _ in node.next_functions if parent is not None]
-    if name == "Mul" and len(factors) > 1:
-        return "a product of two answers"
-    if name == "Div" and (len(factors) > 1 or node.next_functions[0][0] is None):
-        return "a division by an answer"
+    operands = [parent for parent, _ in node.next_functions if parent is not None]
+    if name == "Mul" and len(operands) > 1:
+        return "a product of two activations"
+    if name == "Div" and (len(operands) > 1 or node.next_functions[0][0] is None):
+        return "a division by an activation"
     return name

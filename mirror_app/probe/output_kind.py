@@ -1,4 +1,4 @@
-"""The kinds of output that a model may have, and what follows from each: probabilities or plain numbers, and words."""
+"""The kinds of output that a model may have, and what follows from each: probabilities, labels and wording."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,19 +9,19 @@ from mirror_app.errors import MirrorError, nearest
 
 
 class OutputKind(StrEnum):
-    """What the numbers (N, K) are that a model gives for N pictures; regions and boxes have other shapes."""
+    """What the scores (N, K) of a model mean; regions and boxes have other shapes."""
 
-    CLASSES = "classes"  # logits of classes that exclude each other: their softmax is a probability
-    LABELS = "labels"  # logits of labels that may hold together: the sigmoid of each is a probability
-    NUMBERS = "numbers"  # of a regression
-    PROBABILITIES = "probabilities"  # already, each in [0, 1]
-    EMBEDDING = "embedding"  # a vector, of which no single number has a meaning of its own
-    REGIONS = "regions"  # a logit for each class and place
-    BOXES = "boxes"  # with a score for each
+    CLASSES = "classes"  # logits of mutually exclusive classes: softmax gives probabilities
+    LABELS = "labels"  # logits of independent labels: sigmoid gives probabilities
+    NUMBERS = "numbers"  # values of a regression
+    PROBABILITIES = "probabilities"  # already normalised, each in [0, 1]
+    EMBEDDING = "embedding"  # a vector whose single entries have no meaning
+    REGIONS = "regions"  # a logit for each class and location
+    BOXES = "boxes"  # boxes with scores
 
     @classmethod
     def of(cls, word: str) -> "OutputKind":
-        """Return the kind that `word` names; raise MirrorError with the nearest."""
+        """Return the kind named `word`, or raise MirrorError with the nearest match."""
         kinds = tuple(cls)
         if word in kinds:
             return cls(word)
@@ -31,7 +31,7 @@ class OutputKind(StrEnum):
 
     @property
     def noun(self) -> str:
-        """What one of the numbers stands for."""
+        """What one of the scores stands for."""
         match self:
             case OutputKind.LABELS:
                 return "label"
@@ -43,27 +43,27 @@ class OutputKind(StrEnum):
 
     @property
     def nouns(self) -> str:
-        """What several of the numbers stand for."""
+        """What several of the scores stand for."""
         return "classes" if self.noun == "class" else f"{self.noun}s"
 
     @property
     def is_logit(self) -> bool:
-        """Whether each number is a logit, which a softmax or a sigmoid turns into a probability."""
+        """Whether each score is a logit, which softmax or sigmoid turns into a probability."""
         return self in (OutputKind.CLASSES, OutputKind.LABELS)
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether each number has a probability, so that one is the most likely."""
+        """Whether each score has a probability, so that there is a most likely one."""
         return self.is_logit or self is OutputKind.PROBABILITIES
 
     def likelihood(self, answers: Tensor) -> Tensor:
-        """Return the probability of each of the `answers` (N, K), or the answers themselves where they have none."""
+        """Return the probabilities of `answers` (N, K), or `answers` unchanged if this kind has none."""
         if self is OutputKind.CLASSES:
             return answers.softmax(1)
         return answers.sigmoid() if self is OutputKind.LABELS else answers
 
     def text(self, value: float) -> str:
-        """Return one of the numbers of `likelihood` as a person would say it, a probability in percent."""
+        """Return a value of `likelihood` as text; a probability in percent."""
         if not self.has_probabilities:
             return f"{value:.4g}"
         if self is OutputKind.LABELS and value > 0.999:  # a sigmoid is never certain
@@ -71,13 +71,13 @@ class OutputKind(StrEnum):
         return "<0.1%" if value < 0.001 else f"{value:.1%}"
 
     def names(self, count: int) -> tuple[str, ...]:
-        """Return names for so many numbers where nobody gave them any."""
+        """Return default names for `count` scores."""
         return tuple(f"{self.noun} {number}" for number in range(count))
 
 
 @dataclass(frozen=True)
 class OutputMeaning:
-    """What kind an output is, and whether that is only assumed, since nobody said so."""
+    """The kind of an output, and whether it is only assumed because nothing declares it."""
 
     kind: OutputKind
     assumed: bool = False

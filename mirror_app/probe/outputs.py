@@ -1,4 +1,4 @@
-"""What a model's output is made of: one tensor, or several in dictionaries, tuples and lists."""
+"""The structure of a model's output: one tensor, or several in dictionaries, tuples and lists."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,14 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass(frozen=True)
 class Box:
-    """A box that a detection model found: the target that asks for its score, and (left, top, right, bottom) pixels."""
+    """A detected box.
+
+    Attributes:
+        target: The target string of its score.
+        label: The number of its class.
+        score: The model's confidence.
+        corners: (left, top, right, bottom) in pixels.
+    """
 
     target: str
     label: int
@@ -22,9 +29,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Regions:
-    """The most likely class (h, w) at each place of the `entry` of an output.
+    """The most likely class at each location, (h, w), of one entry of an output.
 
-    `surest` is the place, (row, column), of the largest logit that wins, but for the ground's: by custom, class 0's.
+    `surest` is the location (row, column) of the largest winning logit. Class 0 does not count, because it is usually
+    the background.
     """
 
     entry: str
@@ -32,105 +40,111 @@ class Regions:
     surest: tuple[int, int]
 
     def target(self, row: int, column: int) -> str:
-        """Return the target that asks for what stands at a place."""
+        """Return the target string of the class at a location."""
         entry = f"{self.entry}:" if self.entry else ""
         return f":{entry}{self.classes[row, column]}@{row},{column}"
 
 
 def boxes_of(output: Any) -> tuple[Box, ...]:
-    """Return the boxes that a detection model found in the first picture, the surest first."""
-    item = output[0] if of_items(output) else {}
+    """Return the boxes that a detection model found in the first picture, most confident first."""
+    item = output[0] if is_list_of_dicts(output) else {}
     if not {"boxes", "scores", "labels"} <= set(item):
         return ()
-    found = zip(item["labels"].tolist(), item["scores"].tolist(), item["boxes"].tolist(), strict=True)
-    return tuple(Box(f":scores:{number}", label, score, tuple(box)) for number, (label, score, box) in enumerate(found))
+    entries = zip(item["labels"].tolist(), item["scores"].tolist(), item["boxes"].tolist(), strict=True)
+    return tuple(
+        Box(f":scores:{number}", label, score, tuple(box)) for number, (label, score, box) in enumerate(entries)
+    )
 
 
 def regions_of(output: Any) -> Regions | None:
-    """Return the classes by place that a segmentation model gives for the first picture; None where there are none."""
-    for entry, part in leaves_of(output):
-        if part.ndim == 4 and part.is_floating_point() and part.shape[1] > 1 and part[0, 0].numel() > 1:
-            largest, classes = part[0].max(0)
-            surest = int(largest.masked_fill(classes == 0, -math.inf).argmax())
-            row, column = divmod(surest, part.shape[3])
+    """Return the classes by location that a segmentation model found in the first picture, or None."""
+    for entry, tensor in named_tensors(output):
+        if tensor.ndim == 4 and tensor.is_floating_point() and tensor.shape[1] > 1 and tensor[0, 0].numel() > 1:
+            max_logits, classes = tensor[0].max(0)
+            most_confident = int(max_logits.masked_fill(classes == 0, -math.inf).argmax())
+            row, column = divmod(most_confident, tensor.shape[3])
             return Regions(entry, classes.cpu().numpy().astype(np.uint16), (row, column))
     return None
 
 
-def only_answers(output: Any) -> Tensor | None:
-    """Return the one tensor in `output` that can be meant: its only one, or the only (N, classes) among others."""
-    found = [part for _, part in leaves_of(output)]
-    vectors = [part for part in found if part.ndim == 2 and part.is_floating_point()]
-    if of_items(output):
+def single_tensor(output: Any) -> Tensor | None:
+    """Return the one tensor in `output`, or the only (N, classes) among several; None if it is ambiguous."""
+    tensors = [tensor for _, tensor in named_tensors(output)]
+    vectors = [tensor for tensor in tensors if tensor.ndim == 2 and tensor.is_floating_point()]
+    if is_list_of_dicts(output):
         return None
-    return found[0] if len(found) == 1 else vectors[0] if len(vectors) == 1 else None
+    return tensors[0] if len(tensors) == 1 else vectors[0] if len(vectors) == 1 else None
 
 
 def class_logits(output: Any) -> Tensor | None:
-    """Return the logits (N, classes) in a model's output; None where it answers with something else."""
-    found = only_answers(output)
-    found = found if found is None else one_row_each(found)
-    return found if found is not None and found.ndim == 2 and found.is_floating_point() else None
+    """Return the logits (N, classes) in a model's output, or None."""
+    logits = single_tensor(output)
+    logits = logits if logits is None else flatten_to_rows(logits)
+    return logits if logits is not None and logits.ndim == 2 and logits.is_floating_point() else None
 
 
-def one_row_each(found: Tensor) -> Tensor:
-    """Return (N, K) of (N, 1, K), (N, K, 1, 1) and the like, where only one axis behind the first is longer than 1."""
-    is_row = found.ndim > 2 and sum(side != 1 for side in found.shape[1:]) <= 1
-    return found.flatten(1) if is_row else found
+def flatten_to_rows(tensor: Tensor) -> Tensor:
+    """Return (N, K) for tensors such as (N, 1, K) or (N, K, 1, 1), with only one long axis behind the first."""
+    has_one_long_axis = tensor.ndim > 2 and sum(side != 1 for side in tensor.shape[1:]) <= 1
+    return tensor.flatten(1) if has_one_long_axis else tensor
 
 
-def described(output: Any) -> str:
-    """Return what a model's output is made of, in words: “out 21 × 64 × 64, aux 21 × 64 × 64”."""
-    if of_items(output):
-        return ", ".join(f"{name} {in_words(part.shape)}" for name, part in leaves_of(output[0]))
-    return ", ".join(f"{name} {in_words(part.shape[1:])}".strip() for name, part in leaves_of(output))
+def describe_output(output: Any) -> str:
+    """Return the tensors in a model's output as text: “out 21 × 64 × 64, aux 21 × 64 × 64”."""
+    if is_list_of_dicts(output):
+        return ", ".join(f"{name} {format_shape(tensor.shape)}" for name, tensor in named_tensors(output[0]))
+    return ", ".join(f"{name} {format_shape(tensor.shape[1:])}".strip() for name, tensor in named_tensors(output))
 
 
-def of_items(output: Any) -> bool:
-    """Tell whether `output` is a list with one dictionary for each item of the batch, as detection models give."""
+def is_list_of_dicts(output: Any) -> bool:
+    """Tell whether `output` is a list with one dictionary per picture, as detection models return."""
     return isinstance(output, list | tuple) and len(output) > 0 and all(isinstance(item, Mapping) for item in output)
 
 
-def parts_of(output: Any) -> dict[str, Any]:
-    """Return the entries of `output` by their names, or by their numbers; none where it has no entries."""
+def entries_of(output: Any) -> dict[str, Any]:
+    """Return the entries of `output` by name or by index; {} if it has none."""
     if isinstance(output, Mapping):
         return {str(key): part for key, part in output.items()}
-    is_row = isinstance(output, Sequence) and not isinstance(output, str)
-    return {str(number): part for number, part in enumerate(output)} if is_row else {}
+    is_sequence = isinstance(output, Sequence) and not isinstance(output, str)
+    return {str(number): part for number, part in enumerate(output)} if is_sequence else {}
 
 
 def as_dicts(output: Any) -> Any:
-    """Return `output` with dictionaries in place of other mappings, dataclasses and objects with tensors in them."""
+    """Return `output` with mappings, dataclasses and other objects that hold tensors converted to dictionaries."""
     if isinstance(output, Mapping):
         return {str(key): as_dicts(part) for key, part in output.items()}
     if isinstance(output, list | tuple):
         return [as_dicts(part) for part in output]
-    if isinstance(output, Tensor | str) or not (own := _attributes(output)):
+    if isinstance(output, Tensor | str) or not (attributes := _attributes(output)):
         return output
-    return {name: as_dicts(part) for name, part in own.items()}
+    return {name: as_dicts(part) for name, part in attributes.items()}
 
 
 def _attributes(output: object) -> dict[str, Any]:
-    """Return the public attributes of an object that holds tensors; none of one that does not."""
+    """Return the public attributes of an object that holds tensors; {} for any other object."""
     if isinstance(output, type | nn.Module):
         return {}
-    named = [field.name for field in fields(output)] if is_dataclass(output) else list(getattr(output, "__dict__", {}))
-    own = {name: getattr(output, name) for name in named if not name.startswith("_")}
-    return own if any(isinstance(leaf, Tensor) for part in own.values() for leaf in tree_leaves(part)) else {}
+    names = [field.name for field in fields(output)] if is_dataclass(output) else list(getattr(output, "__dict__", {}))
+    attributes = {name: getattr(output, name) for name in names if not name.startswith("_")}
+    return (
+        attributes
+        if any(isinstance(leaf, Tensor) for part in attributes.values() for leaf in tree_leaves(part))
+        else {}
+    )
 
 
-def leaves_of(output: Any) -> list[tuple[str, Tensor]]:
-    """Return the tensors in `output` by the entries that lead to them, as a target names them."""
+def named_tensors(output: Any) -> list[tuple[str, Tensor]]:
+    """Return the tensors in `output` with the entries that lead to them, as targets name them."""
 
-    def walk(part: Any, way: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
-        if isinstance(part, Tensor):
-            yield ":".join(way), part
-        for key, inner in parts_of(part).items():
-            yield from walk(inner, (*way, key))
+    def walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
+        if isinstance(value, Tensor):
+            yield ":".join(path), value
+        for key, inner in entries_of(value).items():
+            yield from walk(inner, (*path, key))
 
     return list(walk(output, ()))
 
 
-def in_words(shape: Sequence[int]) -> str:
-    """Return a shape in words: “64 × 32 × 32”."""
+def format_shape(shape: Sequence[int]) -> str:
+    """Return a shape as text: “64 × 32 × 32”."""
     return " × ".join(str(side) for side in shape)

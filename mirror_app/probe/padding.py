@@ -1,66 +1,71 @@
-"""Whether a layer's places still lie over the picture where a forward pass pads it, or maps of it.
+"""Whether a layer's grid cells still lie over the picture if the forward pass pads the picture or its feature maps.
 
-At each border a kernel takes off what it needs to be filled, and padding makes up for that. What is padded beyond is no
-place of the picture: in maps that are laid over it, all places would be moved.
+A kernel loses cells at each border, and padding makes up for them. Any further padding lies outside the picture: laid
+over the picture, all cells of the map would be shifted.
 """
 
 from typing import Any
 
-from mirror_app.probe.autograd_graph import shape_of, signed
-from mirror_app.probe.operations import operation
+from mirror_app.probe.autograd_graph import as_signed, output_shape
+from mirror_app.probe.operations import operation_name
 
-MOST = 0.5  # of a cell: how far one may be moved
-_SIZES = {"ConstantPadNd": "_saved_pad", "ReflectionPad2D": "_saved_padding", "ReplicationPad2D": "_saved_padding"}
-_POOLS = ("MaxPool2DWithIndices", "AvgPool2D")
+MAX_SHIFT = 0.5  # the largest tolerable shift, in cells
+_PADDING_ATTRIBUTES = {
+    "ConstantPadNd": "_saved_pad",
+    "ReflectionPad2D": "_saved_padding",
+    "ReplicationPad2D": "_saved_padding",
+}
+_POOLINGS = ("MaxPool2DWithIndices", "AvgPool2D")
 
 
-def keeps_places(node: Any, behind: Any, grid: tuple[int, int]) -> bool:
-    """Tell whether `node` of a graph is no padding (N, C, h, w) that moves a cell of a `grid` by more than half of it.
+def keeps_alignment(node: Any, consumer: Any, grid: tuple[int, int]) -> bool:
+    """Tell whether `node` shifts no cell of `grid` by more than half a cell.
 
-    `behind` is the node that takes what this one gives, None where that is the layer's output.
+    Only padding of (N, C, h, w) can shift cells. `consumer` is the node that takes the output of `node`, or None if
+    that is the layer's output.
     """
-    if operation(node) not in _SIZES:
+    if operation_name(node) not in _PADDING_ATTRIBUTES:
         return True
-    sizes = [signed(size) for size in getattr(node, _SIZES[operation(node)])]
-    shapes = (shape_of(node.next_functions[0][0]), shape_of(node), shape_of(behind or node))
+    sizes = [as_signed(size) for size in getattr(node, _PADDING_ATTRIBUTES[operation_name(node)])]
+    shapes = (output_shape(node.next_functions[0][0]), output_shape(node), output_shape(consumer or node))
     for axis, (low, high) in enumerate((sizes[2:4] or [0, 0], sizes[:2])):
-        length, padded, cells = (shape[2 + axis] for shape in shapes)
+        length, padded, output_size = (shape[2 + axis] for shape in shapes)
         assert padded == length + low + high
-        extent, stride, own = _window(behind, axis)
-        before = low + own - (extent - stride) / 2  # what the first cell sees too much, in pixels
-        after = cells * stride - before - length
-        count, middle = min(grid[axis], cells), (before + after) / 2
-        if max(abs(count * before - middle), abs(count * after - middle)) > MOST * length:
+        extent, stride, kernel_padding = _window(consumer, axis)
+        before = low + kernel_padding - (extent - stride) / 2  # how far the first cell reaches outside, in pixels
+        after = output_size * stride - before - length
+        count, middle = min(grid[axis], output_size), (before + after) / 2
+        if max(abs(count * before - middle), abs(count * after - middle)) > MAX_SHIFT * length:
             return False
     return True
 
 
-def pads_beyond_reach(node: Any) -> bool:
-    """Tell whether a convolution pads so much that its outermost places see nothing of its input."""
-    if operation(node) != "Convolution" or node._saved_transposed:
+def pads_beyond_kernel(node: Any) -> bool:
+    """Tell whether a convolution pads so much that its outermost locations see nothing of its input."""
+    if operation_name(node) != "Convolution" or node._saved_transposed:
         return False
-    return any(own >= extent for extent, _, own in (_window(node, axis) for axis in (0, 1)))
+    return any(kernel_padding >= extent for extent, _, kernel_padding in (_window(node, axis) for axis in (0, 1)))
 
 
 def _window(node: Any, axis: int) -> tuple[int, int, int]:
-    """Return the extent, the stride and the padding of the kernel of `node`, (1, 1, 0) where it has none."""
+    """Return the extent, the stride and the padding of the kernel of `node`; (1, 1, 0) if it has none."""
     kernel = _kernel(node)
     if len(kernel) != 2:
         return 1, 1, 0
     dilations, strides = getattr(node, "_saved_dilation", (1,)), node._saved_stride or kernel
-    # One number may stand for both axes, as where a convolution's padding is "valid".
-    dilation, stride, padding = (sizes[axis % len(sizes)] for sizes in (dilations, strides, node._saved_padding))
+    # One number may stand for both axes, for example for the padding "valid".
+    dilation, stride, padding = (values[axis % len(values)] for values in (dilations, strides, node._saved_padding))
     return dilation * (kernel[axis] - 1) + 1, stride, padding
 
 
 def _kernel(node: Any) -> tuple[int, ...]:
-    """Return the size of the kernel of `node`, nothing where it has none, or none that is known."""
-    name = operation(node) if node is not None else ""
-    if name in _POOLS:
+    """Return the kernel size of `node`, or () if it has none or none is known."""
+    name = operation_name(node) if node is not None else ""
+    if name in _POOLINGS:
         return tuple(node._saved_kernel_size)
     if name != "Convolution" or node._saved_transposed:
         return ()
     try:
         return tuple(node._saved_weight.shape[2:])
-    except RuntimeError:  # a checkpointed block would be computed again, from numbers that are not kept
+    except RuntimeError:  # the weight of a checkpointed block was not saved
         return ()

@@ -1,4 +1,4 @@
-"""Views of one model, lent out."""
+"""A pool of private views of one model."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from mirror_app.probe.view import View
 
 
 class Pool:
-    """Views of one model, each leased to one computation at a time, so that a copy is paid for once."""
+    """Private views of one model, each leased to one computation at a time, so that the model is copied only once."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -22,17 +22,18 @@ class Pool:
     def lease(self, extra_inputs: tuple[Tensor, ...] = ()) -> Iterator[View]:
         """Lend a view that runs with `extra_inputs` after the pictures.
 
-        One whose computation raised, or that came back changed, is thrown away.
+        A view whose computation raised, or that came back changed, is discarded. Raises MirrorError if the model was
+        changed meanwhile.
         """
         before = fingerprint(self.model)
         try:
             view = self._idle.pop()
-            view.follow()
+            view.sync()
         except IndexError:
             view = View(self.model)
         view.extra_inputs = extra_inputs
         yield view
         if fingerprint(self.model) != before:
-            raise MirrorError("The model was changed while it was looked at: its picture is not shown.")
-        if view.unchanged():
+            raise MirrorError("The model was changed while Mirror was using it, so the result is not shown.")
+        if view.is_unchanged():
             self._idle.append(view)

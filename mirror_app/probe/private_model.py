@@ -1,4 +1,4 @@
-"""A private copy of one model: made, kept up to date with the model, and run, without a trace."""
+"""A private copy of one model: created, kept in step with the model, and run without side effects on it."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,146 +9,151 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mirror_app import layers
-from mirror_app.probe.admission import admitted
-from mirror_app.probe.batch import is_independent, item_axes, items_first
+from mirror_app.probe.batch_dimension import batch_axes, batch_first, is_batch_independent
 from mirror_app.probe.clone import Clone
-from mirror_app.probe.conduct import Conduct, observe, remember, remembered
 from mirror_app.probe.fingerprint import Structure, fingerprint
-from mirror_app.probe.input_type import TYPES, InputCast
+from mirror_app.probe.forward_behaviour import ForwardBehaviour, cache_behaviour, cached_behaviour, observe_forward
+from mirror_app.probe.input_type import DTYPES, InputCast
 from mirror_app.probe.outputs import as_dicts
+from mirror_app.probe.supported_models import supported_module
 
-_ALONE = "In a batch, this model's answers change with their neighbours: each picture was run alone."
-_RANDOM = "This model draws random numbers as it runs: they were the same in each run, one draw of many."
+_RUN_SEPARATELY_NOTE = "This model's answers depend on the other pictures in a batch, so each picture was run alone."
+_RANDOM_NOTE = (
+    "This model draws random numbers as it runs. Each run used the same ones; others may give another result."
+)
 
 
 class PrivateModel:
-    """A private copy of `model` in evaluation mode that shares its weights, frozen.
+    """A private copy of `model` in evaluation mode that shares its frozen weights.
 
-    On another `device` than the model's the weights are copied, for they cannot be shared, and so are those that the
-    model's forward pass writes into. `extra_inputs` is what the model takes after the pictures, (1, …) each: the same
-    for all. Raises MirrorError for a model that cannot be looked into.
+    Weights are copied if `device` is not the model's device, and so are the tensors that the model's forward pass
+    writes into. `extra_inputs` holds the model's further inputs after the pictures, (1, …) each; all pictures share
+    them. Raises MirrorError for a model that cannot be inspected.
     """
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
-        self.source, self.note = admitted(model)
+        self.source, self.note = supported_module(model)
         self.extra_inputs: tuple[Tensor, ...] = ()
         self.input_cast = InputCast()
         self._device = device
-        self._make(remembered(self.source))
+        self._build(cached_behaviour(self.source))
 
-    def _make(self, conduct: Conduct | None) -> None:
-        self._adopt(conduct)
-        self._clone = Clone(self.source, self._device, conduct.written if conduct else frozenset())
-        if conduct and conduct.signature != self._clone.signature:  # seen when the model's objects held something else
-            self._adopt(None)
-        self._clone.draws = self._conduct is not None and self._conduct.is_random
+    def _build(self, behaviour: ForwardBehaviour | None) -> None:
+        self._share_caches(behaviour)
+        self._clone = Clone(self.source, self._device, behaviour.written if behaviour else frozenset())
+        if behaviour and behaviour.signature != self._clone.signature:  # the model's objects have changed since
+            self._share_caches(None)
+        self._clone.seeds_randomness = self._behaviour is not None and self._behaviour.is_random
         self.module = self._clone.module
         self.modules = dict(self.module.named_modules())
         self.device = next((p.device for p in self.module.parameters()), torch.device(self._device or "cpu"))
-        self._types = frozenset(weight.dtype for weight in self.module.parameters() if weight.dtype in TYPES)
+        self._weight_dtypes = frozenset(weight.dtype for weight in self.module.parameters() if weight.dtype in DTYPES)
         self.calls: dict[str, layers.Call] = {}
-        self._picture: Tensor | None = None
-        self._left: list[RemovableHandle] = []  # hooks that a backward pass may need, until the model runs again
+        self._sample: Tensor | None = None
+        self._lingering_hooks: list[RemovableHandle] = []  # hooks that a backward pass may still need
         self._structure = Structure(self.source)
-        self._print = self._fingerprint()
+        self._initial_fingerprint = self._fingerprint()
 
-    def _adopt(self, conduct: Conduct | None) -> None:
-        """Share what is known of the model, and what will be found out, with its other views."""
-        self._conduct = conduct
-        self._independent: dict[tuple[int, ...], bool] = conduct.independent if conduct else {}
-        self.default_layers: dict[tuple[int, ...], str] = conduct.default_layers if conduct else {}
-        self.layers_before: dict[tuple[int, ...], str] = conduct.layers_before if conduct else {}
-        self.layouts: dict[tuple[str, tuple[int, ...]], Any] = conduct.layouts if conduct else {}
+    def _share_caches(self, behaviour: ForwardBehaviour | None) -> None:
+        """Share what is known about the model, and the caches to be filled, with its other views."""
+        self._behaviour = behaviour
+        self._batch_independence: dict[tuple[int, ...], bool] = behaviour.batch_independent if behaviour else {}
+        self.default_layers: dict[tuple[int, ...], str] = behaviour.default_layers if behaviour else {}
+        self.earlier_layers: dict[tuple[int, ...], str] = behaviour.earlier_layers if behaviour else {}
+        self.layouts: dict[tuple[str, tuple[int, ...]], Any] = behaviour.layouts if behaviour else {}
 
-    def follow(self) -> None:
-        """Take over what has changed in the model since: a new head, other weights, another hook."""
+    def sync(self) -> None:
+        """Take over changes in the original model, such as a new head, other weights or another hook."""
         if not Structure(self.source).is_identical(self._structure) or self._clone.is_stale():
-            self._make(None)
+            self._build(None)
         else:
-            self._clone.follow()
+            self._clone.sync()
 
-    def learn(self, inputs: Tensor) -> None:
-        """See what the model does on the first of `inputs` (N, C, H, W), where that is not known; raise MirrorError.
+    def ensure_observed(self, inputs: Tensor) -> None:
+        """Observe the model's behaviour on the first of `inputs` (N, C, H, W), unless it is already known.
 
-        The model runs once on a copy of all its weights, so that nothing it writes can reach the model handed in.
+        The model runs once on a copy of all its weights, so nothing it writes can reach the original. Raises
+        MirrorError if the copy uses weights of the original.
         """
-        if self._conduct is None:
+        if self._behaviour is None:
 
-            def call(module: nn.Module, graph: bool) -> Any:
-                return module(*self._arguments(inputs[:1].detach().to(self.device).requires_grad_(graph)))
+            def call(module: nn.Module, with_graph: bool) -> Any:
+                return module(*self._arguments(inputs[:1].detach().to(self.device).requires_grad_(with_graph)))
 
-            conduct, output = observe(self.source, self._device, call)
-            if conduct.written:
-                self._make(replace(conduct, signature=self._clone.signature))
-            self._clone.draws = conduct.is_random
+            behaviour, output = observe_forward(self.source, self._device, call)
+            if behaviour.written:
+                self._build(replace(behaviour, signature=self._clone.signature))
+            self._clone.seeds_randomness = behaviour.is_random
             with torch.no_grad(), self._clone.restored():
-                axes = item_axes(as_dicts(output), partial(self.answer_of, self.module), inputs[:1].detach())
-            conduct = replace(conduct, axes=axes, signature=self._clone.signature)
-            self._adopt(conduct)
-            self.calls = conduct.calls
-            remember(self.source, conduct)
-        if self._picture is None:
-            self._picture = inputs[:1].detach().clone()
+                axes = batch_axes(as_dicts(output), partial(self.call_module, self.module), inputs[:1].detach())
+            behaviour = replace(behaviour, batch_axes=axes, signature=self._clone.signature)
+            self._share_caches(behaviour)
+            self.calls = behaviour.calls
+            cache_behaviour(self.source, behaviour)
+        if self._sample is None:
+            self._sample = inputs[:1].detach().clone()
 
     @property
     def notes(self) -> list[str]:
-        """What must be said of whatever this view shows."""
-        is_random = self._clone.is_random or (self._conduct is not None and self._conduct.is_random)
-        alone = False in self._independent.values()
-        return [note for note in (self.note, _RANDOM if is_random else _ALONE if alone else "") if note]
+        """The notes to show with every result of this view."""
+        is_random = self._clone.is_random or (self._behaviour is not None and self._behaviour.is_random)
+        is_coupled = False in self._batch_independence.values()
+        run_note = _RANDOM_NOTE if is_random else _RUN_SEPARATELY_NOTE if is_coupled else ""
+        return [note for note in (self.note, run_note) if note]
 
     @property
     def has_effects(self) -> bool:
-        """Whether running the model changes it, as far as that is known: not before it has run."""
-        return self._conduct is None or self._conduct.has_effects or self._clone.has_effects
+        """Whether running the model changes it; True until it has been observed."""
+        return self._behaviour is None or self._behaviour.has_effects or self._clone.has_effects
 
     @property
-    def is_independent(self) -> bool:
-        """Whether the model answers each picture of a batch on its own; it is tried once, with a picture that ran."""
-        assert self._picture is not None
-        shape = tuple(self._picture.shape)
-        if shape not in self._independent:
+    def is_batch_independent(self) -> bool:
+        """Whether the model answers each picture of a batch independently; tested once per input shape."""
+        assert self._sample is not None
+        shape = tuple(self._sample.shape)
+        if shape not in self._batch_independence:
             with torch.no_grad():
-                self._independent[shape] = is_independent(self.run, self._picture)
-        return self._independent[shape]
+                self._batch_independence[shape] = is_batch_independent(self.run, self._sample)
+        return self._batch_independence[shape]
 
-    def accept(self, inputs: Tensor) -> Tensor:
-        """Find the floating type in which the model takes `inputs`; return them in that type, in float32 at least.
+    def prepare_inputs(self, inputs: Tensor) -> Tensor:
+        """Select the floating-point type in which the model takes `inputs`, and return them in the type to work in.
 
-        From then on the model is given its inputs in that type, whatever type the work on them is done in.
+        That is the selected type, but at least float32. From then on the model receives its inputs in the selected
+        type.
         """
-        return self.input_cast.settle(inputs, self._types, self.run)
+        return self.input_cast.select_dtype(inputs, self._weight_dtypes, self.run)
 
     def run(self, inputs: Tensor) -> Any:
-        """Return what the model gives for `inputs` (N, C, H, W), and for what it takes beside them.
+        """Return the model's output for `inputs` (N, C, H, W) and its extra inputs.
 
-        The first axis of its tensors counts the pictures, also where one picture comes without such an axis, and
-        objects that hold tensors are dictionaries.
+        The first axis of its tensors is the batch axis, also if the model returns no such axis for one picture. Objects
+        that hold tensors become dictionaries.
         """
-        self.learn(inputs)
-        self._remove_left()
+        self.ensure_observed(inputs)
+        self._remove_lingering_hooks()
         with self._clone.restored():
-            return self.answer_of(self.module, inputs)
+            return self.call_module(self.module, inputs)
 
-    def _remove_left(self) -> None:
-        while self._left:
-            self._left.pop().remove()
+    def _remove_lingering_hooks(self) -> None:
+        while self._lingering_hooks:
+            self._lingering_hooks.pop().remove()
 
-    def answer_of(self, module: nn.Module, inputs: Tensor) -> Any:
-        """Return what `module` gives, the view's or the one handed in, as `run` does."""
+    def call_module(self, module: nn.Module, inputs: Tensor) -> Any:
+        """Return the output of `module`, the private or the original one, in the form that `run` returns."""
         output = as_dicts(module(*self._arguments(inputs)))
-        axes = self._conduct.axes if self._conduct and len(inputs) == 1 else ()
-        return items_first(output, axes) if axes else output
+        axes = self._behaviour.batch_axes if self._behaviour and len(inputs) == 1 else ()
+        return batch_first(output, axes) if axes else output
 
     def _arguments(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return copies of what the model takes, since its code may write into them."""
-        others = (part.to(self.device).expand(len(inputs), *part.shape[1:]) for part in self.extra_inputs)
-        return self.input_cast(tuple(part.clone() for part in (inputs.to(self.device), *others)))
+        """Return copies of the model's inputs, since its code may write into them."""
+        extra = (tensor.to(self.device).expand(len(inputs), *tensor.shape[1:]) for tensor in self.extra_inputs)
+        return self.input_cast(tuple(tensor.clone() for tensor in (inputs.to(self.device), *extra)))
 
-    def unchanged(self) -> bool:
-        """Tell whether the view is still as it was made: flags, hooks, gradients and the versions of its weights."""
-        self._remove_left()
-        return self._fingerprint() == self._print
+    def is_unchanged(self) -> bool:
+        """Tell whether flags, hooks, gradients and versions of the weights are still as they were at creation."""
+        self._remove_lingering_hooks()
+        return self._fingerprint() == self._initial_fingerprint
 
     def _fingerprint(self) -> list[object]:
-        return fingerprint(self.module, but={id(tensor) for tensor in self._clone.own})
+        return fingerprint(self.module, writable={id(tensor) for tensor in self._clone.private_tensors})

@@ -1,4 +1,4 @@
-"""The random numbers that a model draws as it runs: the same each time, and none of the caller's."""
+"""The random numbers that a model draws as it runs: the same in each run, and never from the caller's generators."""
 
 import copy
 import random
@@ -10,54 +10,64 @@ import numpy as np
 import torch
 
 SEED = 0
-Generator = Any  # of PyTorch, NumPy or Python
+Generator = Any  # a generator of PyTorch, NumPy or Python
 
 
-class Generators:
-    """`with Generators(...):` runs with the process's generators begun at one seed, and gives them back as they were.
+class SeededGenerators:
+    """Runs code with the process's random generators at a fixed seed, and restores them: `with SeededGenerators(...):`.
 
-    `own` are pairs of generators: a copy's, and the source's, from where the copy's begins each time. `devices` are
-    those of the model. `drew` tells whether any was drawn from. The process's generators are there only once: one
-    thread at a time runs with them.
+    `private_generators` are pairs (the copy's generator, the source's): the copy's generator starts in the state of the
+    source's each time. `devices` are the devices of the model. `has_drawn` tells whether any generator was used. The
+    process's generators are global, so only one thread at a time can run with them.
     """
 
-    _taken = threading.RLock()
+    _lock = threading.RLock()
 
-    def __init__(self, own: Iterable[tuple[Generator, Generator]], devices: Iterable[torch.device]) -> None:
-        self.drew = False
-        self._own = list(own)
-        of_devices = [torch.cuda.default_generators[d.index or 0] for d in devices if d.type == "cuda"]
-        shared: list[Generator] = [torch.default_generator, *of_devices, random, np.random.mtrand._rand]
-        self._begins = [(generator, state_of(_begun(generator))) for generator in shared]
-        self._before: list[Any] = []
+    def __init__(
+        self, private_generators: Iterable[tuple[Generator, Generator]], devices: Iterable[torch.device]
+    ) -> None:
+        self.has_drawn = False
+        self._private_generators = list(private_generators)
+        cuda_generators = [torch.cuda.default_generators[d.index or 0] for d in devices if d.type == "cuda"]
+        global_generators: list[Generator] = [torch.default_generator, *cuda_generators, random, np.random.mtrand._rand]
+        self._initial_states = [(generator, state_of(_seeded_like(generator))) for generator in global_generators]
+        self._saved_states: list[Any] = []
 
     def __enter__(self) -> None:
-        self._taken.acquire()
-        self._before = [state_of(generator) for generator, _ in self._begins]
-        for generator, begin in self._begins:
-            set_state(generator, begin)
-        for mine, source in self._own:
-            set_state(mine, state_of(source))
+        self._lock.acquire()
+        self._saved_states = [state_of(generator) for generator, _ in self._initial_states]
+        for generator, initial in self._initial_states:
+            set_state(generator, initial)
+        for private, source in self._private_generators:
+            set_state(private, state_of(source))
 
     def __exit__(self, *_: object) -> None:
         try:
-            begins = [*self._begins, *((mine, state_of(source)) for mine, source in self._own)]
-            self.drew = self.drew or not all(_is_same(state_of(generator), begin) for generator, begin in begins)
-            for (generator, _begin), before in zip(self._begins, self._before, strict=True):
+            initial_states = [
+                *self._initial_states,
+                *((private, state_of(source)) for private, source in self._private_generators),
+            ]
+            self.has_drawn = self.has_drawn or not all(
+                _is_same(state_of(generator), initial) for generator, initial in initial_states
+            )
+            for (generator, _initial), before in zip(self._initial_states, self._saved_states, strict=True):
                 set_state(generator, before)
         finally:
-            self._taken.release()
+            self._lock.release()
 
 
 def is_generator(value: object) -> bool:
+    """Tell whether `value` is a random generator."""
     return type(value) in (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
-def copied(generator: Generator) -> Generator:
+def copy_generator(generator: Generator) -> Generator:
+    """Return a copy of a random generator, in the same state."""
     return generator.clone_state() if isinstance(generator, torch.Generator) else copy.deepcopy(generator)
 
 
 def state_of(generator: Generator) -> Any:
+    """Return the state of a random generator."""
     if isinstance(generator, torch.Generator):
         return generator.get_state()
     if isinstance(generator, np.random.Generator):
@@ -66,28 +76,29 @@ def state_of(generator: Generator) -> Any:
 
 
 def set_state(generator: Generator, state: Any) -> None:
+    """Set the state of a random generator."""
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = state
         return
     is_python = not isinstance(generator, torch.Generator | np.random.RandomState)
-    put: Callable[[Any], None] = generator.setstate if is_python else generator.set_state
-    put(state)
+    setter: Callable[[Any], None] = generator.setstate if is_python else generator.set_state
+    setter(state)
 
 
-def _begun(generator: Generator) -> Generator:
-    """Return a generator of the kind of `generator`, at the seed."""
+def _seeded_like(generator: Generator) -> Generator:
+    """Return a generator of the same type as `generator`, at the fixed seed."""
     if isinstance(generator, torch.Generator):
         return torch.Generator(generator.device).manual_seed(SEED)
     return random.Random(SEED) if generator is random else np.random.RandomState(SEED)
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, np.ndarray):
-        return np.array_equal(one, other)
-    if isinstance(one, dict):
-        return all(_is_same(value, other[key]) for key, value in one.items())
-    if isinstance(one, tuple) and any(isinstance(part, np.ndarray) for part in one):
-        return all(map(_is_same, one, other))
-    return bool(one == other)
+def _is_same(first: Any, second: Any) -> bool:
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, np.ndarray):
+        return np.array_equal(first, second)
+    if isinstance(first, dict):
+        return all(_is_same(value, second[key]) for key, value in first.items())
+    if isinstance(first, tuple) and any(isinstance(item, np.ndarray) for item in first):
+        return all(map(_is_same, first, second))
+    return bool(first == second)

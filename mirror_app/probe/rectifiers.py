@@ -1,4 +1,4 @@
-"""Rectifiers, max(x, 0) and those with a bound above, however a model writes them; and gradients rewritten at them."""
+"""Rectifiers, max(x, 0) with or without an upper bound, however a model implements them, and their gradients."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,27 +10,27 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from mirror_app.errors import MirrorError
-from mirror_app.probe.autograd_graph import graph, signed
-from mirror_app.probe.operations import LINEAR, operation
+from mirror_app.probe.autograd_graph import as_signed, graph_nodes
+from mirror_app.probe.operations import LINEAR, operation_name
 
-# What hands a gradient on as it is, without a rule: what is linear, and what shifts and scales to a common spread.
-_UNCHANGED = LINEAR | frozenset(
+# Operations whose gradient needs no rewriting: linear operations and normalisations.
+_GRADIENT_KEEPING = LINEAR | frozenset(
     "Rsub Convolution Addmm Addmv Baddbmm Mm Mv Bmm Dot Linear MkldnnLinear "
     "NativeBatchNorm CudnnBatchNorm MiopenBatchNorm NativeGroupNorm NativeLayerNorm "
     "AvgPool3D MaxPool3DWithIndices AdaptiveAvgPool3D UpsampleBicubic2D UpsampleTrilinear3D GridSampler2D "
     "ReflectionPad1D Im2Col Col2Im Gather IndexSelect".split()
 )
-_ABOVE = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid"))  # what turns logits into probabilities
-_CHOICES = frozenset(("where", "mul", "mul_", "masked_fill", "masked_fill_"))
-# What takes from one of its tensors only how a new or another one shall look, and not its numbers.
-_LOOKS = frozenset(
+_PROBABILITY_OPERATIONS = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid"))  # from logits to probabilities
+_MASKING_FUNCTIONS = frozenset(("where", "mul", "mul_", "masked_fill", "masked_fill_"))
+# Functions that use only the shape, dtype or device of one of their tensors, not its values.
+_LIKE_FUNCTIONS = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor "
     "expand_as view_as reshape_as type_as to".split()
 )
-_NO_SLOPE = "_mirror_depends_without_a_slope"
+_DETACHED = "_mirror_detached_from_graph"
 
-# What tells of each of these nodes, by what it keeps, that it is a rectifier.
-_BOUNDS: dict[str, Callable[[Any], bool]] = {
+# For each type of node, whether its saved attributes make it a rectifier.
+_IS_RECTIFIER: dict[str, Callable[[Any], bool]] = {
     "Relu": lambda _: True,
     "Hardtanh": lambda node: node._saved_min_val == 0 < node._saved_max_val,
     "Clamp": lambda node: _is_zero(node._saved_min) and not _is_zero(node._saved_max),
@@ -42,100 +42,108 @@ _BOUNDS: dict[str, Callable[[Any], bool]] = {
 
 
 class Rectifiers(TorchFunctionMode):
-    """In `with Rectifiers() as rectifiers:` a model runs as ever; its choices and masks that rectify are noted.
+    """Finds selections and masks that rectify while a model runs: `with Rectifiers() as rectifiers:`.
 
-    A choice or a mask, as in `where(x > 0, x, 0)` or `x * (x > 0)`, is known by its numbers alone, which are at hand
-    only as it is computed. So is what depends on the picture without a slope, as in `x * x.sigmoid().detach()`.
+    A selection or a mask, such as `where(x > 0, x, 0)` or `x * (x > 0)`, can be recognised only by its values, which
+    are available only during the forward pass. The same holds for values that depend on the picture without a gradient,
+    as in `x * x.sigmoid().detach()`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._nodes: list[Node] = []
-        self._strangers: dict[Node, str] = {}
+        self._rectifying_nodes: list[Node] = []
+        self._unsupported: dict[Node, str] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        answers = {id(tensor): tensor for tensor in tensors if tensor.requires_grad}
-        is_mask = name in _CHOICES and any(not tensor.requires_grad and _is_mask(tensor) for tensor in tensors)
-        expected = next(iter(answers.values())).clamp(min=0) if len(answers) == 1 and is_mask else None
-        has_hidden = any(hasattr(tensor, _NO_SLOPE) for tensor in tensors)
+        activations = {id(tensor): tensor for tensor in tensors if tensor.requires_grad}
+        is_mask = name in _MASKING_FUNCTIONS and any(
+            not tensor.requires_grad and _is_mask(tensor) for tensor in tensors
+        )
+        expected = next(iter(activations.values())).clamp(min=0) if len(activations) == 1 and is_mask else None
+        has_detached = any(hasattr(tensor, _DETACHED) for tensor in tensors)
         output = func(*args, **(kwargs or {}))
-        for part in tree_leaves(output) if (answers or has_hidden) and name not in _LOOKS else ():
-            if not isinstance(part, Tensor):
+        for result in tree_leaves(output) if (activations or has_detached) and name not in _LIKE_FUNCTIONS else ():
+            if not isinstance(result, Tensor):
                 continue
-            if part.grad_fn is None:
-                setattr(part, _NO_SLOPE, True)
-            elif expected is not None and torch.equal(part, expected):
-                self._nodes.append(part.grad_fn)
+            if result.grad_fn is None:
+                setattr(result, _DETACHED, True)
+            elif expected is not None and torch.equal(result, expected):
+                self._rectifying_nodes.append(result.grad_fn)
             elif expected is not None:
-                self._strangers[part.grad_fn] = f"{operation(part.grad_fn)} with a mask"
-            elif has_hidden:
-                self._strangers[part.grad_fn] = f"{operation(part.grad_fn)} with detached numbers"
+                self._unsupported[result.grad_fn] = f"{operation_name(result.grad_fn)} with a mask"
+            elif has_detached:
+                self._unsupported[result.grad_fn] = f"{operation_name(result.grad_fn)} with detached values"
         return output
 
-    def on_the_way(self, output: Tensor, method: str) -> list[Node]:
-        """Return the rectifiers on the way from `output` down.
+    def find_below(self, output: Tensor, method: str) -> list[Node]:
+        """Return the rectifiers in the graph below `output`.
 
-        Raises MirrorError where there are none, or where anything else on the way is not known to leave gradients as
-        they are: `method` is not defined there.
+        Raises MirrorError if there are none, or if another operation in the graph is not known to leave gradients
+        unchanged, because `method` is not defined for it.
         """
-        found, strangers = [], set()
-        head = set(_head(output))
-        for node in graph(output):
-            name = operation(node)
-            if node in self._nodes or _BOUNDS.get(name, lambda _: False)(node):
-                found.append(node)
-            elif node in self._strangers:
-                strangers.add(self._strangers[node])
-            elif _is_larger_of_several(node):
-                strangers.add("the larger of several answers")
-            elif name not in _UNCHANGED and node not in head:
-                strangers.add(name)
-        if strangers:
+        rectifiers, unsupported = [], set()
+        above_logits = set(_nodes_above_logits(output))
+        for node in graph_nodes(output):
+            name = operation_name(node)
+            if node in self._rectifying_nodes or _IS_RECTIFIER.get(name, lambda _: False)(node):
+                rectifiers.append(node)
+            elif node in self._unsupported:
+                unsupported.add(self._unsupported[node])
+            elif _is_maximum_of_stack(node):
+                unsupported.add("a maximum of several activations")
+            elif name not in _GRADIENT_KEEPING and node not in above_logits:
+                unsupported.add(name)
+        if unsupported:
             raise MirrorError(
                 f"{method} is defined for rectifiers such as ReLU only, and this model uses "
-                f"{', '.join(sorted(strangers))}: take the plain gradient."
+                f"{', '.join(sorted(unsupported))}: use the plain gradient."
             )
-        if not found:
+        if not rectifiers:
             raise MirrorError(
-                f"{method} needs a rectifier such as ReLU, and this model has none: take the plain gradient."
+                f"{method} needs a rectifier such as ReLU, and this model has none: use the plain gradient."
             )
-        return found
+        return rectifiers
 
 
 def guide(output: Tensor, rectifiers: Rectifiers) -> None:
-    """Let only positive gradients pass each rectifier on the way from `output` down (guided backpropagation).
+    """Let only positive gradients pass each rectifier below `output` (guided backpropagation).
 
-    Works on the graph of this one computation, so that functional and in-place rectifiers are guided as well. Raises
-    MirrorError as `Rectifiers.on_the_way` does.
+    This works on the graph of one computation, so functional and in-place rectifiers are included. Raises MirrorError
+    like `Rectifiers.find_below`.
 
-    Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net".
+    References:
+        Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net".
     """
-    for node in rectifiers.on_the_way(output, "Guided backpropagation"):
+    for node in rectifiers.find_below(output, "Guided backpropagation"):
         node.register_prehook(lambda gradients: tuple(g.clamp(min=0) for g in gradients))
 
 
 def deconvolve(output: Tensor, rectifiers: Rectifiers) -> None:
-    """Let each rectifier on the way from `output` down pass the positive part of the gradient, whatever it saw itself.
+    """Let each rectifier below `output` pass the positive part of the gradient, regardless of its own input.
 
-    Raises the same MirrorErrors as `guide`. Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional
-    Networks".
+    Raises the same MirrorErrors as `guide`.
+
+    References:
+        Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
     """
-    for node in rectifiers.on_the_way(output, "The deconvolutional network"):
+    for node in rectifiers.find_below(output, "The deconvolutional network"):
         node.register_hook(_pass_positive)
 
 
-def _pass_positive(below: tuple[Tensor | None, ...], above: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
-    return tuple(None if part is None else above[0].clamp(min=0) for part in below)
+def _pass_positive(
+    grad_inputs: tuple[Tensor | None, ...], grad_outputs: tuple[Tensor, ...]
+) -> tuple[Tensor | None, ...]:
+    return tuple(None if gradient is None else grad_outputs[0].clamp(min=0) for gradient in grad_inputs)
 
 
-def _head(output: Tensor) -> Iterator[Node]:
-    """Yield the nodes above the last weights that turn logits into probabilities: no rectifier lies above them."""
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and operation(node) in _ABOVE | {
+def _nodes_above_logits(output: Tensor) -> Iterator[Node]:
+    """Yield the nodes that turn logits into probabilities, above the last weights; none of them is a rectifier."""
+    stack = [output.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is not None and operation_name(node) in _PROBABILITY_OPERATIONS | {
             "Select",
             "Slice",
             "View",
@@ -144,23 +152,23 @@ def _head(output: Tensor) -> Iterator[Node]:
             "Stack",
         }:
             yield node
-            waiting.extend(parent for parent, _ in node.next_functions)
+            stack.extend(parent for parent, _ in node.next_functions)
 
 
-def _is_larger_of_several(node: Any) -> bool:
-    """Tell whether a node takes the largest of answers that were stacked, place by place."""
-    if operation(node) not in ("Amax", "Max") or not hasattr(node, "_saved_dim"):
+def _is_maximum_of_stack(node: Any) -> bool:
+    """Tell whether a node is the elementwise maximum of stacked activations."""
+    if operation_name(node) not in ("Amax", "Max") or not hasattr(node, "_saved_dim"):
         return False
-    below: Any = node.next_functions[0][0]
-    if operation(below) != "Stack":
+    stacked: Any = node.next_functions[0][0]
+    if operation_name(stacked) != "Stack":
         return False
-    count = node._saved_self.ndim if hasattr(node, "_saved_self") else len(node._saved_self_sym_sizes)
-    taken = node._saved_dim if isinstance(node._saved_dim, tuple) else (node._saved_dim,)
-    return signed(below._saved_dim) % count in {signed(axis) % count for axis in taken}
+    ndim = node._saved_self.ndim if hasattr(node, "_saved_self") else len(node._saved_self_sym_sizes)
+    reduced_axes = node._saved_dim if isinstance(node._saved_dim, tuple) else (node._saved_dim,)
+    return as_signed(stacked._saved_dim) % ndim in {as_signed(axis) % ndim for axis in reduced_axes}
 
 
 def _is_zero(bound: object) -> bool:
-    """Tell whether a bound, a number or a tensor without a gradient, is zero; None is no bound."""
+    """Tell whether a bound, a number or a tensor without a gradient, is zero; None means no bound."""
     if isinstance(bound, Tensor):
         return not bound.requires_grad and not bound.any()
     return bound is not None and bound == 0

@@ -1,1 +1,1 @@
-"""What a person can see: the mathematics in `core`."""
+"""Visualisations: the built-in ones in `core`, the registry, and the way to add your own."""

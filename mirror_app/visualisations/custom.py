@@ -1,4 +1,4 @@
-"""Adapts a user's own visualisation to the page: its output is checked, and its errors are reported."""
+"""Adapts a user's own visualisation to the page: checks its output and reports its errors."""
 
 import inspect
 import traceback
@@ -18,173 +18,178 @@ from mirror_app.optim import PixelSpace
 from mirror_app.params import Number, Parameter, declared
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 
-_SLACK = 0.01  # how far from [0, 1] rounding may leave a picture
+_SLACK = 0.01  # rounding may leave pixels this far outside [0, 1]
 
 
 @dataclass(frozen=True)
-class Culprit:
-    """The function that a person wrote, and how a sentence points to it."""
+class UserFunction:
+    """A function that a user wrote, and how an error message refers to it."""
 
     name: str
     function: Callable[..., Any]
 
     @property
     def file(self) -> str:
+        """The path of its source file."""
         return inspect.unwrap(self.function).__code__.co_filename
 
-    def at(self, line: int | None = None) -> str:
-        """Return its name, its file and a line: that where it begins, where no other is said."""
-        begins = inspect.unwrap(self.function).__code__.co_firstlineno
-        return f"{self.name} ({Path(self.file).name}, line {line or begins})"
+    def location(self, line: int | None = None) -> str:
+        """Return its name, its file and a line, by default its first."""
+        first_line = inspect.unwrap(self.function).__code__.co_firstlineno
+        return f"{self.name} ({Path(self.file).name}, line {line or first_line})"
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell what goes wrong in it as a MirrorError that names the line."""
+    def errors_named(self) -> Iterator[None]:
+        """Turn exceptions of the function into MirrorErrors that name the line."""
         try:
             yield
         except MirrorError:
             raise
-        except Exception as error:  # a person's own code
+        except Exception as error:  # the user's code may raise anything
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.file]
-            first = str(error).strip().partition("\n")[0][:200]
-            what = f"{type(error).__name__}: {first}" if first else type(error).__name__
+            message = str(error).strip().partition("\n")[0][:200]
+            description = f"{type(error).__name__}: {message}" if message else type(error).__name__
             raise MirrorError(
-                f"{self.at(lines[-1] if lines else None)} fails with {what.removesuffix('.')}."
+                f"{self.location(lines[-1] if lines else None)} fails with {description.removesuffix('.')}."
             ) from error
 
 
 def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None, name: str) -> type[Visualisation]:
-    """Return the visualisation as the page runs it; `params`, where they are said, are those of its `__call__`."""
+    """Return the visualisation as the page runs it; `params`, unless None, are the parameters of its `__call__`."""
     if kind.__call__ is Visualisation.__call__ and params is None:
-        culprit = Culprit(kind.__name__, kind.attribute)
+        function = UserFunction(kind.__name__, kind.attribute)
 
-        def attribute(self: Visualisation, inputs: Tensor, layer: str, **given: Any) -> Iterator[Attribution]:
-            with culprit.told():
-                for frame in _some(_on_view(kind, self).attribute(inputs, layer, **given), culprit):
+        def attribute(self: Visualisation, inputs: Tensor, layer: str, **values: Any) -> Iterator[Attribution]:
+            with function.errors_named():
+                for frame in _require_frames(_on_view_of(self, kind).attribute(inputs, layer, **values), function):
                     if not isinstance(frame, Attribution) or not isinstance(frame.raw, Tensor):
-                        raise MirrorError(f"{culprit.at()} yields a {type(frame).__name__}: an Attribution is needed.")
+                        raise MirrorError(
+                            f"{function.location()} must yield Attributions, not a {type(frame).__name__}."
+                        )
                     yield frame
 
-        made = _kind(name, kind, culprit, attribute, declared(kind.attribute), kind.look)
-        made.supports_all_stages = kind.supports_all_stages
-        return made
+        adapted = _adapted(name, kind, function, attribute, declared(kind.attribute), kind.look)
+        adapted.supports_all_stages = kind.supports_all_stages
+        return adapted
 
-    def call(visualisation: Visualisation, inputs: Tensor, layer: str, given: Mapping[str, Any]) -> Any:
-        own = _on_view(kind, visualisation)
-        return own(inputs, visualisation.view.modules[layer], **given)
+    def call(visualisation: Visualisation, inputs: Tensor, layer: str, values: Mapping[str, Any]) -> Any:
+        return _on_view_of(visualisation, kind)(inputs, visualisation.view.modules[layer], **values)
 
-    culprit = Culprit(kind.__name__, kind.__call__)
-    return _kind(name, kind, culprit, _calling(culprit, call), params)
+    function = UserFunction(kind.__name__, kind.__call__)
+    return _adapted(name, kind, function, _attribute_calling(function, call), params)
 
 
 def from_function(
     function: Callable[..., Any], params: Mapping[str, Parameter] | None, name: str
 ) -> type[Visualisation]:
     """Return `function(model, inputs, layer, **params)` as a visualisation; `model` is the private copy."""
-    culprit = Culprit(function.__name__, function)
+    user_function = UserFunction(function.__name__, function)
 
-    def call(visualisation: Visualisation, inputs: Tensor, layer: str, given: Mapping[str, Any]) -> Any:
-        return function(visualisation.view.module, inputs, visualisation.view.modules[layer], **given)
+    def call(visualisation: Visualisation, inputs: Tensor, layer: str, values: Mapping[str, Any]) -> Any:
+        return function(visualisation.view.module, inputs, visualisation.view.modules[layer], **values)
 
-    return _kind(name, function, culprit, _calling(culprit, call), params)
-
-
-def _on_view(kind: type[Visualisation], visualisation: Visualisation) -> Visualisation:
-    own = kind(visualisation.view, visualisation.view.device)
-    own.mean, own.std, own.output = visualisation.mean, visualisation.std, visualisation.output
-    return own
+    return _adapted(name, function, user_function, _attribute_calling(user_function, call), params)
 
 
-def _calling(culprit: Culprit, call: Callable[..., Any]) -> Callable[..., Iterator[Attribution]]:
-    """Return an `attribute` that calls what gives (images, info), or yields them as frames."""
+def _on_view_of(visualisation: Visualisation, kind: type[Visualisation]) -> Visualisation:
+    """Return a new visualisation of that kind, on the view of `visualisation` and with its settings."""
+    user_visualisation = kind(visualisation.view, visualisation.view.device)
+    user_visualisation.mean, user_visualisation.std = visualisation.mean, visualisation.std
+    user_visualisation.output = visualisation.output
+    return user_visualisation
 
-    def attribute(self: Visualisation, inputs: Tensor, layer: str, **given: Any) -> Iterator[Attribution]:
-        with culprit.told():
-            result = call(self, inputs, layer, given)
-            for frame in _some(result, culprit) if inspect.isgenerator(result) else [result]:
+
+def _attribute_calling(function: UserFunction, call: Callable[..., Any]) -> Callable[..., Iterator[Attribution]]:
+    """Return an `attribute` that yields what `call` returns or yields: images, or (images, info)."""
+
+    def attribute(self: Visualisation, inputs: Tensor, layer: str, **values: Any) -> Iterator[Attribution]:
+        with function.errors_named():
+            result = call(self, inputs, layer, values)
+            for frame in _require_frames(result, function) if inspect.isgenerator(result) else [result]:
                 images, info = frame if isinstance(frame, tuple) and len(frame) == 2 else (frame, None)
-                yield Attribution(_images(images, inputs, self, culprit), _info(info, culprit))
+                yield Attribution(_images(images, inputs, self, function), _info(info, function))
 
     return attribute
 
 
-def _some(frames: Iterable[Any], culprit: Culprit) -> Iterator[Any]:
-    """Yield the frames; raise MirrorError where there are none."""
-    there = False
+def _require_frames(frames: Iterable[Any], function: UserFunction) -> Iterator[Any]:
+    """Yield the frames; raise MirrorError if there are none."""
+    is_empty = True
     for frame in frames:
-        there = True
+        is_empty = False
         yield frame
-    if not there:
-        raise MirrorError(f"{culprit.at()} yields nothing: the last of its frames is the picture.")
+    if is_empty:
+        raise MirrorError(f"{function.location()} yields nothing: it must yield at least one frame.")
 
 
-def _kind(
+def _adapted(
     name: str,
     source: Any,
-    culprit: Culprit,
+    function: UserFunction,
     attribute: Callable[..., Iterator[Attribution]],
     params: Mapping[str, Parameter] | None,
     look: render.Look = render.picture,
 ) -> type[Visualisation]:
-    """Return a Visualisation with that `attribute`, whose signature says what `params` declare."""
-    params = _matched(declared(culprit.function) if params is None else params, culprit)
+    """Return a Visualisation with that `attribute`, which gets a signature that declares `params`."""
+    params = _matched(declared(function.function) if params is None else params, function)
     arguments = [
-        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=known.default) for key, known in params.items()
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=parameter.default)
+        for key, parameter in params.items()
     ]
     attribute.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
-    attribute.__annotations__ = {key: Annotated[object, known] for key, known in params.items()}
+    attribute.__annotations__ = {key: Annotated[object, parameter] for key, parameter in params.items()}
     body = {
         "attribute": attribute,
         "look": staticmethod(look),
         "of_layer": getattr(source, "of_layer", True),
         "before_last": getattr(source, "before_last", False),
-        "__doc__": source.__doc__ or f"{name}, brought from Python.",
+        "__doc__": source.__doc__ or f"{name}, defined in Python.",
         "__module__": source.__module__,
     }
     return type(source.__name__, (Visualisation,), body)
 
 
-def _matched(params: Mapping[str, Parameter], culprit: Culprit) -> dict[str, Parameter]:
-    """Return the declared parameters, numbers in the type that the function's own annotations name.
+def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[str, Parameter]:
+    """Return the declared parameters, numbers with the type that the function's annotations name.
 
-    Raises MirrorError where they are not those that the function takes.
+    Raises MirrorError if the function does not accept one of them, or a default is missing or not accepted.
     """
-    takes = inspect.signature(culprit.function).parameters
-    free = any(argument.kind is argument.VAR_KEYWORD for argument in takes.values())
+    arguments = inspect.signature(function.function).parameters
+    accepts_any = any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values())
     matched = {}
-    for name, known in params.items():
-        default: object = known.default
-        if name not in takes and not free:
-            raise MirrorError(f"{culprit.at()} takes no argument '{name}'.{nearest(name, takes)}")
+    for name, parameter in params.items():
+        default: object = parameter.default
+        if name not in arguments and not accepts_any:
+            raise MirrorError(f"{function.location()} takes no argument '{name}'.{nearest(name, arguments)}")
         if default is inspect.Parameter.empty:
-            raise MirrorError(f"{culprit.at()} gives '{name}' no default: its widget must begin somewhere.")
-        if isinstance(known, Number) and name in takes:
-            known = known.annotated(takes[name].annotation)
+            raise MirrorError(f"{function.location()} needs a default for '{name}', with which its widget starts.")
+        if isinstance(parameter, Number) and name in arguments:
+            parameter = parameter.annotated(arguments[name].annotation)
         try:
-            known.check(known.default)
+            parameter.check(parameter.default)
         except MirrorError as error:
-            raise MirrorError(f"{culprit.at()}: the default of {error}") from error
-        matched[name] = known
+            raise MirrorError(f"{function.location()}: the default of {error}") from error
+        matched[name] = parameter
     return matched
 
 
-def _images(images: object, inputs: Tensor, visualisation: Visualisation, culprit: Culprit) -> Tensor:
-    """Return `images` (N, 1 or 3, h, w) in [0, 1]; what is like the input is un-normalised; raise MirrorError."""
-    wanted = "images (N, 1 or 3, height, width) in [0, 1] are needed"
+def _images(images: object, inputs: Tensor, visualisation: Visualisation, function: UserFunction) -> Tensor:
+    """Return `images` (N, 1 or 3, h, w) in [0, 1], un-normalised if they are like the input; raise MirrorError."""
+    expected = "images (N, 1 or 3, height, width) in [0, 1]"
     if not isinstance(images, Tensor):
-        raise MirrorError(f"{culprit.at()} gives a {type(images).__name__}, where {wanted}.")
+        raise MirrorError(f"{function.location()} must return {expected}, not a {type(images).__name__}.")
     if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.numel():
-        raise MirrorError(f"{culprit.at()} gives {tuple(images.shape)}, where {wanted}.")
+        raise MirrorError(f"{function.location()} must return {expected}, not {tuple(images.shape)}.")
     images = images.detach().to(torch.promote_types(images.dtype, torch.float32))
     if not images.isfinite().all():
-        raise MirrorError(f"{culprit.at()} gives numbers that are not finite, where {wanted}.")
+        raise MirrorError(f"{function.location()} must return {expected}, not NaN or infinity.")
     shown = images
     if not _in_range(images, 0) and images.shape[1:] == inputs.shape[1:] and visualisation.mean is not None:
         space = PixelSpace.of(inputs, visualisation.mean, visualisation.std)
         shown = images * space.std + space.mean
     if not _in_range(shown, _SLACK):
         low, high = images.min(), images.max()
-        raise MirrorError(f"{culprit.at()} gives numbers from {low:.3g} to {high:.3g}, where {wanted}.")
+        raise MirrorError(f"{function.location()} must return {expected}, not values from {low:.3g} to {high:.3g}.")
     return shown.clamp(0, 1)
 
 
@@ -192,18 +197,18 @@ def _in_range(images: Tensor, slack: float) -> bool:
     return bool(images.min() >= -slack and images.max() <= 1 + slack)
 
 
-def _info(info: object, culprit: Culprit) -> Info:
-    """Return what the page understands of `info`: a note, a detail, the progress, the classes; raise MirrorError."""
+def _info(info: object, function: UserFunction) -> Info:
+    """Return the part of `info` that the page shows: note, detail, progress and classes; raise MirrorError."""
     if info is None:
         return {}
     if not isinstance(info, Mapping):
         raise MirrorError(
-            f"{culprit.at()} gives a {type(info).__name__} as info, where a dictionary or None is needed."
+            f"{function.location()} must return a dictionary or None as info, not a {type(info).__name__}."
         )
-    found: Info = {key: str(info[key]) for key in ("note", "detail") if info.get(key)}
+    shown: Info = {key: str(info[key]) for key in ("note", "detail") if info.get(key)}
     if isinstance(progress := info.get("progress"), int | float):
-        found["progress"] = min(max(float(progress), 0.0), 1.0)
+        shown["progress"] = min(max(float(progress), 0.0), 1.0)
     target = info.get("target_class")
     if isinstance(target, list) and target and all(isinstance(number, int) for number in target):
-        found["target_class"] = target
-    return found
+        shown["target_class"] = target
+    return shown

@@ -11,45 +11,68 @@ Element = Mapping[str, Any]
 TYPES = ("slider", "textfield", "radio", "dropdown")
 
 
-def parameter(name: str, said: Element, where: str) -> Parameter:
-    """Return the parameter `name` that an element declares, its `value` as default; raise MirrorError.
+def parameter(name: str, element: Element, owner: str) -> Parameter:
+    """Return the parameter that an element declares.
 
-    `where` is how a sentence says whose element it is. A radio whose value is True or False is a toggle, a textfield
-    whose value or `params['type']` is a number takes numbers, and one that is called target_class picks a class.
+    A radio whose value is a bool is a toggle. A textfield whose value is a number, or whose `params['type']` is
+    "number", takes numbers. An element called "target_class" picks a class.
+
+    Args:
+        name: The name of the argument.
+        element: `type` is one of `TYPES`. All accept `value` (the default), `help` and `label`. A slider needs `min`
+            and `max`, and accepts `step` (1 by default). A dropdown or radio needs `options`; without a value its
+            first option is the default.
+        owner: The name of the visualisation, for error messages.
+
+    Returns:
+        The parameter, with `value` as its default.
+
+    Raises:
+        MirrorError: If the element is malformed, or its value is not accepted.
+
+    Example:
+        >>> from mirror_app.visualisations.elements import parameter
+        >>> repeat = parameter("repeat", {"type": "slider", "min": 1, "max": 100, "value": 2, "step": 1}, "Repeat")
+        >>> repeat.default, repeat.min, repeat.max
+        (2, 1, 100)
     """
-    if not isinstance(said, Mapping):
-        raise MirrorError(f"{where}: the element of '{name}' is a {type(said).__name__}, where a dictionary is needed.")
-    kind = said.get("type")
+    if not isinstance(element, Mapping):
+        raise MirrorError(f"{owner}: the element of '{name}' must be a dictionary, not a {type(element).__name__}.")
+    kind = element.get("type")
     if kind not in TYPES:
         raise MirrorError(
-            f"{where}: the type of '{name}' cannot be {kind!r}: one of {', '.join(TYPES)} is needed."
-            f"{nearest(str(kind), TYPES)}"
+            f"{owner}: the type of '{name}' must be one of {', '.join(TYPES)}, not {kind!r}.{nearest(str(kind), TYPES)}"
         )
-    shared = {"help": said.get("help", ""), "label": said.get("label", ""), "name": name, "default": said.get("value")}
+    common = {
+        "help": element.get("help", ""),
+        "label": element.get("label", ""),
+        "name": name,
+        "default": element.get("value"),
+    }
     try:
-        declared = _declared(name, kind, said, shared)
+        declared = _declared(name, kind, element, common)
     except KeyError as error:
-        raise MirrorError(f"{where}: the {kind} of '{name}' needs {error}.") from error
+        raise MirrorError(f"{owner}: the {kind} of '{name}' needs {error}.") from error
     try:
         return replace(declared, default=declared.check(declared.default))
     except MirrorError as error:
-        raise MirrorError(f"{where}: the value of {error}") from error
+        raise MirrorError(f"{owner}: the value of {error}") from error
 
 
-def _declared(name: str, kind: str, said: Element, shared: dict[str, Any]) -> Parameter:
-    value: Value = shared["default"]
+def _declared(name: str, kind: str, element: Element, common: dict[str, Any]) -> Parameter:
+    value: Value = common["default"]
     if name == "target_class":
-        return ClassPicker(**shared)
+        return ClassPicker(**common)
     match kind:
         case "slider":
-            return Slider(**shared, min=said["min"], max=said["max"], step=said.get("step", 1))
-        case "textfield" if said.get("params", {}).get("type") == "number" or isinstance(value, int | float):
-            return Number(**{**shared, "default": 0 if value is None else value})
+            return Slider(**common, min=element["min"], max=element["max"], step=element.get("step", 1))
+        case "textfield" if element.get("params", {}).get("type") == "number" or isinstance(value, int | float):
+            return Number(**{**common, "default": 0 if value is None else value})
         case "textfield":
-            return Text(**{**shared, "default": "" if value is None else value})
+            return Text(**{**common, "default": "" if value is None else value})
         case "radio" if isinstance(value, bool):
-            return Toggle(**shared)
+            return Toggle(**common)
         case _:
-            choices = Radio if kind == "radio" else Dropdown
-            options = tuple(said["options"])
-            return choices(**{**shared, "default": options[0] if value is None else value}, options=options)
+            choice = Radio if kind == "radio" else Dropdown
+            options = tuple(element["options"])
+            return choice(**{**common, "default": options[0] if value is None else value}, options=options)

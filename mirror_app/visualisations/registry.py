@@ -1,4 +1,4 @@
-"""The visualisations that there are, each with the parameters that it declares."""
+"""The registered visualisations, each with the parameters that it declares."""
 
 import inspect
 import re
@@ -17,12 +17,15 @@ _SECTION = re.compile(r"^(?:Args|Returns|Raises|Examples?|References|Deviations 
 
 
 class Question(Enum):
-    """What a visualisation answers: the question in plain words, and other words in which people ask it."""
+    """A question that visualisations answer: its text, and other words that people search for."""
 
     WHERE = "Where did the model look for its answer?", "why, explain, explanation, attribution, localisation, heatmap"
-    PIXELS = "Which pixels made it say so?", "why, explain, explanation, pixel attribution, feature importance, heatmap"
-    FINDS = "What does a layer find in this picture?", "representation, intermediate features"
-    LIKENESS = "What does a filter or a class look like to it?", "feature visualisation, features"
+    PIXELS = (
+        "Which pixels drove the answer?",
+        "why, explain, explanation, pixel attribution, feature importance, heatmap",
+    )
+    FINDS = "What does a layer detect in this picture?", "representation, intermediate features"
+    LIKENESS = "What does a filter or a class look like to the model?", "feature visualisation, features"
 
     def __init__(self, text: str, also: str) -> None:
         self.text, self.also = text, also
@@ -30,11 +33,20 @@ class Question(Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A visualisation as it is offered: its key in a link, what it is called, and what can be turned.
+    """A registered visualisation.
 
-    `use` and `avoid` say when to take it, and when not; `asks` is the question that it answers, and `also` by which
-    other names people look for it. `method_params` are the parameters of the computation, `render_params`
-    those of its look, which cost no computation, and `transform_params` those that every visualisation has.
+    Attributes:
+        key: Its name in links, such as "grad-cam".
+        name: Its name on the page.
+        kind: Its class.
+        paper: The reference.
+        method_params: The parameters of the computation, by name.
+        render_params: The parameters of its look. Changing them needs no new computation.
+        transform_params: The parameters that every visualisation has.
+        use: When to use it.
+        avoid: When not to use it.
+        asks: The question that it answers.
+        also: Other names for it, separated by commas.
     """
 
     key: str
@@ -51,59 +63,96 @@ class Entry:
 
     @property
     def summary(self) -> str:
-        """The first sentence of the visualisation's docstring."""
+        """The first sentence of the docstring of the visualisation."""
         return re.split(r"(?<=\.)\s", inspect.getdoc(self.kind) or "")[0]
 
     @property
     def description(self) -> str:
-        """The visualisation's docstring up to its first section, such as `Args:`."""
+        """The docstring of the visualisation up to its first section, such as `Args:`."""
         return _SECTION.split(inspect.getdoc(self.kind) or "")[0].strip()
 
     @property
     def scaled(self) -> bool:
-        """Whether its look can share one scale with other pictures."""
+        """Whether its look can share a scale with other pictures."""
         return "vmax" in inspect.signature(self.kind.look).parameters
 
     @property
     def params(self) -> dict[str, Parameter]:
+        """All parameters, by name."""
         return {**self.method_params, **self.transform_params, **self.render_params}
 
-    def canonical(self, given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
-        """Return the checked parameters that differ from their defaults, by name: the form that a Request holds."""
-        full = checked(self.params, given)
-        return tuple(sorted((name, value) for name, value in full.items() if value != self.params[name].default))
+    def canonical(self, params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+        """Return the parameters in the form that a `Request` holds: only those that differ from their default, sorted.
+
+        Raises:
+            MirrorError: If a parameter is unknown or its value is not accepted.
+        """
+        values = checked(self.params, params)
+        return tuple(sorted((name, value) for name, value in values.items() if value != self.params[name].default))
 
     def parse(self, name: str, text: str) -> Value:
-        """Read the parameter `name` from the text of a link; raise MirrorError."""
+        """Return the value of the parameter `name` from the text in a link.
+
+        Raises:
+            MirrorError: If there is no such parameter, or it does not accept the value.
+        """
         if name not in self.params:
             raise MirrorError(f"{self.name} has no parameter '{name[:40]}'.{nearest(name, self.params)}")
         return self.params[name].parse(text)
 
 
-_guard = Lock()  # several threads may show things of their own, while pages look for theirs
+_lock = Lock()  # threads of several visitors register and look up at the same time
 _entries: dict[str, Entry] = {}
-_temporary: dict[str, Entry] = {}  # found by their key, and not among `entries`
+_temporary: dict[str, Entry] = {}  # `get` finds them, `entries` does not list them
 
 
 def visualisation(
     name: str, paper: str = "", use: str = "", avoid: str = "", asks: Question | None = None, also: str = ""
 ) -> Callable[[Kind], Kind]:
-    """Offer the decorated `Visualisation` under `name`; raise MirrorError where that name is taken, naming both.
+    """Return a decorator that registers a `Visualisation`, so that the page and the command line offer it.
 
-    `paper` is its reference; `use` and `avoid` tell a reader when to take it, and when not; `asks` is the question that
-    it answers, and `also` other names for it. The parameters are read off the annotations of its `attribute` and its
-    look.
+    Its parameters are those that the annotations of its `attribute` and of its look declare.
+
+    Args:
+        name: The name on the page. The key in links is made from it.
+        paper: The reference.
+        use: When to use it, as a sentence for the guide.
+        avoid: When not to use it.
+        asks: The question that it answers.
+        also: Other names for it, separated by commas.
+
+    Returns:
+        The decorator, which returns the class unchanged.
+
+    Raises:
+        MirrorError: If another class is registered under that name.
+
+    Example:
+        >>> from mirror_app import render
+        >>> from mirror_app.visualisations import registry
+        >>> from mirror_app.visualisations.core import Attribution, Visualisation
+        >>> @registry.visualisation("Mean activation")
+        ... class MeanActivation(Visualisation):
+        ...     '''The mean of all feature maps.'''
+        ...
+        ...     look = staticmethod(render.heat)
+        ...
+        ...     def attribute(self, inputs, layer):
+        ...         yield Attribution(self.view.capture(inputs, layer).mean(1))
+        >>> registry.get("mean-activation").summary
+        'The mean of all feature maps.'
+        >>> _ = registry._entries.pop("mean-activation")  # an example only: forget it again
     """
 
     def register(kind: Kind) -> Kind:
         key = key_of(name)
         parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
-        with _guard:
+        with _lock:
             entry = _entries.setdefault(key, Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
         if entry.kind is not kind:
-            old = entry.kind
+            other = entry.kind
             raise MirrorError(
-                f"The name '{name}' is taken twice: by {old.__module__}.{old.__qualname__} "
+                f"The name '{name}' is taken twice: by {other.__module__}.{other.__qualname__} "
                 f"and by {kind.__module__}.{kind.__qualname__}."
             )
         return kind
@@ -112,37 +161,46 @@ def visualisation(
 
 
 def key_of(name: str) -> str:
-    """Return the key in a link of what is called `name`."""
+    """Return the key in links for a visualisation's name: "Grad-CAM++" gives "grad-cam-plus-plus"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower().replace("+", "-plus")).strip("-")
 
 
 def register_temporary(entries: Iterable[Entry]) -> None:
-    """Let `get` find the visualisations of one Python session, which are not offered to others."""
-    with _guard:
+    """Register the visualisations of one Python session: `get` finds them, but other visitors are not offered them."""
+    with _lock:
         _temporary.update({entry.key: entry for entry in entries})
 
 
 def unregister(entries: Iterable[Entry]) -> None:
-    """Forget visualisations that `register_temporary` added."""
-    with _guard:
+    """Remove visualisations that `register_temporary` added."""
+    with _lock:
         for entry in entries:
             _temporary.pop(entry.key, None)
 
 
 def entries() -> list[Entry]:
-    """Return all visualisations in the order in which they were registered."""
-    with _guard:
+    """Return all visualisations in the order of registration."""
+    with _lock:
         return list(_entries.values())
 
 
 def get(key: str) -> Entry:
-    """Return the visualisation of that key or name; raise MirrorError with the nearest."""
-    offered = entries()
-    with _guard:
+    """Return the visualisation with that key or name.
+
+    Raises:
+        MirrorError: If there is none; it names the nearest match.
+
+    Example:
+        >>> from mirror_app.visualisations import core, registry
+        >>> registry.get("grad-cam").kind
+        <class 'mirror_app.visualisations.core.cam.grad_cam.GradCam'>
+    """
+    registered = entries()
+    with _lock:
         temporary = list(_temporary.values())
-    for entry in (*offered, *temporary):
+    for entry in (*registered, *temporary):
         if key in (entry.key, entry.name):
             return entry
-    some = ", ".join(entry.name for entry in offered[:5])
-    hint = nearest(key, [entry.key for entry in offered]) or f" There are {len(offered)}: {some} …"
+    first = ", ".join(entry.name for entry in registered[:5])
+    hint = nearest(key, [entry.key for entry in registered]) or f" There are {len(registered)}: {first} …"
     raise MirrorError(f"There is no visualisation '{key[:80]}'.{hint}")

@@ -1,10 +1,10 @@
-"""What the page offers, from Python: the visualisations that there are, and the way to bring one's own.
+"""The visualisations that the page offers, and how to add your own from Python.
 
 visualisation = partial(WebInterface.from_visualisation, RepeatInput, params=params, name="Repeat")
 
 @offer("Repeat")
 def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How often.", min=1, max=9, step=1)] = 2):
-    return inputs.repeat(times, 1, 1, 1), {}
+return inputs.repeat(times, 1, 1, 1), {}
 """
 
 import inspect
@@ -32,16 +32,36 @@ __all__ += core.__all__
 
 
 class WebInterface:
-    """A visualisation under the name that the page shows, with a widget for each of its parameters.
+    """A user's own visualisation, with its name on the page and a widget for each parameter.
 
-    `params` are elements as `visualisations.elements` takes them; without them, the annotations declare the widgets.
-    Raises MirrorError for what does not fit.
+    Args:
+        source: A subclass of `Visualisation`, or a function `(model, inputs, layer, **params) -> (images, info)`.
+        params: The widgets as dictionaries, by argument (see `visualisations.elements.parameter`). Without them, the
+            annotations of the function declare the widgets.
+        name: The name on the page; by default that of the class or function.
+
+    Raises:
+        MirrorError: If an element is malformed, or the source has no such argument.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import Visualisation
+        >>> from mirror_app.visualisations.web import WebInterface
+        >>> class RepeatInput(Visualisation):
+        ...     def __call__(self, inputs, layer, repeat=1):
+        ...         return inputs.repeat(repeat, 1, 1, 1), None
+        >>> params = {"repeat": {"type": "slider", "min": 1, "max": 9, "value": 2, "step": 1}}
+        >>> interface = WebInterface.from_visualisation(RepeatInput, nn.Conv2d(3, 4, 3), params=params, name="Repeat")
+        >>> images, info = interface(torch.rand(1, 3, 8, 8), repeat=4)
+        >>> images.shape
+        torch.Size([4, 3, 8, 8])
     """
 
     def __init__(self, source: Source, params: Mapping[str, Element] | None = None, name: str | None = None) -> None:
         self.name = name or source.__name__
-        where = f"{self.name} ({source.__name__})"
-        elements = None if params is None else {key: parameter(key, said, where) for key, said in params.items()}
+        owner = f"{self.name} ({source.__name__})"
+        elements = None if params is None else {key: parameter(key, item, owner) for key, item in params.items()}
         if isinstance(source, type):
             self.kind = custom.from_class(source, elements, self.name)
         else:
@@ -58,7 +78,21 @@ class WebInterface:
         params: Mapping[str, Element] | None = None,
         name: str | None = None,
     ) -> "WebInterface":
-        """Return the interface of `visualisation`, a class or a function; on `model`, where one is given."""
+        """Return the interface of a visualisation, ready to be called if a model is given.
+
+        Args:
+            visualisation: The class or function, the `source` of the interface.
+            model: The model on which calls run. The page does not need it.
+            device: Where calls run; by default the device of the model.
+            params: The widgets as dictionaries, by argument.
+            name: The name on the page.
+
+        Returns:
+            The interface.
+
+        Raises:
+            MirrorError: If an element is malformed, or the source has no such argument.
+        """
         interface = cls(visualisation, params, name)
         if model is not None:
             interface._bound = interface.kind(model, device)
@@ -66,59 +100,88 @@ class WebInterface:
 
     @property
     def entry(self) -> Entry:
-        """It as the registry has one."""
-        computed, coloured = declared(self.kind.attribute), declared(self.kind.look)
-        return Entry(registry.key_of(self.name), self.name, self.kind, "", computed, coloured)
+        """The visualisation as an entry of the registry."""
+        method_params, render_params = declared(self.kind.attribute), declared(self.kind.look)
+        return Entry(registry.key_of(self.name), self.name, self.kind, "", method_params, render_params)
 
     @property
     def call_params(self) -> dict[str, Value]:
-        """The values that the parameters begin with."""
-        return {name: known.default for name, known in self.entry.method_params.items()}
+        """The default of each parameter, by name."""
+        return {name: declaration.default for name, declaration in self.entry.method_params.items()}
 
     def __call__(self, inputs: Tensor, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
-        """Return `(images, info)` as `Visualisation` does, on the model that `from_visualisation` was given."""
+        """Return `(images, info)` as `Visualisation` does, on the model passed to `from_visualisation`.
+
+        Raises:
+            MirrorError: If no model was passed, or the visualisation fails.
+        """
         if self._bound is None:
-            raise MirrorError(f"{self.name} has no model: give it one, as in from_visualisation(…, model, params=…).")
+            raise MirrorError(f"{self.name} has no model: pass one, as in from_visualisation(…, model, params=…).")
         return self._bound(inputs, layer, **params)
 
 
 def offer(name: str, params: Mapping[str, Element] | None = None) -> Callable[[Callable[..., Any]], WebInterface]:
-    """Make a function `(model, inputs, layer, **params) -> (images, info)` a visualisation called `name`.
+    """Return a decorator that makes a visualisation of a function `(model, inputs, layer, **params) -> (images, info)`.
 
-    `model` is a private copy in evaluation mode and `layer` a submodule of it. A function that yields (images, info)
-    shows its progress; the last is the result.
+    The function gets a private copy of the model in evaluation mode, the inputs (N, C, H, W) and a submodule of the
+    copy. It returns images (N, 1 or 3, h, w) in [0, 1], and info, a dictionary or None. If it yields such pairs
+    instead, the page shows each; the last one is the result.
+
+    Args:
+        name: The name on the page.
+        params: The widgets as dictionaries, by argument. Without them, the annotations declare the widgets.
+
+    Returns:
+        The decorator. It returns a `WebInterface`, to be passed to `mirror(..., visualisations=[...])`.
+
+    Raises:
+        MirrorError: If a widget does not fit the function.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from mirror_app.params import Slider
+        >>> from mirror_app.visualisations.web import offer
+        >>> @offer("Repeat")
+        ... def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How often.", min=1, max=9, step=1)] = 2):
+        ...     return inputs.repeat(times, 1, 1, 1), {"note": "The input, again and again."}
+        >>> repeat.name, repeat.call_params
+        ('Repeat', {'times': 2})
     """
     return lambda function: WebInterface(function, params, name)
 
 
-def entries_of(said: Sequence[object]) -> list[Entry]:
-    """Return the entries of what a person named: classes, interfaces, partials of them, names; raise MirrorError."""
-    found: dict[str, tuple[Entry, object]] = {}
-    for item in said:
+def entries_of(visualisations: Sequence[object]) -> list[Entry]:
+    """Return the entries of visualisations given as classes, interfaces, partials of them, or names.
+
+    Raises:
+        MirrorError: If one of them is not a visualisation, or two have the same name.
+    """
+    entries: dict[str, tuple[Entry, object]] = {}
+    for item in visualisations:
         entry = _entry(item)
-        if entry.key in found:
+        if entry.key in entries:
             raise MirrorError(
-                f"The name '{entry.name}' is taken twice: by {_called(found[entry.key][1])} and {_called(item)}."
+                f"The name '{entry.name}' is taken twice: by {_name_of(entries[entry.key][1])} and {_name_of(item)}."
             )
-        found[entry.key] = entry, item
-    return [entry for entry, _ in found.values()]
+        entries[entry.key] = entry, item
+    return [entry for entry, _ in entries.values()]
 
 
 def _entry(item: object) -> Entry:
     if isinstance(item, str):
         return registry.get(item)
     if isinstance(item, type) and issubclass(item, Visualisation):
-        known = next((entry for entry in registry.entries() if entry.kind is item), None)
-        return known or WebInterface(item).entry
+        registered = next((entry for entry in registry.entries() if entry.kind is item), None)
+        return registered or WebInterface(item).entry
     if inspect.isfunction(item):
-        raise MirrorError(f'{_called(item)} is a plain function: write @offer("a name") above it.')
-    made = item() if callable(item) and not isinstance(item, WebInterface | type) else item
-    if not isinstance(made, WebInterface):
-        raise MirrorError(f"{_called(item)} is no visualisation: a class, a WebInterface or a name is needed.")
-    return made.entry
+        raise MirrorError(f'{_name_of(item)} is a plain function: decorate it with @offer("a name").')
+    interface = item() if callable(item) and not isinstance(item, WebInterface | type) else item
+    if not isinstance(interface, WebInterface):
+        raise MirrorError(f"{_name_of(item)} is not a visualisation: pass a class, a WebInterface or a name.")
+    return interface.entry
 
 
-def _called(item: object) -> str:
+def _name_of(item: object) -> str:
     if isinstance(item, WebInterface):
         return f"{item.kind.__module__}.{item.kind.__qualname__}"
     inner = item.args[0] if isinstance(item, partial) and item.args else item

@@ -242,7 +242,7 @@ def test_pixels_to_inputs_and_back() -> None:
     assert own.pixels(inputs).amin((1, 2, 3)).tolist() == pytest.approx([0, 0])
     assert own.pixels(inputs).amax((1, 2, 3)).tolist() == pytest.approx([1, 1])
     assert torch.equal(normalised.pixels(inputs * 50), normalised.pixels(inputs * 50).clamp(0, 1))
-    with pytest.raises(MirrorError, match="those of 3 channels"):
+    with pytest.raises(MirrorError, match="do not match the 3 channels"):
         PixelSpace.of(PICTURES, (0.5,), (0.2,))
 
 

@@ -14,7 +14,7 @@ from mirror_app import engine
 from mirror_app.errors import MirrorError
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
-from mirror_app.probe.configuration import configured
+from mirror_app.probe.configuration import configured_meaning
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.visualisations.core import Gradient, Rise
@@ -232,7 +232,7 @@ def test_a_model_without_a_head_gives_an_embedding(build: Callable[[], nn.Module
     assert model.name_of(3) == "channel 3"
     assert not len(found.probabilities)
     assert found.text(3) == f"{found.answers[3]:.4g}"
-    with pytest.raises(MirrorError, match="an embedding of which none is the most likely: name a target"):
+    with pytest.raises(MirrorError, match="an embedding, which has no top prediction: choose a target"):
         Gradient(module)(PICTURE[None])
     raw = Gradient(module)(PICTURE[None], target_class=3)[1]["raw"]
     leaf = PICTURE[None].clone().requires_grad_()
@@ -264,4 +264,4 @@ def test_segmentation_of_transformers_gives_regions() -> None:
 
 
 def test_a_model_of_no_known_library_says_nothing() -> None:
-    assert configured(nn.Linear(3, 1000), 1000) is None
+    assert configured_meaning(nn.Linear(3, 1000), 1000) is None

@@ -95,7 +95,7 @@ def test_the_time_of_a_layer_is_that_of_a_pass_that_nothing_held_up() -> None:
 
 
 def test_a_slow_model_is_not_timed_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("mirror_app.probe.costs"), "ENOUGH", 0.01)
+    monkeypatch.setattr(importlib.import_module("mirror_app.probe.costs"), "TIME_BUDGET", 0.01)
     view = View(Warming(100))
     costs(view, torch.zeros(1, 3, 4, 4))
     assert Warming.left == 100 - 3  # one is watched, one is counted, one is timed
@@ -136,7 +136,7 @@ def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: 
     drawn = diagram.to_dot(found, boxes, flow(view, inputs, boxes), chosen)
     assert drawn.count("{") == drawn.count("}")
     assert drawn.count("[label=") == len(boxes)
-    assert view.unchanged()
+    assert view.is_unchanged()
 
 
 def test_of_a_dense_block_the_arrows_from_the_nearest_are_drawn_and_of_others_all() -> None:

@@ -171,7 +171,7 @@ def test_maps_are_found_and_put_back(family: Family) -> None:
 def test_where_the_graph_proves_a_layout_nothing_is_probed(
     build: Callable[[], nn.Module], layer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mirror_app.probe.structured_light.Reader.read", lambda *_: pytest.fail("probed"))
+    monkeypatch.setattr("mirror_app.probe.gray_code.GridDecoder.decode", lambda *_: pytest.fail("probed"))
     assert Activations(build())(torch.randn(1, 3, 64, 64), layer)[1]["raw"].ndim == 4
 
 
@@ -247,7 +247,7 @@ def test_maps_of_a_padded_picture_are_not_laid_over_the_picture(
 ) -> None:
     model, picture = build().eval(), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(3))
     for visualisation in (Activations(model), GradCam(model)):
-        with pytest.raises(MirrorError, match=r"padded|take Occlusion, which needs none"):
+        with pytest.raises(MirrorError, match=r"padded|use Occlusion, which needs none"):
             visualisation(picture, layer)
     raw = Occlusion(model)(picture, patch=8, stride=8, target_class=1)[1]["raw"]
     hidden = picture.clone()

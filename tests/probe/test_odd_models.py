@@ -316,8 +316,8 @@ def test_a_model_that_sorts_its_pictures_is_found_out_by_any_picture(build: Buil
         generator = torch.Generator().manual_seed(number)
         picture = torch.rand(1, 3, 12, 12, generator=generator) * torch.rand(1, generator=generator)
         view = View(build().eval())
-        view.learn(picture)
-        assert not view.is_independent
+        view.ensure_observed(picture)
+        assert not view.is_batch_independent
     raw = Occlusion(build().eval())(picture, patch=4, stride=4, target_class=2)[1]["raw"]
     assert torch.allclose(
         raw, Occlusion(Small().eval())(picture, patch=4, stride=4, target_class=2)[1]["raw"], atol=1e-6
@@ -499,7 +499,7 @@ def test_what_cannot_be_looked_into_gets_one_sentence(build: Callable[[], Any], 
 def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
     model = Small()
     for given, sentence in (
-        (ONE[:0], "there is no picture"),
+        (ONE[:0], "contain no picture"),
         (ONE * torch.nan, "not finite"),
         (ONE.to(torch.complex64), "a float tensor"),
         (ONE.long(), "a float tensor"),

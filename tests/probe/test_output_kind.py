@@ -142,9 +142,9 @@ def test_what_the_page_is_told_of_each_kind(member: Member) -> None:
 @pytest.mark.parametrize(
     ("outputs", "last", "output", "sentence"),
     [
-        (1, as_is, "classes", "the softmax of one is always 1: say 'labels' or 'numbers'"),
+        (1, as_is, "classes", "the softmax of one is always 1: use 'labels' or 'numbers'"),
         (1, lambda x: x[:, 0], "classes", "the softmax of one is always 1"),
-        (3, softmax, "classes", "sum to 1 already: say 'probabilities'"),
+        (3, softmax, "classes", "sum to 1 already: use 'probabilities'"),
         (3, lambda x: 9 * x, "probabilities", r"numbers from .* to .*'classes' if the softmax is missing"),
         (3, lambda x: x[:, :, None].repeat(1, 1, 2), "labels", r"gives 3 × 2, where one number for each of the labels"),
         (3, as_is, "regions", "gives 3, where .N, classes, height, width. is needed"),
@@ -176,7 +176,7 @@ def test_of_numbers_without_a_most_likely_one_the_target_is_named(
     kind: type[Visualisation], output: str, words: str
 ) -> None:
     visualisation = kind(Linear(classes=4), mean=[0] * 3, std=[1] * 3, output=output)
-    with pytest.raises(MirrorError, match=f"gives {words} of which none is the most likely: .* target_class=0"):
+    with pytest.raises(MirrorError, match=f"returns {words}, which (has|have) no top prediction: .* target_class=0"):
         visualisation(PICTURES, "maps")
 
 
@@ -374,7 +374,7 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
     test = page(model=name)
     assert not test.exception
     told = words(test)
-    assert "an embedding of which none is the most likely: name a target, 0 to 95" in told
+    assert "an embedding, which has no top prediction: choose a target from 0 to 95" in told
     assert "An embedding, not classes: the largest of its 96 channels." in told
     assert "class 0" not in told
     assert not has_percent(told)

@@ -70,11 +70,11 @@ def test_modules_functions_and_in_place_are_guided_alike() -> None:
     tricky = Tricky().double()
     gradients = []
     for model in (tricky, Functional(tricky)):
-        pixels, output = View(model).output(PICTURE.double())
+        pixels, output = View(model).run_from_inputs(PICTURE.double())
         guide(output, Rectifiers())
         gradients.append(torch.autograd.grad(output[:, 2].sum(), pixels)[0])
     assert torch.equal(*gradients)
-    plain, output = View(tricky).output(PICTURE.double())
+    plain, output = View(tricky).run_from_inputs(PICTURE.double())
     assert not torch.allclose(torch.autograd.grad(output[:, 2].sum(), plain)[0], gradients[0])
 
 
@@ -82,7 +82,7 @@ def test_modules_functions_and_in_place_are_guided_alike() -> None:
 def test_guiding_what_has_no_relu_is_refused(activation: nn.Module, word: str) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), activation, nn.Flatten(), nn.LazyLinear(3))
     model(PICTURE)
-    _, output = View(model).output(PICTURE)
+    _, output = View(model).run_from_inputs(PICTURE)
     with pytest.raises(MirrorError, match=word):
         guide(output, Rectifiers())
 
@@ -137,7 +137,7 @@ def test_two_threads_never_share_a_view() -> None:
     pool = Pool(model)
     alone = {}
     for target in range(4):
-        pixels, output = View(model).output(PICTURE)
+        pixels, output = View(model).run_from_inputs(PICTURE)
         if target % 2:
             guide(output, Rectifiers())
         alone[target] = torch.autograd.grad(output[:, target].sum(), pixels)[0]
@@ -146,7 +146,7 @@ def test_two_threads_never_share_a_view() -> None:
     def look(target: int) -> None:
         for _ in range(5):
             with pool.lease() as view:
-                pixels, output = view.output(PICTURE)
+                pixels, output = view.run_from_inputs(PICTURE)
                 if target % 2:
                     guide(output, Rectifiers())
                 gradient = torch.autograd.grad(output[:, target].sum(), pixels)[0]

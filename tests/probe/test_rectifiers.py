@@ -92,7 +92,7 @@ def test_above_a_second_bound_nothing_passes(bounded: object) -> None:
 
 
 STRANGERS = {
-    "softsign": (F.softsign, "a division by an answer"),
+    "softsign": (F.softsign, "a division by an activation"),
     "logsigmoid": (F.logsigmoid, "LogSigmoid"),
     "sine": (torch.sin, "Sin"),
     "square": (torch.square, "Pow"),
@@ -101,7 +101,7 @@ STRANGERS = {
     "clamp elsewhere": (lambda maps: maps.clamp(min=0.1), "Clamp"),
     "hardtanh": (F.hardtanh, "Hardtanh"),
     "hardswish": (F.hardswish, "Hardswish"),
-    "a gate": (lambda maps: maps * maps.sigmoid(), "a product of two answers"),
+    "a gate": (lambda maps: maps * maps.sigmoid(), "a product of two activations"),
     "maxout": (lambda maps: torch.maximum(maps, 2 * maps), "Maximum"),
     "where elsewhere": (lambda maps: torch.where(maps > 0.1, maps, 0.0), "Where with a mask"),
     "a mask elsewhere": (lambda maps: maps * (maps > 0.1), "Mul with a mask"),
@@ -109,14 +109,14 @@ STRANGERS = {
     "gelu": (F.gelu, "Gelu"),
     "softmax inside": (lambda maps: maps.softmax(1), "Softmax"),
     "exponential": (torch.exp, "Exp"),
-    "the larger of a stack": (lambda maps: torch.stack([maps, -maps]).amax(0), "the larger of several answers"),
+    "the larger of a stack": (lambda maps: torch.stack([maps, -maps]).amax(0), "a maximum of several activations"),
     "the larger of the last axis": (
         lambda maps: torch.stack([maps, maps / 10], -1).max(-1).values,
-        "the larger of several answers",
+        "a maximum of several activations",
     ),
-    "a straight-through rectifier": (lambda maps: maps + (maps.relu() - maps).detach(), "Add with detached numbers"),
-    "an absolute by its sign": (lambda maps: maps * maps.detach().sign(), "Mul with detached numbers"),
-    "a gate without a slope": (lambda maps: maps * maps.data.sigmoid(), "Mul with detached numbers"),
+    "a straight-through rectifier": (lambda maps: maps + (maps.relu() - maps).detach(), "Add with detached values"),
+    "an absolute by its sign": (lambda maps: maps * maps.detach().sign(), "Mul with detached values"),
+    "a gate without a slope": (lambda maps: maps * maps.data.sigmoid(), "Mul with detached values"),
 }
 
 

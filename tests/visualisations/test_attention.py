@@ -174,10 +174,10 @@ class Words(nn.Module):
 @pytest.mark.parametrize(
     ("model", "pictures", "layer", "words"),
     [
-        (resnet18(), PICTURES, "layer4", "no nn.MultiheadAttention"),
-        (swin(), PICTURES, "features.1", "windows of Swin"),
-        (Crossed(), PICTURES[..., :4, :4], "attention", "'attention' does not let the tokens"),
-        (Words(), torch.randn(1, 1, 24, 24), "attention", "tokens of attention' gives 9 × 2, in which no places"),
+        (resnet18(), PICTURES, "layer4", "No nn.MultiheadAttention"),
+        (swin(), PICTURES, "features.1", "such as timm's or Swin's"),
+        (Crossed(), PICTURES[..., :4, :4], "attention", "'attention' is not self-attention"),
+        (Words(), torch.randn(1, 1, 24, 24), "attention", "tokens of attention' gives 9 × 2, in which no spatial map"),
     ],
 )
 @pytest.mark.parametrize("kind", [Attention, AttentionRollout])

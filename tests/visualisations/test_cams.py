@@ -421,7 +421,7 @@ def test_what_lies_above_a_layer_is_the_model_with_that_layers_output_replaced(
 
     model.get_submodule(layer).register_forward_hook(replace)
     assert difference(found, model(picture.repeat(3, 1, 1, 1)).detach()) <= BOUND
-    assert view.unchanged()
+    assert view.is_unchanged()
     assert not any("forward" in vars(module) for module in view.modules.values())
 
 

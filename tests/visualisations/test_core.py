@@ -62,7 +62,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
 )
 def test_grad_cam_is_captums(build: Build, layer: str) -> None:
     model = build().double()
-    theirs = captum.attr.LayerGradCam(model, model.get_submodule(View(model).layer(layer)))
+    theirs = captum.attr.LayerGradCam(model, model.get_submodule(View(model).layer_name(layer)))
     for target in (0, 3):
         expected = theirs.attribute(PICTURES, target=target)[:, 0]
         assert difference(raw(GradCam(model), layer, target_class=target), expected) <= BOUND
@@ -112,7 +112,7 @@ def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() 
     grouped = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 12, 3, groups=4))
     images, info = Kernels(grouped)(PICTURES, "1", filter=7)
     assert torch.equal(info["raw"][:, 0], grouped.get_parameter("1.weight")[7])
-    assert info["detail"].endswith("filter 7, for each of its 2 channels, 4 to 5 of the layer's input")
+    assert info["detail"].endswith("filter 7, one image for each of its 2 input channels (4 to 5 of the layer's input)")
     # What the filter looks at: no other channel of the layer's input changes what it gives.
     maps = torch.randn(1, 8, 3, 3).requires_grad_()
     (seen,) = torch.autograd.grad(grouped[1](maps)[0, 7].sum(), maps)
@@ -128,7 +128,7 @@ def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() 
 )
 def test_guided_grad_cam_is_captums(build: Build, layer: str) -> None:
     model = build().double()
-    expected = captum.attr.GuidedGradCam(model, model.get_submodule(View(model).layer(layer))).attribute(
+    expected = captum.attr.GuidedGradCam(model, model.get_submodule(View(model).layer_name(layer))).attribute(
         PICTURES.clone().requires_grad_(), target=3, interpolate_mode="bilinear"
     )
     assert difference(raw(GradCam(build().double()), layer, guide=True, target_class=3), expected) <= BOUND
@@ -268,7 +268,7 @@ def test_the_model_is_untouched_after_an_exception_on_the_way_back_a_bad_target_
     assert state(model) == before
 
     if "target_class" in entry.params:
-        with pytest.raises(MirrorError, match="target_class cannot be 999"):
+        with pytest.raises(MirrorError, match="No class 999"):
             visualisation(SMALL, "layer4.1.conv2", target_class=999, **quick(entry))
         assert state(model) == before
 
@@ -300,15 +300,15 @@ def flat() -> nn.Module:
         (lambda model: GradCam(model)(PICTURES, "avgpool"), "gives 512 × 1 × 1"),
         (lambda model: GradCam(model)(PICTURES, "layer5"), "no layer 'layer5'. Did you mean 'layer"),
         (lambda model: GradCam(model)(PICTURES, nn.ReLU()), "no layer of the model"),
-        (lambda model: GradCam(model)(PICTURES, None, target_class=10), "target_class cannot be 10: .* 0 to 9"),
+        (lambda model: GradCam(model)(PICTURES, None, target_class=10), "No class 10: classes run from 0 to 9"),
         (lambda model: GradCam(model)(PICTURES, None, target_class=-1), "target_class cannot be -1"),
         (lambda model: GradCam(model)(PICTURES, None, target_class="dog"), "target_class cannot be 'dog'"),
         (lambda model: GradCam(model)(PICTURES, None, guided=True), "no parameter 'guided': .* Did you mean 'guide'"),
         (lambda model: GradCam(model)(PICTURES, None, strength=2), "strength cannot be 2: a number from 0 to 1"),
-        (lambda model: GradCam(model)(PICTURES[0], None), r"inputs are \(3, 96, 128\)"),
-        (lambda model: GradCam(model)("cat.jpg", None), "inputs are str"),
-        (lambda model: GradCam(model.layer1)(torch.randn(1, 64, 8, 8).double(), None), "one logit a class"),
-        (lambda _: GradCam(flat())(PICTURES, None), "no layer with a spatial map: take Occlusion"),
+        (lambda model: GradCam(model)(PICTURES[0], None), r"inputs must be .*, not \(3, 96, 128\)"),
+        (lambda model: GradCam(model)("cat.jpg", None), "inputs must be .*, not str"),
+        (lambda model: GradCam(model.layer1)(torch.randn(1, 64, 8, 8).double(), None), "one logit per class"),
+        (lambda _: GradCam(flat())(PICTURES, None), "no layer with a spatial map: use Occlusion"),
     ],
 )
 def test_what_cannot_be_shown_is_one_sentence_that_names_it(call: Callable[[nn.Module], object], words: str) -> None:

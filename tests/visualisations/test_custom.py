@@ -253,13 +253,16 @@ def line_of(word: str) -> int:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (gives(None), "gives a NoneType, where images (N, 1 or 3, height, width) in [0, 1] are needed"),
-        (gives((torch.rand(1, 2, 5, 5), {})), "gives (1, 2, 5, 5), where images"),
-        (gives(torch.rand(3, 5, 5)), "gives (3, 5, 5), where images"),
-        (gives(torch.rand(0, 3, 5, 5)), "gives (0, 3, 5, 5), where images"),
-        (gives(torch.full((1, 3, 5, 5), float("nan"))), "gives numbers that are not finite"),
-        (gives(torch.full((1, 3, 5, 5), 255)), "gives numbers from 255 to 255"),
-        (gives((torch.rand(1, 3, 5, 5), ["note"])), "gives a list as info, where a dictionary or None is needed"),
+        (gives(None), "must return images (N, 1 or 3, height, width) in [0, 1], not a NoneType."),
+        (
+            gives((torch.rand(1, 2, 5, 5), {})),
+            "in [0, 1], not (1, 2, 5, 5).",
+        ),
+        (gives(torch.rand(3, 5, 5)), "in [0, 1], not (3, 5, 5)."),
+        (gives(torch.rand(0, 3, 5, 5)), "in [0, 1], not (0, 3, 5, 5)."),
+        (gives(torch.full((1, 3, 5, 5), float("nan"))), "in [0, 1], not NaN or infinity."),
+        (gives(torch.full((1, 3, 5, 5), 255)), "in [0, 1], not values from 255 to 255."),
+        (gives((torch.rand(1, 3, 5, 5), ["note"])), "must return a dictionary or None as info, not a list."),
         (raises(ZeroDivisionError("by zero")), "fails with ZeroDivisionError: by zero."),
         (raises(SystemExit(3)), "tried to end the program: SystemExit"),
         (late, "fails with ValueError."),
@@ -289,8 +292,8 @@ def test_a_mistake_is_a_sentence_that_names_the_line_and_the_page_lives_on(
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (empty, "empty (test_custom.py, line {empty}) yields nothing: the last of its frames is the picture."),
-        (Unsure, "Unsure (test_custom.py, line {unsure}) yields a Tensor: an Attribution is needed."),
+        (empty, "empty (test_custom.py, line {empty}) yields nothing: it must yield at least one frame."),
+        (Unsure, "Unsure (test_custom.py, line {unsure}) must yield Attributions, not a Tensor."),
         (Broken, "Broken (test_custom.py, line {unsure}) fails with TypeError: Broken.__init__() takes 2 positional"),
         (Silent, "Silent (test_custom.py, line {silent}) fails with TypeError: 'NoneType' object is not iterable."),
     ],
@@ -316,14 +319,14 @@ def slider(**said: object) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        (slider(type="slidr"), "the type of 'repeat' cannot be 'slidr': .*dropdown is needed. Did you mean 'slider'"),
-        (slider(type=None), "the type of 'repeat' cannot be None"),
+        (slider(type="slidr"), "the type of 'repeat' must be one of .*dropdown, not 'slidr'. Did you mean 'slider'"),
+        (slider(type=None), "the type of 'repeat' must be one of slider, textfield, radio, dropdown, not None"),
         (slider(value=10), "the value of repeat cannot be 10: a whole number from 1 to 9"),
         (slider(value="two"), "the value of repeat cannot be 'two'"),
         ({"repeat": {"type": "slider", "value": 2}}, "the slider of 'repeat' needs 'min'"),
         ({"repeat": {"type": "radio", "value": "a"}}, "the radio of 'repeat' needs 'options'"),
         ({"repeat": {"type": "dropdown", "value": "c", "options": ["a", "b"]}}, "cannot be 'c': one of a, b"),
-        ({"repeat": 2}, "the element of 'repeat' is a int, where a dictionary is needed"),
+        ({"repeat": 2}, "the element of 'repeat' must be a dictionary, not a int"),
         (
             {"repaet": PARAMS["repeat"]},
             r"RepeatInput \(test_custom.py, line \d+\) takes no argument 'repaet'. Did you mean",
@@ -364,9 +367,9 @@ def test_every_element_of_the_tool_before_becomes_its_widget() -> None:
     [
         ([repeated, repeated], "The name 'Repeat' is taken twice: by RepeatInput and RepeatInput"),
         ([GradCam, "Grad-CAM"], "The name 'Grad-CAM' is taken twice"),
-        ([RepeatInput, object()], "<object object at .* is no visualisation"),
-        ([lambda inputs, layer: inputs], "is a plain function: write @offer"),
-        ([nn.ReLU], "ReLU is no visualisation"),
+        ([RepeatInput, object()], "<object object at .* is not a visualisation: pass a class"),
+        ([lambda inputs, layer: inputs], "is a plain function: decorate it with @offer"),
+        ([nn.ReLU], "ReLU is not a visualisation"),
         (["grad-kam"], "Did you mean 'grad-cam'"),
     ],
 )
@@ -379,7 +382,7 @@ def test_a_class_with_nothing_to_show_says_so() -> None:
     class Empty(Visualisation):
         look = staticmethod(render.heat)
 
-    with pytest.raises(MirrorError, match="Empty shows nothing yet: it needs an `attribute`, or a `__call__`"):
+    with pytest.raises(MirrorError, match="Empty must define `attribute`, or a `__call__`"):
         Empty(Linear())(INPUT[None], None)
 
 

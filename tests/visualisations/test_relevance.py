@@ -426,14 +426,14 @@ class Gate(nn.Module):
     ("gate", "words"),
     [
         (F.gelu, "LRP has no rule for Gelu, which"),
-        (lambda maps: maps * maps.mean((2, 3), keepdim=True), "a product of two answers"),
-        (lambda maps: maps / maps.norm(), "LinalgVectorNorm or a division by an answer"),
-        (lambda maps: torch.ones_like(maps) / maps, "a division by an answer"),
+        (lambda maps: maps * maps.mean((2, 3), keepdim=True), "a product of two activations"),
+        (lambda maps: maps / maps.norm(), "LinalgVectorNorm or a division by an activation"),
+        (lambda maps: torch.ones_like(maps) / maps, "a division by an activation"),
         (lambda maps: F.layer_norm(maps, maps.shape[1:]), "NativeLayerNorm"),
         (lambda maps: maps.softmax(1), "Softmax"),
         (lambda maps: F.batch_norm(maps, None, None, training=True), "uses those of the batch"),
         (lambda maps: F.conv2d(maps, maps.mean((0, 2, 3)).reshape(1, 4, 1, 1).expand(4, 4, 1, 1)), "Convolution"),
-        (lambda maps: maps.detach(), "No gradient leads from the answer"),
+        (lambda maps: maps.detach(), "output has no gradient with respect to the picture"),
     ],
 )
 def test_what_is_no_sum_of_parts_is_refused_by_name(gate: Callable[[Tensor], Tensor], words: str) -> None:

@@ -27,7 +27,7 @@ from mirror_app.visualisations.core import (
     InvertedRepresentation,
     Visualisation,
 )
-from mirror_app.visualisations.core.synthesis.deep_dream import ASIDE, octave_sizes
+from mirror_app.visualisations.core.synthesis.deep_dream import STEP_OVERHEAD, octave_sizes
 from mirror_app.visualisations.core.synthesis.film import resize
 from tests import gallery
 from tests.browser import ROOT
@@ -175,7 +175,11 @@ def test_progress_is_the_share_of_the_work_which_in_a_dream_grows_with_the_areas
     dream = kind is DeepDream
     params = {"steps": 2, "octaves": 3, "scale": 0.5} if dream else {"steps": 6}
     found = list(film(kind(bundled(), None, *NORMALISATION), INPUTS[:1], LAYER, **params))
-    work = np.repeat([16 * 20 + ASIDE, 32 * 40 + ASIDE, 64 * 80 + ASIDE], 2) if dream else np.ones(6)
+    work = (
+        np.repeat([16 * 20 + STEP_OVERHEAD, 32 * 40 + STEP_OVERHEAD, 64 * 80 + STEP_OVERHEAD], 2)
+        if dream
+        else np.ones(6)
+    )
     progress = [frame.info["progress"] for frame in found][-7:]  # an inversion looks once more when it is done
     assert progress[:6] == pytest.approx(np.cumsum(work) / work.sum(), abs=1e-12)
     assert progress[-1] == 1
@@ -198,7 +202,7 @@ def test_what_is_made_says_which_filter_it_shows(
 def test_the_class_is_the_first_thing_that_is_asked_for_and_all_have_the_same_words_for_the_same() -> None:
     entries = [entry for entry in registry.entries() if entry.kind.is_iterative]
     assert next(iter(registry.get("class-picture").params)) == "target_class"
-    assert {entry.params["lr"].label for entry in entries} == {"Strength of a step"}
+    assert {entry.params["lr"].label for entry in entries} == {"Step size"}
     assert {entry.params["channel"].label for entry in entries if "channel" in entry.params} == {
         "Filter",
         "Filter, -1 for all",
@@ -230,7 +234,7 @@ def test_a_film_that_is_stopped_leaves_no_trace(kind: type[Visualisation]) -> No
     next(frames)
     frames.close()
     assert state(model) == before
-    assert visualisation.view.unchanged()
+    assert visualisation.view.is_unchanged()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -306,7 +310,7 @@ def test_a_picture_too_small_for_the_network_is_dreamed_larger_and_says_so() -> 
 
 @pytest.mark.parametrize("kind", [FilterVisualisation, ClassPicture, InvertedRepresentation])
 def test_an_input_too_small_for_the_network_is_refused_with_a_size_that_is_taken(kind: type[Visualisation]) -> None:
-    with pytest.raises(MirrorError, match=r"12 × 9 pixels is too small for the .*: one of 24 × 18 is taken"):
+    with pytest.raises(MirrorError, match=r"12 × 9 pixels is too small for the .*: use 24 × 18 pixels"):
         kind(squeezenet())(torch.rand(1, 3, 9, 12), "features.12")
 
 
@@ -319,9 +323,9 @@ def test_what_is_wrong_beside_the_size_is_raised() -> None:
         DeepDream(bundled())(INPUTS, LAYER, channel=999)
     with pytest.raises(MirrorError, match="channel cannot be 144"):
         FilterVisualisation(bundled())(INPUTS, LAYER, channel=144)
-    with pytest.raises(MirrorError, match="target_class cannot be 32"):
+    with pytest.raises(MirrorError, match="No class 32"):
         ClassPicture(bundled())(INPUTS, LAYER, target_class=32)
-    with pytest.raises(MirrorError, match="those of 3 channels"):
+    with pytest.raises(MirrorError, match="do not match the 3 channels"):
         DeepDream(bundled(), mean=(0.5,), std=(0.5,))(INPUTS, LAYER)
 
 

@@ -67,11 +67,11 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
         return inputs[..., 1:]
 
     for name in ("input_transformation", "output_transformation"):
-        with pytest.raises(MirrorError, match="transformation 'crop' gives"):
+        with pytest.raises(MirrorError, match="transformation 'crop' must keep the shape"):
             GradCam(bundled())(INPUT, LAYER, **{name: crop})
         with pytest.raises(MirrorError, match=f"{name} cannot be 'absolut'"):
             GradCam(bundled())(INPUT, LAYER, **{name: "absolut"})
-    with pytest.raises(MirrorError, match="gives NoneType"):
+    with pytest.raises(MirrorError, match="it returned NoneType"):
         Activations(Linear())(INPUT, None, output_transformation=lambda _: None)
 
 

@@ -25,8 +25,8 @@ def show_totals(model: Model) -> None:
     height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     st.caption(
-        f"**{live.display_name(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
-        f"{short(total_cost.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
+        f"**{live.display_name(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, "
+        f"and {short(total_cost.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
     )
 
 

@@ -1,4 +1,4 @@
-"""The mathematics: tensors in, tensors out. Importing this room fills the registry, in the order of the page."""
+"""The visualisations: tensors in, tensors out. Importing this package registers them in the order of the page."""
 
 # ruff: noqa: I001
 from mirror_app.render import grid

@@ -1,4 +1,4 @@
-"""What a layer says about a picture: its feature maps."""
+"""Activations: the feature maps of a layer."""
 
 from collections.abc import Iterator
 
@@ -21,9 +21,33 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Activations(Visualisation):
     """All feature maps of a layer: each is bright where its feature was detected.
 
-    The raw array is (N, C, h, w), the tokens of a transformer laid out on their grid, without those that have no place;
-    of a vector, as a linear layer gives, it is (N, C). It is called Weights as in the tool that users know; the weights
-    themselves are Kernels.
+    A = f(x), the output of the layer f for the input x. `info["raw"]` holds it as (N, C, h, w). The tokens of a
+    transformer are arranged on their grid; those without a position, such as the class token, are left out. A vector,
+    such as the output of a linear layer, is (N, C).
+
+    Args:
+        inputs: The pictures (N, C, H, W), normalised as the model expects.
+        layer: The layer: a submodule, its dotted name, or None for the default.
+
+    Returns:
+        `(images, info)`: one image (3, h, w) in [0, 1] per feature map, N · C of them, each on its own scale by
+        default.
+
+    Raises:
+        MirrorError: If the layer never runs, or its output is not one tensor with positions in the picture.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import Activations
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        >>> images, info = Activations(model)(torch.rand(2, 3, 8, 8), "1")
+        >>> images.shape, info["raw"].shape
+        (torch.Size([8, 3, 8, 8]), torch.Size([2, 4, 8, 8]))
+
+    References:
+        Zeiler and Fergus 2014, “Visualizing and Understanding Convolutional Networks”,
+        https://arxiv.org/abs/1311.2901.
     """
 
     look = staticmethod(render.tiles)

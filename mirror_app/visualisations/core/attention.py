@@ -1,4 +1,4 @@
-"""Where the tokens of a vision transformer look: the weights of its attention layers, read as they were computed."""
+"""Attention weights of vision transformers: one layer, or rollout through all layers."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -25,16 +25,40 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Attention(Visualisation):
     """Where each attention head of a layer looks when it updates the class token.
 
-    The raw array (N, heads, h, w) is the class token's row of the attention weights, at the places of the picture: what
-    is missing from a sum of 1 goes to the tokens without a place. A model without a class token is shown by the average
-    of all rows. The layer is the last attention in the layer that is chosen, or else in the nearest one around it.
-    Raises MirrorError for models without `nn.MultiheadAttention`.
+    W = softmax(Q Kᵀ / √d) for each head. `info["raw"]` (N, heads, h, w) is the class token's row of W, on the grid of
+    the patches. If it sums to less than 1, the rest goes to tokens without a position, such as the class token itself.
+    For a model without a class token, the average of all rows is shown.
+
+    Args:
+        inputs: The pictures (N, C, H, W), normalised as the model expects.
+        layer: A submodule, its dotted name, or None for the default. The last attention layer in it is shown, else the
+            last one in the closest module around it that contains any.
+
+    Returns:
+        `(images, info)`: one image (3, h, w) in [0, 1] per head, N · heads of them. `info["detail"]` names the
+        attention layer.
+
+    Raises:
+        MirrorError: If the model has no `nn.MultiheadAttention`, or its tokens cannot be located in the picture.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.models import VisionTransformer
+        >>> from mirror_app.visualisations.core import Attention
+        >>> model = VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=16)
+        >>> images, info = Attention(model)(torch.rand(1, 3, 32, 32), "encoder.layers.encoder_layer_0")
+        >>> info["raw"].shape
+        torch.Size([1, 2, 4, 4])
+
+    References:
+        Vaswani et al. 2017, “Attention Is All You Need”, https://arxiv.org/abs/1706.03762.
+        Dosovitskiy et al. 2021, “An Image is Worth 16x16 Words”, https://arxiv.org/abs/2010.11929.
     """
 
     look = staticmethod(render.tiles)
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
-        name = _attentions(self.view, inputs, layer)[-1]
+        name = _attention_layers(self.view, inputs, layer)[-1]
         (weights,) = attention_weights(self.view, inputs, [name])
         yield Attribution(_from_class_token(self.view, weights, inputs, name), {"detail": f"the heads of {name}"})
 
@@ -50,71 +74,98 @@ class Attention(Visualisation):
 class AttentionRollout(Visualisation):
     """Where the class token's information comes from, traced through all attention layers up to the chosen one.
 
-    The raw array (N, h, w) is the class token's row of the product of all layers' (W + I) / 2, where W is the average
-    of the heads and I stands for the residual connection: shares of 1. Neither the values nor the class enter it.
+    R = A_L · … · A₂ · A₁ with A = (W + I) / 2, where W is the average of the heads of a layer and I stands for its
+    residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches: fractions
+    of 1. It depends neither on the values nor on the class. For a model without a class token, the average of all rows
+    is shown.
+
+    Args:
+        inputs: The pictures (N, C, H, W), normalised as the model expects.
+        layer: A submodule, its dotted name, or None for the default. The last attention layer in it is the last factor
+            of the product, else the last one in the closest module around it that contains any.
+
+    Returns:
+        `(images, info)`: images (N, 3, H, W) in [0, 1], the map in colour over the picture.
+
+    Raises:
+        MirrorError: If the model has no `nn.MultiheadAttention`, or its tokens cannot be located in the picture.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.models import VisionTransformer
+        >>> from mirror_app.visualisations.core import AttentionRollout
+        >>> model = VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=16)
+        >>> AttentionRollout(model)(torch.rand(1, 3, 32, 32), "encoder")[1]["raw"].shape
+        torch.Size([1, 4, 4])
+
+    References:
+        Abnar and Zuidema 2020, “Quantifying Attention Flow in Transformers”, https://arxiv.org/abs/2005.00928.
     """
 
     look = staticmethod(render.heat)
     uses_layer = False
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
-        names = _attentions(self.view, inputs, layer)
+        names = _attention_layers(self.view, inputs, layer)
         flow: Tensor | None = None
         for weights in attention_weights(self.view, inputs, names):
             mixed = (weights.mean(1) + torch.eye(weights.shape[-1]).to(weights)) / 2
             flow = mixed if flow is None else mixed @ flow
         assert flow is not None
-        note = f"From the picture up to '{names[-1]}'; it is the same for every class."
+        note = f"Traced from the picture up to '{names[-1]}'. It is the same for every class."
         yield Attribution(_from_class_token(self.view, flow[:, None], inputs, names[-1])[:, 0], {"note": note})
 
 
 def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[Tensor]:
-    """Return the weights (N, heads, tokens, tokens) of the attention layers of those names; each row sums to 1.
+    """Return the weights (N, heads, tokens, tokens) of the named attention layers; each row sums to 1.
 
-    A model need not compute them: each layer is asked again for the weights, with what it was called with.
+    Models usually do not compute them, so each layer is called again, with the arguments of the forward pass and
+    `need_weights`. Raises MirrorError if a layer is not self-attention.
     """
-    found = []
-    for name, (positional, named) in view.arguments(inputs, names).items():
+    all_weights = []
+    for name, (positional, named) in view.layer_arguments(inputs, names).items():
         module = view.modules[name]
-        called = inspect.signature(module.forward).bind(*positional, **named).arguments
+        arguments = inspect.signature(module.forward).bind(*positional, **named).arguments
         with torch.no_grad():
-            _, weights = module(**{**called, "need_weights": True, "average_attn_weights": False})
+            _, weights = module(**{**arguments, "need_weights": True, "average_attn_weights": False})
         if weights.ndim != 4 or weights.shape[-1] != weights.shape[-2]:
-            raise MirrorError(f"The layer '{name}' does not let the tokens of one picture look at each other.")
-        found.append(widened(weights))
-    return found
+            raise MirrorError(
+                f"The layer '{name}' is not self-attention among the tokens of a picture: choose another."
+            )
+        all_weights.append(widened(weights))
+    return all_weights
 
 
-def _attentions(view: View, inputs: Tensor, layer: str) -> list[str]:
-    """Return the attention layers that run up to the one meant by `layer`, in the order in which they run."""
+def _attention_layers(view: View, inputs: Tensor, layer: str) -> list[str]:
+    """Return the attention layers up to the one that `layer` stands for, in the order in which they run."""
     with torch.no_grad():
         view.record_calls(inputs[:1])
     running = sorted(view.calls, key=lambda name: view.calls[name].order)
-    known = [name for name in running if isinstance(view.modules[name], nn.MultiheadAttention)]
-    if not known:
+    names = [name for name in running if isinstance(view.modules[name], nn.MultiheadAttention)]
+    if not names:
         raise MirrorError(
-            "The model has no attention over the whole picture (no nn.MultiheadAttention, as in a ViT; the windows of "
-            "Swin and MaxViT see parts of it): take Grad-CAM, which shows where it sees a class."
+            "No nn.MultiheadAttention found; Mirror cannot read attention from other modules (such as timm's or "
+            "Swin's): use Grad-CAM instead."
         )
-    around = layer
-    while not (within := [name for name in known if f"{name}.".startswith(f"{around}." if around else "")]):
-        around = layers.parent_of(around)
-    return known[: known.index(within[-1]) + 1]
+    module = layer
+    while not (within := [name for name in names if f"{name}.".startswith(f"{module}." if module else "")]):
+        module = layers.parent_of(module)
+    return names[: names.index(within[-1]) + 1]
 
 
 def _from_class_token(view: View, weights: Tensor, inputs: Tensor, name: str) -> Tensor:
-    """Return the row of the class token in weights (N, heads, T, T), at the cells of the picture: (N, heads, h, w).
+    """Return the class token's row of the weights (N, heads, T, T) on the grid of the patches: (N, heads, h, w).
 
-    The class token is the first that has no cell; without one it is the average of all rows.
+    The class token is the first token without a position. If there is none, the average of all rows is returned.
     """
 
     def queries(pictures: Tensor) -> Tensor:
-        positional, named = view.arguments(pictures, [name])[name]
+        positional, named = view.layer_arguments(pictures, [name])[name]
         tokens = positional[0] if positional else named["query"]
         return tokens if view.modules[name].batch_first else tokens.transpose(0, 1)
 
     layout = token_layout(view, inputs, f"the tokens of {name}", queries, queries(inputs))
     assert layout.positions is not None
-    others = [token for token in range(weights.shape[-1]) if token not in set(layout.positions)]
-    row = weights[..., others[0], :] if others else weights.mean(-2)
+    unplaced = [token for token in range(weights.shape[-1]) if token not in set(layout.positions)]
+    row = weights[..., unplaced[0], :] if unplaced else weights.mean(-2)
     return row[..., list(layout.positions)].unflatten(-1, layout.grid)

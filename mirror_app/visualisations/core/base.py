@@ -1,8 +1,7 @@
-"""What every visualisation is: from inputs and a layer to a raw map, and from that to images."""
+"""The base class of visualisations: from inputs and a layer to a raw map, and from the map to images."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -14,54 +13,67 @@ from mirror_app.errors import MirrorError
 from mirror_app.images.bands import are_bands, to_rgb
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
-from mirror_app.probe import View, default_layer, fingerprint, lacking_explained
+from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import predicted
-from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, applied
+from mirror_app.probe.output_meaning import predict_answers
+from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
+from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
-Info = dict[str, Any]
+__all__ = ["Attribution", "Info", "TargetClass", "Visualisation"]
+
 TargetClass = Annotated[
     int | str | None,
     ClassPicker(
-        "The class whose evidence is shown: any class, not only the most likely. Or type a target: a channel of a "
-        "layer (`features.8:3`), its unit in row 4 and column 5 (`features.8:3@4,5`), an entry of the model's output "
+        "The class to explain; by default the top prediction. Or enter a target: a channel of a layer "
+        "(`features.8:3`), its unit in row 4 and column 5 (`features.8:3@4,5`), or an entry of the model's output "
         "(`:out:15@12,80`).",
         "Target",
     ),
 ]
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """One frame: the raw, signed numbers before any colour, and what there is to say about them.
-
-    `raw` is (N, h, w), or (N, C, h, w). In `info` a `note` is a sentence that the person who looks at the picture
-    must know, a `detail` some words more about what is shown, and `progress`, in [0, 1], how far the work is. `maps`
-    are further ones (N, …) by name, which Python finds in the info, without N where there is one picture.
-    """
-
-    raw: Tensor
-    info: Info = field(default_factory=dict)
-    maps: Mapping[str, Tensor] = field(default_factory=dict)
-
-
 class Visualisation:
-    """A way to look at a layer of `model`: `images, info = visualisation(inputs, layer, **params)`.
+    """The base class of visualisations: `images, info = visualisation(inputs, layer, **params)`.
 
-    The model is never touched: all work is done on a private view of it. Raises MirrorError for what cannot be shown.
-    `mean` and `std`, one number a channel, are what the inputs were normalised with; what makes pictures needs them.
-    `output` says what the model's numbers are, such as "labels": an OutputKind, or its name. Without it they are what
-    the model's own configuration says, else one is a number and several are the scores of classes.
+    A subclass implements `attribute`, which yields raw values, and sets `look`, the function that colours them. All
+    work is done on a private view of the model; the model itself never changes.
+
+    Args:
+        model: The model, in any mode; the view is in evaluation mode.
+        device: Where to run; by default the device of the model.
+        mean: The mean that the inputs were normalised with, one number per channel. Deep Dream and the other methods
+            that create pictures need it and `std`; without them each input's own range is mapped to [0, 1].
+        std: The standard deviation that the inputs were normalised with, one number per channel.
+        output: What the model's numbers are, such as "classes", "labels" or "numbers". By default it is read from the
+            model's configuration; without one, a single output is a number and several are the logits of classes.
+
+    Raises:
+        MirrorError: If the model cannot be copied, or `output` is unknown.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app import render
+        >>> from mirror_app.visualisations.core import Attribution, Visualisation
+        >>> class MeanActivation(Visualisation):
+        ...     look = staticmethod(render.heat)
+        ...
+        ...     def attribute(self, inputs, layer):
+        ...         yield Attribution(self.view.capture(inputs, layer).mean(1))
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        >>> images, info = MeanActivation(model)(torch.rand(2, 3, 8, 8), "1")
+        >>> images.shape, info["raw"].shape, info["untouched"]
+        (torch.Size([2, 3, 8, 8]), torch.Size([2, 8, 8]), True)
     """
 
     look: ClassVar[render.Look]
-    of_inputs: ClassVar[bool] = True  # whether the inputs make a difference
-    uses_layer: ClassVar[bool] = True  # whether the layer makes a difference
-    supports_all_stages: ClassVar[bool] = False  # whether it can look at every stage of the network at once
-    before_last: ClassVar[bool] = False  # whether it begins at the stage before the last, and not at the last
+    uses_inputs: ClassVar[bool] = True  # whether the result depends on the inputs
+    uses_layer: ClassVar[bool] = True  # whether the result depends on the layer
+    supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`: every stage of the network
+    before_last: ClassVar[bool] = False  # whether its default layer is the stage before the last, not the last
     image_per_channel: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
-    is_iterative: ClassVar[bool] = False  # whether a picture is made step by step, each a frame worth seeing
-    starts_from_noise: ClassVar[bool] = False  # whether that picture begins as noise, and not as the input
+    is_iterative: ClassVar[bool] = False  # whether a picture is made step by step, and each step is worth showing
+    starts_from_noise: ClassVar[bool] = False  # whether that picture starts from noise, not from the input
 
     def __init__(
         self,
@@ -77,17 +89,28 @@ class Visualisation:
 
     @classmethod
     def ignores_model(cls, params: Mapping[str, object]) -> bool:
-        """Tell whether, with these parameters, pictures are known to stay much the same whatever the model has learned.
+        """Return whether results with these parameters are known to hardly depend on what the model has learned.
 
-        Adebayo et al. 2018, https://arxiv.org/abs/1810.03292; Nie et al. 2018, https://arxiv.org/abs/1805.07039.
+        References:
+            Adebayo et al. 2018, “Sanity Checks for Saliency Maps”, https://arxiv.org/abs/1810.03292.
+            Nie et al. 2018, “A Theoretical Explanation for Perplexing Behaviors of Backpropagation-based
+            Visualizations”, https://arxiv.org/abs/1805.07039.
         """
         return False
 
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
-        """Yield frames for `inputs` (N, C, H, W) at the layer of that dotted name; the last frame is the result."""
-        raise MirrorError(
-            f"{type(self).__name__} shows nothing yet: it needs an `attribute`, or a `__call__` of its own."
-        )
+        """Yield frames; the last one is the result.
+
+        Args:
+            inputs: The inputs (N, C, H, W), on the view's device.
+            layer: The dotted name of the layer; "" is the model.
+            args: Not used.
+            params: The parameters that the subclass declares.
+
+        Yields:
+            The frames.
+        """
+        raise MirrorError(f"{type(self).__name__} must define `attribute`, or a `__call__` of its own.")
 
     def frames(
         self,
@@ -96,117 +119,137 @@ class Visualisation:
         *,
         input_transformation: Annotated[
             str | Transformation,
-            Dropdown("Applied to the input before the model sees it.", "Of the input", options=tuple(INPUTS)),
+            Dropdown("Applied to the input before the model sees it.", "Input transformation", options=tuple(INPUTS)),
         ] = "none",
         output_transformation: Annotated[
             str | Transformation,
-            Dropdown("Applied to the values before they are coloured.", "Of the numbers", options=tuple(OUTPUTS)),
+            Dropdown(
+                "Applied to the values before they are coloured.", "Output transformation", options=tuple(OUTPUTS)
+            ),
         ] = "none",
         **params: Any,
     ) -> Iterator[Attribution]:
         """Yield the frames of `attribute`, with the method, the layer and the parameters in their info.
 
-        The transformations are names of `transformations.INPUTS` and `OUTPUTS`, or functions that keep the shape.
-        At the layer `*` it is done at each stage of the network, and the maps (N · S, H, W), stage by stage for each
-        item, have the size of the inputs; `layers` in info names the S stages. Raises MirrorError.
-        """
-        inputs = applied(input_transformation, INPUTS, inputs)
-        about = {"method": type(self).__name__, "layer": layer, "params": params}
-        with lacking_explained(self.view.module, inputs):
-            for frame in self._each(inputs, layer, **params):
-                note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
-                info = {**about, **frame.info, **({"note": note} if note else {})}
-                yield Attribution(applied(output_transformation, OUTPUTS, widened(frame.raw)), info, frame.maps)
+        Args:
+            inputs: The inputs (N, C, H, W), on the view's device.
+            layer: The dotted name of the layer, or `*` for each of the S stages of the network. Then the maps
+                (N · S, H, W), ordered by item and then by stage, have the size of the inputs, and `layers` in the
+                info names the stages.
+            input_transformation: A name in `transformations.INPUTS`, or a function that keeps the shape.
+            output_transformation: A name in `transformations.OUTPUTS`, or a function that keeps the shape.
+            params: The parameters of `attribute`.
 
-    def _each(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
-        """Yield the frames of all inputs; of one at a time where the model's answers change with their neighbours."""
-        show = self._sweep if layer == layers.EVERY else partial(self.attribute, layer=layer)
-        if len(inputs) == 1 or not self.of_inputs or self._are_independent(inputs):
-            yield from show(inputs, **params)
+        Yields:
+            The frames.
+
+        Raises:
+            MirrorError: If the layer or the model does not suit the method, or a transformation changes the shape.
+        """
+        inputs = apply(input_transformation, INPUTS, inputs)
+        provenance = {"method": type(self).__name__, "layer": layer, "params": params}
+        with explain_dtype_errors(self.view.module, inputs):
+            for frame in self._frames_of(inputs, layer, **params):
+                note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
+                info = {**provenance, **frame.info, **({"note": note} if note else {})}
+                yield Attribution(apply(output_transformation, OUTPUTS, widened(frame.raw)), info, frame.maps)
+
+    def _frames_of(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
+        """Yield the frames of all inputs; if the items of a batch influence one another, run each item alone."""
+        attribute = self._sweep_stages if layer == layers.EVERY else partial(self.attribute, layer=layer)
+        if len(inputs) == 1 or not self.uses_inputs or self._are_independent(inputs):
+            yield from attribute(inputs, **params)
             return
-        last = [deque(show(one, **params), maxlen=1).pop() for one in inputs.split(1)]
-        notes = dict.fromkeys(filter(None, (frame.info.get("note") for frame in last)))
-        info = {**last[-1].info, **({"note": " ".join(notes)} if notes else {})}
+        results = [deque(attribute(item, **params), maxlen=1).pop() for item in inputs.split(1)]
+        notes = dict.fromkeys(filter(None, (result.info.get("note") for result in results)))
+        info = {**results[-1].info, **({"note": " ".join(notes)} if notes else {})}
         for key in [key for key, value in info.items() if isinstance(value, list) and len(value) == 1]:
-            info[key] = [value for frame in last for value in frame.info[key]]
-        maps = {name: torch.cat([frame.maps[name] for frame in last]) for name in last[-1].maps}
-        yield Attribution(torch.cat([frame.raw for frame in last]), info, maps)
+            info[key] = [value for result in results for value in result.info[key]]
+        maps = {name: torch.cat([result.maps[name] for result in results]) for name in results[-1].maps}
+        yield Attribution(torch.cat([result.raw for result in results]), info, maps)
 
     def _are_independent(self, inputs: Tensor) -> bool:
-        self.view.learn(self.sized(inputs))
-        return self.view.is_independent
+        self.view.ensure_observed(self.enlarged(inputs))
+        return self.view.is_batch_independent
 
-    def _sweep(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
+    def _sweep_stages(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.supports_all_stages:
-            raise MirrorError(f"{type(self).__name__} looks at one layer at a time: name one in place of '*'.")
+            raise MirrorError(f"{type(self).__name__} shows one layer at a time: choose a layer instead of '*'.")
         with torch.no_grad():
             self.view.record_calls(inputs[:1])
         stages = layers.stages(layers.tree(self.view.source, self.view.calls))
         maps: dict[str, Tensor] = {}
-        cautions: dict[str, list[str]] = {}  # what must be known, and at which stages
-        refused = MirrorError("The model has no layer with a spatial map.")
+        stages_by_note: dict[str, list[str]] = {}
+        error = MirrorError("The model has no layer with a spatial map.")
         for number, stage in enumerate(stages):
             try:
-                for last in self.attribute(inputs, stage, **params):
-                    found = last
-            except MirrorError as error:
-                refused = error
+                result = deque(self.attribute(inputs, stage, **params), maxlen=1).pop()
+            except MirrorError as refusal:
+                error = refusal
                 continue
-            if note := found.info.get("note"):
-                cautions.setdefault(note, []).append(stage)
-            evidence = found.raw if found.raw.ndim == 3 else found.raw.sum(1)
+            if note := result.info.get("note"):
+                stages_by_note.setdefault(note, []).append(stage)
+            evidence = result.raw if result.raw.ndim == 3 else result.raw.sum(1)
             maps[stage] = render.resize(evidence, (inputs.shape[2], inputs.shape[3]))
-            note = " ".join(f"At {', '.join(named)}: {caution}" for caution, named in cautions.items())
-            info = {**found.info, "layers": list(maps), "note": note, "progress": (number + 1) / len(stages)}
+            notes = " ".join(f"At {', '.join(names)}: {note}" for note, names in stages_by_note.items())
+            info = {**result.info, "layers": list(maps), "note": notes, "progress": (number + 1) / len(stages)}
             yield Attribution(torch.stack(list(maps.values()), 1).flatten(0, 1), info)
         if not maps:
-            raise refused
+            raise error
 
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
-        """Return `(images, info)`: images (M, 3, H, W) in [0, 1], and info with `raw`, the numbers before any colour.
+        """Return the images and the info for `inputs` at `layer`.
 
-        `layer` is a submodule, its dotted name, None for the layer at which the page begins, or `*` for every stage.
-        It begins at the end of the last stage that has a map, or of the one before where the visualisation has
-        `before_last`. The picture that heat is laid over is `inputs` stretched to [0, 1]; of bands, which are neither 1
-        nor 3 channels, it is their mean, each stretched by itself.
-        `untouched` in info tells whether the model is what it was;
-        `prediction`, where a class is shown, holds the most likely class of each item.
+        Heat maps are drawn over the inputs, stretched to [0, 1]. For inputs with neither 1 nor 3 channels it is the
+        mean of the channels, each stretched on its own.
 
-        Of a model that takes several tensors, `inputs` is a tuple: the pictures, which are looked at, and the others,
-        (1, …) each.
+        Inputs of another floating-point type than the weights are passed on unchanged if the model runs with them,
+        else in the type of the weights. Half-precision models run in half precision; results are float32.
 
-        Inputs of another floating type than that of the weights go to the model as they are if it runs with them, and
-        else in the type of the weights. Half models run in half precision; sums and results are float32.
+        Args:
+            inputs: The pictures (N, C, H, W), a floating-point tensor, normalised as the model expects. For a model
+                with several inputs, a tuple of the pictures and the other tensors, (1, …) each, shared by all pictures.
+            layer: A submodule, its dotted name, `*` for every stage, or None for the default: the end of the last
+                stage that has a spatial map, or of the stage before it if the class sets `before_last`.
+            params: The parameters of the method and of its look; `input_transformation` and `output_transformation`.
+
+        Returns:
+            The images (M, 3, H, W) in [0, 1], and the info. In it are `raw`, the values before they are coloured;
+            `untouched`, whether the model is unchanged; `prediction`, the top class of each picture, if a class was
+            explained; and what the method adds.
+
+        Raises:
+            MirrorError: If an input, the layer or a parameter is not accepted, the layer or the model does not suit
+                the method, or a result is not finite.
         """
         with torch.inference_mode(False):
             if not isinstance(inputs, tuple) or not inputs:
-                return self._shown(inputs, layer, **params)
-            own, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
+                return self._run(inputs, layer, **params)
+            previous, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
             try:
-                return self._shown(inputs[0], layer, **params)
+                return self._run(inputs[0], layer, **params)
             finally:
-                self.view.extra_inputs = own
+                self.view.extra_inputs = previous
 
-    def _shown(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
+    def _run(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
         method_params, render_params = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
-        named = {name: value for name, value in params.items() if name not in functions}
-        values: dict[str, Any] = {**checked(method_params | render_params, named), **functions}
+        plain_params = {name: value for name, value in params.items() if name not in functions}
+        values: dict[str, Any] = {**checked(method_params | render_params, plain_params), **functions}
         before = fingerprint(self.view.source)
-        self.view.follow()
-        inputs = self.prepared(inputs)
+        self.view.sync()
+        inputs = self.prepare_inputs(inputs)
         if layer is None:
-            with lacking_explained(self.view.module, inputs):
-                name = default_layer(self.view, self.sized(inputs), self.before_last)
+            with explain_dtype_errors(self.view.module, inputs):
+                name = default_layer(self.view, self.enlarged(inputs), self.before_last)
         else:
-            name = layers.EVERY if layer == layers.EVERY else self.view.layer(layer)
-        for frame in self.frames(inputs, name, **{name: values[name] for name in method_params}):
-            last = frame
+            name = layers.EVERY if layer == layers.EVERY else self.view.layer_name(layer)
+        last = deque(self.frames(inputs, name, **{name: values[name] for name in method_params}), maxlen=1).pop()
         require_finite(last.raw, name)
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in render_params})
-        maps = {name: found[0] if len(found) == 1 else found for name, found in last.maps.items()}
+        maps = {name: tensor[0] if len(tensor) == 1 else tensor for name, tensor in last.maps.items()}
         info = {**last.info, **maps, **self._prediction(inputs, last.info, params.get("target_class"))}
         return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
 
@@ -216,37 +259,37 @@ class Visualisation:
             return {}
         if target_class is None:
             return {"prediction": info["target_class"]}
-        answers = predicted(self.view, inputs)
+        answers = predict_answers(self.view, inputs)
         return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
 
     def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for number, other in enumerate(others, 2):
             if not isinstance(other, Tensor) or other.shape[:1] != (1,):
                 shown = tuple(other.shape) if isinstance(other, Tensor) else type(other).__name__
-                raise MirrorError(f"Input {number} is {shown}: beside the pictures, each is a tensor (1, …) for all.")
+                raise MirrorError(
+                    f"Input {number} is {shown}: every input after the pictures must be a tensor (1, …), shared by all."
+                )
         return others
 
-    def sized(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` at a size with which the model runs: their own, unless a visualisation can enlarge them."""
+    def enlarged(self, inputs: Tensor) -> Tensor:
+        """Return `inputs` at a size that the model accepts; a visualisation that can enlarge them overrides this."""
         return inputs
 
-    def prepared(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` on the view's device, as `View.accept` does; raise MirrorError if they are no pictures."""
+    def prepare_inputs(self, inputs: Tensor) -> Tensor:
+        """Return `inputs` as the view accepts them, on its device.
+
+        Raises:
+            MirrorError: If they are not a finite float tensor (N, C, H, W), or the model does not accept them.
+        """
         if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
             shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise MirrorError(f"The inputs are {shown}, where a float tensor (N, channels, height, width) is needed.")
+            raise MirrorError(f"The inputs must be a float tensor (N, channels, height, width), not {shown}.")
         if not inputs.numel():
-            raise MirrorError(f"The inputs are {tuple(inputs.shape)}: there is no picture in them.")
+            raise MirrorError(f"The inputs are {tuple(inputs.shape)}: they contain no picture.")
         if not inputs.isfinite().all():
-            raise MirrorError("The inputs hold numbers that are not finite: look for NaN or a division by zero.")
+            raise MirrorError("The inputs are not finite: they contain NaN or infinity.")
         inputs = inputs.detach().to(self.view.device)
-        return self.view.accept(inputs.clone() if inputs.is_inference() else inputs)
-
-
-def require_finite(raw: Tensor, layer: str) -> None:
-    """Raise MirrorError where there are numbers in `raw`, of that layer, that are not finite."""
-    if not raw.isfinite().all():
-        raise MirrorError(f"There are numbers that are not finite at the layer '{layer}': look for NaN in the weights.")
+        return self.view.prepare_inputs(inputs.clone() if inputs.is_inference() else inputs)
 
 
 def _as_picture(inputs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Many samples through a model, a few at a time, and fewer where memory is short."""
+"""Runs many samples through a model in batches, smaller ones if memory runs out."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -10,15 +10,34 @@ from mirror_app.probe import View
 
 T = TypeVar("T")
 
-# More at a time are slower on a CPU: they leave its cache, and each takes memory for itself.
+# Larger batches are slower on a CPU: they do not fit into its cache.
 SIZES = {"cpu": 4, "cuda": 32}
 
 
 def in_batches(work: Callable[[slice], T], count: int, view: View | None = None) -> Iterator[tuple[float, slice, T]]:
-    """Yield `(progress, span, work(span))` for spans that cover `count` samples in order; progress ends at 1.
+    """Compute `work` for spans that cover `count` samples in order.
 
-    The samples of a `view` whose answers change with their neighbours go one at a time. A span that does not fit into
-    memory is halved and tried again, and so are those after it. Raises MirrorError where not even one sample fits.
+    A span that does not fit into memory is halved and tried again; later spans have that size, too.
+
+    Args:
+        work: Computes the result of a span.
+        count: The number of samples.
+        view: The view of the model, whose device determines the size of a span. If the samples of a batch influence
+            one another, spans have one sample.
+
+    Yields:
+        The progress in (0, 1], the span, and its result.
+
+    Raises:
+        MirrorError: If not even one sample fits into memory.
+
+    Example:
+        >>> from mirror_app.visualisations.core.batching import in_batches
+        >>> for progress, span, total in in_batches(lambda span: sum(range(10)[span]), 10):
+        ...     print(progress, span.start, span.stop, total)
+        0.4 0 4 6
+        0.8 4 8 22
+        1.0 8 10 17
     """
     size, first = _size(view) if count > 1 else 1, 0
     while first < count:
@@ -26,15 +45,17 @@ def in_batches(work: Callable[[slice], T], count: int, view: View | None = None)
         try:
             result = work(span)
         except (RuntimeError, MemoryError) as error:
-            if not _short_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
-            failed = True
+            is_too_large = True
         else:
-            failed = False
-        # Not inside `except`: there the error still holds on to the tensors that were too large.
-        if failed:
+            is_too_large = False
+        # Not inside `except`, where the error still holds references to the tensors that were too large.
+        if is_too_large:
             if size == 1:
-                raise MirrorError("Memory is too short for even one sample: take a smaller picture, or another layer.")
+                raise MirrorError(
+                    "There is not enough memory for a single sample: use a smaller picture or another layer."
+                )
             size = (span.stop - span.start + 1) // 2
             continue
         first = span.stop
@@ -44,11 +65,11 @@ def in_batches(work: Callable[[slice], T], count: int, view: View | None = None)
 def _size(view: View | None) -> int:
     if view is None:
         return SIZES["cpu"]
-    return SIZES.get(view.device.type, SIZES["cpu"]) if view.is_independent else 1
+    return SIZES.get(view.device.type, SIZES["cpu"]) if view.is_batch_independent else 1
 
 
-def _short_of_memory(error: Exception) -> bool:
-    # The CPU's allocator and Apple's have no type of their own for it.
+def _is_out_of_memory(error: Exception) -> bool:
+    # The allocators of the CPU and of MPS raise a plain RuntimeError.
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
     )

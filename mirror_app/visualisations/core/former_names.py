@@ -1,4 +1,4 @@
-"""Names of the tool that Mirror replaces, and of Mirror's first versions, for scripts that import them."""
+"""Former names of visualisations, for scripts that import them."""
 
 from mirror_app.visualisations.core.activations import Activations
 from mirror_app.visualisations.core.gradients.back_prop import Gradient

@@ -1,4 +1,4 @@
-"""What a layer has learned to look for, before any picture: its weights."""
+"""Kernels: the weights of a convolution."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -24,15 +24,40 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Kernels(Visualisation):
     """The weights of a convolution, drawn as small images.
 
-    Filters that look at 3 channels, as those of a first layer do, are shown in colour, (filters, 3, h, w), and those
-    that look at one channel in grey, (filters, 1, h, w). Of the others one filter is shown, channel by channel:
-    (channels, 1, h, w). Of a convolution in groups, a filter looks at the channels of its group alone. A layer that
-    holds others stands for the first convolution in it. No picture is needed. Where the weights are made as the layer
-    runs, as by weight norm, weight standardisation, spectral norm or pruning, those that it runs with are shown.
+    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown in colour, `info["raw"]` is
+    (filters, 3, h, w); filters with one input channel in grey, (filters, 1, h, w). Otherwise one filter is shown, as
+    one image per input channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of its group
+    only. For a layer that contains others, the first convolution in it is shown. If the weights are computed during
+    the forward pass, as with weight norm, weight standardisation, spectral norm or pruning, the computed weights are
+    shown. The picture does not matter.
+
+    Args:
+        inputs: A picture (1, C, H, W) of a size that the model accepts.
+        layer: The layer: a submodule, its dotted name, or None for the default.
+        filter: The index of the filter, from 0, if the filters have neither 1 nor 3 input channels.
+
+    Returns:
+        `(images, info)`: images (M, 3, h, w) in [0, 1], where mid-grey is zero.
+
+    Raises:
+        MirrorError: If the layer contains no 2D convolution, or the convolution has no such filter.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import Kernels
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.Conv2d(4, 6, 3))
+        >>> Kernels(model)(torch.rand(1, 3, 8, 8), "0")[1]["raw"].shape
+        torch.Size([4, 3, 5, 5])
+        >>> Kernels(model)(torch.rand(1, 3, 8, 8), "1", filter=5)[1]["raw"].shape
+        torch.Size([4, 1, 3, 3])
+
+    References:
+        Krizhevsky et al. 2012, “ImageNet Classification with Deep Convolutional Neural Networks”, figure 3.
     """
 
     look = staticmethod(render.weights)
-    of_inputs = False
+    uses_inputs = False
 
     def attribute(
         self,
@@ -42,7 +67,7 @@ class Kernels(Visualisation):
         filter: Annotated[  # noqa: A002 - the field's own word
             int,
             Number(
-                "Which filter to show when there is no room for all: those of deep layers have many channels.",
+                "The filter to show if filters have neither 1 nor 3 input channels, as in all but the first layers.",
                 min=0,
             ),
         ] = 0,
@@ -54,19 +79,21 @@ class Kernels(Visualisation):
             if filter >= filters:
                 raise MirrorError(f"filter cannot be {filter}: the layer '{name}' has filters 0 to {filters - 1}.")
             first = filter * groups // filters * channels
-            detail += f", of which filter {filter}, for each of its {channels:,} channels"
-            detail += f", {first:,} to {first + channels - 1:,} of the layer's input" if groups > 1 else ""
+            detail += f"; filter {filter}, one image for each of its {channels:,} input channels"
+            detail += f" ({first:,} to {first + channels - 1:,} of the layer's input)" if groups > 1 else ""
             yield Attribution(weights[filter][:, None], {"detail": detail, "image": f"filter {filter}, channel"})
         else:
             yield Attribution(weights, {"detail": detail, "image": "filter"})
 
     def _weights(self, inputs: Tensor, layer: str) -> tuple[str, int, Tensor]:
-        """Return the first convolution in `layer`: its name, in how many groups it is, and its weights."""
+        """Return the name, the number of groups and the weights of the first convolution in `layer`."""
         for name, module in self.view.modules[layer].named_modules(prefix=layer):
             if isinstance(module, nn.Conv2d):
                 return name, module.groups, widened(weight_in_use(self.view, inputs[:1], name))
-        lacking = f"Kernels needs a convolution, and there is none in '{layer}'"
-        found = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
-        if not found:
-            raise MirrorError(f"{lacking}, nor in the whole model: choose another visualisation.")
-        raise MirrorError(f"{lacking} ({type(self.view.modules[layer]).__name__}): try '{found[-1]}'.")
+        convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
+        if not convolutions:
+            raise MirrorError("Kernels needs a convolution, and this model has none: choose another visualisation.")
+        raise MirrorError(
+            f"Kernels needs a convolution, and there is none in '{layer}' "
+            f"({type(self.view.modules[layer]).__name__}): try '{convolutions[-1]}'."
+        )

@@ -1,4 +1,4 @@
-"""A view of a model that is asked for one thing: whatever it is, there are answers (N, K), and one of them counts."""
+"""The score of a target: a class, a channel of a layer, or a number in the model's output."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +10,18 @@ from torch.nn.utils.rnn import pad_sequence
 from mirror_app import layers, targets
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.precision import widened
-from mirror_app.probe import Layout, View, columns_of, layout
+from mirror_app.probe import Layout, View, channels_first, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.probe.outputs import described, in_words, leaves_of, of_items, one_row_each, only_answers, parts_of
+from mirror_app.probe.outputs import (
+    describe_output,
+    entries_of,
+    flatten_to_rows,
+    format_shape,
+    is_list_of_dicts,
+    named_tensors,
+    single_tensor,
+)
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.targets import Target
 
@@ -21,14 +29,36 @@ Info = dict[str, Any]
 
 
 class TargetScore:
-    """What `target_class` asks of `view` for inputs (N, C, H, W): a class, or what `targets.parse` reads of a text.
+    """Computes the score of a target.
 
-    The answers (N, K) are the logits of the classes, or a number for each channel of a layer or of an entry of the
-    model's output; `chosen` tells which one of them counts for each item. No pass goes further than the layer that is
-    asked. Raises MirrorError where there is no such thing.
+    A forward pass gives answers (N, K): the logits of the classes, or one number for each channel of a layer or of an
+    entry of the model's output. The score of an item is one of its K answers. A forward pass ends at the layer of the
+    target.
 
-    `output` says what the model's numbers are. `kind` is what they turn out to be once there are answers, None for any
-    other target than a class.
+    Args:
+        view: The private view of the model.
+        inputs: The inputs (N, C, H, W) that are explained.
+        target_class: A class by number, a text that `targets.parse` reads, or None for the top prediction.
+        output: What the model's numbers are; by default it is read from the model.
+
+    Attributes:
+        kind: What the numbers are, known after the first answers; None unless the target is a class.
+
+    Raises:
+        MirrorError: If the model has no such layer, or the text is not a target.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.probe import View
+        >>> from mirror_app.visualisations.core.target_score import TargetScore
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3, bias=False))
+        >>> _ = nn.init.ones_(model[1].weight)
+        >>> inputs = torch.ones(1, 3, 2, 2)
+        >>> target_score = TargetScore(View(model), inputs, 2)
+        >>> answers = target_score.predict(inputs)
+        >>> answers, target_score.score(answers, target_score.chosen(answers))
+        (tensor([[12., 12., 12.]]), tensor([12.]))
     """
 
     def __init__(
@@ -46,106 +76,108 @@ class TargetScore:
         return self.answers(self.view.predict(inputs, self.layer))
 
     def output(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the inputs as a leaf of the graph, and the answers that were computed from it."""
-        self._find_places(inputs)
-        leaf, output = self.view.output(inputs, self.layer)
+        """Return the inputs as a leaf of the autograd graph, and the answers computed from them."""
+        self._learn_layout(inputs)
+        leaf, output = self.view.run_from_inputs(inputs, self.layer)
         answers = self.answers(output)
         if not answers.requires_grad:
             raise MirrorError(
-                "No gradient leads from the answer to the picture, as where a forward pass detaches: take a "
-                "visualisation without gradients, such as Occlusion or RISE."
+                "The model's output has no gradient with respect to the picture; its forward pass may detach. To "
+                "explain it, use a method without gradients, such as Occlusion or RISE."
             )
         return leaf, answers
 
     def split(self, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Return what `layer` gives as a leaf of the graph, and the answers that were computed from it."""
-        self._find_places(inputs)
+        """Return the output of `layer` as a leaf of the autograd graph, and the answers computed from it."""
+        self._learn_layout(inputs)
         try:
             leaf, output = self.view.split(inputs, layer, self.layer)
         except RunsBeforeError:
-            raise self.apart(inputs, layer) from None
+            raise self.no_dependence_error(inputs, layer) from None
         answers = self.answers(output)
         if not answers.requires_grad:
-            raise self.apart(inputs, layer)
+            raise self.no_dependence_error(inputs, layer)
         return leaf, answers
 
     def run_from(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
-        """Return the function from what `layer` may give (B, …), in place of what it does, to the answers (B, K)."""
+        """Return the function from outputs (B, …) of `layer`, in place of its own, to the answers (B, K)."""
         run = self.view.run_from(picture, layer, self.layer)
         return lambda outputs: self.answers(run(outputs))
 
     def answers(self, output: Any) -> Tensor:
-        """Return the answers in what the layer that is asked gives; all places are summed up, or one is taken."""
-        if not of_items(output):
-            found = self._entry(output)
+        """Return the answers (N, K) in the output of the target's layer: summed over all positions, or at one."""
+        if not is_list_of_dicts(output):
+            entry = self._entry(output)
             if self.target.is_class and self.kind is None:
                 meaning = meaning_of(output, self.view.source, self.output_kind)
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return self._columns(found if self.layer or self.target.place else one_row_each(found))
+            return self._columns(entry if self.layer or self.target.place else flatten_to_rows(entry))
         if not self.target.entries:
-            raise _several(output)
+            raise _ambiguous_output_error(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
         return pad_sequence(items, batch_first=True)
 
     def chosen(self, answers: Tensor) -> Tensor:
-        """Return which of the answers counts, (N,): the target's, or the most likely class where none is named."""
+        """Return the index (N,) of the answer that is the score: the target's, by default the top prediction's."""
         channel, count = self.target.channel, answers.shape[1]
         if channel is None and count > 1 and self.kind in (OutputKind.NUMBERS, OutputKind.EMBEDDING):
-            what = "an embedding" if self.kind is OutputKind.EMBEDDING else "numbers"
+            output = "an embedding, which has" if self.kind is OutputKind.EMBEDDING else "numbers, which have"
             raise MirrorError(
-                f"The model gives {what} of which none is the most likely: name a target, 0 to {count - 1}, as in "
+                f"The model returns {output} no top prediction: choose a target from 0 to {count - 1}, such as "
                 "target_class=0."
             )
         if channel is None:
             return answers.argmax(1)
         if channel >= count and self.target.is_class:
-            nouns = (self.kind or OutputKind.CLASSES).nouns
-            raise MirrorError(f"target_class cannot be {channel}: the model has {nouns} 0 to {count - 1}.")
+            kind = self.kind or OutputKind.CLASSES
+            raise MirrorError(f"No {kind.noun} {channel}: {kind.nouns} run from 0 to {count - 1}.")
         if channel >= count:
-            there = f"channels 0 to {count - 1} are there" if count else "nothing is there for this picture"
-            raise MirrorError(f"The target '{self.target}' cannot be shown: {there}.")
+            available = f"channels run from 0 to {count - 1}" if count else "it is empty for this picture"
+            raise MirrorError(f"The target '{self.target}' does not exist: {available}.")
         return torch.full((len(answers),), channel, device=answers.device)
 
     def score(self, answers: Tensor, chosen: Tensor) -> Tensor:
-        """Return the one answer of each item that counts (N,); what is not there any more, such as a box, counts 0."""
+        """Return the score (N,) of each item; if an answer is missing, such as a box no longer detected, it is 0."""
         missing = max(0, int(chosen.max()) + 1 - answers.shape[1])
         return torch.nn.functional.pad(answers, (0, missing)).gather(1, chosen[:, None])[:, 0]
 
     @property
     def is_logit(self) -> bool:
-        """Whether what is asked is a logit, or the like: an activation of a layer is taken for one."""
+        """Whether the score is a logit; activations of layers count as logits."""
         return self.kind is None or self.kind.is_logit
 
     def likelihood(self, answers: Tensor) -> Tensor:
-        """Return the answers as probabilities where they are logits of classes or labels, else as they are."""
+        """Return the answers as probabilities if they are logits, else unchanged."""
         return self.kind.likelihood(answers) if self.kind else answers
 
     def info(self, chosen: Tensor) -> Info:
-        """Return what there is to say: the classes that were chosen, by number, or the target in words."""
+        """Return the info about the target: the explained classes by number, or the target in words."""
         if self.kind is None:
             return {"target": self.target.words}
         return {"target_class": chosen.tolist(), "output": self.kind.value}
 
-    def apart(self, inputs: Tensor, layer: str) -> MirrorError:
-        """Return the error that `layer` has no part in the answers for `inputs`: it names one on which they depend."""
-        asked = f"The target '{self.target}'" if str(self.target) else "The model's output"
+    def no_dependence_error(self, inputs: Tensor, layer: str) -> MirrorError:
+        """Return the error that the answers for `inputs` do not depend on `layer`; it suggests a layer that works."""
+        subject = f"The target '{self.target}'" if str(self.target) else "The model's output"
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
-        reached = [name for name in convolutions if name in self.view.calls] or convolutions
+        called = [name for name in convolutions if name in self.view.calls] or convolutions
         with torch.enable_grad():
-            taken = self.view.outputs_of(inputs.detach().requires_grad_(), [*reached, self.layer])
-            score = self.answers(taken.pop(self.layer)).sum()
-            slopes = torch.autograd.grad(score, list(taken.values()), allow_unused=True) if score.requires_grad else ()
-        parts = [
+            outputs = self.view.outputs_of(inputs.detach().requires_grad_(), [*called, self.layer])
+            score = self.answers(outputs.pop(self.layer)).sum()
+            gradients = (
+                torch.autograd.grad(score, list(outputs.values()), allow_unused=True) if score.requires_grad else ()
+            )
+        suitable = [
             name
-            for name, slope in zip(taken, slopes, strict=False)
-            if slope is not None and slope.ndim == 4 and slope[0, 0].numel() > 1 and slope.any()
+            for name, gradient in zip(outputs, gradients, strict=False)
+            if gradient is not None and gradient.ndim == 4 and gradient[0, 0].numel() > 1 and gradient.any()
         ]
-        advice = f"try '{parts[-1]}'" if parts else "choose another"
-        return MirrorError(f"{asked} does not depend on the layer '{layer}': {advice}.")
+        advice = f"try '{suitable[-1]}'" if suitable else "choose another"
+        return MirrorError(f"{subject} does not depend on the layer '{layer}': {advice}.")
 
-    def _find_places(self, inputs: Tensor) -> None:
-        """Find the places of the target's layer before a graph is recorded: later, the model must not write again."""
-        self.view.learn(inputs)
+    def _learn_layout(self, inputs: Tensor) -> None:
+        """Learn the target layer's layout before a graph is recorded: later, a model with side effects must not run."""
+        self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
         if self.layer and self.view.has_effects and not is_known:
             self.predict(inputs)
@@ -153,82 +185,98 @@ class TargetScore:
     def _entry(self, output: Any) -> Tensor:
         """Return the tensor that the target's entries lead to in `output`."""
         for key in self.target.entries:
-            parts = parts_of(output)
+            parts = entries_of(output)
             if key not in parts:
-                there = f"there are {', '.join(parts)}" if parts else "it is one tensor, without entries"
-                raise MirrorError(f"The target '{self.target}' has no entry '{key}': {there}.{nearest(key, parts)}")
+                available = f"the entries are {', '.join(parts)}" if parts else "the output is a single tensor"
+                raise MirrorError(f"The target '{self.target}' has no entry '{key}': {available}.{nearest(key, parts)}")
             output = parts[key]
-        found = output if isinstance(output, Tensor) else only_answers(output)
-        if found is None:
-            raise _several(output)
-        if found.is_complex():
-            raise MirrorError("The model gives complex numbers, which have no order: let it give real ones.")
-        if not found.is_floating_point():
-            raise MirrorError(f"The target '{self.target}' is a whole number, which no pixel moves: choose another.")
-        return widened(found)
+        values = output if isinstance(output, Tensor) else single_tensor(output)
+        if values is None:
+            raise _ambiguous_output_error(output)
+        if values.is_complex():
+            raise MirrorError("The model returns complex numbers; a target must be a real number.")
+        if not values.is_floating_point():
+            raise MirrorError(f"The target '{self.target}' is an integer, which has no gradient: choose another.")
+        return widened(values)
 
-    def _columns(self, found: Tensor) -> Tensor:
-        """Return `found` as (N, K), each of the K channels summed over its places, or at the place of the target."""
-        if found.ndim == 1:
-            columns = found[:, None]
+    def _columns(self, values: Tensor) -> Tensor:
+        """Return `values` as (N, K): each of the K channels summed over its positions, or at the target's position."""
+        if values.ndim == 1:
+            columns = values[:, None]
         else:
-            inputs = self.picture.expand(len(found), -1, -1, -1)
-            columns = columns_of(self.view, inputs, self.layer, found) if self.layer else found
+            inputs = self.picture.expand(len(values), -1, -1, -1)
+            columns = channels_first(self.view, inputs, self.layer, values) if self.layer else values
         if self.target.channel is None and columns.ndim > 2:
             raise MirrorError(
-                f"The model gives {in_words(found.shape[1:])}, where one logit a class, (N, classes), is needed: "
-                f"name a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
+                f"The model returns {format_shape(values.shape[1:])} instead of one logit per class: "
+                f"choose a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
             )
-        place = self._place(columns, found)
-        if place:
-            where: tuple[int | slice, ...] = (slice(None), slice(None), *place)
-            return columns[where]
+        position = self._position(columns, values)
+        if position:
+            index: tuple[int | slice, ...] = (slice(None), slice(None), *position)
+            return columns[index]
         if not self.layer:
             self._require_maps(columns)
         return columns.flatten(2).sum(2) if columns.ndim > 2 else columns
 
     def _require_maps(self, columns: Tensor) -> None:
-        """Raise MirrorError where `columns` (N, K, …) hold other things than maps: a sum over them has no meaning."""
+        """Raise MirrorError unless `columns` (N, K, …) are maps: a sum over anything else has no meaning."""
         sides = columns.shape[2:]
         if sum(side != 1 for side in sides) in (0, 2):
             return
-        asked = self.target.channel or 0
-        place = [*[0] * (len(sides) - 1), asked if asked < sides[-1] else 0]
-        number = Target("", self.target.entries, 0, tuple(place))
+        channel = self.target.channel or 0
+        position = [*[0] * (len(sides) - 1), channel if channel < sides[-1] else 0]
+        example = Target("", self.target.entries, 0, tuple(position))
         culprit = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
         raise MirrorError(
-            f"{culprit} gives {in_words(columns.shape[1:])} numbers for a picture, and '{self.target}' does not say "
-            f"which of them is meant: name its place too, as in the target '{number}'."
+            f"{culprit} returns {format_shape(columns.shape[1:])} numbers per picture, and '{self.target}' does not "
+            f"identify one of them: add its position, as in the target '{example}'."
         )
 
-    def _place(self, columns: Tensor, found: Tensor) -> tuple[int, ...]:
-        """Return the target's place in the axes of `columns` (N, K, …) behind the channels; of tokens, which one."""
-        place, sides = self.target.place, tuple(columns.shape[2:])
-        if self.layer and len(sides) == 1 and len(place) == 2:
-            held: Layout = layout(self.view, self.picture.expand(len(found), -1, -1, -1), self.layer, found)
-            assert held.positions is not None
-            rows, width = held.grid
-            if place[0] < rows and place[1] < width:
-                return (held.positions[place[0] * width + place[1]],)
-            sides = (rows, width)
-        if place and (len(place) != len(sides) or any(n >= side for n, side in zip(place, sides, strict=True))):
-            there = f"rows and columns of {in_words(sides)} places are there" if sides else "it has one place only"
-            raise MirrorError(f"The target '{self.target}' cannot be shown: {there}, from 0 on.")
-        return place
+    def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
+        """Return the target's position in the axes after the channels of `columns` (N, K, …); of tokens, the index."""
+        position, sides = self.target.place, tuple(columns.shape[2:])
+        if self.layer and len(sides) == 1 and len(position) == 2:
+            tokens: Layout = layout(self.view, self.picture.expand(len(values), -1, -1, -1), self.layer, values)
+            assert tokens.positions is not None
+            height, width = tokens.grid
+            if position[0] < height and position[1] < width:
+                return (tokens.positions[position[0] * width + position[1]],)
+            sides = (height, width)
+        if position and (
+            len(position) != len(sides) or any(n >= side for n, side in zip(position, sides, strict=True))
+        ):
+            raise MirrorError(f"The target '{self.target}' does not exist: {_positions(sides)}.")
+        return position
 
 
-def _several(output: Any) -> MirrorError:
-    """Return the error that `output` holds several tensors, or none: it names a number that can be asked for."""
-    is_listed = of_items(output)
-    leaves = leaves_of(output[0] if is_listed else output)
+def _positions(sides: tuple[int, ...]) -> str:
+    """Return in words which positions a map of that shape has."""
+    match sides:
+        case ():
+            return "its layer has no positions"
+        case (length,):
+            return f"positions run from 0 to {length - 1}"
+        case (height, width):
+            if height == width:
+                return f"the map is {height} × {width}, and rows and columns run from 0 to {width - 1}"
+            return f"the map is {height} × {width}: rows run from 0 to {height - 1}, columns from 0 to {width - 1}"
+        case _:
+            return f"the map is {format_shape(sides)}"
+
+
+def _ambiguous_output_error(output: Any) -> MirrorError:
+    """Return the error that `output` is several tensors, or none; it suggests a target."""
+    is_listed = is_list_of_dicts(output)
+    leaves = named_tensors(output[0] if is_listed else output)
     floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]
     if not floats:
-        what = described(output) if leaves else f"a {type(output).__name__} without a tensor"
-        return MirrorError(f"The model gives {what}: a tensor of real numbers is needed to ask for one of them.")
+        description = describe_output(output) if leaves else f"a {type(output).__name__} without a tensor"
+        return MirrorError(f"The model returns {description}; a target needs a tensor of real numbers.")
     name, part = min(floats, key=lambda leaf: leaf[1].ndim)
-    places = part.ndim - (1 if is_listed else 2)  # what is listed by picture has no axis for the pictures
-    place = f"@{','.join('0' * places)}" if places > 0 else ""
+    axes = part.ndim - (1 if is_listed else 2)  # in a list with one item per picture, tensors have no batch axis
+    position = f"@{','.join('0' * axes)}" if axes > 0 else ""
     return MirrorError(
-        f"The model gives more than one thing ({described(output)}): say which number is meant, as in the target "
-        f"':{name}:0{place}'."
+        f"The model returns several tensors ({describe_output(output)}): choose one number with a target such as "
+        f"':{name}:0{position}'."
     )

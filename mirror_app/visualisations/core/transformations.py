@@ -1,6 +1,6 @@
-"""What may be done to every visualisation's inputs and raw numbers: named ways for the page, or any callable in Python.
+"""Transformations of every visualisation's inputs and raw values: by name on the page, or any callable in Python.
 
-Both keep height and width, so that what is laid over the picture lies right.
+They keep the shape, so that maps still fit the picture that they are drawn over.
 """
 
 from collections.abc import Callable
@@ -36,14 +36,14 @@ def _smoothed(raw: Tensor) -> Tensor:
     return F.avg_pool2d(maps, 3, 1, 1, count_include_pad=False).view_as(raw)
 
 
-# Of a normalised picture (N, C, H, W).
+# For normalised pictures (N, C, H, W).
 INPUTS: dict[str, Transformation] = {
     "none": lambda inputs: inputs,
     "grey": _grey,
     "blurred": _blurred,
     "noisy": _noisy,
 }
-# Of the raw numbers (N, h, w), (N, C, h, w) or (N, C), before any colour.
+# For raw values (N, h, w), (N, C, h, w) or (N, C), before they are coloured.
 OUTPUTS: dict[str, Transformation] = {
     "none": lambda raw: raw,
     "absolute": lambda raw: raw.abs(),
@@ -54,12 +54,32 @@ OUTPUTS: dict[str, Transformation] = {
 }
 
 
-def applied(transformation: str | Transformation, known: dict[str, Transformation], values: Tensor) -> Tensor:
-    """Return `values` transformed, by a name of `known` or a callable; raise MirrorError where their shape changes."""
-    found = known[transformation] if isinstance(transformation, str) else transformation
-    changed = found(values)
-    if not isinstance(changed, Tensor) or changed.shape != values.shape:
-        shown = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
-        name = getattr(found, "__name__", type(found).__name__)
-        raise MirrorError(f"The transformation '{name}' gives {shown}, where {tuple(values.shape)} is needed.")
-    return changed
+def apply(transformation: str | Transformation, named: dict[str, Transformation], values: Tensor) -> Tensor:
+    """Return `values` transformed.
+
+    Args:
+        transformation: A name in `named`, or a function that keeps the shape.
+        named: The named transformations: `INPUTS` or `OUTPUTS`.
+        values: The inputs, or the raw values.
+
+    Returns:
+        The transformed values.
+
+    Raises:
+        MirrorError: If the function changes the shape, or returns something other than a tensor.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.visualisations.core.transformations import OUTPUTS, apply
+        >>> apply("positive only", OUTPUTS, torch.tensor([[-1.0, 2.0]]))
+        tensor([[0., 2.]])
+    """
+    function = named[transformation] if isinstance(transformation, str) else transformation
+    transformed = function(values)
+    if not isinstance(transformed, Tensor) or transformed.shape != values.shape:
+        shown = tuple(transformed.shape) if isinstance(transformed, Tensor) else type(transformed).__name__
+        name = getattr(function, "__name__", type(function).__name__)
+        raise MirrorError(
+            f"The transformation '{name}' must keep the shape {tuple(values.shape)}, but it returned {shown}."
+        )
+    return transformed

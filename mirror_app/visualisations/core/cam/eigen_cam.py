@@ -88,5 +88,5 @@ class EigenCam(Visualisation):
         score = target_score.score(answers, target_score.chosen(answers)).sum()
         (gradient,) = torch.autograd.grad(score, output, allow_unused=True)
         if gradient is None:
-            raise target_score.apart(inputs, layer)
+            raise target_score.no_dependence_error(inputs, layer)
         return (maps_layout.maps(widened(gradient)) * maps_layout.maps(widened(output.detach()))).sum(1)

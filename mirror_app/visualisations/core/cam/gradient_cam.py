@@ -45,7 +45,7 @@ class GradientCam(Visualisation):
         target = target_score.chosen(answers)
         (output_gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
         if output_gradient is None:
-            raise target_score.apart(inputs, layer)
+            raise target_score.no_dependence_error(inputs, layer)
         if output_gradient.any() and not maps_layout.maps(output_gradient).any():
             alternative = _last_layer_with_gradient(target_score, inputs[:1], output[:1], maps_layout, target[:1])
             raise MirrorError(

@@ -155,7 +155,7 @@ class Canonical(TorchFunctionMode):
         return self._with_rule(input, layer, self.composite.lone_norm)
 
     def _with_rule(self, source: Tensor, layer: Linear, rule: Rule) -> Tensor:
-        if self.from_picture and not any(_flow(node) for node in probe.graph(source)):
+        if self.from_picture and not any(_flow(node) for node in probe.graph_nodes(source)):
             return _apply(Flow(source, layer, self.composite.first or rule, self.ends))
         return _apply(Flow(source, layer, rule, None))
 

@@ -196,7 +196,9 @@ def _through_preprocessing(first_input: Tensor, pixels: Tensor, relevance: Tenso
 
 def _require_proportional(output: Tensor) -> None:
     """Raise MirrorError if the graph of `output` has operations that do not share relevance in proportion."""
-    names = sorted({name for node in probe.graph(output) if (name := probe.operation(node)) not in PROPORTIONAL})
+    names = sorted(
+        {name for node in probe.graph_nodes(output) if (name := probe.operation_name(node)) not in PROPORTIONAL}
+    )
     if names:
         listed = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         raise MirrorError(

@@ -1,1 +1,1 @@
-"""Pictures that are made by ascending a gradient."""
+"""Visualisations that create pictures by gradient ascent."""

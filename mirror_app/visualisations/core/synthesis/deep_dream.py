@@ -1,4 +1,4 @@
-"""More of what a layer sees in a picture, painted into the picture."""
+"""Deep Dream: a picture changed to show more of what a layer detects in it."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -11,10 +11,11 @@ from mirror_app.optim import Ascent, PixelSpace, Step, objectives, optimisers, t
 from mirror_app.params import Number, Slider
 from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import Size, frames, resize, size_of, size_taken
+from mirror_app.visualisations.core.synthesis.film import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
-ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measured, or small octaves seem to be free
+# The cost of a step beyond that of its pixels, in pixels. It is measured: without it, small octaves would seem free.
+STEP_OVERHEAD = 64 * 64
 
 
 @visualisation(
@@ -28,17 +29,54 @@ ASIDE = 64 * 64  # what a step costs beside its pixels, told in pixels: as measu
 class DeepDream(Visualisation):
     """The picture, changed to show more of whatever a layer detects in it, from coarse shapes to fine detail.
 
-    The raw array is the pixels (N, C, H, W) in [0, 1]. Of each octave only the detail that it added is carried on, so
-    that the picture stays sharp. An octave too small for the network is left out; a picture too small for it is dreamed
-    larger, and what was added is shrunk back. At a scale of 1 all octaves have the size of the picture: so many rounds.
+    x ← x + lr · g / rms(g) with g = ∂ mean(A²) / ∂x, where A is the output of the layer, or one channel of it with
+    the objective mean(A). This is done at several sizes of the picture, the octaves, from small to large. Each octave
+    passes on only the detail that it added, so that the picture stays sharp. `info["raw"]` holds the pixels
+    (N, C, H, W) in [0, 1].
+
+    An octave that is too small for the network is skipped. A picture that is too small is enlarged, and the detail is
+    scaled back. With a scale of 1, all octaves have the size of the picture.
+
+    Args:
+        inputs: The pictures (N, C, H, W), normalised with the `mean` and `std` of the visualisation.
+        layer: The layer: a submodule, its dotted name, or None for the default.
+        lr: How far a step moves a pixel: the root mean square of a step, in [0, 1]; black and white are 1 apart.
+        octaves: The number of sizes, from 1 to 10.
+        scale: The size of each octave relative to the next, from 0.1 to 1.
+        steps: The number of steps per octave, from 1 to 100.
+        jitter: The largest random shift before each step, from 0 to 64 pixels.
+        channel: The index of the filter to amplify, from 0, or -1 for the whole layer.
+        seed: The seed of the random shifts.
+
+    Returns:
+        `(images, info)`: images (N, 3, H, W) in [0, 1].
+
+    Raises:
+        MirrorError: If the layer has no such channel, does not depend on the picture, or never runs.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import DeepDream
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        >>> images, info = DeepDream(model)(torch.rand(1, 3, 32, 32), "1", octaves=2, steps=2)
+        >>> images.shape, len(info["curve"])
+        (torch.Size([1, 3, 32, 32]), 4)
+
+    References:
+        Mordvintsev et al. 2015, “Inceptionism: Going Deeper into Neural Networks”,
+        https://research.google/blog/inceptionism-going-deeper-into-neural-networks.
+
+    Deviations from the paper:
+        A step has a fixed root mean square; in the authors' code it has a fixed mean magnitude.
     """
 
     look = staticmethod(render.picture)
     is_iterative = True
-    before_last = True  # whose maps are of things: those of the last stage, of many things at once, dream of speckle
+    before_last = True  # its channels detect single things; those of the last stage respond to many and give speckle
 
-    def sized(self, inputs: Tensor) -> Tensor:
-        return resize(inputs, size_taken(self.view, inputs, ""))
+    def enlarged(self, inputs: Tensor) -> Tensor:
+        return resize(inputs, accepted_size(self.view, inputs, ""))
 
     def attribute(
         self,
@@ -49,7 +87,7 @@ class DeepDream(Visualisation):
             float,
             Slider(
                 "How far each step moves a pixel (root mean square; 1 is the distance from black to white).",
-                "Strength of a step",
+                "Step size",
                 max=1,
                 step=0.005,
             ),
@@ -74,39 +112,51 @@ class DeepDream(Visualisation):
         seed: Annotated[int, Number("Seed of the random shifts.", min=0, max=10**6)] = 0,
     ) -> Iterator[Attribution]:
         space = PixelSpace.of(inputs, self.mean, self.std)
-        picture = space.pixels(inputs)
+        pictures = space.pixels(inputs)
         sizes, note = _sizes(self.view, inputs, layer, octaves, scale)
         objective = objectives.energy(layer) if channel < 0 else objectives.channel(layer, channel)
         ascent = Ascent(self.view, space, objective, optimisers.steepest(lr), transforms=[transforms.jitter(jitter)])
-        dreamed = _dream(ascent, picture, sizes, steps, torch.Generator().manual_seed(seed))
-        work = [height * width + ASIDE for height, width in sizes for _ in range(steps)]
-        yield from frames(dreamed, work, note=note, detail="all filters" if channel < 0 else f"filter {channel}")
+        ascent_steps = _dream(ascent, pictures, sizes, steps, torch.Generator().manual_seed(seed))
+        work = [height * width + STEP_OVERHEAD for height, width in sizes for _ in range(steps)]
+        yield from frames(ascent_steps, work, note=note, detail="all filters" if channel < 0 else f"filter {channel}")
 
 
 def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
-    """Return the (height, width) of each octave, the smallest first: each side `scale` of the next one's."""
+    """Return the (height, width) of each octave, the smallest first; each is `scale` times the next.
+
+    Args:
+        size: The (height, width) of the last octave, in pixels.
+        octaves: The number of octaves, 1 or more.
+        scale: The ratio of successive sizes, in (0, 1].
+
+    Returns:
+        The sizes, at least 1 pixel each way.
+
+    Example:
+        >>> octave_sizes((224, 224), 4, 0.7)
+        [(77, 77), (110, 110), (157, 157), (224, 224)]
+    """
     height, width = size
-    shares = [scale**number for number in reversed(range(octaves))]
-    return [(max(1, round(height * share)), max(1, round(width * share))) for share in shares]
+    factors = [scale**number for number in reversed(range(octaves))]
+    return [(max(1, round(height * factor)), max(1, round(width * factor))) for factor in factors]
 
 
 def _sizes(view: View, inputs: Tensor, layer: str, octaves: int, scale: float) -> tuple[list[Size], str]:
-    """Return the octaves that the network takes, and a note where the picture itself is too small for it."""
-    own = size_of(inputs)
-    largest = size_taken(view, inputs, layer)
-    smaller = octave_sizes(largest, octaves, scale)[:-1]
-    note = f"The picture is too small for this layer: it was dreamed at {largest[1]} × {largest[0]} pixels."
-    taken = {size: size == largest or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}
-    return [*filter(taken.get, smaller), largest], "" if largest == own else note
+    """Return the sizes of the octaves that the network accepts, and a note if the picture itself is too small."""
+    full_size = accepted_size(view, inputs, layer)
+    smaller = octave_sizes(full_size, octaves, scale)[:-1]
+    note = f"The picture is too small for this layer: it was dreamed at {full_size[1]} × {full_size[0]} pixels."
+    accepted = {size: size == full_size or view.accepts_size(resize(inputs[:1], size), layer) for size in set(smaller)}
+    return [*filter(accepted.get, smaller), full_size], "" if full_size == size_of(inputs) else note
 
 
-def _dream(ascent: Ascent, picture: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:
-    """Yield each step at each octave, at the size of the picture."""
-    own = size_of(picture)
-    detail = torch.zeros_like(picture)
+def _dream(ascent: Ascent, pictures: Tensor, sizes: list[Size], steps: int, generator: Generator) -> Iterator[Step]:
+    """Yield every step of every octave, with the pixels at the size of the pictures."""
+    full_size = size_of(pictures)
+    detail = torch.zeros_like(pictures)
     for size in sizes:
-        ground, detail = resize(picture, size), resize(detail, size)
-        for step in ascent.run(ground + detail, steps, generator):
-            detail = step.pixels - ground
-            shown = step.pixels if size == own else (picture + resize(detail, own)).clamp(0, 1)
-            yield Step(shown, step.value)
+        base, detail = resize(pictures, size), resize(detail, size)
+        for step in ascent.run(base + detail, steps, generator):
+            detail = step.pixels - base
+            pixels = step.pixels if size == full_size else (pictures + resize(detail, full_size)).clamp(0, 1)
+            yield Step(pixels, step.value)

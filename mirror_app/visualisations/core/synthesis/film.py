@@ -1,4 +1,4 @@
-"""From the steps of an ascent to the frames that are shown, and the parameters that ascents share."""
+"""Shared by visualisations that create pictures: their parameters, their ascent, and the frames of its steps."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -9,17 +9,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.optim import Ascent, Step, transforms
+from mirror_app.optim import Ascent, Fourier, Objective, Pixels, PixelSpace, Step, optimisers, transforms
+from mirror_app.optim.operators import Operator
 from mirror_app.params import Number, Radio, Slider, Toggle
 from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution
 
 Size = tuple[int, int]
-LARGEST = 1024  # pixels: the shorter side to which a picture that is too small may be enlarged
+MAX_ENLARGED_SIDE = 1024  # pixels: a picture that is too small is enlarged until its shorter side has this length
 
-ROBUST = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
+RANDOM_TRANSFORMS = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 
-Strength = Annotated[float, Slider("Size of each step.", "Strength of a step", max=0.3, step=0.005)]
+StepSize = Annotated[float, Slider("Size of each step.", "Step size", max=0.3, step=0.005)]
 Steps = Annotated[int, Slider("More steps give a clearer picture.", min=1, max=500, step=1)]
 Seed = Annotated[int, Number("Seed of the initial noise and of the random transforms.", min=0, max=10**6)]
 UseTransforms = Annotated[
@@ -32,7 +33,7 @@ TVWeight = Annotated[
 L2Weight = Annotated[
     float, Slider("Weight of the L2 penalty, which keeps pixels near grey.", "L2", max=0.5, step=0.005)
 ]
-MadeOf = Annotated[
+Basis = Annotated[
     str,
     Radio(
         "Waves give smooth images with structure at every scale; pixels give fine, noisy ones.",
@@ -50,22 +51,56 @@ Blur = Annotated[float, Slider("Standard deviation of the blur after each step, 
 
 
 def frames(steps: Iterator[Step], work: Sequence[int], **info: Any) -> Iterator[Attribution]:
-    """Yield the pixels of each step, with `info` and how it goes; `work` says how much each of the steps takes.
+    """Yield the pixels of each step as a frame.
 
-    `objective` is, for each picture, that of the picture which the step began from; `curve` is that of all the steps so
-    far, as a mean over the pictures; `progress` is the share of the work that is done.
+    Args:
+        steps: The steps of an ascent.
+        work: The cost of each step, in any unit.
+        info: Added to the info of each frame.
+
+    Yields:
+        The frames. In their info are `objective`, its value for each picture before the step; `curve`, the mean
+        objective of each step so far; and `progress`, the fraction of the work that is done.
     """
     curve: list[float] = []
     for step, done in zip(steps, accumulate(work), strict=True):
         curve.append(float(step.value.mean()))
-        found = {"objective": step.value.tolist(), "curve": list(curve), "progress": done / sum(work)}
-        yield Attribution(step.pixels, {**found, **info})
+        progress = {"objective": step.value.tolist(), "curve": list(curve), "progress": done / sum(work)}
+        yield Attribution(step.pixels, {**progress, **info})
+
+
+def make_ascent(
+    view: View,
+    space: PixelSpace,
+    objective: Objective,
+    operators: Sequence[Operator],
+    *,
+    picture: str,
+    decorrelate: bool,
+    robust: bool,
+    lr: float,
+    start: float = Fourier.start,
+) -> Ascent:
+    """Return the ascent that the parameters describe: waves are optimised by Adam, pixels by steps of one length.
+
+    `start` is the standard deviation of the coefficients of waves in the initial noise.
+    """
+    is_fourier = picture == "waves"
+    return Ascent(
+        view,
+        space,
+        objective,
+        optimisers.adam(lr) if is_fourier else optimisers.steepest(lr),
+        Fourier(decorrelate, start) if is_fourier else Pixels(),
+        RANDOM_TRANSFORMS if robust else (),
+        operators,
+    )
 
 
 def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any) -> Iterator[Attribution]:
-    """Yield the frames of an ascent from noise to pictures of the shape of `like`; all begin from the same noise."""
+    """Yield the frames of an ascent that starts from noise of the shape of `like`, the same for all pictures."""
     generator = torch.Generator().manual_seed(seed)
-    noise = ascent.picture.noise(like[:1], generator).expand_as(like)
+    noise = ascent.parametrisation.noise(like[:1], generator).expand_as(like)
     return frames(ascent.run(noise, steps, generator), [1] * steps, **info)
 
 
@@ -75,32 +110,32 @@ def size_of(pictures: Tensor) -> Size:
 
 
 def resize(pixels: Tensor, size: Size) -> Tensor:
-    """Return pixels (N, C, h, w) at another size (height, width): averaged where they become fewer, else bilinear."""
+    """Return pixels (N, C, h, w) resized to (height, width): bilinear, with averaging if they are reduced."""
     if size_of(pixels) == size:
         return pixels
     return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def size_taken(view: View, inputs: Tensor, layer: str) -> Size:
-    """Return the size of `inputs`, doubled until `layer` can be reached; raise what the network raises."""
+def accepted_size(view: View, inputs: Tensor, layer: str) -> Size:
+    """Return the size of `inputs`, doubled until the network accepts it; raise what the network raises."""
     height, width = size_of(inputs)
-    times = 1
-    while times == 1 or times * min(height, width) <= LARGEST:
-        size = (height * times, width * times)
+    factor = 1
+    while factor == 1 or factor * min(height, width) <= MAX_ENLARGED_SIDE:
+        size = (height * factor, width * factor)
         if view.accepts_size(resize(inputs[:1], size), layer):
             return size
-        times *= 2
-    view.capture(inputs, layer)  # not the size but something else is wrong, and this raises it
+        factor *= 2
+    view.capture(inputs, layer)  # the size is not the problem: raise what is
     return height, width
 
 
 def require_size(view: View, inputs: Tensor, layer: str) -> None:
-    """Raise MirrorError where `inputs` are too small for `layer` to be reached."""
+    """Raise MirrorError if `inputs` are too small for `layer`."""
     height, width = size_of(inputs)
-    taken = size_taken(view, inputs, layer)
-    culprit = f"the layer '{layer}'" if layer else "the model"
-    if taken != (height, width):
+    accepted = accepted_size(view, inputs, layer)
+    if accepted != (height, width):
+        culprit = f"the layer '{layer}'" if layer else "the model"
         raise MirrorError(
             f"An input of {width} × {height} pixels is too small for {culprit}: "
-            f"one of {taken[1]} × {taken[0]} is taken."
+            f"use {accepted[1]} × {accepted[0]} pixels."
         )

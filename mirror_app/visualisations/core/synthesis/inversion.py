@@ -1,4 +1,4 @@
-"""What a layer remembers of a picture."""
+"""Inverted representation: what a layer still knows about a picture."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.optim import Ascent, ForwardPass, Fourier, PixelSpace, objectives, optimisers, penalties
 from mirror_app.precision import widened
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import Seed, Steps, Strength, TVWeight, from_noise, require_size
+from mirror_app.visualisations.core.synthesis.film import Seed, Steps, StepSize, TVWeight, from_noise, require_size
 from mirror_app.visualisations.registry import Question, visualisation
 
 
@@ -25,8 +25,41 @@ from mirror_app.visualisations.registry import Question, visualisation
 class InvertedRepresentation(Visualisation):
     """Noise is optimised until the layer responds as it does to your picture; whatever is missing, the layer discarded.
 
-    The raw array is the pixels (N, C, H, W) in [0, 1]. `loss` in the last info is |Φ(x) - Φ₀|² / |Φ₀|², one for
-    each picture: 1 is no better than silence. Not as in the paper, waves are climbed by Adam.
+    min over x of |Φ(x) - Φ₀|² / |Φ₀|² + λ TV(x), where Φ is the layer and Φ₀ its output for the input.
+    `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
+
+    Args:
+        inputs: The pictures (N, C, H, W), normalised with the `mean` and `std` of the visualisation.
+        layer: The layer: a submodule, its dotted name, or None for the default.
+        total_variation: The weight λ of the total variation, from 0 to 0.1.
+        lr: The step size, from 0 to 0.3.
+        steps: The number of steps, from 1 to 500.
+        seed: The seed of the initial noise.
+
+    Returns:
+        `(images, info)`: images (N, 3, H, W) in [0, 1]. `info["loss"]` is |Φ(x) - Φ₀|² / |Φ₀|² for each picture; 1 is
+        no better than an output of zero.
+
+    Raises:
+        MirrorError: If the layer has no gradient, or the input is too small for it.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import InvertedRepresentation
+        >>> _ = torch.manual_seed(0)
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1))
+        >>> images, info = InvertedRepresentation(model)(torch.rand(1, 3, 16, 16), "0", steps=20)
+        >>> images.shape, info["loss"][0] < 1
+        (torch.Size([1, 3, 16, 16]), True)
+
+    References:
+        Mahendran and Vedaldi 2015, “Understanding Deep Image Representations by Inverting Them”,
+        https://arxiv.org/abs/1412.0035.
+
+    Deviations from the paper:
+        Fourier coefficients are optimised by Adam, instead of pixels by gradient descent with momentum. The total
+        variation is off by default, and there is no penalty for extreme pixel values, since a sigmoid bounds them.
     """
 
     look = staticmethod(render.picture)
@@ -39,7 +72,7 @@ class InvertedRepresentation(Visualisation):
         layer: str,
         *,
         total_variation: TVWeight = 0.0,
-        lr: Strength = 0.05,
+        lr: StepSize = 0.05,
         steps: Steps = 200,
         seed: Seed = 0,
     ) -> Iterator[Attribution]:

@@ -1,4 +1,4 @@
-"""Which layers run in a forward pass: in which order, how often, and what shape they give."""
+"""Which layers run in a forward pass: in which order, how often, and with which output shape."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from mirror_app.layers import Call
 
 
-class CallLog:
-    """In `with CallLog(modules) as log:` each call of a module is noted under its name.
+class CallRecorder:
+    """Records the calls of modules: `with CallRecorder(modules) as recorder:`.
 
-    `calls` has those that have ended, and `running` those that have begun and not ended, the innermost last.
+    `calls` holds the finished calls by module name, and `running` the names of the unfinished ones, innermost last.
     """
 
     def __init__(self, modules: Mapping[str, nn.Module]) -> None:
@@ -21,13 +21,13 @@ class CallLog:
         self._modules = modules
         self._order: dict[str, int] = {}
 
-    def __enter__(self) -> "CallLog":
+    def __enter__(self) -> "CallRecorder":
         self._handles = [
             handle
             for name, module in self._modules.items()
             for handle in (
-                module.register_forward_pre_hook(partial(self._begin, name)),
-                module.register_forward_hook(partial(self._end, name)),
+                module.register_forward_pre_hook(partial(self._on_call, name)),
+                module.register_forward_hook(partial(self._on_return, name)),
             )
         ]
         return self
@@ -36,12 +36,12 @@ class CallLog:
         for handle in self._handles:
             handle.remove()
 
-    def _begin(self, name: str, *_: object) -> None:
+    def _on_call(self, name: str, *_: object) -> None:
         self._order.setdefault(name, len(self._order))
         self.running.append(name)
 
-    def _end(self, name: str, _module: object, _inputs: object, output: object) -> None:
+    def _on_return(self, name: str, _module: object, _inputs: object, output: object) -> None:
         self.running.pop()
         shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else None
-        times = self.calls[name].times + 1 if name in self.calls else 1
-        self.calls[name] = Call(self._order[name], times, shape)
+        count = self.calls[name].times + 1 if name in self.calls else 1
+        self.calls[name] = Call(self._order[name], count, shape)

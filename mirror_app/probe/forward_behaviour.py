@@ -1,0 +1,185 @@
+"""What a forward pass of a model does besides computing its output, observed once on a copy that shares nothing."""
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from mirror_app.errors import MirrorError
+from mirror_app.layers import Call
+from mirror_app.probe.autograd_graph import BACKWARD_INSIDE, raised_in_backward, run_without_saving
+from mirror_app.probe.call_recorder import CallRecorder
+from mirror_app.probe.clone import Clone
+from mirror_app.probe.fingerprint import Structure
+
+
+@dataclass(frozen=True)
+class ForwardBehaviour:
+    """What one forward pass did.
+
+    Attributes:
+        written: Indices of the tensors that it wrote into, counted as in `Clone`.
+        is_stateful: Whether it changed attributes or containers.
+        calls: The layers that ran.
+        no_gradient_reason: Why gradients end on the way; "" if they do not.
+        layers_before_break: The layers that had finished when gradients ended; None means all.
+        batch_axes: See `batch_dimension.batch_axes`.
+        is_random: Whether it drew random numbers.
+        signature: See `Clone`.
+        batch_independent, default_layers, earlier_layers: Caches by input shape, filled as they are computed.
+        layouts: A cache by layer and input shape.
+    """
+
+    written: frozenset[int]
+    is_stateful: bool
+    calls: dict[str, Call]
+    no_gradient_reason: str = ""
+    layers_before_break: frozenset[str] | None = None
+    batch_axes: tuple[int | None, ...] = ()
+    is_random: bool = False
+    signature: list[int] = field(default_factory=list)
+    batch_independent: dict[tuple[int, ...], bool] = field(default_factory=dict)
+    default_layers: dict[tuple[int, ...], str] = field(default_factory=dict)
+    earlier_layers: dict[tuple[int, ...], str] = field(default_factory=dict)
+    layouts: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether running the model changes it."""
+        return self.is_stateful or self.is_random or bool(self.written)
+
+
+def observe_forward(
+    source: nn.Module, device: torch.device | str | None, call: Callable[[nn.Module, bool], Any]
+) -> tuple[ForwardBehaviour, Any]:
+    """Return the behaviour of `call(module, with_graph)` on a private copy of `source`, and its result.
+
+    `with_graph` tells whether the pictures take part in an autograd graph. Raises MirrorError if the copy uses weights
+    of the original, and whatever else the model raises.
+    """
+    try:  # only the path of the graph matters here
+        return run_without_saving(partial(_observe_once, source, device, call, with_graph=True))
+    except RuntimeError as error:  # the model may still run without a graph
+        if raised_in_backward(error):
+            raise MirrorError(BACKWARD_INSIDE) from error
+        behaviour, output = _observe_once(source, device, call, with_graph=False)
+        line = str(error).strip().partition("\n")[0].removesuffix(".")
+        return replace(behaviour, no_gradient_reason=f"The model runs only without an autograd graph ({line})"), output
+
+
+def _observe_once(
+    source: nn.Module, device: torch.device | str | None, call: Callable[[nn.Module, bool], Any], with_graph: bool
+) -> tuple[ForwardBehaviour, Any]:
+    clone = Clone(source, device, written=None)
+    recorder = CallRecorder(dict(clone.module.named_modules()))
+    monitor = _ForwardMonitor({id(source) for _, source in clone.pairs}, recorder)
+    with torch.inference_mode(False), torch.set_grad_enabled(with_graph), clone.restored(), recorder, monitor:
+        output = call(clone.module, with_graph)
+    reason, layers_before_break = monitor.gradient_break(output) if with_graph else ("", None)
+    return ForwardBehaviour(
+        clone.changed_tensors(),
+        clone.is_stateful,
+        recorder.calls,
+        reason,
+        layers_before_break,
+        is_random=clone.is_random,
+    ), output
+
+
+def cached_behaviour(source: nn.Module) -> ForwardBehaviour | None:
+    """Return the behaviour of `source`, or None if it was never observed or has changed since."""
+    reference, structure_ids, behaviour = _cached_behaviours.get(id(source), (lambda: None, None, None))
+    return behaviour if reference() is source and structure_ids == Structure(source).ids() else None
+
+
+def cache_behaviour(source: nn.Module, behaviour: ForwardBehaviour) -> None:
+    """Cache the behaviour of `source` for as long as it lives."""
+    key = id(source)
+    reference = weakref.ref(source, lambda _: _cached_behaviours.pop(key, None))
+    _cached_behaviours[key] = reference, Structure(source).ids(), behaviour
+
+
+_cached_behaviours: dict[int, tuple[Callable[[], nn.Module | None], object, ForwardBehaviour | None]] = {}
+
+
+@dataclass(frozen=True)
+class _GradientBreak:
+    """A tensor that depends on the picture but has no gradient, and the layers that had finished before it."""
+
+    tensor: Tensor
+    reason: str
+    layers_before_break: frozenset[str]
+
+
+class _ForwardMonitor(TorchFunctionMode):
+    """Checks each function of a forward pass: whose tensors it uses, and whether gradients pass through it."""
+
+    def __init__(self, source_tensor_ids: set[int], recorder: CallRecorder) -> None:
+        super().__init__()
+        self._source_tensor_ids = source_tensor_ids
+        self._recorder = recorder
+        self._breaks: dict[int, _GradientBreak] = {}
+        self._latest_break: _GradientBreak | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if any(id(tensor) in self._source_tensor_ids for tensor in tensors) and not _reads_only_metadata(func):
+            raise MirrorError(
+                f"{self._culprit()} computes with weights that are not its own: a function or a global name in "
+                "it refers to the original model. Access the weights through the layer's own attributes instead."
+            )
+        output = func(*args, **(kwargs or {}))
+        self._track_gradients(tensors, output)
+        return output
+
+    def gradient_break(self, output: Any) -> tuple[str, frozenset[str] | None]:
+        """Return why gradients end before `output` and which layers had finished then; ("", None) if they do not."""
+        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+        break_point = self._latest_break or self._break_among(tensors)
+        return (break_point.reason, break_point.layers_before_break) if break_point else ("", None)
+
+    def _track_gradients(self, tensors: list[Tensor], output: object) -> None:
+        results = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+        break_point = self._break_among(tensors)
+        if torch.is_grad_enabled():
+            self._latest_break = break_point if break_point and results else self._latest_break
+        elif break_point or any(tensor.requires_grad for tensor in tensors):
+            reason = f"{self._culprit()} computes under torch.no_grad, where gradients end"
+            for leaf in results:
+                if not leaf.requires_grad:
+                    self._breaks[id(leaf)] = _GradientBreak(leaf, reason, frozenset(self._recorder.calls))
+
+    def _break_among(self, tensors: list[Tensor]) -> _GradientBreak | None:
+        for tensor in tensors:
+            break_point = self._breaks.get(id(tensor))
+            if break_point and tensor.grad_fn is None:
+                return break_point
+            # A torch.autograd.Function also computes without a graph, but its result has one.
+            if tensor.grad_fn is not None and tensor.grad_fn.name() == "CheckpointFunctionBackward":
+                checkpointing = "torch.utils.checkpoint with use_reentrant=True"
+                reason = f"{self._culprit()} uses {checkpointing}, where gradients end"
+                return _GradientBreak(tensor, reason, frozenset(self._recorder.calls))
+        return None
+
+    def _culprit(self) -> str:
+        name = self._recorder.running[-1] if self._recorder.running else ""
+        return f"The layer '{name}'" if name else "The model"
+
+
+# Functions that read only the metadata of a tensor.
+_METADATA_NAMES = frozenset(
+    "size dim numel stride is_floating_point is_complex data_ptr element_size __len__ type".split()
+)
+_DATA_ATTRIBUTES = frozenset("data T mT H mH grad real imag".split())
+
+
+def _reads_only_metadata(func: Any) -> bool:
+    name = getattr(func, "__name__", "")
+    attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+    return name in _METADATA_NAMES or (name == "__get__" and attribute not in _DATA_ATTRIBUTES)
