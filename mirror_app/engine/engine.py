@@ -30,7 +30,7 @@ class Result:
     finished: float
 
 
-def computed(request: Request) -> Request:
+def without_render_params(request: Request) -> Request:
     """Return the part of `request` that the raw numbers depend on: without the parameters of the look."""
     only_rendered = registry.get(request.visualisation).render_params
     return replace(request, params=tuple(pair for pair in request.params if pair[0] not in only_rendered))
@@ -40,7 +40,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
     entry, model = registry.get(request.visualisation), model.with_output(request.output)
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
-    values = checked({**entry.method_params, **entry.transform_params}, dict(computed(request).params))
+    values = checked({**entry.method_params, **entry.transform_params}, dict(without_render_params(request).params))
     began = time.perf_counter()
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)

@@ -16,7 +16,7 @@ from mirror_app.errors import MirrorError
 T = TypeVar("T")
 Frames = Callable[[], Generator[T, None, None]]
 
-PATIENCE = 1.0  # seconds: a rerun of the page leaves what it waits for, and asks for it again at once
+GRACE_PERIOD = 1.0  # seconds: a rerun of the page leaves what it waits for, and asks for it again at once
 
 
 class Job(Generic[T]):
@@ -25,10 +25,10 @@ class Job(Generic[T]):
     def __init__(self) -> None:
         self.newest: T | None = None
         self.done = Event()
-        self.begun = False
-        self.given_up = False
+        self.has_started = False
+        self.abandoned = False
         self.watchers = 0
-        self.left = 0.0
+        self.last_watched = 0.0
         self.error: BaseException | None = None
 
     def result(self) -> T:
@@ -55,7 +55,7 @@ class Jobs(Generic[T]):
         """Lend the job of that key, begun where there is none; it lives while somebody holds it."""
         with self._guard:
             job = self._running.get(key)
-            if job is None or job.given_up:
+            if job is None or job.abandoned:
                 self._running.pop(key, None)
                 job = self._running[key] = Job()
                 self._workers.submit(self._work, key, job, frames)
@@ -65,12 +65,12 @@ class Jobs(Generic[T]):
         finally:
             with self._guard:
                 job.watchers -= 1
-                job.left = time.monotonic()
+                job.last_watched = time.monotonic()
 
-    def ahead(self, job: Job[T]) -> int:
+    def jobs_ahead(self, job: Job[T]) -> int:
         """Return how many others must begin before `job` does."""
         with self._guard:
-            waiting = [other for other in self._running.values() if not other.begun]
+            waiting = [other for other in self._running.values() if not other.has_started]
         return waiting.index(job) if job in waiting else 0
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Jobs(Generic[T]):
         self._workers.shutdown(cancel_futures=True)
 
     def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
-        job.begun = True
+        job.has_started = True
         try:
             if not self._gives_up(job):
                 with closing(frames()) as running:
@@ -105,14 +105,14 @@ class Jobs(Generic[T]):
     def _gives_up(self, job: Job[T]) -> bool:
         """Decide whether to go on with `job`; from then on nobody joins one that is given up."""
         with self._guard:
-            job.given_up = self._unwanted(job)
-        return job.given_up
+            job.abandoned = self._unwanted(job)
+        return job.abandoned
 
     def _unwanted(self, job: Job[T]) -> bool:
-        return self._closed or (not job.watchers and time.monotonic() - job.left > PATIENCE)
+        return self._closed or (not job.watchers and time.monotonic() - job.last_watched > GRACE_PERIOD)
 
 
-def storing(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:
+def store_last(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:
     """Yield the frames and give the last one to `store`. The worker does it: whoever asked may be gone by then."""
     with closing(frames()) as running:
         for newest in running:

@@ -18,16 +18,16 @@ from mirror_app.probe.outputs import Box, Regions, boxes_of, described, regions_
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a picture: its numbers (K,), `answers`, and what they mean.
+    """The answer of a model to a picture: its numbers (K,), `answers`, and what they mean.
 
-    Where it answers with something else there are none: `outputs` says what it gives, and `boxes` or `regions` hold
-    what can be pointed at. `deviation` is the largest difference between the answers of the model and of the private
-    copy that visualisations work on, as a share of the largest number in the same tensor: 0 where the copy is true.
+    If the model answers with something else, `answers` is empty: `output_summary` describes what it gives, and `boxes`
+    or `regions` hold what can be pointed at. `deviation` is the largest difference between the answers of the model and
+    of the private copy that visualisations work on, as a share of the largest number in the same tensor: 0 if they agree.
     """
 
     answers: np.ndarray
     meaning: OutputMeaning | None
-    outputs: str
+    output_summary: str
     deviation: float
     boxes: tuple[Box, ...] = ()
     regions: Regions | None = None
@@ -50,7 +50,7 @@ class Prediction:
         return self.meaning.kind.text(float(values[number])) if self.meaning and number < len(values) else ""
 
     @property
-    def surest(self) -> str | None:
+    def most_confident_target(self) -> str | None:
         """The target that asks for the surest box, or else for the surest region at its surest place."""
         if self.boxes:
             return self.boxes[0].target

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, render
 from mirror_app.bundled.examples import examples
-from mirror_app.engine import painting
+from mirror_app.engine import rendering
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
@@ -65,7 +65,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
         return call
 
-    for module, name in ((engine, "frames"), (painting, "paint")):
+    for module, name in ((engine, "frames"), (rendering, "render_images")):
         monkeypatch.setattr(module, name, counted(getattr(module, name)))
     return found
 
@@ -225,7 +225,7 @@ def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]])
     last: dict[str, float] = {}
     model = store.model("shapes")
     for name, *arguments in calls:
-        if name == "paint":
+        if name == "render_images":
             last[arguments[0].digest()] = arguments[3]
     peaks = [
         engine.vmax(request, engine.run(request, model, picture).raw, picture.pixels)
@@ -331,12 +331,12 @@ def test_twice_the_map_is_as_bright_alone_and_twice_as_bright_on_one_scale(key: 
     entry = registry.get(key)
     request = Request("shapes", "any", "features", key, entry.canonical(shown))
     model_input_rgb = np.zeros((8, 8, 3), np.uint8)
-    once, twice = (engine.paint(request, factor * raw.numpy(), model_input_rgb) for factor in (1, 2))
+    once, twice = (engine.render_images(request, factor * raw.numpy(), model_input_rgb) for factor in (1, 2))
     assert torch.allclose(once, twice)
     assert float(once.max()) == pytest.approx(1)
     vmax = engine.vmax(request, 2 * raw.numpy(), model_input_rgb)
     assert vmax == pytest.approx(2 * float(raw.max()))
-    half, full = (engine.paint(request, factor * raw.numpy(), model_input_rgb, vmax) for factor in (1, 2))
+    half, full = (engine.render_images(request, factor * raw.numpy(), model_input_rgb, vmax) for factor in (1, 2))
     assert torch.allclose(full, twice)
     assert torch.allclose(half, once / 2)
 
@@ -353,7 +353,7 @@ def test_every_look_that_takes_a_scale_has_a_peak_of_its_own() -> None:
     for entry in registry.entries():
         request = Request("shapes", "any", "", entry.key)
         assert entry.scaled == (engine.vmax(request, raw, model_input_rgb) is not None)
-        engine.paint(request, raw, model_input_rgb, 2.0)
+        engine.render_images(request, raw, model_input_rgb, 2.0)
 
 
 def test_looks_without_magnitudes_ignore_the_scale() -> None:
@@ -362,9 +362,10 @@ def test_looks_without_magnitudes_ignore_the_scale() -> None:
     model_input_rgb = np.zeros((8, 8, 3), np.uint8)
     assert engine.vmax(request, raw.numpy(), model_input_rgb) is None
     assert torch.equal(
-        engine.paint(request, raw.numpy(), model_input_rgb, 9.0), engine.paint(request, raw.numpy(), model_input_rgb)
+        engine.render_images(request, raw.numpy(), model_input_rgb, 9.0),
+        engine.render_images(request, raw.numpy(), model_input_rgb),
     )
-    nothing = engine.paint(BASE, np.zeros((1, 8, 8), np.float32), model_input_rgb, 0.0)
+    nothing = engine.render_images(BASE, np.zeros((1, 8, 8), np.float32), model_input_rgb, 0.0)
     assert nothing.isfinite().all()
 
 

@@ -48,7 +48,7 @@ class Held(nn.Module):
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, threading.Event]]:
     """The name of a live model, and what lets it go on; no computation is given up meanwhile."""
-    monkeypatch.setattr(jobs, "PATIENCE", 60.0)
+    monkeypatch.setattr(jobs, "GRACE_PERIOD", 60.0)
     gate = threading.Event()
     gate.set()
     inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))

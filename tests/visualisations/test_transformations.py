@@ -79,7 +79,7 @@ def test_they_are_part_of_the_request_and_of_the_link() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     params = (("input_transformation", "blurred"), ("output_transformation", "negative only"))
     request = Request("shapes", picture.id, "features", "grad-cam", params)
-    assert engine.computed(request) == request
+    assert engine.without_render_params(request) == request
     inputs = INPUTS["blurred"](model.preprocessing.prepare(picture))
     expected = GradCam(model.module)(inputs, "features")[1]["raw"]
     assert torch.equal(torch.from_numpy(engine.run(request, model, picture).raw), (-expected).clamp(min=0))

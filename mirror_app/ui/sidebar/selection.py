@@ -112,7 +112,7 @@ def _aim(values: dict[str, Value], model: Model, session: Session, place: DeltaG
         return
     picture = session.pictures[session.picture]
     with suppress(MirrorError):  # the page says why, where the answer should stand
-        values[TARGET] = store.prediction(model, picture, partial(_show_asking, place)).surest
+        values[TARGET] = store.prediction(model, picture, partial(_show_asking, place)).most_confident_target
     place.empty()
 
 

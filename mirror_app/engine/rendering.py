@@ -28,7 +28,7 @@ class Sheet:
     count: int
 
 
-def paint(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, vmax: float | None = None) -> Tensor:
+def render_images(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, vmax: float | None = None) -> Tensor:
     """Return the images (M, 3, h, w) of a request, in [0, 1].
 
     model_input_rgb: (H, W, 3), the picture as the model receives it, as bytes, which an overlay is drawn on.
@@ -73,9 +73,9 @@ def sheet(
 ) -> Sheet:
     """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
 
-    `vmax` is as in `paint`. Raises MirrorError where there are fewer.
+    `vmax` is as in `render_images`. Raises MirrorError where there are fewer.
     """
-    images = paint(request, raw, model_input_rgb, vmax)
+    images = render_images(request, raw, model_input_rgb, vmax)
     if not 0 <= first < len(images):
         raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
     shown = images[first : first + count]
