@@ -22,7 +22,7 @@ class Prediction:
 
     If the model answers with something else, `answers` is empty: `output_summary` describes what it gives, and `boxes`
     or `regions` hold what can be pointed at. `deviation` is the largest difference between the answers of the model and
-    of the private copy that visualisations work on, as a share of the largest number in the same tensor: 0 if they agree.
+    of the private copy that visualisations work on, as a share of the largest number in that tensor: 0 if they agree.
     """
 
     answers: np.ndarray

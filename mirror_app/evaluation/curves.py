@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
-from mirror_app.evaluation.imputation import imputed
+from mirror_app.evaluation.imputation import impute
 from mirror_app.optim import operators
 from mirror_app.precision import widened
 from mirror_app.probe.output_kind import OutputKind
@@ -72,17 +72,17 @@ def road(
     shares = torch.tensor(ROAD_SHARES, dtype=torch.float64)
     removed = torch.cat([_first(evidence, shares), _first(-evidence, shares)])
     noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32).to(inputs.device)
-    filled = imputed(widened(inputs).expand(len(removed), -1, -1, -1), removed)
+    filled = impute(widened(inputs).expand(len(removed), -1, -1, -1), removed)
     pictures = torch.where(removed, filled + ROAD_NOISE * noise, inputs).to(inputs.dtype)
     return _probabilities(model, pictures, target, kind).view(2, -1)
 
 
-def ends_at_once(deleted: Tensor, shares: Sequence[float] = ()) -> bool:
+def drops_early(deleted: Tensor, shares: Sequence[float] = ()) -> bool:
     """Tell whether half of the probability is gone with the first tenth of the pixels; `shares` as in `area`."""
     return bool((_soon(deleted, shares) < deleted[0] / 2).any())
 
 
-def returns_at_once(inserted: Tensor, shares: Sequence[float] = ()) -> bool:
+def recovers_early(inserted: Tensor, shares: Sequence[float] = ()) -> bool:
     """Tell whether half of the probability is back with the first tenth of the pixels, or was never gone."""
     return bool((_soon(inserted, shares) > inserted[-1] / 2).any())
 

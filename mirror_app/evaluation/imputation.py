@@ -15,7 +15,7 @@ SMALLEST = 8  # pixels: the side from which on there is no coarser picture to be
 MOST_STEPS = 1000
 
 
-def imputed(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> Tensor:
+def impute(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> Tensor:
     """Return `pictures` in which each pixel that is `removed` is the weighted mean of its neighbours.
 
     x_i = Σ_j w_ij x_j / Σ_j w_ij over the up to eight neighbours j of i, w = 1/6 beside it and 1/12 across a corner,

@@ -22,11 +22,11 @@ _QUANTISED = (torch.int8, torch.uint8)
 class Depth:
     """How far down from its output a model is shuffled: in words, and which layers that are."""
 
-    words: str
+    label: str
     layers: tuple[str, ...]
 
 
-def depths(listed: Sequence[Layer], most: int = DEPTHS) -> list[Depth]:
+def depths(listed: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth]:
     """Return how far down weights may be shuffled, the least first: at most so many depths.
 
     listed: the layers of a model, as `layers.tree` gives them. First comes the last layer with weights of its own that
@@ -46,7 +46,7 @@ def depths(listed: Sequence[Layer], most: int = DEPTHS) -> list[Depth]:
     for depth in (Depth(top, (top,)), *cuts, Depth("everything", tuple(begins))):
         if not found or _sum(own, depth) > _sum(own, found[-1]):
             found.append(depth)
-    places = torch.linspace(0, len(found) - 1, min(most, len(found))).round().int().tolist()
+    places = torch.linspace(0, len(found) - 1, min(max_count, len(found))).round().int().tolist()
     return [found[place] for place in places]
 
 
@@ -89,7 +89,7 @@ def rank_correlation(one: Tensor, other: Tensor) -> float:
     return float(centred[0] @ centred[1] / size) if size > 0 else 0.0
 
 
-def held_as_buffers(model: nn.Module) -> list[str]:
+def buffers_holding_weights(model: nn.Module) -> list[str]:
     """Return the names of the buffers that may be weights, such as frozen or quantised ones: they are not shuffled.
 
     Those are numbers in two axes or more, of real or 8-bit type, in a layer that holds no parameters itself.

@@ -58,12 +58,12 @@ class Curves:
         rise = self.area(removal) - float(self.curve(removal)[0])
         return -rise if removal is Removal.DELETION else rise
 
-    def is_settled_at_once(self, removal: Removal) -> bool:
+    def is_decided_early(self, removal: Removal) -> bool:
         """Whether a tenth of the pixels, in this order, settles whether the class is there."""
         if removal is Removal.INSERTION:
-            return evaluation.returns_at_once(torch.from_numpy(self.insertion))
+            return evaluation.recovers_early(torch.from_numpy(self.insertion))
         gone = self.deletion if removal is Removal.DELETION else self.road[0]
-        return evaluation.ends_at_once(torch.from_numpy(gone), shares(removal))
+        return evaluation.drops_early(torch.from_numpy(gone), shares(removal))
 
 
 def shares(removal: Removal) -> Sequence[float]:
@@ -84,11 +84,11 @@ def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
 def curves(request: Request, model: Model, picture: Picture, result: Result) -> Generator[Curves, None, None]:
     """Yield the curves of the result of `request`; raise MirrorError for what is no evidence for a class."""
     prediction = engine.predict(model, picture)
-    target, size = target_of(request, result, prediction), _size(model.inputs(picture))
+    target, size = explained_class(request, result, prediction), _size(model.inputs(picture))
     yield from _curves(model, picture, [evidence(torch.from_numpy(result.raw), size)], target, _kind(prediction))
 
 
-def base_lines(model: Model, picture: Picture, target: int) -> Generator[dict[str, Curves], None, None]:
+def baseline_curves(model: Model, picture: Picture, target: int) -> Generator[dict[str, Curves], None, None]:
     """Yield the curves of what any evidence for the class `target` must beat; the last frame has them all.
 
     They are those of random numbers, the mean of as many draws as are done, and of Sobel's edges.
@@ -112,18 +112,18 @@ def shuffled(
     """
     params = dict(request.params)
     if "target_class" in registry.get(request.visualisation).params:
-        params["target_class"] = target_of(request, result, engine.predict(model, picture))
+        params["target_class"] = explained_class(request, result, engine.predict(model, picture))
     other = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
     yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), other, picture)
 
 
-def likeness(one: Result, other: Result) -> float:
+def similarity(one: Result, other: Result) -> float:
     """Return the rank correlation of two results of one request, [-1, 1]: 1 where all places come in the same order."""
     maps = (evidence(torch.from_numpy(result.raw), result.raw.shape[-2:]) for result in (one, other))
     return evaluation.rank_correlation(*maps)
 
 
-def target_of(request: Request, result: Result, prediction: Prediction) -> int:
+def explained_class(request: Request, result: Result, prediction: Prediction) -> int:
     """Return the class whose evidence the result is, the most likely one where it has none; raise MirrorError.
 
     prediction: the model's answer for the picture. Of several numbers, or of an embedding, none is the most likely.
@@ -159,7 +159,7 @@ def _curves(
 
         def answers(pictures: Tensor) -> Tensor:
             found = predicted(view, pictures)
-            assert found is not None  # `target_of` has seen to it
+            assert found is not None  # `explained_class` has seen to it
             return found
 
         for found in maps:

@@ -114,14 +114,14 @@ def curves(
     key = f"{_prediction_key(asked, picture)}, for {target}: base lines"
     work = partial(_trial, verdict.curves, wanted, picture, found)
     own: Curves = _computed(_curves, f"{_key(wanted)} as curves", work, on_progress)
-    return own, _computed(_curves, key, lambda: verdict.base_lines(asked, picture, target), on_progress)
+    return own, _computed(_curves, key, lambda: verdict.baseline_curves(asked, picture, target), on_progress)
 
 
 def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on_progress: OnProgress) -> Result:
     """Return what `request` gives once the model is shuffled down to `depth`; raise MirrorError."""
     wanted = engine.without_render_params(request)
     work = partial(_trial, partial(verdict.shuffled, depth=depth), wanted, picture, found)
-    return _computed(_result, f"{_key(wanted)} without {depth.words}", work, on_progress)
+    return _computed(_result, f"{_key(wanted)} without {depth.label}", work, on_progress)
 
 
 def store_result(request: Request, found: Result) -> None:

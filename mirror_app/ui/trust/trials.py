@@ -88,7 +88,7 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
     """Say of what, for what and where; return the number of the class."""
     model = store.model(request.model, request.output)
     prediction = store.prediction(model, picture, on_progress)
-    target = verdict.target_of(request, result, prediction)
+    target = verdict.explained_class(request, result, prediction)
     named, noun = page_parts.literal(model.name_of(target)), model.kind.noun
     parts = [
         f"Of {page_parts.literal(picture.name)}",
@@ -119,8 +119,8 @@ def show_curves(
         "input: medium grey for most models."
     )
     with st.container(key="trust-curves"):
-        own, base_lines = store.curves(request, picture, result, target, on_progress)
-        found = {entry.name: own} | base_lines
+        own, baseline_curves = store.curves(request, picture, result, target, on_progress)
+        found = {entry.name: own} | baseline_curves
         ignores = entry.kind.ignores_model(dict(request.params))
         first, last = st.columns(2, gap="large"), st.columns(2, gap="large")  # in three, the legends are cut off
         for removal, place in zip(Removal, (*first, *last), strict=False):
@@ -164,7 +164,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of pictures to see all of them.")
-    if held := evaluation.held_as_buffers(store.model(request.model).module):
+    if held := evaluation.buffers_holding_weights(store.model(request.model).module):
         named = f"{page_parts.literal(', '.join(held[:3]))}{' and others' if len(held) > 3 else ''}"
         st.caption(f"{named} may be weights, and are held as buffers: those stay as they are.")
     depths = evaluation.depths(layer_facts.tree(request.model))
@@ -181,9 +181,9 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
         except MirrorError as error:
             _fill(slot, _blank(request, picture), f"{_told(depth)}: {page_parts.literal(str(error))}")
             continue
-        found[depth.words] = verdict.likeness(result, other)
-        png = store.sheet(request, other.raw, picture, 0, 1, of=depth.words).png
-        _fill(slot, png, f"**{verdicts.signed(found[depth.words])}** · {_told(depth)}", LIKENESS)
+        found[depth.label] = verdict.similarity(result, other)
+        png = store.sheet(request, other.raw, picture, 0, 1, of=depth.label).png
+        _fill(slot, png, f"**{verdicts.signed(found[depth.label])}** · {_told(depth)}", LIKENESS)
     answer = verdicts.of_shuffled(found, store.model(request.model).untrained)
     st.markdown(answer.words if answer.good is None else verdicts.below_shuffled(found))
     return answer
@@ -197,7 +197,7 @@ def _fill(slot: DeltaGenerator, png: bytes, told: str, why: str | None = None) -
 
 
 def _told(depth: Depth) -> str:
-    return f"{page_parts.literal(depth.words)} shuffled"
+    return f"{page_parts.literal(depth.label)} shuffled"
 
 
 def _blank(request: Request, picture: Picture) -> bytes:

@@ -56,7 +56,7 @@ def unbeaten(found: Mapping[str, Curves], removal: Removal) -> list[str] | None:
 
     A tie is no reproach where the base line has nearly all that can be had.
     """
-    if found["random"].is_settled_at_once(removal):
+    if found["random"].is_decided_early(removal):
         return None
     own, *others = _gains(found, removal).values()
     names = [name for name, other in zip(list(found)[1:], others, strict=True) if own <= other + CLEARLY]
@@ -185,6 +185,6 @@ def _largest_gain(found: Mapping[str, Curves], removal: Removal) -> float:
 
 
 def _why_little(found: Mapping[str, Curves], removal: Removal) -> str:
-    if not found["random"].is_settled_at_once(removal):
+    if not found["random"].is_decided_early(removal):
         return "edges or random numbers do nearly as well as anything can"
     return f"with a tenth of the pixels {DONE[removal]} at random, the answer is {_STATE[removal]} already"
