@@ -17,8 +17,8 @@ FRAMES = 96
 class Film:
     """Frames of a request as PNG files: at most so many, as far apart as they must be, and always the last."""
 
-    def __init__(self, most: int = FRAMES) -> None:
-        self._most = most
+    def __init__(self, max_frames: int = FRAMES) -> None:
+        self._max_frames = max_frames
         self._every = 1
         self._seen = 0
         self._kept: list[bytes] = []
@@ -28,7 +28,7 @@ class Film:
         """Take the next frame; once there are too many, every second one of those before goes."""
         if self._seen % self._every == 0:
             self._kept.append(still)
-        if len(self._kept) > self._most:
+        if len(self._kept) > self._max_frames:
             self._kept = self._kept[::2]
             self._every *= 2
         self._seen += 1

@@ -13,7 +13,7 @@ import numpy as np
 from mirror_app import layers
 from mirror_app.engine.request import Request
 from mirror_app.export import package
-from mirror_app.export.figure import Tile, poster
+from mirror_app.export.figure import Tile, draw_figure
 from mirror_app.layers import Layer
 from mirror_app.params import ClassPicker, Value
 from mirror_app.visualisations import registry
@@ -49,7 +49,7 @@ class Cell:
     note: str = ""
 
 
-def varied(base: Request, changes: Mapping[str, Any]) -> Request:
+def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
     """Return `base` with the fields that `changes` names.
 
     Another visualisation has its defaults, and the target of `base` where it takes one; raises MirrorError.
@@ -62,7 +62,7 @@ def varied(base: Request, changes: Mapping[str, Any]) -> Request:
     return replace(request, params=tuple((name, value) for name, value in base.params if taken and name == TARGET))
 
 
-def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer], before_last: bool = False) -> str:
+def corresponding_layer(layer: str, here: Sequence[Layer], there: Sequence[Layer], before_last: bool = False) -> str:
     """Return the layer of one model, with layers `there`, that stands for `layer` of another, with layers `here`.
 
     It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first:
@@ -72,7 +72,7 @@ def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer], befor
     return layer if layer == layers.EVERY or (layer != first and layer in {one.name for one in there}) else first_there
 
 
-def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:
+def corresponding_target(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:
     """Return the target for a model with the classes `there` that is `target` for one with the classes `here`.
 
     A class is the one of that name, None (the most likely one) where there is none; all else stays.
@@ -88,7 +88,7 @@ def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> byte
     shown = [[Tile("") for _ in columns.names] for _ in rows.names]
     for cell in cells:
         shown[cell.row][cell.column] = Tile(cell.picture or cell.message, cell.caption, bool(cell.note))
-    return poster(shown, rows.names, columns.names, head)
+    return draw_figure(shown, rows.names, columns.names, head)
 
 
 def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> bytes:
@@ -99,8 +99,8 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> byte
         listed = []
         for cell in cells:
             row, column = rows.names[cell.row], columns.names[cell.column]
-            stem = f"{cell.row + 1}-{cell.column + 1} {safe(row)} {safe(column)}"
-            record: dict[str, Any] = {"row": row, "column": column, "request": written(cell.request)}
+            stem = f"{cell.row + 1}-{cell.column + 1} {filename_part(row)} {filename_part(column)}"
+            record: dict[str, Any] = {"row": row, "column": column, "request": to_json(cell.request)}
             if cell.picture is not None:
                 kept.writestr(f"{stem}.png", cell.picture)
                 record |= {"picture": f"{stem}.png", "vmax": cell.vmax}
@@ -114,16 +114,16 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> byte
     return file.getvalue()
 
 
-def written(request: Request) -> dict[str, Any]:
-    """Return `request` as JSON has it; `read` reads it back."""
+def to_json(request: Request) -> dict[str, Any]:
+    """Return `request` as JSON has it; `from_json` reads it back."""
     return {**asdict(request), "params": dict(request.params)}
 
 
-def read(record: Mapping[str, Any]) -> Request:
-    """Return the request that `written` wrote."""
+def from_json(record: Mapping[str, Any]) -> Request:
+    """Return the request that `to_json` wrote."""
     return Request(**{**record, "params": tuple(record["params"].items())})
 
 
-def safe(name: str) -> str:
+def filename_part(name: str) -> str:
     """Return `name` as a part of a file's name on any system: letters, digits, dots and dashes, at most 60."""
     return re.sub(r"[^\w.]+", "-", name)[:60].strip("-.") or "model"

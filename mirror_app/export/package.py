@@ -47,7 +47,7 @@ def package(
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         if raw.ndim > 2:
-            archive.writestr("picture.png", whole(request, raw, model_input_rgb))
+            archive.writestr("picture.png", full_sheet(request, raw, model_input_rgb))
         archive.writestr("raw.npy", npy(raw))
         archive.writestr(ORIGINAL, render.png(original))
         archive.writestr("input.png", render.png(model_input_rgb))
@@ -57,7 +57,7 @@ def package(
     return file.getvalue()
 
 
-def whole(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> bytes:
+def full_sheet(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> bytes:
     """Return all images of a request as one PNG file, eight in a row; a single one as it is."""
     return engine.sheet(request, raw, model_input_rgb, 0, sys.maxsize).png
 

@@ -18,7 +18,7 @@ from mirror_app.render.colormaps import DIVERGING, SEQUENTIAL, colourise, css
 from mirror_app.render.sheets import resize
 
 Look = Callable[..., Tensor]
-STRONGEST = 0.005  # of the pixels of a heat map: those in the full colour
+SATURATED_SHARE = 0.005  # of the pixels of a heat map: those in the full colour
 ORDERS = ("by number", "strongest first")
 
 
@@ -48,13 +48,13 @@ def tiles(
     """Every feature map (N, C, h, w) as a picture of its own, (N · C, 3, h, w); a vector (N, C) as its pixels."""
     maps = raw.flatten(0, 1) if raw.ndim == 4 else raw.reshape(-1, 1, 1)
     if order != ORDERS[0]:
-        maps = maps[strongest(raw)]
+        maps = maps[indices_by_peak(raw)]
     shared = (0, 1, 2) if scale == "all maps" or raw.ndim == 2 else (1, 2)
     low, high = maps.amin(shared, keepdim=True), maps.amax(shared, keepdim=True)
     return colourise(share_of(maps - low, high - low), colours)
 
 
-def strongest(raw: Tensor) -> Tensor:
+def indices_by_peak(raw: Tensor) -> Tensor:
     """Return the numbers (N · C,) of the maps (N, C, h, w) or (N, C), that with the largest value first."""
     return raw.flatten(0, 1).reshape(raw.shape[0] * raw.shape[1], -1).amax(1).argsort(descending=True, stable=True)
 
@@ -88,10 +88,10 @@ def heat(
     """An attribution (N, h, w), or (N, C, H, W) by channel, as colours over the picture: (N, 3, H, W).
 
     What the channels say is summed up; as the plain map, that by red, green and blue is shown in these, grey for zero.
-    The magnitude `vmax` has the full colour; without it, what `STRONGEST` of each item's pixels reach: by the very
+    The magnitude `vmax` has the full colour; without it, what `SATURATED_SHARE` of each item's pixels reach: by the very
     largest number, a fine map would be dark but for a pixel or two.
     """
-    if show == "map" and in_colour(raw.shape):
+    if show == "map" and is_rgb(raw.shape):
         return signed_picture(raw, vmax)
     total = raw if raw.ndim == 3 else raw.sum(1)
     total = resize(total, (picture.shape[-2], picture.shape[-1]))
@@ -126,7 +126,7 @@ def weights(
     ] = "each filter",
 ) -> Tensor:
     """Filters (N, C, h, w), C 1 or 3, as pictures (N, 3, h, w): mid-grey is zero; of one channel, blue is negative."""
-    share = signed_share(raw.reshape(1, -1)).reshape(raw.shape) if scale == "all filters" else signed_share(raw)
+    share = scale_by_peak(raw.reshape(1, -1)).reshape(raw.shape) if scale == "all filters" else scale_by_peak(raw)
     return share / 2 + 0.5 if raw.shape[1] == 3 else colourise(share[:, 0] / 2 + 0.5, DIVERGING[0])
 
 
@@ -159,7 +159,7 @@ def gradient(
     return share if raw.shape[1] == 3 and share.shape[1] == 3 else share.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
-def in_colour(shape: Sequence[int]) -> bool:
+def is_rgb(shape: Sequence[int]) -> bool:
     """Tell whether raw numbers of that shape are of red, green and blue, and not of grey or of bands."""
     return len(shape) == 4 and shape[1] == 3
 
@@ -169,7 +169,7 @@ def signed_picture(raw: Tensor, vmax: float | None = None) -> Tensor:
     return _shares(raw, vmax) / 2 + 0.5
 
 
-def signed_share(raw: Tensor) -> Tensor:
+def scale_by_peak(raw: Tensor) -> Tensor:
     """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
     return share_of(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
 
@@ -190,7 +190,7 @@ class Legend:
 
 def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: Value) -> Legend | None:
     """Return what the colours mean where `vmax` has the full one; None where a number has no colour of its own."""
-    if look is not heat or not vmax or (params["show"] == "map" and in_colour(raw_shape)):
+    if look is not heat or not vmax or (params["show"] == "map" and is_rgb(raw_shape)):
         return None
     signed = bool(params["signed"])
     name = "grey" if params["show"] == "map" else str(params["signed_colours" if signed else "colours"])
@@ -198,7 +198,7 @@ def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: V
 
 
 def _heat_vmax(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
-    if show == "map" and in_colour(raw.shape):
+    if show == "map" and is_rgb(raw.shape):
         return float(raw.abs().max())
     evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
     return float(_full(evidence if signed else evidence.clamp(min=0)).max())
@@ -236,10 +236,10 @@ def _heat_shares(evidence: Tensor, vmax: float | None) -> Tensor:
 
 def _full(evidence: Tensor) -> Tensor:
     """Return the magnitude that the strongest pixels of each item reach, (N, 1, 1): the largest where that is 0."""
-    strongest = evidence.abs().flatten(1).topk(max(1, int(STRONGEST * evidence[0].numel())), 1).values
+    strongest = evidence.abs().flatten(1).topk(max(1, int(SATURATED_SHARE * evidence[0].numel())), 1).values
     return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]
 
 
 def _shares(values: Tensor, vmax: float | None) -> Tensor:
     """Return `values` as shares of `vmax`, in [-1, 1], or each item's as shares of its own largest magnitude."""
-    return signed_share(values) if vmax is None else (values / (vmax or 1)).clamp(-1, 1)
+    return scale_by_peak(values) if vmax is None else (values / (vmax or 1)).clamp(-1, 1)

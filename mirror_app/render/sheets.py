@@ -38,7 +38,7 @@ def pixels(image: Tensor) -> np.ndarray:
     return as_bytes(widened(image))
 
 
-def framed(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
+def fade_outside(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:
     """Return bytes (H, W, 3) that are pale outside of `region`: (left, top, right, bottom)."""
     left, top, right, bottom = region
     shown = (picture * 0.35 + 255 * 0.4).astype(np.uint8)

@@ -156,7 +156,7 @@ def input_png(model_name: str, shown_id: str, original: bool, _picture: Picture)
     if not original:
         return render.png(model_input_rgb(model_name, shown_id, _picture))
     region = model(model_name).preprocessing.region(_picture)
-    return render.png(render.framed(_picture.pixels, region) if region else _picture.pixels)
+    return render.png(render.fade_outside(_picture.pixels, region) if region else _picture.pixels)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -91,4 +91,4 @@ def test_they_are_part_of_the_request_and_of_the_link() -> None:
 
 def test_largest_is_one_is_the_share_that_pictures_show() -> None:
     raw = GradCam(bundled())(INPUT, LAYER)[1]["raw"]
-    assert torch.equal(OUTPUTS["largest = 1"](raw), render.signed_share(raw))
+    assert torch.equal(OUTPUTS["largest = 1"](raw), render.scale_by_peak(raw))

@@ -67,7 +67,7 @@ def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
             _show_name(session, rows.field, value, name)
             for c, other in enumerate(columns.values):
                 changes = {rows.field: value, columns.field: other}
-                request = matrix.varied(session.request, changes)
+                request = matrix.with_changes(session.request, changes)
                 with st.container(key=f"spot-{r}-{c}", gap=None):
                     with st.container(key=f"cell-{r}-{c}", gap=None):
                         overlay, picture_slot = st.empty(), st.empty()
