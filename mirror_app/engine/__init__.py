@@ -1,4 +1,4 @@
-"""Runs a request: its frames, its result, and what is drawn of it."""
+"""Runs requests: computes their frames and results, and draws their images."""
 
 from mirror_app.engine.engine import Result, frames, run, without_render_params
 from mirror_app.engine.inspection import costs, flow, tree

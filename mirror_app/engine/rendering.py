@@ -1,4 +1,4 @@
-"""From the raw numbers of a request to what is shown of them."""
+"""From the raw numbers of a request to the images that are shown."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ COLUMNS = 8
 
 @dataclass(frozen=True)
 class Sheet:
-    """Images as one PNG, `columns` to a row: how many are shown, and how many there are in all."""
+    """Several images as one PNG file, in rows of `columns`: `shown` of the `count` images that there are."""
 
     png: bytes
     columns: int
@@ -29,37 +29,71 @@ class Sheet:
 
 
 def render_images(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, vmax: float | None = None) -> Tensor:
-    """Return the images (M, 3, h, w) of a request, in [0, 1].
+    """Return the images of a request, drawn from its raw numbers.
 
-    model_input_rgb: (H, W, 3), the picture as the model receives it, as bytes, which an overlay is drawn on.
-    vmax: the magnitude shown in full colour, where the look has a scale; by default each image has its own.
+    Args:
+        request: The request. Its visualisation decides the look, and its parameters the colours.
+        raw: The raw numbers of the request, `Result.raw`: (N, h, w) or (N, C, h, w).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3). Overlays are drawn on it.
+        vmax: The magnitude that is shown in full colour, for looks that have a scale. By default, each image has its
+            own scale.
+
+    Returns:
+        The images, (M, 3, h, w), in [0, 1].
+
+    Raises:
+        MirrorError: The visualisation is unknown, or a parameter does not fit it.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam")
+        >>> raw = np.ones((1, 4, 4), np.float32)
+        >>> engine.render_images(request, raw, np.zeros((128, 128, 3), np.uint8)).shape
+        torch.Size([1, 3, 128, 128])
     """
-    entry, values = _look(request)
+    entry, render_params = _look_of(request)
     look = partial(entry.kind.look, vmax=vmax) if entry.scaled else entry.kind.look
     numbers = torch.from_numpy(raw)
-    images: Tensor = look(numbers, _picture(model_input_rgb).to(numbers), **values)
+    images: Tensor = look(numbers, _as_tensor(model_input_rgb).to(numbers), **render_params)
     return images
 
 
 def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> float | None:
-    """Return the magnitude that has the full colour in the picture of `request` alone; None where there is no such."""
-    entry, values = _look(request)
-    return render.vmax(entry.kind.look, torch.from_numpy(raw), _picture(model_input_rgb), **values)
+    """Return the magnitude in full colour when `request` has its own scale, or None if its look has no scale.
+
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam")
+        >>> engine.vmax(request, np.full((1, 4, 4), 3.0), np.zeros((128, 128, 3), np.uint8))
+        3.0
+    """
+    entry, render_params = _look_of(request)
+    return render.vmax(entry.kind.look, torch.from_numpy(raw), _as_tensor(model_input_rgb), **render_params)
 
 
 def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Legend | None:
-    """Return what the colours of `request` mean where `vmax` has the full one; None as in `render.legend`."""
-    entry, values = _look(request)
-    return render.legend(entry.kind.look, raw.shape, vmax, **values)
+    """Return the colour bar of `request` on a scale that ends at `vmax`, or None as in `render.legend`."""
+    entry, render_params = _look_of(request)
+    return render.legend(entry.kind.look, raw.shape, vmax, **render_params)
 
 
-def _look(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
+def _look_of(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
+    """Return the visualisation of `request`, and the values of all parameters of its look."""
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
     return entry, {name: values[name] for name in entry.render_params}
 
 
-def _picture(model_input_rgb: np.ndarray) -> Tensor:
+def _as_tensor(model_input_rgb: np.ndarray) -> Tensor:
     return torch.from_numpy(model_input_rgb.copy()).permute(2, 0, 1)[None] / 255
 
 
@@ -71,13 +105,32 @@ def sheet(
     count: int = PAGE,
     vmax: float | None = None,
 ) -> Sheet:
-    """Return `count` images of `request`, from the number `first` on, as a contact sheet; a single image as it is.
+    """Return images of `request` as a contact sheet; a single image keeps its size.
 
-    `vmax` is as in `render_images`. Raises MirrorError where there are fewer.
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+        first: The number of the first image on the sheet, from 0.
+        count: The largest number of images on the sheet.
+        vmax: As in `render_images`.
+
+    Raises:
+        MirrorError: There is no image with the number `first`.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "activations")
+        >>> page = engine.sheet(request, np.ones((1, 70, 8, 8), np.float32), np.zeros((128, 128, 3), np.uint8), 64)
+        >>> page.shown, page.count
+        (6, 70)
     """
     images = render_images(request, raw, model_input_rgb, vmax)
     if not 0 <= first < len(images):
-        raise MirrorError(f"There is no image {first}: there are {len(images)}, from 0 on, {PAGE} on a page.")
+        total = "1 image" if len(images) == 1 else f"{len(images)} images"
+        raise MirrorError(f"No image {first}: this request gives {total}, numbered from 0, with {PAGE} on a page.")
     shown = images[first : first + count]
     if len(images) > 1:
         shown = render.shrink(shown, TILE)
