@@ -1,4 +1,4 @@
-"""How far a map of evidence can be trusted: does it point at the thing, do its pixels matter, does the model?"""
+"""Measures how far an attribution can be trusted: is it on the object, do its pixels matter, does the model?"""
 
 from mirror_app.evaluation.baselines import noise, sobel
 from mirror_app.evaluation.curves import (
