@@ -1,22 +1,18 @@
-"""How raw maps become pictures: looks, colours and sheets."""
+"""Turns raw numbers into pictures: looks, scales, colours and sheets."""
 
+from mirror_app.render.legend import Legend, legend, vmax
 from mirror_app.render.looks import (
     ORDERS,
-    SATURATED_SHARE,
-    Legend,
     Look,
     gradient,
     heat,
     indices_by_peak,
-    is_rgb,
-    legend,
     picture,
-    scale_by_peak,
     signed_picture,
     tiles,
-    vmax,
     weights,
 )
+from mirror_app.render.scale import SATURATED_SHARE, is_rgb, scale_by_peak
 from mirror_app.render.sheets import fade_outside, grid, pixels, png, resize, shrink
 
 __all__ = [
