@@ -1,4 +1,4 @@
-"""Measures how far an attribution can be trusted: is it on the object, do its pixels matter, does the model?"""
+"""Tests how far an attribution can be trusted: pointing games, deletion and insertion curves, shuffled weights."""
 
 from mirror_app.evaluation.baselines import noise, sobel
 from mirror_app.evaluation.curves import (

@@ -105,7 +105,7 @@ def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: 
         with pytest.raises(Left):
             ASK[what](name, leaves)
         gate.set()
-        while store._jobs()._running:
+        while store._jobs()._jobs:
             time.sleep(0.01)
     gate.clear()  # a computation would now wait, and `never` be called
     ASK[what](name, never)
