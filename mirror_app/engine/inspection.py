@@ -36,7 +36,24 @@ def tree(model: Model) -> list[layers.Layer]:
 
 
 def costs(model: Model) -> dict[str, probe.Cost]:
-    """Return what each layer of `model` costs on a grey picture of the size that it expects, by dotted name."""
+    """Return what each layer of `model` costs on a grey picture of the size that it expects.
+
+    Args:
+        model: The model. It is not changed.
+
+    Returns:
+        The cost of each layer, by its dotted name; "" is the model itself.
+
+    Raises:
+        MirrorError: The model fails on the grey picture.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.models import catalogue
+        >>> costs = engine.costs(catalogue.load("shapes"))
+        >>> "classifier" in costs
+        True
+    """
     with model.views.lease(model.extra_inputs) as view:
         return probe.costs(view, model.blank())
 
@@ -45,8 +62,17 @@ def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs (from, to) of layers between which data flows.
 
     Args:
-        model: The model, which runs once on a grey picture.
+        model: The model, which runs on a grey picture of the size that it expects. It is not changed.
         names: Dotted names of layers, none of which contains another.
+
+    Raises:
+        MirrorError: The model fails on the grey picture.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.models import catalogue
+        >>> ("pool", "classifier") in engine.flow(catalogue.load("shapes"), ["features", "pool", "classifier"])
+        True
     """
     with model.views.lease(model.extra_inputs) as view:
         return probe.flow(view, model.blank(), names)

@@ -81,7 +81,24 @@ def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> floa
 
 
 def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Legend | None:
-    """Return the colour bar of `request` on a scale that ends at `vmax`, or None as in `render.legend`."""
+    """Return the colour bar of `request`.
+
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+        vmax: The magnitude in full colour, as `vmax` returns it.
+
+    Returns:
+        The colour bar, or None if a number has no colour of its own, as in `render.legend`.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam", (("colours", "jet"),))
+        >>> engine.legend(request, np.ones((1, 4, 4)), 3.0).high
+        3.0
+    """
     entry, render_params = _look_of(request)
     return render.legend(entry.kind.look, raw.shape, vmax, **render_params)
 

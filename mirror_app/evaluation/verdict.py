@@ -88,6 +88,12 @@ def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
 
     Returns:
         The evidence, (H, W).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.evaluation import verdict
+        >>> verdict.evidence(torch.ones(1, 3, 2, 2), (4, 4))[0]
+        tensor([3., 3., 3., 3.])
     """
     return render.resize(raw.abs().sum(1) if raw.ndim == 4 else raw, size)[0]
 
@@ -156,7 +162,12 @@ def shuffled(
 
 
 def similarity(first: Result, second: Result) -> float:
-    """Return the rank correlation of two results of the same request, in [-1, 1]; 1 if they rank all pixels alike."""
+    """Return how similar two results of the same request are.
+
+    Returns:
+        The rank correlation of their evidence, in [-1, 1]; 1 if both rank all locations alike. It is NaN if both are
+        constant.
+    """
     maps = (evidence(torch.from_numpy(result.raw), result.raw.shape[-2:]) for result in (first, second))
     return evaluation.rank_correlation(*maps)
 
