@@ -3,7 +3,7 @@
 Goals written down before the first run:
 - Grad-CAM has at least 0.75 of its evidence in the right quarter of a 2 × 2 grid, LRP has at least 0.80 inside the
   mask, and both have an insertion of at least 0.85.
-- Each method in BEATS_BOTH beats random numbers and Sobel's edges in peak, mass and insertion, on the same scenes.
+- Each method in BEATS_BOTH beats random numbers and Sobel's edges in pointing, mass and insertion, on the same scenes.
 
 The predictions for photographs are in `benchmarks.grid`.
 """
@@ -57,7 +57,7 @@ GOALS = {("grad-cam", "grid"): 0.75, ("lrp", "mass"): 0.80, ("grad-cam", "insert
 class Score:
     """The scores of one method on one scene."""
 
-    peak: float
+    pointing: float
     mass: float
     grid: float
     deletion: float
@@ -166,7 +166,7 @@ def goal_lines(table: dict[str, Scores]) -> list[str]:
         rivals = [averages(table[base][: len(table[name])]) for base in BASELINES]
         beaten = [
             figure
-            for figure in ("peak", "mass", "insertion")
+            for figure in ("pointing", "mass", "insertion")
             if means[name][figure] > max(rival[figure] for rival in rivals)
         ]
         lines.append(
@@ -197,7 +197,8 @@ def main() -> None:
 the network was not trained on and whose masks are exact.
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, seeds {SEEDS.start:,} to {SEEDS.stop - 1:,}.
 
-- peak: the share of scenes in which the largest value lies on the object (higher is better).
+- pointing: the share of scenes in which the largest value lies on the object, as in the pointing game (higher is
+  better).
 - mass: the share of the positive evidence that lies on the object (higher is better).
 - grid: the share of the positive evidence that lies in the right quarter of four scenes in a 2 × 2 grid (higher is
   better; 0.25 is chance).
@@ -216,7 +217,7 @@ the network was not trained on and whose masks are exact.
 The evidence of a gradient is its magnitude, summed over the colours. The number after ± is the standard error of the
 mean.
 
-| method | peak | mass | grid | deletion | insertion | road | shuffled | time | scenes |
+| method | pointing | mass | grid | deletion | insertion | road | shuffled | time | scenes |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 

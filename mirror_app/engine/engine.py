@@ -28,6 +28,12 @@ class Result:
         seconds: How long the computation took up to this frame.
         finished: When the frame was finished, in seconds on the clock of `time.perf_counter`. A result that was
             finished before it was requested came from a cache.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.engine import Result
+        >>> Result(np.zeros((1, 4, 4)), {"target_class": [3]}, seconds=0.1, finished=2.5).info
+        {'target_class': [3]}
     """
 
     raw: np.ndarray

@@ -65,6 +65,9 @@ def flow(model: Model, names: Sequence[str]) -> list[tuple[str, str]]:
         model: The model, which runs on a grey picture of the size that it expects. It is not changed.
         names: Dotted names of layers, none of which contains another.
 
+    Returns:
+        Pairs of names from `names`.
+
     Raises:
         MirrorError: The model fails on the grey picture.
 

@@ -29,6 +29,15 @@ class Prediction:
             work on, as a share of the largest number in the same tensor. It is 0 if they agree.
         boxes: The boxes that a detection model found, the most confident first.
         regions: The most likely class at each location, for a segmentation model.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.engine import Prediction
+        >>> from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+        >>> meaning = OutputMeaning(OutputKind.CLASSES)
+        >>> prediction = Prediction(np.zeros(4, np.float32), meaning, output_summary="4", deviation=0.0)
+        >>> prediction.text(2)
+        '25.0%'
     """
 
     answers: np.ndarray
@@ -69,6 +78,9 @@ def predict(model: Model, picture: Picture) -> Prediction:
     Args:
         model: The model, as `mirror_app.models.catalogue.load` returns it. It is not changed.
         picture: The picture, as `mirror_app.images.decode` returns it.
+
+    Returns:
+        The prediction. It holds probabilities if the model gives classes or labels.
 
     Raises:
         MirrorError: The model cannot take the picture, or an input of it is missing.

@@ -20,7 +20,19 @@ COLUMNS = 8
 
 @dataclass(frozen=True)
 class Sheet:
-    """Several images as one PNG file, in rows of `columns`: `shown` of the `count` images that there are."""
+    """Several images as one PNG file.
+
+    Args:
+        png: The file.
+        columns: The number of images in a row.
+        shown: The number of images on the sheet.
+        count: The number of images that the request gives.
+
+    Example:
+        >>> from mirror_app.engine import Sheet
+        >>> Sheet(b"", columns=8, shown=64, count=100).count
+        100
+    """
 
     png: bytes
     columns: int
@@ -67,6 +79,9 @@ def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> floa
         request: The request.
         raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
         model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+
+    Returns:
+        The magnitude, the largest over all images.
 
     Example:
         >>> import numpy as np
@@ -131,6 +146,9 @@ def sheet(
         first: The number of the first image on the sheet, from 0.
         count: The largest number of images on the sheet.
         vmax: As in `render_images`.
+
+    Returns:
+        The sheet, in rows of 8 images, none of them longer than 128 pixels.
 
     Raises:
         MirrorError: There is no image with the number `first`.

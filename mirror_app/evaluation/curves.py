@@ -166,6 +166,9 @@ def drops_early(deletion_curve: Tensor, shares: Sequence[float] = ()) -> bool:
         deletion_curve: The probability while pixels are removed, (S,).
         shares: The shares of removed pixels at which the curve was measured, as in `area`.
 
+    Returns:
+        Whether the class depends on a few pixels, so that deletion says little about the order.
+
     Example:
         >>> import torch
         >>> from mirror_app.evaluation import drops_early
@@ -184,6 +187,9 @@ def recovers_early(insertion_curve: Tensor, shares: Sequence[float] = ()) -> boo
         insertion_curve: The probability while pixels are restored, (S,).
         shares: The shares of restored pixels at which the curve was measured, as in `area`.
 
+    Returns:
+        Whether a few pixels are enough for the class, so that insertion says little about the order.
+
     Example:
         >>> import torch
         >>> from mirror_app.evaluation import recovers_early
@@ -200,6 +206,9 @@ def area(curve: Tensor, shares: Sequence[float] = ()) -> float:
         curve: The values of the curve, (S,).
         shares: The shares of the pixels at which it was measured, increasing, in [0, 1]. By default, equal steps from
             0 to 1.
+
+    Returns:
+        The mean, in the unit of the curve.
 
     Example:
         >>> import torch

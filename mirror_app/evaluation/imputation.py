@@ -44,31 +44,31 @@ def impute(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> T
     Differs from the paper:
         The paper solves the equations directly. This uses conjugate gradients, from coarse to fine.
     """
-    known = ~removed
+    is_known = ~removed
     error = (pictures.amax((1, 2, 3), keepdim=True) - pictures.amin((1, 2, 3), keepdim=True)) * tolerance
-    return _multigrid(torch.where(known, pictures, 0), known, error)
+    return _multigrid(torch.where(is_known, pictures, 0), is_known, error)
 
 
-def _multigrid(values: Tensor, known: Tensor, error: Tensor) -> Tensor:
-    """Return `values` with the pixels that are not `known` filled in, starting from the solution at half the size."""
+def _multigrid(values: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
+    """Return `values` with all other than the known pixels filled in, starting from the solution at half the size."""
     size = (values.shape[2], values.shape[3])
     if min(size) <= SMALLEST:
-        initial = values.sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True)
+        initial = values.sum((2, 3), keepdim=True) / is_known.sum((2, 3), keepdim=True)
     else:
         half = (-(-size[0] // 2), -(-size[1] // 2))
-        share = F.adaptive_avg_pool2d(known.to(values), half)
+        share = F.adaptive_avg_pool2d(is_known.to(values), half)
         means = F.adaptive_avg_pool2d(values, half) / share.clamp(min=torch.finfo(values.dtype).tiny)
         initial = F.interpolate(_multigrid(means, share > 0, error), size, mode="bilinear", align_corners=False)
-    return _conjugate_gradients(torch.where(known, values, initial), known, error)
+    return _conjugate_gradients(torch.where(is_known, values, initial), is_known, error)
 
 
-def _conjugate_gradients(initial: Tensor, known: Tensor, error: Tensor) -> Tensor:
-    """Return the solution of the equations of all pixels that are not `known`, starting from `initial`.
+def _conjugate_gradients(initial: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
+    """Return the solution of the equations of all pixels that are not `is_known`, starting from `initial`.
 
     Each equation is multiplied by the sum of its weights, which makes the matrix symmetric.
     """
-    total_weight = _weighted_neighbours(torch.ones_like(known, dtype=initial.dtype))
-    unknown = ~known
+    total_weight = _weighted_neighbours(torch.ones_like(is_known, dtype=initial.dtype))
+    unknown = ~is_known
 
     def equations(values: Tensor) -> Tensor:
         return torch.where(unknown, total_weight * values - _weighted_neighbours(values), 0)

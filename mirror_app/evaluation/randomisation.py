@@ -21,7 +21,17 @@ _QUANTISED = (torch.int8, torch.uint8)
 
 @dataclass(frozen=True)
 class Depth:
-    """How far down from its output a model is shuffled: a label, and the dotted names of the shuffled layers."""
+    """How far down from its output a model is shuffled.
+
+    Args:
+        label: The layers in words, as the page shows them.
+        layers: The dotted names of the layers whose weights are shuffled.
+
+    Example:
+        >>> from mirror_app.evaluation import Depth
+        >>> Depth("classifier", ("classifier",)).label
+        'classifier'
+    """
 
     label: str
     layers: tuple[str, ...]
@@ -77,6 +87,9 @@ def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int =
         layers: Dotted names of layers, as `named_modules()` has them.
         seed: The same seed gives a layer the same order, whatever else is shuffled.
 
+    Returns:
+        The copy.
+
     Example:
         >>> from torch import nn
         >>> from mirror_app.evaluation import with_weights_shuffled
@@ -108,6 +121,9 @@ def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
     Args:
         model: The model. It is not changed.
         seed: As in `with_weights_shuffled`.
+
+    Returns:
+        The copy.
 
     Raises:
         MirrorError: The model has no linear layer and no two-dimensional convolution.
@@ -160,6 +176,21 @@ def buffers_holding_weights(model: nn.Module) -> list[str]:
 
     Buffers are not shuffled. A buffer may be a weight if it has at least two axes longer than 1, its numbers are
     floating-point or 8-bit, and its module has no parameters of its own.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The dotted names of the buffers.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.evaluation import buffers_holding_weights
+        >>> module = nn.Module()
+        >>> module.register_buffer("weight", torch.rand(3, 3))
+        >>> buffers_holding_weights(module)
+        ['weight']
     """
     return [
         f"{name}.{key}".lstrip(".")

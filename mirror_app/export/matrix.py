@@ -85,42 +85,44 @@ def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
     return replace(request, params=params)
 
 
-def corresponding_layer(layer: str, here: Sequence[Layer], there: Sequence[Layer], before_last: bool = False) -> str:
+def corresponding_layer(
+    layer: str, model_layers: Sequence[Layer], other_layers: Sequence[Layer], before_last: bool = False
+) -> str:
     """Return the layer of another model that corresponds to a layer of this model.
 
     Args:
         layer: The dotted name of a layer of this model, or "*".
-        here: The layers of this model, as `engine.tree` returns them.
-        there: The layers of the other model.
+        model_layers: The layers of this model, as `engine.tree` returns them.
+        other_layers: The layers of the other model.
         before_last: As in `layers.default_layer`.
 
     Returns:
         The layer with the same name. If there is none, or if `layer` is the default layer of this model, the default
         layer of the other model.
     """
-    default_here, default_there = (layers.default_layer(tree, before_last) for tree in (here, there))
-    names_there = {other.name for other in there}
-    return layer if layer == layers.EVERY or (layer != default_here and layer in names_there) else default_there
+    default, other_default = (layers.default_layer(tree, before_last) for tree in (model_layers, other_layers))
+    other_names = {other.name for other in other_layers}
+    return layer if layer == layers.EVERY or (layer != default and layer in other_names) else other_default
 
 
-def corresponding_target(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:
+def corresponding_target(target: Value, classes: Sequence[str], other_classes: Sequence[str]) -> Value:
     """Return the target for another model that corresponds to a target for this model.
 
     Args:
         target: A target for this model. If it is the number of a class, the other model's class with the same name is
             returned, or None (the most likely class) if there is none. Other targets are returned as they are.
-        here: The names of this model's classes.
-        there: The names of the other model's classes.
+        classes: The names of this model's classes.
+        other_classes: The names of the other model's classes.
 
     Example:
         >>> from mirror_app.export.matrix import corresponding_target
         >>> corresponding_target(1, ["cat", "dog"], ["fish", "cat", "dog"])
         2
     """
-    if not isinstance(target, int) or here == there:
+    if not isinstance(target, int) or classes == other_classes:
         return target
-    name = here[target] if target < len(here) else None
-    return there.index(name) if name in there else None
+    name = classes[target] if target < len(classes) else None
+    return other_classes.index(name) if name in other_classes else None
 
 
 def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> bytes:

@@ -13,7 +13,18 @@ from mirror_app.render.scale import heat_peak, is_rgb, percentile_peak
 
 @dataclass(frozen=True)
 class Legend:
-    """A colour bar: CSS colours at equal steps, from that of the number `low` to that of the number `high`."""
+    """A colour bar.
+
+    Args:
+        colours: Colours at equal steps, as CSS hex codes.
+        low: The number that has the first colour.
+        high: The number that has the last colour.
+
+    Example:
+        >>> from mirror_app.render import Legend
+        >>> Legend(("#000000", "#ffffff"), low=0.0, high=1.5).high
+        1.5
+    """
 
     colours: tuple[str, ...]
     low: float

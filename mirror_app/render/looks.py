@@ -73,7 +73,20 @@ def tiles(
 
 
 def indices_by_peak(raw: Tensor) -> Tensor:
-    """Return the numbers of maps (N, C, h, w), or of the entries of vectors (N, C), largest value first: (N · C,)."""
+    """Return the order of maps by their largest values.
+
+    Args:
+        raw: Feature maps (N, C, h, w), or vectors (N, C).
+
+    Returns:
+        The numbers of the maps, or of the entries of the vectors, (N · C,), that with the largest value first.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> render.indices_by_peak(torch.tensor([[1.0, 5.0, 3.0]]))
+        tensor([1, 2, 0])
+    """
     return raw.flatten(0, 1).reshape(raw.shape[0] * raw.shape[1], -1).amax(1).argsort(descending=True, stable=True)
 
 
@@ -132,12 +145,12 @@ def heat(
         return signed_picture(raw, vmax)
     shares = scale_heat(heat_evidence(raw, picture, signed), vmax)
     colour_map = "grey" if show == "map" else signed_colours if signed else colours
-    coloured = colourise(shares / 2 + 0.5 if signed else shares, colour_map)
+    colour_image = colourise(shares / 2 + 0.5 if signed else shares, colour_map)
     if show != "over the picture":
-        return coloured
+        return colour_image
     # Without evidence, the picture is hardly dimmed; at a strength of 1, the colours cover all of it.
     opacity = torch.lerp(torch.full_like(shares, strength**3), torch.full_like(shares, strength), shares.abs())
-    return torch.lerp(picture.expand_as(coloured), coloured, opacity[:, None])
+    return torch.lerp(picture.expand_as(colour_image), colour_image, opacity[:, None])
 
 
 def picture(raw: Tensor, picture: Tensor) -> Tensor:

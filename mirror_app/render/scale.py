@@ -14,7 +14,19 @@ SATURATED_SHARE = 0.005  # of the pixels of a heat map are shown in full colour
 
 
 def is_rgb(shape: Sequence[int]) -> bool:
-    """Tell whether raw numbers of that shape belong to red, green and blue, and not to grey values or bands."""
+    """Tell whether raw numbers belong to red, green and blue, and not to grey values or bands.
+
+    Args:
+        shape: The shape of the numbers.
+
+    Returns:
+        Whether the shape is (N, 3, H, W).
+
+    Example:
+        >>> from mirror_app import render
+        >>> render.is_rgb((1, 3, 8, 8)), render.is_rgb((1, 8, 8))
+        (True, False)
+    """
     return len(shape) == 4 and shape[1] == 3
 
 

@@ -76,7 +76,20 @@ def shrink(images: Tensor, longest: int) -> Tensor:
 
 
 def pixels(image: Tensor) -> np.ndarray:
-    """Return an image (3, H, W) in [0, 1] as uint8 pixels (H, W, 3)."""
+    """Return an image as pixels.
+
+    Args:
+        image: The image, (3, H, W), in [0, 1].
+
+    Returns:
+        The pixels, uint8 (H, W, 3).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> render.pixels(torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1)).tolist()
+        [[[255, 128, 0]]]
+    """
     return as_bytes(widened(image))
 
 
@@ -86,6 +99,15 @@ def fade_outside(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.n
     Args:
         picture: The picture, uint8 (H, W, 3).
         region: The region (left, top, right, bottom), in pixels.
+
+    Returns:
+        The picture, uint8 (H, W, 3), unchanged inside the region.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import render
+        >>> render.fade_outside(np.zeros((1, 3, 3), np.uint8), (0, 0, 2, 1))[0, :, 0].tolist()
+        [0, 0, 102]
     """
     left, top, right, bottom = region
     faded = (picture * 0.35 + 255 * 0.4).astype(np.uint8)
@@ -94,7 +116,20 @@ def fade_outside(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.n
 
 
 def png(picture: np.ndarray) -> bytes:
-    """Return uint8 pixels (H, W, 3) as a PNG file."""
+    """Return pixels as a PNG file.
+
+    Args:
+        picture: The pixels, uint8 (H, W, 3).
+
+    Returns:
+        The file.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import render
+        >>> render.png(np.zeros((4, 4, 3), np.uint8))[1:4]
+        b'PNG'
+    """
     file = io.BytesIO()
     # Higher levels take three times as long and save only a tenth of the bytes; a visitor waits for each picture.
     Image.fromarray(picture).save(file, "PNG", compress_level=1)

@@ -64,7 +64,7 @@ def test_by_every_measure_a_good_method_beats_random_numbers_and_edges(
     scores: dict[str, truth.Scores], name: str
 ) -> None:
     table = {key: truth.averages(several) for key, several in scores.items()}
-    for figure in ("peak", "mass", "grid", "insertion", "road"):
+    for figure in ("pointing", "mass", "grid", "insertion", "road"):
         assert table[name][figure] > max(table[base][figure] for base in truth.BASELINES), figure
     assert table[name]["deletion"] < min(table[base]["deletion"] for base in truth.BASELINES)
     assert 0 <= table[name]["shuffled"] < 0.95
@@ -79,5 +79,5 @@ def test_a_method_of_few_scenes_is_compared_on_those_alone() -> None:
     table = {**bases, **{name: [better] for name in truth.BEATS_BOTH}}
     lines = [line for line in truth.goal_lines(table) if "beats random" in line]
     assert lines
-    assert all(line.endswith("peak, mass, insertion: reached") for line in lines)
+    assert all(line.endswith("pointing, mass, insertion: reached") for line in lines)
     assert "beats random and Sobel in nothing: **missed**" in truth.goal_lines(table | {"rise": [hard]})[-1]
