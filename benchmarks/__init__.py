@@ -1,1 +1,1 @@
-"""Speeds as ratios, each against a peer or a floor in the same run: `make bench`."""
+"""Speeds as ratios, each to a reference measured in the same run: `make bench`."""

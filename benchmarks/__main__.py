@@ -1,4 +1,4 @@
-"""Measure the dashboard as its visitors meet it and print a table: `make bench`."""
+"""Measures the dashboard as its visitors experience it, and prints a table: `make bench`."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ import streamlit
 import torch
 
 from benchmarks import checks
-from benchmarks.in_browser import chromium, opened, stopped, turned
+from benchmarks.in_browser import chromium, seconds_to_first_picture, seconds_to_guided, seconds_to_stop
 from benchmarks.visitor import Run, Visitor
 from mirror_app.bundled.examples import examples
 from mirror_app.models import catalogue
@@ -23,7 +23,7 @@ from tests.browser import ROOT, serve
 
 RUNS = 9
 CROWD = 20
-PAUSE = 0.2  # seconds between runs: hard on another's heels, a run waits 40 ms for TCP to acknowledge the last one
+PAUSE = 0.2  # seconds between runs: without it, a run waits 40 ms for TCP to acknowledge the previous one
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 MANY = "model=resnet50-untrained&visualisation=activations&layer=layer4"  # 2,048 maps
 FEW = "model=resnet50-untrained&visualisation=activations&layer=layer1.0.conv1"  # 64 maps
@@ -31,107 +31,122 @@ DEEP = "model=densenet201-untrained"  # 712 modules
 
 
 def redraws(url: str, *queries: str) -> list[list[Run]]:
-    """Redraw each of the views, which were seen before, in turn: a list of runs for each."""
+    """Return, for each of the views, its runs when it is redrawn from the cache; the views take turns."""
     visitors = [Visitor(url) for _ in queries]
     for visitor, query in zip(visitors, queries, strict=True):
         visitor.run(query)
         visitor.run(query)
-    rounds = [[_rested(visitor, query) for visitor, query in zip(visitors, queries, strict=True)] for _ in range(RUNS)]
+    rounds = [
+        [_run_after_pause(visitor, query) for visitor, query in zip(visitors, queries, strict=True)]
+        for _ in range(RUNS)
+    ]
     for visitor in visitors:
         visitor.__exit__()
     return [list(column) for column in zip(*rounds, strict=True)]
 
 
-def _rested(visitor: Visitor, query: str) -> Run:
+def _run_after_pause(visitor: Visitor, query: str) -> Run:
     time.sleep(PAUSE)
     return visitor.run(query)
 
 
 def seconds(runs: list[Run]) -> float:
+    """Return the median duration of the runs, in seconds."""
     return median(run.seconds for run in runs)
 
 
-def bare(guide: bool = False) -> float:
-    """Return the seconds that one Grad-CAM of the bundled network takes by itself, its view made before."""
+def bare_grad_cam(guide: bool = False) -> float:
+    """Return how many seconds a single Grad-CAM of the bundled network takes once its view exists."""
     model = catalogue.load("shapes")
     inputs = model.preprocessing.prepare(examples()[0])
     grad_cam = GradCam(model.module)
-    return timed(lambda: grad_cam(inputs, "features", guide=guide))
+    return median_seconds(lambda: grad_cam(inputs, "features", guide=guide))
 
 
-def timed(call: Callable[[], object]) -> float:
+def median_seconds(call: Callable[[], object]) -> float:
+    """Return the median duration of a call after a warm-up, in seconds."""
     call()
     spans = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        started = time.perf_counter()
         call()
-        spans.append(time.perf_counter() - began)
+        spans.append(time.perf_counter() - started)
     return median(spans)
 
 
 def first_visit(url: str, query: str) -> float:
+    """Return how many seconds the page takes for a new visitor."""
     with Visitor(url) as visitor:
         return visitor.run(query).seconds
 
 
-def turned_at_server(url: str) -> float:
-    """Return the seconds from “Guided” until the new picture comes to a visitor, at a view that nobody saw before."""
+def seconds_to_guided_at_server(url: str) -> float:
+    """Return the seconds from switching “Guided” on until the server sends the new picture, in an uncached view."""
 
-    def turned(target: int) -> float:
+    def seconds_for(target: int) -> float:
         with Visitor(url) as visitor:
             visitor.run(f"target_class={target}")
             time.sleep(PAUSE)
             return visitor.run(f"target_class={target}", "Guided").picture
 
-    return median(turned(target) for target in range(RUNS))
+    return median(seconds_for(target) for target in range(RUNS))
 
 
-def woken(crowd: int) -> float:
-    """Return the seconds until the last of a crowd that comes at once to a server just started has its picture."""
+def seconds_after_start(crowd: int) -> float:
+    """Return the seconds until each of `crowd` simultaneous visitors of a server just started has a picture."""
     with serve(ROOT / "mirror_app" / "main.py") as url, ThreadPoolExecutor(crowd) as together:
         return max(together.map(lambda _: first_visit(url, ""), range(crowd)))
 
 
-def among_others(url: str) -> tuple[float, float]:
-    """Return the seconds until a person at a browser sees the first picture: alone, and at worst among CROWD at once.
+def seconds_in_browser(url: str) -> tuple[float, float]:
+    """Return the seconds until a browser shows the first picture: alone, and at worst among CROWD at once.
 
-    The others are visitors without a browser, for in life theirs would not run on the server's machine.
+    The other visitors have no browser here, since in real life their browsers run on other machines.
     """
     with chromium() as browser, ThreadPoolExecutor(CROWD) as others:
-        alone = median(opened(browser, url) for _ in range(RUNS))
+        alone = median(seconds_to_first_picture(browser, url) for _ in range(RUNS))
 
-        def come() -> None:
+        def start_others() -> None:
             for _ in range(CROWD - 1):
                 others.submit(first_visit, url, "")
 
-        crowded = max(opened(browser, url, come) for _ in range(5))
+        crowded = max(seconds_to_first_picture(browser, url, start_others) for _ in range(5))
         return alone, crowded
 
 
 def row(what: str, measured: str, ratio: float, bound: float) -> str:
+    """Return a line of the table."""
     return f"| {what} | {measured} | {ratio:.2f} | {bound:g} | {'yes' if ratio <= bound else '**no**'} |"
 
 
 def ms(span: float) -> str:
+    """Return a duration in seconds as text in milliseconds."""
     return f"{span * 1000:.0f} ms"
 
 
 def table(main: str, empty: str, picture: str) -> list[str]:
-    shown, deep, few, many = redraws(main, "", DEEP, FEW, MANY)
+    """Return the lines of the table.
+
+    Args:
+        main: The address of the dashboard.
+        empty: The address of a page with the same sidebar and no content.
+        picture: The address of a page with the same sidebar and one picture.
+    """
+    bundled, deep, few, many = redraws(main, "", DEEP, FEW, MANY)
     (frame,) = redraws(empty, "")
     rows = [
         row(
-            "a cached view redrawn, to an empty page with the same frame",
-            f"{ms(seconds(shown))}, {ms(seconds(frame))}",
-            seconds(shown) / seconds(frame),
+            "redrawing a cached view, to an empty page with the same sidebar",
+            f"{ms(seconds(bundled))}, {ms(seconds(frame))}",
+            seconds(bundled) / seconds(frame),
             3,
         )
     ]
-    floor = bare()
+    floor = bare_grad_cam()
     first = median(first_visit(main, f"target_class={number}") for number in range(RUNS))
     rows.append(
         row(
-            "a first Grad-CAM on a warm server, a new visit, to 1.3 bare computations and 150 ms",
+            "a first Grad-CAM for a new visitor on a warm server, to 1.3 bare computations plus 150 ms",
             f"{ms(first)}, bare {ms(floor)}",
             first / (1.3 * floor + 0.15),
             1,
@@ -139,46 +154,55 @@ def table(main: str, empty: str, picture: str) -> list[str]:
     )
     rows.append(
         row(
-            "DenseNet-201's tree (712 layers) redrawn, to the bundled network's",
-            f"{ms(seconds(deep))}, {ms(seconds(shown))}",
-            seconds(deep) / seconds(shown),
+            "redrawing the tree of DenseNet-201 (712 layers), to that of the bundled network",
+            f"{ms(seconds(deep))}, {ms(seconds(bundled))}",
+            seconds(deep) / seconds(bundled),
             2,
         )
     )
     rows.append(
         row(
-            "2,048 maps redrawn, to 64",
+            "redrawing 2,048 feature maps, to 64",
             f"{ms(seconds(many))}, {ms(seconds(few))}",
             seconds(many) / seconds(few),
             2,
         )
     )
-    floor = bare(guide=True)
+    floor = bare_grad_cam(guide=True)
     with chromium() as browser:
-        knob, plain = (
-            median(turned(browser, f"{url}/?input={example.id}") for example in examples()) for url in (main, picture)
+        guided, plain = (
+            median(seconds_to_guided(browser, f"{url}/?input={example.id}") for example in examples())
+            for url in (main, picture)
         )
-        stop = max(stopped(browser, main) for _ in range(5))
-    what = "a knob turned, until the new picture is sent, to 1.5 bare computations and 150 ms"
-    at_server = turned_at_server(main)
+        stop = max(seconds_to_stop(browser, main) for _ in range(5))
+    what = "changing a setting, until the new picture is sent, to 1.5 bare computations plus 150 ms"
+    at_server = seconds_to_guided_at_server(main)
     rows.append(row(what, f"{ms(at_server)}, bare {ms(floor)}", at_server / (1.5 * floor + 0.15), 1))
-    what = "the same until a browser on these two cores shows it, to 1.5 bare computations and a page with one picture"
-    rows.append(row(what, f"{ms(knob)}, {ms(plain)}", knob / (1.5 * floor + plain), 2))
-    rows.append(row("Stop on the dream page, until it is idle, at worst, to a second", ms(stop), stop, 1))
-    for what, alone, together in (
-        ("a first picture in a browser", *among_others(main)),
-        ("a first picture on a server just started, the last of them", woken(1), woken(CROWD)),
+    what = "the same, until a browser on this machine shows it, to 1.5 bare computations plus a page with one picture"
+    rows.append(row(what, f"{ms(guided)}, {ms(plain)}", guided / (1.5 * floor + plain), 2))
+    rows.append(row("pressing Stop on the dream page, until it is idle, at worst, to one second", ms(stop), stop, 1))
+    for what, alone, crowded in (
+        ("the first picture in a browser", *seconds_in_browser(main)),
+        ("the first picture on a server that has just started", seconds_after_start(1), seconds_after_start(CROWD)),
     ):
-        rows.append(row(f"{what}, {CROWD} at once to one", f"{ms(together)}, {ms(alone)}", together / alone, 5))
+        rows.append(
+            row(
+                f"{what}, at worst among {CROWD} at once, to one alone",
+                f"{ms(crowded)}, {ms(alone)}",
+                crowded / alone,
+                5,
+            )
+        )
     whole, share = checks.share()
-    what = "checks that a model is left alone, share of a warm ResNet-50 Grad-CAM, profiled"
+    what = "checks that the model is unchanged, as a share of a warm ResNet-50 Grad-CAM, profiled"
     rows.append(row(what, ms(whole), share, 0.03))
-    sent = max(run.bytes for runs in (shown, deep, few, many) for run in runs)
-    rows.append(row("bytes sent again by a redraw, to 50 kB", f"{sent / 1000:.1f} kB at most", sent / 50_000, 1))
+    sent = max(run.bytes for runs in (bundled, deep, few, many) for run in runs)
+    rows.append(row("bytes that a redraw sends again, to 50 kB", f"{sent / 1000:.1f} kB at most", sent / 50_000, 1))
     return rows
 
 
 def main() -> None:
+    """Measure everything, print the table and write it to `docs/benchmarks.md`, or to the file that is named."""
     with (
         serve(ROOT / "mirror_app" / "main.py") as dashboard,
         serve(ROOT / "benchmarks" / "empty.py") as empty,
@@ -188,13 +212,13 @@ def main() -> None:
     head = [
         "# Benchmarks",
         "",
-        "`make bench` wrote this. Each line is a ratio of two medians of the same run, on this machine; another",
-        "machine gives other times, and much the same ratios.",
+        "`make bench` wrote this. Each line is a ratio of two medians of the same run on the same machine. Another",
+        "machine gives different times, but similar ratios.",
         "",
         f"{datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}, PyTorch {torch.__version__}, Streamlit {streamlit.__version__}.",
         "",
-        "| what | measured | ratio | at most | kept |",
+        "| what | measured | ratio | at most | within |",
         "| --- | --- | --- | --- | --- |",
     ]
     text = "\n".join([*head, *rows, ""])

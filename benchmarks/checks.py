@@ -1,4 +1,4 @@
-"""What it costs to know that a model is left alone: the share of the checks in a Grad-CAM whose view is warm."""
+"""The cost of checking that a model is unchanged, as a share of a Grad-CAM on a warm view."""
 
 import cProfile
 import inspect
@@ -15,8 +15,8 @@ from mirror_app.visualisations.core import GradCam
 from mirror_app.visualisations.core.attribution import require_finite
 
 RUNS = 7
-# The outermost functions that follow the model and take back what a run did to the copy. The two fingerprints that
-# every picture has always been between are not among them.
+# The outermost functions that follow changes of the model and undo what a run did to the copy. The fingerprints taken
+# before and after each picture are not included.
 CHECKS = [
     View.sync,
     View.ensure_observed,
@@ -31,17 +31,20 @@ CHECKS = [
 
 
 def share() -> tuple[float, float]:
-    """Return the seconds of a warm Grad-CAM of ResNet-50 at `layer4`, and the share of the checks in them."""
+    """Return the duration of a warm Grad-CAM of ResNet-50 at `layer4`, in seconds, and the share of the checks."""
     torch.manual_seed(0)
     grad_cam = GradCam(torchvision.models.resnet50().eval())
     picture = torch.randn(1, 3, 224, 224)
     grad_cam(picture, "layer4")
-    measured = [_profiled(grad_cam, picture) for _ in range(RUNS)]
-    return median(whole for whole, _ in measured), median(checks / whole for whole, checks in measured)
+    profiles = [_profile(grad_cam, picture) for _ in range(RUNS)]
+    return median(total for total, _ in profiles), median(checks / total for total, checks in profiles)
 
 
-def _profiled(grad_cam: GradCam, picture: torch.Tensor) -> tuple[float, float]:
-    """Profile Python's functions alone: to time each call of a built-in one would triple what the checks take."""
+def _profile(grad_cam: GradCam, picture: torch.Tensor) -> tuple[float, float]:
+    """Return the duration of a Grad-CAM and of its checks, in seconds.
+
+    Only Python functions are profiled: timing each call of a built-in one would triple the cost of the checks.
+    """
     profile = cProfile.Profile(builtins=False)
     profile.runcall(grad_cam, picture, "layer4")
     stats = pstats.Stats(profile)

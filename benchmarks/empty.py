@@ -1,4 +1,4 @@
-"""The frame of the dashboard, its sidebar included, around a page that draws nothing: what a redraw is measured by."""
+"""The dashboard with its sidebar and an empty page: the reference for the cost of a redraw."""
 
 import streamlit as st
 

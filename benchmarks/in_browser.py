@@ -1,4 +1,4 @@
-"""What a person at a browser waits for: the first picture, a knob that is turned, Stop."""
+"""How long a person at a browser waits: for the first picture, after changing a setting, and after Stop."""
 
 import shutil
 import time
@@ -8,25 +8,25 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, sync_playwright
 
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-CLICK = "element => element.click()"  # at once: Playwright's own click waits until all stands still
-# Timed by the browser itself: the driver's own calls to it would add a tenth.
-TURNED = """knob => new Promise(resolve => {
+CLICK = "element => element.click()"  # immediate: Playwright's own click waits until nothing moves
+# The browser takes the time itself: calls from the driver would add a tenth.
+TIME_TO_NEW_PICTURE = """input => new Promise(resolve => {
     const picture = () => document.querySelector(".st-key-picture img");
     const before = picture().src;
     const began = performance.now();
-    const look = () => {
+    const check = () => {
         const now = picture();
-        const there = now && now.src !== before && now.complete && now.naturalWidth > 0;
-        there ? resolve((performance.now() - began) / 1000) : requestAnimationFrame(look);
+        const isNew = now && now.src !== before && now.complete && now.naturalWidth > 0;
+        isNew ? resolve((performance.now() - began) / 1000) : requestAnimationFrame(check);
     };
-    knob.click();
-    look();
+    input.click();
+    check();
 })"""
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield the system's Chromium, or Playwright's own."""
+    """Yield the system's Chromium, or Playwright's own if there is none."""
     with sync_playwright() as playwright:
         path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -34,45 +34,45 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, url: str, meanwhile: Callable[[], None] = lambda: None) -> float:
-    """Return the seconds until a person who opens the page sees the picture; `meanwhile` is called as the visit begins.
+def seconds_to_first_picture(browser: Browser, url: str, on_start: Callable[[], None] = lambda: None) -> float:
+    """Return the seconds until a person who opens the page sees the picture; `on_start` is called at the start.
 
-    A browser loads Streamlit's page first; the visit begins, for the server, when it opens its WebSocket.
+    A browser loads Streamlit's page first. For the server, the visit starts when the page opens its WebSocket.
     """
     page = browser.new_page()
-    page.once("websocket", lambda _: meanwhile())
-    began = time.perf_counter()
+    page.once("websocket", lambda _: on_start())
+    started = time.perf_counter()
     page.goto(url)
     page.get_by_role("img", name="The visualisation").wait_for()
-    took = time.perf_counter() - began
+    elapsed = time.perf_counter() - started
     page.context.close()
-    return took
+    return elapsed
 
 
-def turned(browser: Browser, url: str) -> float:
-    """Return the seconds from a click on “Guided” until the new picture is there."""
-    page = _at_rest(browser, url)
-    took = float(page.get_by_role("switch", name="Guided").evaluate(TURNED))
+def seconds_to_guided(browser: Browser, url: str) -> float:
+    """Return the seconds from a click on “Guided” until the new picture is shown."""
+    page = _page_when_idle(browser, url)
+    elapsed = float(page.get_by_role("switch", name="Guided").evaluate(TIME_TO_NEW_PICTURE))
     page.context.close()
-    return took
+    return elapsed
 
 
-def stopped(browser: Browser, url: str) -> float:
+def seconds_to_stop(browser: Browser, url: str) -> float:
     """Return the seconds from a click on Stop until the page is idle."""
     page = browser.new_page()
     page.goto(f"{url}/dream?visualisation=deep-dream&octaves=8&steps=100")
     page.get_by_text(" s left").wait_for()
     stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
-    began = time.perf_counter()
+    started = time.perf_counter()
     stop.evaluate(CLICK)
     page.get_by_text("Stopped at").wait_for()
     page.wait_for_selector(IDLE)
-    took = time.perf_counter() - began
+    elapsed = time.perf_counter() - started
     page.context.close()
-    return took
+    return elapsed
 
 
-def _at_rest(browser: Browser, url: str) -> Page:
+def _page_when_idle(browser: Browser, url: str) -> Page:
     page = browser.new_page()
     page.goto(url)
     page.locator(".st-key-picture img").wait_for()

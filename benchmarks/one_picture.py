@@ -1,4 +1,4 @@
-"""The frame of the dashboard around one picture, which a knob exchanges: what a knob in a browser is measured by."""
+"""The dashboard with one picture that any setting replaces: the reference for changing a setting in a browser."""
 
 import numpy as np
 import streamlit as st
@@ -8,10 +8,11 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.sidebar import selection
 from mirror_app.ui.state.session import current
 
-SIDE = 116  # pixels of noise: as many bytes as a guided Grad-CAM of 128 x 128
+SIDE = 116  # pixels of noise, which take as many bytes as a guided Grad-CAM of 128 × 128 pixels
 
 
 def show() -> None:
+    """Draw the picture, which differs as soon as a setting is changed."""
     guided = len(current().request.params)
     noise = np.random.default_rng(guided).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     with st.container(key="picture"):

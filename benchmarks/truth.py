@@ -1,12 +1,11 @@
-"""Measure every attribution in the registry by the bundled scenes, whose masks are exact: `make truth`.
+"""Measures every attribution method in the registry on the bundled scenes, whose masks are exact: `make truth`.
 
-Written down before the first run:
-- Grad-CAM's share in the right quarter of a 2 x 2 grid is at least .75, LRP's mass in the mask at least .80, and the
-  insertion of both at least .85.
-- BEATS_BOTH must beat random numbers and Sobel's edges by peak, mass and insertion, each on the scenes that it was
-  measured on.
+Goals written down before the first run:
+- Grad-CAM has at least 0.75 of its evidence in the right quarter of a 2 × 2 grid, LRP has at least 0.80 inside the
+  mask, and both have an insertion of at least 0.85.
+- Each method in BEATS_BOTH beats random numbers and Sobel's edges in pointing, mass and insertion, on the same scenes.
 
-What was written down for photographs stands in `benchmarks.grid`.
+The predictions for photographs are in `benchmarks.grid`.
 """
 
 import sys
@@ -45,8 +44,8 @@ from tests.browser import ROOT
 
 DOCUMENT = ROOT / "docs" / "truth.md"
 SEEDS = scenes.HELD_OUT[60_000:60_100]
-FEW = 10  # scenes for what takes longer than LONG forward and backward passes
-LONG = 10
+SLOW = 10  # forward and backward passes: a method that takes longer is measured on fewer scenes
+FEW_SCENES = 10
 STEPS = 16
 LAYER = "features"
 BEATS_BOTH = ("grad-cam", "grad-cam-plus-plus", "hires-cam", "layer-cam", "score-cam", "ablation-cam", "cam", "lrp",
@@ -56,9 +55,9 @@ GOALS = {("grad-cam", "grid"): 0.75, ("lrp", "mass"): 0.80, ("grad-cam", "insert
 
 @dataclass(frozen=True)
 class Score:
-    """What one method got for one scene."""
+    """The scores of one method on one scene."""
 
-    peak: float
+    pointing: float
     mass: float
     grid: float
     deletion: float
@@ -67,19 +66,19 @@ class Score:
     shuffled: float
 
 
-# Of one method, in the order of the seeds.
+# The scores of one method, in the order of the seeds.
 Scores = list[Score]
 
 
-BASES: dict[str, Method] = {
+BASELINES: dict[str, Method] = {
     "random": lambda _model, inputs, target: noise(inputs, target),
     "sobel": lambda _model, inputs, _target: sobel(inputs),
 }
 
 
 def attributions() -> dict[str, Method]:
-    """Return what is measured, by key: the base lines, and whatever in the registry gives a map of this network."""
-    found: dict[str, Method] = dict(BASES)
+    """Return the methods to measure, by key: the baselines, and every attribution that works on this network."""
+    methods: dict[str, Method] = dict(BASELINES)
     blank = torch.zeros(1, 3, 32, 32)
     for entry in registry.entries():
         if verdict.is_attribution(entry):
@@ -87,141 +86,156 @@ def attributions() -> dict[str, Method]:
             try:
                 method(catalogue.load("shapes").module, blank, 0)
             except MirrorError:
-                continue  # made for transformers
-            found[entry.key] = method
-    return found
+                continue  # it needs a transformer
+            methods[entry.key] = method
+    return methods
 
 
 def score(method: Method, model: nn.Module, seed: int) -> Score:
-    """Return what a method gets for the scene of `seed`."""
+    """Return the scores of a method on the scene of `seed`."""
     scene = scenes.scene(seed)
     inputs = dataset.normalise(torch.from_numpy(scene.picture)[None])
     target, mask = scene.objects[0].label, torch.from_numpy(scene.objects[0].outline)[None].float()
     evidence = method(model, inputs, target)
-    again = method(with_last_layer_shuffled(model), inputs, target)
+    shuffled_evidence = method(with_last_layer_shuffled(model), inputs, target)
     most, least = road(model, inputs, evidence, target)
     return Score(
         float(peak_inside(evidence[None], mask)),
         float(mass_inside(evidence[None], mask)),
-        in_its_quarter(method, model, inputs, target, range(seed + 1000, seed + 1100)),
+        share_in_own_quarter(method, model, inputs, target, range(seed + 1000, seed + 1100)),
         area(deletion(model, inputs, evidence, target, STEPS)),
         area(insertion(model, inputs, evidence, target, STEPS)),
         area(least - most, ROAD_SHARES),
-        abs(rank_correlation(evidence, again)),
+        abs(rank_correlation(evidence, shuffled_evidence)),
     )
 
 
-def in_its_quarter(method: Method, model: nn.Module, inputs: Tensor, target: int, others: range) -> float:
+def share_in_own_quarter(method: Method, model: nn.Module, inputs: Tensor, target: int, others: range) -> float:
     """Return the share of positive evidence in the scene's own quarter of a grid with three scenes of other classes.
 
-    `others` are the seeds that they are drawn from.
+    Those are the first three scenes of other classes among the seeds `others`.
     """
-    rest = (scene for scene in map(scenes.scene, others) if scene.objects[0].label != target)
-    pictures = torch.stack([torch.from_numpy(scene.picture) for scene in islice(rest, 3)])
-    return grid.share_in_its_quarter(method, model, torch.cat([inputs, dataset.normalise(pictures)]), target)
+    other_scenes = (scene for scene in map(scenes.scene, others) if scene.objects[0].label != target)
+    pictures = torch.stack([torch.from_numpy(scene.picture) for scene in islice(other_scenes, 3)])
+    return grid.share_in_own_quarter(method, model, torch.cat([inputs, dataset.normalise(pictures)]), target)
 
 
 def cost(method: Method, model: nn.Module) -> float:
-    """Return the time for one picture as a multiple of one forward and backward pass: medians, measured in turn."""
+    """Return the time for one picture, as a multiple of one forward and backward pass.
+
+    Both are medians, measured alternately.
+    """
     blank = torch.zeros(1, 3, scenes.SIZE, scenes.SIZE)
 
-    def bare() -> None:
+    def one_pass() -> None:
         pixels = blank.clone().requires_grad_()
         torch.autograd.grad(model(pixels)[:, 0].sum(), pixels)
 
-    pairs = [(_seconds(bare), _seconds(lambda: method(model, blank, 0))) for _ in range(5)]
+    pairs = [(_seconds(one_pass), _seconds(lambda: method(model, blank, 0))) for _ in range(5)]
     passes, methods = zip(*pairs, strict=True)
     return median(methods) / median(passes)
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    started = time.perf_counter()
     call()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def averages(scores: Scores) -> dict[str, float]:
-    return {field.name: mean(getattr(one, field.name) for one in scores) for field in fields(Score)}
+    """Return the mean of each score, by its name."""
+    return {field.name: mean(getattr(score, field.name) for score in scores) for field in fields(Score)}
 
 
 def row(name: str, scores: Scores, passes: float) -> str:
-    """Return the line of a method: each mean with its standard error."""
-    errors = {field.name: stdev(getattr(one, field.name) for one in scores) for field in fields(Score)}
+    """Return the line of a method in the table: the mean of each score with its standard error."""
+    errors = {field.name: stdev(getattr(score, field.name) for score in scores) for field in fields(Score)}
     figures = [f"{value:.2f} ± {errors[key] / len(scores) ** 0.5:.2f}" for key, value in averages(scores).items()]
     return f"| {name} | {' | '.join(figures)} | {passes:.1f} | {len(scores)} |"
 
 
-def kept(table: dict[str, Scores]) -> list[str]:
-    """Return each goal as a line, with whether it is reached."""
+def goal_lines(table: dict[str, Scores]) -> list[str]:
+    """Return each goal as a line that tells whether it was reached."""
     means = {name: averages(scores) for name, scores in table.items()}
     lines = [
-        f"- {name}: {figure} {means[name][figure]:.2f}, wanted {goal:.2f}: {_word(means[name][figure] >= goal)}"
+        f"- {name}: {figure} {means[name][figure]:.2f}, goal {goal:.2f}: {_verdict(means[name][figure] >= goal)}"
         for (name, figure), goal in GOALS.items()
     ]
     for name in BEATS_BOTH:
-        # Scenes differ in how hard they are: with few of them, only the same ones compare.
-        rivals = [averages(table[base][: len(table[name])]) for base in BASES]
+        # Scenes differ in difficulty: a method that was measured on few is compared on the same ones.
+        rivals = [averages(table[base][: len(table[name])]) for base in BASELINES]
         beaten = [
             figure
-            for figure in ("peak", "mass", "insertion")
+            for figure in ("pointing", "mass", "insertion")
             if means[name][figure] > max(rival[figure] for rival in rivals)
         ]
-        lines.append(f"- {name} beats random and Sobel by {', '.join(beaten) or 'nothing'}: {_word(len(beaten) == 3)}")
+        lines.append(
+            f"- {name} beats random and Sobel in {', '.join(beaten) or 'nothing'}: {_verdict(len(beaten) == 3)}"
+        )
     return lines
 
 
-def _word(reached: bool) -> str:
+def _verdict(reached: bool) -> str:
     return "reached" if reached else "**missed**"
 
 
 def main() -> None:
+    """Measure every method, write `docs/truth.md`, and exit with an error if a goal was missed."""
     model = catalogue.load("shapes").module
     table: dict[str, Scores] = {}
     rows = []
     for name, method in attributions().items():
         passes = cost(method, model)
-        table[name] = [score(method, model, seed) for seed in (SEEDS[:FEW] if passes > LONG else SEEDS)]
+        table[name] = [score(method, model, seed) for seed in (SEEDS[:FEW_SCENES] if passes > SLOW else SEEDS)]
         rows.append(row(name, table[name], passes))
         print(rows[-1], flush=True)
-    lines = kept(table)
+    lines = goal_lines(table)
     photographs, predicted = grid.table()
-    text = f"""# Which pictures point at the thing?
+    text = f"""# Which methods point at the object?
 
-`make truth` wrote this, on bundled scenes of unseen seeds, whose masks are exact, at the layer `{LAYER}`.
+`make truth` wrote this. It measures each method at the layer `{LAYER}` of the bundled network, on bundled scenes that
+the network was not trained on and whose masks are exact.
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, seeds {SEEDS.start:,} to {SEEDS.stop - 1:,}.
 
-- peak: how often the largest number lies on the thing; mass: the share of positive evidence on it.
-- grid: the share of positive evidence in the right quarter, of four scenes side by side; .25 is chance.
-- deletion, insertion: the area below the curve of the probability while pixels go (to the mean colour) or come back
-  (into a blurred picture), those of most evidence first; low and high are good.
-- road: how much more of the probability is left where the pixels of least evidence are filled in from their
-  neighbours than where those of most evidence are, as a mean over the shares of the pixels, 0 to
-  {ROAD_SHARES[-1]:.0%}; high is good.
-- shuffled: the magnitude of the rank correlation with the map of the network whose last layer's weights are shuffled.
-  Near 1, the picture is the same or turned over: it does not depend on what the last layer has learned.
-- time: as a multiple of one forward and backward pass. What takes more than {LONG} of them
-  has the first {FEW} scenes only.
-- A gradient counts by its magnitude, summed over the colours. After ± stands the standard error of the mean.
+- pointing: the share of scenes in which the largest value lies on the object, as in the pointing game (higher is
+  better).
+- mass: the share of the positive evidence that lies on the object (higher is better).
+- grid: the share of the positive evidence that lies in the right quarter of four scenes in a 2 × 2 grid (higher is
+  better; 0.25 is chance).
+- deletion: the area under the curve of the probability while pixels are set to the mean colour, starting with the
+  most evidence (lower is better).
+- insertion: the area under the curve of the probability while pixels are restored in a blurred picture, starting with
+  the most evidence (higher is better).
+- road: the probability that is left when the pixels with the least evidence are filled in from their neighbours, minus
+  that when those with the most evidence are. It is a mean over 0 to {ROAD_SHARES[-1]:.0%} of the pixels (higher is
+  better).
+- shuffled: the magnitude of the rank correlation with the map for the network with the weights of its last layer
+  shuffled. Near 1, the map is the same or inverted: it does not depend on what the last layer has learned.
+- time: the time for one picture, as a multiple of one forward and backward pass. Methods that take more than {SLOW}
+  passes are measured on the first {FEW_SCENES} scenes only.
 
-| method | peak | mass | grid | deletion | insertion | road | shuffled | time | scenes |
+The evidence of a gradient is its magnitude, summed over the colours. The number after ± is the standard error of the
+mean.
+
+| method | pointing | mass | grid | deletion | insertion | road | shuffled | time | scenes |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-Goals, which were written down before the first run:
+Goals, written down before the first run:
 
 {chr(10).join(lines)}
 
-## The same grid of photographs
+## The grid of photographs
 
-MobileNetV2 with torchvision's weights, at its default layer: every choice of four out of
-{len(grid.photographs())} photographs from scikit-image and Matplotlib, each for the class that the network names in it.
-The standard error takes the grids for independent, although they share photographs.
+MobileNetV2 with torchvision's weights, at its default layer, on every combination of four out of
+{len(grid.photographs())} photographs from scikit-image and Matplotlib. Each photograph is explained for the class that
+the network predicts. The standard error treats the grids as independent, although they share photographs.
 
 | method | share in the right quarter |
 | --- | --- |
 {chr(10).join(photographs)}
 
-What was written down before the first run:
+Predictions, written down before the first run:
 
 {chr(10).join(predicted)}
 """

@@ -28,7 +28,7 @@ def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
     """Return the first picture of a visualisation, of several images the first four; raise MirrorError."""
     layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
     request = Request(model.name, picture.id, layer, entry.key)
-    images = engine.paint(
+    images = engine.render_images(
         request, engine.run(request, model, picture).raw, model.preprocessing.model_input_rgb(picture)
     )
     columns = 2 if len(images) >= SHOWN else 1

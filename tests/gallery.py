@@ -35,7 +35,7 @@ def images(entry: registry.Entry, model: Model) -> Tensor:
         model.name, picture.id, layers.default_layer(engine.tree(model), entry.kind.before_last), entry.key
     )
     result = engine.run(request, model, picture)
-    return engine.paint(request, result.raw, model.preprocessing.model_input_rgb(picture))
+    return engine.render_images(request, result.raw, model.preprocessing.model_input_rgb(picture))
 
 
 def drawn(entry: registry.Entry) -> bytes:

@@ -119,7 +119,7 @@ def test_a_sheet_has_pages(tmp_path: Path) -> None:
         (["--output-kind", "lables"], "output cannot be 'lables': one of classes, labels"),
         (["--output-kind", "probabilities"], "'probabilities' does not fit: the model gives numbers from"),
         (["--output-kind", "embedding"], "returns an embedding, which has no top prediction"),
-        (["--page", "2"], "There is no image 64: there are 1"),
+        (["--page", "2"], "No image 64: this request gives 1 image"),
         (["--visualisation", "activations", "--layer", "pool"], "gives 144 numbers and no picture: write an .npy file"),
         (["--output", "no/such/folder/a.png"], "There is no folder 'no/such/folder'"),
         (["--output", "a.gif"], "Grad-CAM is computed in one step and has no frames"),

@@ -1,9 +1,9 @@
-"""Runs a request: its frames, its result, and what is drawn of it."""
+"""Runs requests: computes their frames and results, and draws their images."""
 
-from mirror_app.engine.engine import Result, computed, frames, run
+from mirror_app.engine.engine import Result, frames, run, without_render_params
 from mirror_app.engine.inspection import costs, flow, tree
-from mirror_app.engine.painting import COLUMNS, PAGE, TILE, Sheet, legend, paint, sheet, vmax
 from mirror_app.engine.prediction import Prediction, predict
+from mirror_app.engine.rendering import COLUMNS, PAGE, TILE, Sheet, legend, render_images, sheet, vmax
 
 __all__ = [
     "COLUMNS",
@@ -12,15 +12,15 @@ __all__ = [
     "Prediction",
     "Result",
     "Sheet",
-    "computed",
     "costs",
     "flow",
     "frames",
     "legend",
-    "paint",
     "predict",
+    "render_images",
     "run",
     "sheet",
     "tree",
     "vmax",
+    "without_render_params",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""From a request to its picture: picks the visualisation, lends it a view of the model, counts what it cost."""
+"""From a request to its raw numbers: picks the visualisation, leases it a view of the model, and takes the time."""
 
 import time
 from collections.abc import Generator
@@ -19,9 +19,21 @@ from mirror_app.visualisations.core.attribution import require_finite
 
 @dataclass(frozen=True)
 class Result:
-    """A frame of a request: the raw numbers (N, h, w) or (N, C, h, w), what there is to say, and the seconds it took.
+    """A frame of a request: its raw numbers and what is known about them.
 
-    `finished` is when, on the clock of `time.perf_counter`: what was finished before one asked came from a cache.
+    Args:
+        raw: The numbers before any colour, (N, h, w) or (N, C, h, w); (N, C) if the layer gives a vector.
+        info: Facts about the frame, such as the explained class (`target_class`), the share of the work that is done
+            (`progress`, 0 to 1) or a caution (`note`).
+        seconds: How long the computation took up to this frame.
+        finished: When the frame was finished, in seconds on the clock of `time.perf_counter`. A result that was
+            finished before it was requested came from a cache.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.engine import Result
+        >>> Result(np.zeros((1, 4, 4)), {"target_class": [3]}, seconds=0.1, finished=2.5).info
+        {'target_class': [3]}
     """
 
     raw: np.ndarray
@@ -30,18 +42,63 @@ class Result:
     finished: float
 
 
-def computed(request: Request) -> Request:
-    """Return the part of `request` that the raw numbers depend on: without the parameters of the look."""
-    only_rendered = registry.get(request.visualisation).render_params
-    return replace(request, params=tuple(pair for pair in request.params if pair[0] not in only_rendered))
+def without_render_params(request: Request) -> Request:
+    """Return `request` without the parameters of its look: all that its raw numbers depend on.
+
+    Args:
+        request: Any request. Its visualisation must be registered.
+
+    Returns:
+        A request that is equal for all requests with the same raw numbers, whatever their colours.
+
+    Raises:
+        MirrorError: There is no such visualisation.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> params = (("signed", True), ("target_class", 3))
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam", params)
+        >>> engine.without_render_params(request).params
+        (('target_class', 3),)
+    """
+    render_params = registry.get(request.visualisation).render_params
+    return replace(request, params=tuple(pair for pair in request.params if pair[0] not in render_params))
 
 
 def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
-    """Yield the frames of `request` on `model` and `picture` as they are computed; raise MirrorError."""
+    """Yield the frames of `request` as they are computed; the last one is the result.
+
+    A visualisation that takes long yields a frame after each step, so that it can be shown, or stopped, while it runs.
+    The model is not changed: the computation works on a view of its own.
+
+    Args:
+        request: What to compute. `request.model` and `request.input` are not read: `model` and `picture` are used.
+        model: The model, as `mirror_app.models.catalogue.load` returns it.
+        picture: The picture, as `mirror_app.images.decode` returns it.
+
+    Yields:
+        A `Result` for each frame, with raw numbers on the CPU.
+
+    Raises:
+        MirrorError: The visualisation, layer or a parameter is unknown, the model cannot take the picture, the
+            visualisation does not apply to the model, or the numbers are not finite.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.bundled.examples import examples
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.models import catalogue
+        >>> model, picture = catalogue.load("shapes"), examples()[0]
+        >>> request = Request("shapes", picture.id, "features", "deep-dream", (("octaves", 1), ("steps", 2)))
+        >>> [frame.raw.shape for frame in engine.frames(request, model, picture)][-1]
+        (1, 3, 128, 128)
+    """
     entry, model = registry.get(request.visualisation), model.with_output(request.output)
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
-    values = checked({**entry.method_params, **entry.transform_params}, dict(computed(request).params))
-    began = time.perf_counter()
+    params = dict(without_render_params(request).params)
+    values = checked({**entry.method_params, **entry.transform_params}, params)
+    started = time.perf_counter()
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std, output=model.output and model.output.kind)
@@ -49,11 +106,33 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
         for frame in visualisation.frames(inputs, layer, **values):
             now = time.perf_counter()
             require_finite(frame.raw, layer)
-            yield Result(frame.raw.detach().contiguous().cpu().numpy(), frame.info, now - began, now)
+            yield Result(frame.raw.detach().contiguous().cpu().numpy(), frame.info, now - started, now)
 
 
 def run(request: Request, model: Model, picture: Picture) -> Result:
-    """Return the last frame of `request`; raise MirrorError."""
+    """Return the result of `request`: the last of its frames.
+
+    Args:
+        request: What to compute. `request.model` and `request.input` are not read: `model` and `picture` are used.
+        model: The model, as `mirror_app.models.catalogue.load` returns it. It is not changed.
+        picture: The picture, as `mirror_app.images.decode` returns it.
+
+    Returns:
+        The result, with its raw numbers: one signed map, (N, h, w) or (N, C, h, w), before any colour.
+
+    Raises:
+        MirrorError: As `frames` does.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.bundled.examples import examples
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.models import catalogue
+        >>> model, picture = catalogue.load("shapes"), examples()[0]
+        >>> result = engine.run(Request("shapes", picture.id, "features", "grad-cam"), model, picture)
+        >>> result.raw.shape
+        (1, 16, 16)
+    """
     for frame in frames(request, model, picture):
         last = frame
     return last

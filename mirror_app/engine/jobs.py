@@ -1,7 +1,7 @@
-"""Computations under way: a few workers, a queue, and the newest frame of each.
+"""Computations in the background: a few workers, a queue, and the newest frame of each computation.
 
-Whoever asks for what is under way already joins it. What nobody waits for any longer is given up between two frames,
-unless its last frame was being made: a computation stores its own result at its end.
+A request for something that is being computed joins the computation. A computation that nobody waits for is abandoned
+between two frames, unless it was computing its last frame: the worker stores the result at the end.
 """
 
 import time
@@ -16,23 +16,24 @@ from mirror_app.errors import MirrorError
 T = TypeVar("T")
 Frames = Callable[[], Generator[T, None, None]]
 
-PATIENCE = 1.0  # seconds: a rerun of the page leaves what it waits for, and asks for it again at once
+# In seconds. When a page reruns, it leaves the job that it waits for and joins it again at once.
+GRACE_PERIOD = 1.0
 
 
 class Job(Generic[T]):
-    """A computation: its newest frame, which is the result once it is done."""
+    """A computation: its newest frame, which is the result once the computation is done."""
 
     def __init__(self) -> None:
         self.newest: T | None = None
         self.done = Event()
-        self.begun = False
-        self.given_up = False
+        self.has_started = False
+        self.abandoned = False
         self.watchers = 0
-        self.left = 0.0
+        self.last_watched = 0.0
         self.error: BaseException | None = None
 
     def result(self) -> T:
-        """Return the last frame of a job that is done; raise what its computation raised."""
+        """Return the last frame of a finished job, or raise what its computation raised."""
         if isinstance(self.error, Exception):
             raise self.error
         if self.error is not None:
@@ -42,78 +43,79 @@ class Job(Generic[T]):
 
 
 class Jobs(Generic[T]):
-    """At most so many computations at once, first come, first served."""
+    """A queue of computations, of which at most `workers` run at once, first come, first served."""
 
     def __init__(self, workers: int) -> None:
         self._workers = ThreadPoolExecutor(workers, "computation")
-        self._guard = Lock()
+        self._lock = Lock()
         self._closed = False
-        self._running: dict[str, Job[T]] = {}  # in the order in which they came
+        self._jobs: dict[str, Job[T]] = {}  # waiting and running, oldest first
 
     @contextmanager
     def join(self, key: str, frames: Frames[T]) -> Iterator[Job[T]]:
-        """Lend the job of that key, begun where there is none; it lives while somebody holds it."""
-        with self._guard:
-            job = self._running.get(key)
-            if job is None or job.given_up:
-                self._running.pop(key, None)
-                job = self._running[key] = Job()
+        """Yield the job of `key`, submitting it if there is none; inside the context, it counts as being watched."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or job.abandoned:
+                self._jobs.pop(key, None)
+                job = self._jobs[key] = Job()
                 self._workers.submit(self._work, key, job, frames)
             job.watchers += 1
         try:
             yield job
         finally:
-            with self._guard:
+            with self._lock:
                 job.watchers -= 1
-                job.left = time.monotonic()
+                job.last_watched = time.monotonic()
 
-    def ahead(self, job: Job[T]) -> int:
-        """Return how many others must begin before `job` does."""
-        with self._guard:
-            waiting = [other for other in self._running.values() if not other.begun]
+    def jobs_ahead(self, job: Job[T]) -> int:
+        """Return how many waiting jobs will start before `job` does."""
+        with self._lock:
+            waiting = [queued for queued in self._jobs.values() if not queued.has_started]
         return waiting.index(job) if job in waiting else 0
 
     def close(self) -> None:
-        """Give up everything and end the workers; what is under way ends with its next frame."""
-        with self._guard:
+        """Cancel all jobs and end the workers; a running job ends after its current frame."""
+        with self._lock:
             self._closed = True
-            for job in self._running.values():
+            for job in self._jobs.values():
                 job.error = MirrorError("Mirror was stopped.")
                 job.done.set()
         self._workers.shutdown(cancel_futures=True)
 
     def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
-        job.begun = True
+        job.has_started = True
         try:
-            if not self._gives_up(job):
+            if not self._abandon_if_unwanted(job):
                 with closing(frames()) as running:
-                    unwanted = False
+                    was_unwanted = False
                     for frame in running:
-                        # Not after the frame before: that may have been the last, and what is finished is not lost.
-                        if unwanted and self._gives_up(job):
+                        # The decision is made one frame late: an unwanted frame may have been the last one, and then
+                        # the generator stores the result instead of yielding again.
+                        if was_unwanted and self._abandon_if_unwanted(job):
                             break
                         job.newest = frame
-                        unwanted = self._unwanted(job)
-        except BaseException as error:  # whoever waits gets it; not even an exit may end the worker
+                        was_unwanted = self._is_unwanted(job)
+        except BaseException as error:  # it is raised in the threads that wait; not even SystemExit may end the worker
             job.error = error
         finally:
-            with self._guard:
-                if self._running.get(key) is job:
-                    del self._running[key]
+            with self._lock:
+                if self._jobs.get(key) is job:
+                    del self._jobs[key]
             job.done.set()
 
-    def _gives_up(self, job: Job[T]) -> bool:
-        """Decide whether to go on with `job`; from then on nobody joins one that is given up."""
-        with self._guard:
-            job.given_up = self._unwanted(job)
-        return job.given_up
+    def _abandon_if_unwanted(self, job: Job[T]) -> bool:
+        """Abandon `job` if nobody waits for it, and return whether it is abandoned; from then on nobody can join it."""
+        with self._lock:
+            job.abandoned = self._is_unwanted(job)
+        return job.abandoned
 
-    def _unwanted(self, job: Job[T]) -> bool:
-        return self._closed or (not job.watchers and time.monotonic() - job.left > PATIENCE)
+    def _is_unwanted(self, job: Job[T]) -> bool:
+        return self._closed or (not job.watchers and time.monotonic() - job.last_watched > GRACE_PERIOD)
 
 
-def storing(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:
-    """Yield the frames and give the last one to `store`. The worker does it: whoever asked may be gone by then."""
+def store_last(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:
+    """Yield the frames, then pass the last one to `store`: the visitor who requested it may have left by then."""
     with closing(frames()) as running:
         for newest in running:
             yield newest

@@ -1,4 +1,4 @@
-"""What a model says of a picture."""
+"""The answer of a model to a picture."""
 
 from dataclasses import dataclass
 
@@ -18,58 +18,93 @@ from mirror_app.probe.outputs import Box, Regions, boxes_of, describe_output, re
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a picture: its numbers (K,), `answers`, and what they mean.
+    """The answer of a model to a picture.
 
-    Where it answers with something else there are none: `outputs` says what it gives, and `boxes` or `regions` hold
-    what can be pointed at. `deviation` is the largest difference between the answers of the model and of the private
-    copy that visualisations work on, as a share of the largest number in the same tensor: 0 where the copy is true.
+    Args:
+        answers: The numbers that the model gives, (K,), such as the logits of K classes. Empty if the model gives
+            something else, such as boxes or regions.
+        meaning: What the numbers are (classes, labels, numbers ...), or None if that is unknown.
+        output_summary: The parts of the model's output and their shapes, such as "out 21 × 64 × 64".
+        deviation: The largest difference between the outputs of the model and of the private copy that visualisations
+            work on, as a share of the largest number in the same tensor. It is 0 if they agree.
+        boxes: The boxes that a detection model found, the most confident first.
+        regions: The most likely class at each location, for a segmentation model.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.engine import Prediction
+        >>> from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+        >>> meaning = OutputMeaning(OutputKind.CLASSES)
+        >>> prediction = Prediction(np.zeros(4, np.float32), meaning, output_summary="4", deviation=0.0)
+        >>> prediction.text(2)
+        '25.0%'
     """
 
     answers: np.ndarray
     meaning: OutputMeaning | None
-    outputs: str
+    output_summary: str
     deviation: float
     boxes: tuple[Box, ...] = ()
     regions: Regions | None = None
 
     @property
     def values(self) -> np.ndarray:
-        """The probability of each class or label, or the numbers as they are where they have none, (K,)."""
+        """The probability of each class or label, (K,), or the plain numbers if the model gives no probabilities."""
         if self.meaning is None or not len(self.answers):
             return self.answers
         return self.meaning.kind.likelihood(torch.from_numpy(self.answers)[None])[0].numpy()
 
     @property
     def probabilities(self) -> np.ndarray:
-        """The probability of each class or label (K,); empty where the model gives none."""
+        """The probability of each class or label, (K,); empty if the model gives no probabilities."""
         return self.values if self.meaning and self.meaning.kind.has_probabilities else np.empty(0)
 
     def text(self, number: int) -> str:
-        """Return the value of that number as a person would say it; "" where the model gives none."""
+        """Return the value of that number in words, such as “96.2%”; "" if the model gives none."""
         values = self.values
         return self.meaning.kind.text(float(values[number])) if self.meaning and number < len(values) else ""
 
     @property
-    def surest(self) -> str | None:
-        """The target that asks for the surest box, or else for the surest region at its surest place."""
+    def most_confident_target(self) -> str | None:
+        """The target of the most confident box, or of the most confident location of a region."""
         if self.boxes:
             return self.boxes[0].target
         return self.regions.target(*self.regions.surest) if self.regions else None
 
 
 def predict(model: Model, picture: Picture) -> Prediction:
-    """Return the model's answer for `picture`, and whether a view of it gives the same one; raise MirrorError."""
+    """Return the answer of `model` to `picture`, and how far the private copy of the model deviates from it.
+
+    Args:
+        model: The model, as `mirror_app.models.catalogue.load` returns it. It is not changed.
+        picture: The picture, as `mirror_app.images.decode` returns it.
+
+    Returns:
+        The prediction. It holds probabilities if the model gives classes or labels.
+
+    Raises:
+        MirrorError: The model cannot take the picture, or an input of it is missing.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.bundled.examples import examples
+        >>> from mirror_app.models import catalogue
+        >>> model = catalogue.load("shapes")
+        >>> prediction = engine.predict(model, examples()[0])
+        >>> model.classes[prediction.answers.argmax()], prediction.deviation
+        ('checked heart', 0.0)
+    """
     inputs = model.inputs(picture)
     extra_inputs = model.extra_inputs_of(picture)
     with model.views.lease(extra_inputs) as view, torch.no_grad(), explain_dtype_errors(view.module, inputs):
         inputs = view.prepare_inputs(inputs)
         output = view.record_calls(inputs)
-        # A model that changes as it runs must not run: in training, batch norms would move their averages.
+        # A model that changes as it runs must not run: in training, batch norms would update their averages.
         changes = view.has_effects or any(module.training for module in model.module.modules())
-        own = output if changes else view.call_module(model.module, inputs)
+        model_output = output if changes else view.call_module(model.module, inputs)
     meaning, answers = model.meaning(output), answers_of(output)
-    pairs = zip(tree_leaves(output), tree_leaves(own), strict=True)
-    deviations = [_deviation(one, other) for one, other in pairs if isinstance(one, Tensor)]
+    pairs = zip(tree_leaves(output), tree_leaves(model_output), strict=True)
+    deviations = [_deviation(copied, original) for copied, original in pairs if isinstance(copied, Tensor)]
     return Prediction(
         np.empty(0) if answers is None or len(answers) != 1 else widened(answers[0]).cpu().numpy(),
         meaning,
@@ -80,7 +115,7 @@ def predict(model: Model, picture: Picture) -> Prediction:
     )
 
 
-def _deviation(output: Tensor, own: Tensor) -> float:
-    if output.shape != own.shape:
+def _deviation(copied: Tensor, original: Tensor) -> float:
+    if copied.shape != original.shape:
         return 1.0
-    return relative_difference(output, own)
+    return relative_difference(copied, original)

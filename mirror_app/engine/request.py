@@ -1,21 +1,31 @@
-"""A request says everything that a picture depends on. One request, one picture, by every door."""
+"""A request holds everything that a picture depends on: the same request gives the same picture everywhere."""
 
 import hashlib
 from dataclasses import dataclass
 
 from mirror_app.params import Value, as_text
 
-OUTPUT = "output-kind"  # in a link: no parameter can have that name
-VERSION = "2"  # of links: `old_links` has the defaults of those that say none
+OUTPUT = "output-kind"  # in a link; no parameter can have this name
+VERSION = "2"  # of links; `old_links` has the defaults of links without a version
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be computed: frozen, hashable, and one to one with a query string.
+    """What to compute: frozen, hashable, and one to one with the query string of a link.
 
-    `input` is a picture's identity, `layer` a dotted name ('' is the model itself), `params` the parameters that differ
-    from their defaults, in the order of their names. `output` says what the model's numbers are, as an OutputKind has
-    it; "" is what the model itself says.
+    Args:
+        model: The name of the model.
+        input: The identity of the picture, `Picture.id`.
+        layer: The dotted name of a layer, as `named_modules()` has it. "" is the model itself, "*" is every stage.
+        visualisation: The key of the visualisation, such as "grad-cam".
+        params: The parameters that differ from their defaults, sorted by name.
+        output: What the model's numbers mean, as an `OutputKind`, such as "labels"; "" for what the model declares.
+
+    Example:
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam", (("target_class", 3),))
+        >>> "&".join(f"{name}={value}" for name, value in request.to_query().items())
+        'model=shapes&input=checked-heart&layer=features&visualisation=grad-cam&target_class=3&v=2'
     """
 
     model: str
@@ -26,11 +36,11 @@ class Request:
     output: str = ""
 
     def to_query(self) -> dict[str, str]:
-        """Return the query string of this request, name by name."""
-        own = {"model": self.model, "input": self.input, "layer": self.layer, "visualisation": self.visualisation}
+        """Return the query string of the link to this request, as a dictionary of names and values."""
+        subject = {"model": self.model, "input": self.input, "layer": self.layer, "visualisation": self.visualisation}
         output = {OUTPUT: self.output} if self.output else {}
-        return own | output | {name: as_text(value) for name, value in self.params} | {"v": VERSION}
+        return subject | output | {name: as_text(value) for name, value in self.params} | {"v": VERSION}
 
     def digest(self) -> str:
-        """Return 40 hexadecimal digits that no other request shares."""
+        """Return 40 hexadecimal digits that identify this request."""
         return hashlib.sha1(repr(sorted(self.to_query().items())).encode()).hexdigest()

@@ -1,21 +1,21 @@
-"""How far a map of evidence can be trusted: does it point at the thing, do its pixels matter, does the model?"""
+"""Tests how far an attribution can be trusted: pointing games, deletion and insertion curves, shuffled weights."""
 
 from mirror_app.evaluation.baselines import noise, sobel
 from mirror_app.evaluation.curves import (
     ROAD_SHARES,
     area,
     deletion,
-    ends_at_once,
+    drops_early,
     insertion,
-    returns_at_once,
+    recovers_early,
     road,
 )
-from mirror_app.evaluation.imputation import imputed
+from mirror_app.evaluation.imputation import impute
 from mirror_app.evaluation.pointing import mass_inside, peak_inside
 from mirror_app.evaluation.randomisation import (
     Depth,
+    buffers_holding_weights,
     depths,
-    held_as_buffers,
     rank_correlation,
     with_last_layer_shuffled,
     with_weights_shuffled,
@@ -25,17 +25,17 @@ __all__ = [
     "ROAD_SHARES",
     "Depth",
     "area",
+    "buffers_holding_weights",
     "deletion",
     "depths",
-    "ends_at_once",
-    "held_as_buffers",
-    "imputed",
+    "drops_early",
+    "impute",
     "insertion",
     "mass_inside",
     "noise",
     "peak_inside",
     "rank_correlation",
-    "returns_at_once",
+    "recovers_early",
     "road",
     "sobel",
     "with_last_layer_shuffled",

@@ -1,8 +1,4 @@
-"""Fill in removed pixels from their neighbours, so that only the information they held is lost.
-
-Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods",
-https://arxiv.org/abs/2202.00449.
-"""
+"""Fills in removed pixels from their neighbours, so that nothing but the information they held is lost."""
 
 import torch
 from torch import Tensor
@@ -10,70 +6,92 @@ from torch.nn import functional as F
 
 from mirror_app.precision import share_of
 
-TOLERANCE = 1e-4  # of the picture's range: errors then stay near the noise that the paper adds to what is filled in
-SMALLEST = 8  # pixels: the side from which on there is no coarser picture to begin with
+# A share of the picture's range. It keeps errors near the noise that the paper adds to the pixels that are filled in.
+TOLERANCE = 1e-4
+SMALLEST = 8  # pixels: a picture with a side as short as this starts from its mean, not from a coarser picture
 MOST_STEPS = 1000
 
 
-def imputed(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> Tensor:
-    """Return `pictures` in which each pixel that is `removed` is the weighted mean of its neighbours.
+def impute(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> Tensor:
+    r"""Return pictures in which each removed pixel is the weighted mean of its neighbours.
 
-    x_i = Σ_j w_ij x_j / Σ_j w_ij over the up to eight neighbours j of i, w = 1/6 beside it and 1/12 across a corner,
-    for all removed pixels at once.
+    .. math:: x_i = \sum_j w_{ij} x_j / \sum_j w_{ij}
 
-    pictures: (N, C, H, W). removed: (N, 1, H, W), True where a pixel is removed, and not everywhere.
-    tolerance: how far a pixel may be from that mean, as a share of the picture's range.
+    The equations hold for all removed pixels i at once. The sums run over the up to eight neighbours j of i: the weight
+    is 1/6 for a neighbour with a common edge, and 1/12 for one at a corner.
 
-    The paper solves the equations directly; here it is done by conjugate gradients, from coarse to fine.
+    Args:
+        pictures: The pictures, (N, C, H, W).
+        removed: True for each removed pixel, (N, 1, H, W). At least one pixel of each picture must remain.
+        tolerance: How far a pixel may be from the weighted mean, as a share of the picture's range.
+
+    Returns:
+        The pictures, (N, C, H, W). Pixels that are not removed keep their values.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.evaluation import impute
+        >>> ramp = torch.arange(5.0).expand(1, 1, 5, 5)
+        >>> removed = torch.zeros(1, 1, 5, 5, dtype=torch.bool)
+        >>> removed[0, 0, 2, 2] = True
+        >>> impute(ramp, removed)[0, 0, 2]
+        tensor([0., 1., 2., 3., 4.])
+
+    References:
+        Rong et al., "A Consistent and Efficient Evaluation Strategy for Attribution Methods", 2022,
+        https://arxiv.org/abs/2202.00449.
+
+    Differs from the paper:
+        The paper solves the equations directly. This uses conjugate gradients, from coarse to fine.
     """
-    known = ~removed
-    spread = (pictures.amax((1, 2, 3), keepdim=True) - pictures.amin((1, 2, 3), keepdim=True)) * tolerance
-    return _solved(torch.where(known, pictures, 0), known, spread)
+    is_known = ~removed
+    error = (pictures.amax((1, 2, 3), keepdim=True) - pictures.amin((1, 2, 3), keepdim=True)) * tolerance
+    return _multigrid(torch.where(is_known, pictures, 0), is_known, error)
 
 
-def _solved(values: Tensor, known: Tensor, error: Tensor) -> Tensor:
-    """Return `values`, and where they are not `known` the solution, begun with that of half the size."""
+def _multigrid(values: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
+    """Return `values` with all other than the known pixels filled in, starting from the solution at half the size."""
     size = (values.shape[2], values.shape[3])
     if min(size) <= SMALLEST:
-        start = values.sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True)
+        initial = values.sum((2, 3), keepdim=True) / is_known.sum((2, 3), keepdim=True)
     else:
         half = (-(-size[0] // 2), -(-size[1] // 2))
-        share = F.adaptive_avg_pool2d(known.to(values), half)
+        share = F.adaptive_avg_pool2d(is_known.to(values), half)
         means = F.adaptive_avg_pool2d(values, half) / share.clamp(min=torch.finfo(values.dtype).tiny)
-        start = F.interpolate(_solved(means, share > 0, error), size, mode="bilinear", align_corners=False)
-    return _conjugate_gradients(torch.where(known, values, start), known, error)
+        initial = F.interpolate(_multigrid(means, share > 0, error), size, mode="bilinear", align_corners=False)
+    return _conjugate_gradients(torch.where(is_known, values, initial), is_known, error)
 
 
-def _conjugate_gradients(begun: Tensor, known: Tensor, error: Tensor) -> Tensor:
-    """Return the solution of the equations of the pixels that are not known, begun with `begun`.
+def _conjugate_gradients(initial: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
+    """Return the solution of the equations of all pixels that are not `is_known`, starting from `initial`.
 
-    Each equation is multiplied by the sum of its weights, which makes their matrix symmetric.
+    Each equation is multiplied by the sum of its weights, which makes the matrix symmetric.
     """
-    total = _neighbours(torch.ones_like(known, dtype=begun.dtype))
-    unknown = ~known
+    total_weight = _weighted_neighbours(torch.ones_like(is_known, dtype=initial.dtype))
+    unknown = ~is_known
 
     def equations(values: Tensor) -> Tensor:
-        return torch.where(unknown, total * values - _neighbours(values), 0)
+        return torch.where(unknown, total_weight * values - _weighted_neighbours(values), 0)
 
-    found, residual = begun.clone(), -equations(begun)
+    solution, residual = initial.clone(), -equations(initial)
     direction, length = residual.clone(), _dot(residual, residual)
     for _ in range(MOST_STEPS):
         if (residual.abs() <= error).all():
             break
         image = equations(direction)
         step = share_of(length, _dot(direction, image))
-        found += step * direction
+        solution += step * direction
         residual -= step * image
-        length, before = _dot(residual, residual), length
-        direction = residual + share_of(length, before) * direction
-    return found
+        length, previous_length = _dot(residual, residual), length
+        direction = residual + share_of(length, previous_length) * direction
+    return solution
 
 
-def _neighbours(values: Tensor) -> Tensor:
-    """Return the weighted sum of each pixel's neighbours; beyond the border there are none.
+def _weighted_neighbours(values: Tensor) -> Tensor:
+    """Return the weighted sum of each pixel's neighbours, with none beyond the border.
 
-    With 1/6 = 2/12 the weights are (1 2 1)ᵀ (1 2 1) / 12, and 4/12 of the pixel itself too much: a sum down and a sum
-    across take a quarter of the time of the convolution.
+    Since 1/6 = 2/12, the weights are (1 2 1)ᵀ (1 2 1) / 12 minus 4/12 of the pixel itself. Summing down and then across
+    takes a quarter of the time of a convolution.
     """
     padded = F.pad(values, (1, 1, 1, 1))
     down = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
@@ -81,5 +99,5 @@ def _neighbours(values: Tensor) -> Tensor:
     return (both - 4 * values) / 12
 
 
-def _dot(one: Tensor, other: Tensor) -> Tensor:
-    return (one * other).sum((2, 3), keepdim=True)
+def _dot(left: Tensor, right: Tensor) -> Tensor:
+    return (left * right).sum((2, 3), keepdim=True)

@@ -1,4 +1,4 @@
-"""Where the evidence lies, when it is known where the thing is."""
+"""How much of the evidence lies on an object whose mask is known."""
 
 import torch
 from torch import Tensor
@@ -7,15 +7,47 @@ from mirror_app.precision import widened
 
 
 def peak_inside(maps: Tensor, masks: Tensor) -> Tensor:
-    """Tell for each map (N, H, W) whether its largest number lies in the mask (N, H, W): 0 or 1, (N,).
+    """Tell whether the largest value of each map lies inside its mask.
 
-    Zhang et al. 2018, “Top-down Neural Attention by Excitation Backprop”: the pointing game, without a margin.
+    This is the pointing game, without the paper's margin of 15 pixels.
+
+    Args:
+        maps: The evidence, (N, H, W).
+        masks: 1 on the object and 0 elsewhere, (N, H, W).
+
+    Returns:
+        1 if the peak lies inside the mask, else 0, for each map, (N,).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.evaluation import peak_inside
+        >>> peak_inside(torch.tensor([[[0.0, 3.0], [1.0, 0.0]]]), torch.tensor([[[0, 1], [0, 0]]]))
+        tensor([1.])
+
+    References:
+        J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2018, https://arxiv.org/abs/1608.00507.
     """
     return masks.flatten(1).gather(1, maps.flatten(1).argmax(1, keepdim=True))[:, 0].to(maps)
 
 
 def mass_inside(maps: Tensor, masks: Tensor) -> Tensor:
-    """Return the share of the positive evidence in `maps` (N, H, W) that lies in the mask: [0, 1], 0 where none is."""
+    r"""Return the share of the positive evidence that lies inside the mask.
+
+    .. math:: \sum_i m_i \max(e_i, 0) / \sum_i \max(e_i, 0)
+
+    Args:
+        maps: The evidence e, (N, H, W).
+        masks: The masks m, 1 on the object and 0 elsewhere, (N, H, W).
+
+    Returns:
+        The share for each map, (N,), in [0, 1]. It is 0 if a map has no positive evidence.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.evaluation import mass_inside
+        >>> mass_inside(torch.tensor([[[-5.0, 3.0], [1.0, 0.0]]]), torch.tensor([[[0, 1], [0, 0]]]))
+        tensor([0.7500])
+    """
     positive = widened(maps).clamp(min=0)
     total = positive.sum((1, 2))
     return (positive * masks).sum((1, 2)) / torch.where(total == 0, 1, total)

@@ -1,6 +1,7 @@
-"""Whether a picture depends on what the model has learned.
+"""Tests whether an attribution depends on what the model has learned, by shuffling weights.
 
-Adebayo et al. 2018, “Sanity Checks for Saliency Maps”, https://arxiv.org/abs/1810.03292.
+References:
+    J. Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1810.03292.
 """
 
 import math
@@ -20,41 +21,88 @@ _QUANTISED = (torch.int8, torch.uint8)
 
 @dataclass(frozen=True)
 class Depth:
-    """How far down from its output a model is shuffled: in words, and which layers that are."""
+    """How far down from its output a model is shuffled.
 
-    words: str
+    Args:
+        label: The layers in words, as the page shows them.
+        layers: The dotted names of the layers whose weights are shuffled.
+
+    Example:
+        >>> from mirror_app.evaluation import Depth
+        >>> Depth("classifier", ("classifier",)).label
+        'classifier'
+    """
+
+    label: str
     layers: tuple[str, ...]
 
 
-def depths(listed: Sequence[Layer], most: int = DEPTHS) -> list[Depth]:
-    """Return how far down weights may be shuffled, the least first: at most so many depths.
+def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth]:
+    """Return how far down the weights of a model can be shuffled, from the last layer to everything.
 
-    listed: the layers of a model, as `layers.tree` gives them. First comes the last layer with weights of its own that
-    runs, then all that begins after each stage has ended, and at the end everything. Raises MirrorError where nothing
-    has weights.
+    The first depth is the last layer that runs and has weights of its own. The depths after it hold every layer that
+    starts after a stage of the network has ended, stage by stage. The last depth is the whole model.
+
+    Args:
+        model_layers: The layers of a model, as `mirror_app.engine.tree` returns them.
+        max_count: The largest number of depths. If there are more, evenly spaced ones are chosen.
+
+    Returns:
+        The depths. Each shuffles more weights than the one before it.
+
+    Raises:
+        MirrorError: No layer has weights.
+
+    Example:
+        >>> from mirror_app import engine, evaluation
+        >>> from mirror_app.models import catalogue
+        >>> [depth.label for depth in evaluation.depths(engine.tree(catalogue.load("shapes")))]
+        ['classifier', 'all above features.4', 'all above features.1', 'everything']
     """
-    begins, own = _beginnings(listed), _own_weights(listed)
-    heads = [layer.name for layer in listed if layer.call and own[layer.name]]
+    starts, private_weights = _start_order(model_layers), _private_weights(model_layers)
+    heads = [layer.name for layer in model_layers if layer.call and private_weights[layer.name]]
     if not heads:
         raise MirrorError("The model has no layer with weights that could be shuffled.")
-    top = max(heads, key=begins.__getitem__)
+    top = max(heads, key=starts.__getitem__)
     cuts = [
-        Depth(f"all above {stage}", tuple(name for name in begins if _above(name, stage, begins)))
-        for stage in reversed(stages(listed)[:-1])
+        Depth(f"all above {stage}", tuple(name for name in starts if _is_above(name, stage, starts)))
+        for stage in reversed(stages(model_layers)[:-1])
     ]
-    found: list[Depth] = []
-    for depth in (Depth(top, (top,)), *cuts, Depth("everything", tuple(begins))):
-        if not found or _sum(own, depth) > _sum(own, found[-1]):
-            found.append(depth)
-    places = torch.linspace(0, len(found) - 1, min(most, len(found))).round().int().tolist()
-    return [found[place] for place in places]
+    deeper: list[Depth] = []
+    for depth in (Depth(top, (top,)), *cuts, Depth("everything", tuple(starts))):
+        if not deeper or _weight_count(private_weights, depth) > _weight_count(private_weights, deeper[-1]):
+            deeper.append(depth)
+    chosen = torch.linspace(0, len(deeper) - 1, min(max_count, len(deeper))).round().int().tolist()
+    return [deeper[index] for index in chosen]
 
 
 def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int = 0) -> nn.Module:
-    """Return a copy of `model` in which what the layers of those dotted names hold themselves is shuffled.
+    """Return a copy of a model with the weights of some layers in random order.
 
-    Each of their tensors of weights keeps its numbers, in random order: the same order for the same seed, whatever else
-    is shuffled. The copy shares all other weights, and the model is not touched.
+    Each parameter tensor of those layers keeps its numbers, in random order. Layers inside them are not shuffled unless
+    they are named, too. The copy shares all other weights with `model`, which is not changed.
+
+    Args:
+        model: The model.
+        layers: Dotted names of layers, as `named_modules()` has them.
+        seed: The same seed gives a layer the same order, whatever else is shuffled.
+
+    Returns:
+        The copy.
+
+    Example:
+        >>> from torch import nn
+        >>> from mirror_app.evaluation import with_weights_shuffled
+        >>> model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        >>> shuffled = with_weights_shuffled(model, ["1"])
+        >>> [bool((shuffled[number].weight == model[number].weight).all()) for number in (0, 1)]
+        [True, False]
+
+    References:
+        Adebayo et al., "Sanity Checks for Saliency Maps", 2018, https://arxiv.org/abs/1810.03292.
+
+    Differs from the paper:
+        The weights are shuffled instead of drawn anew, so that each tensor keeps its distribution.
     """
     clone = Clone(model).module
     for name in layers:
@@ -66,33 +114,83 @@ def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int =
 
 
 def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a copy of `model` with the weights of its last linear layer or convolution in random order.
+    """Return a copy of a model with the weights of its last linear layer or convolution in random order.
 
-    Raises MirrorError where there is none. What a method says of the copy should be something else.
+    An attribution that depends on the last layer changes with it.
+
+    Args:
+        model: The model. It is not changed.
+        seed: As in `with_weights_shuffled`.
+
+    Returns:
+        The copy.
+
+    Raises:
+        MirrorError: The model has no linear layer and no two-dimensional convolution.
+
+    Example:
+        >>> from torch import nn
+        >>> from mirror_app.evaluation import with_last_layer_shuffled
+        >>> model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        >>> bool((with_last_layer_shuffled(model)[1].weight == model[1].weight).all())
+        False
     """
-    found = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    if not found:
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    if not names:
         raise MirrorError("The model has no linear layer and no convolution whose weights could be shuffled.")
-    return with_weights_shuffled(model, found[-1:], seed)
+    return with_weights_shuffled(model, names[-1:], seed)
 
 
-def rank_correlation(one: Tensor, other: Tensor) -> float:
-    """Return Spearman's rank correlation of two maps of one shape: 1 for the same order, 0 for none in common.
+def rank_correlation(first: Tensor, second: Tensor) -> float:
+    r"""Return Spearman's rank correlation of two maps.
 
-    It is NaN where both are flat, the same number everywhere: there is no order to compare.
+    .. math:: \rho = \frac{\operatorname{cov}(r_1, r_2)}{\sigma(r_1) \, \sigma(r_2)}
+
+    r are the ranks of the values; equal values share the mean of their ranks.
+
+    Args:
+        first: A map of any shape.
+        second: A map of the same shape.
+
+    Returns:
+        The correlation, in [-1, 1]: 1 for the same order, -1 for the opposite order. It is 0 if one map is constant,
+        and NaN if both are, since there is no order to compare.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.evaluation import rank_correlation
+        >>> ramp = torch.arange(6.0)
+        >>> round(rank_correlation(ramp, ramp.exp()), 6), round(rank_correlation(ramp, -ramp), 6)
+        (1.0, -1.0)
     """
-    if all(bool((values == values.flatten()[0]).all()) for values in (one, other)):
+    if all(bool((values == values.flatten()[0]).all()) for values in (first, second)):
         return math.nan
-    ranks = [_ranks(values.flatten().double()) for values in (one, other)]
+    ranks = [_ranks(values.flatten().double()) for values in (first, second)]
     centred = [rank - rank.mean() for rank in ranks]
     size = centred[0].norm() * centred[1].norm()
     return float(centred[0] @ centred[1] / size) if size > 0 else 0.0
 
 
-def held_as_buffers(model: nn.Module) -> list[str]:
-    """Return the names of the buffers that may be weights, such as frozen or quantised ones: they are not shuffled.
+def buffers_holding_weights(model: nn.Module) -> list[str]:
+    """Return the dotted names of buffers that may be weights, such as frozen or quantised ones.
 
-    Those are numbers in two axes or more, of real or 8-bit type, in a layer that holds no parameters itself.
+    Buffers are not shuffled. A buffer may be a weight if it has at least two axes longer than 1, its numbers are
+    floating-point or 8-bit, and its module has no parameters of its own.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The dotted names of the buffers.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.evaluation import buffers_holding_weights
+        >>> module = nn.Module()
+        >>> module.register_buffer("weight", torch.rand(3, 3))
+        >>> buffers_holding_weights(module)
+        ['weight']
     """
     return [
         f"{name}.{key}".lstrip(".")
@@ -103,33 +201,33 @@ def held_as_buffers(model: nn.Module) -> list[str]:
     ]
 
 
-def _beginnings(listed: Sequence[Layer]) -> dict[str, int]:
-    """Return when each layer begins to run; one that never does itself begins with the layer that holds it."""
-    begins: dict[str, int] = {}
-    for layer in listed:  # parents before children
-        begins[layer.name] = layer.call.order if layer.call else begins.get(layer.parent or "", 0)
-    return begins
+def _start_order(model_layers: Sequence[Layer]) -> dict[str, int]:
+    """Return when each layer starts to run; a layer that never runs itself starts with its parent."""
+    starts: dict[str, int] = {}
+    for layer in model_layers:  # parents come before children
+        starts[layer.name] = layer.call.order if layer.call else starts.get(layer.parent or "", 0)
+    return starts
 
 
-def _above(name: str, layer: str, begins: Mapping[str, int]) -> bool:
-    return begins[name] > begins[layer] and not name.startswith(f"{layer}.")
+def _is_above(name: str, layer: str, starts: Mapping[str, int]) -> bool:
+    return starts[name] > starts[layer] and not name.startswith(f"{layer}.")
 
 
-def _sum(own: Mapping[str, int], depth: Depth) -> int:
-    return sum(own[name] for name in depth.layers)
+def _weight_count(private_weights: Mapping[str, int], depth: Depth) -> int:
+    return sum(private_weights[name] for name in depth.layers)
 
 
-def _own_weights(listed: Sequence[Layer]) -> dict[str, int]:
-    """Return how many weights each layer holds itself, and not in the layers within it."""
-    own = {layer.name: layer.weights for layer in listed}
-    for layer in listed:
+def _private_weights(model_layers: Sequence[Layer]) -> dict[str, int]:
+    """Return the number of weights that each layer holds itself, without those of the layers inside it."""
+    counts = {layer.name: layer.weights for layer in model_layers}
+    for layer in model_layers:
         if layer.parent is not None:
-            own[layer.parent] -= layer.weights
-    return own
+            counts[layer.parent] -= layer.weights
+    return counts
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """Return the rank of each number; equal ones share the mean of theirs."""
-    _, place, counts = values.unique(return_inverse=True, return_counts=True)
+    """Return the rank of each value; equal values share the mean of their ranks."""
+    _, group, counts = values.unique(return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
-    return (last - (counts - 1) / 2)[place]
+    return (last - (counts - 1) / 2)[group]

@@ -1,4 +1,4 @@
-"""How far a picture can be trusted: do its pixels matter, does it depend on what the model has learned?"""
+"""The tests of a result: do its pixels matter to the model, and does it depend on what the model has learned?"""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ from mirror_app.visualisations.registry import Entry
 
 STEPS = 24  # of a curve
 SEED = 0
-DRAWS = 3  # of random numbers: their curves differ, and so they are told by their mean
+DRAWS = 3  # of random numbers: their curves differ, so their mean is reported
 
 
 class Removal(Enum):
-    """A way to see whether pixels matter to the model: they are taken away, given back, or painted over."""
+    """A way to test whether pixels matter to the model: remove them, restore them, or fill them in."""
 
     DELETION = "deletion"
     INSERTION = "insertion"
@@ -35,9 +35,12 @@ class Removal(Enum):
 
 @dataclass(frozen=True)
 class Curves:
-    """The probability of the class while pixels go and come, as the functions of `evaluation` give it.
+    """The probability of the class while pixels are removed and restored, as `evaluation` computes it.
 
-    deletion, insertion: (STEPS + 1,); road: (2, S), with the pixels of most evidence first, and of least.
+    Args:
+        deletion: The curve of `evaluation.deletion`, (STEPS + 1,).
+        insertion: The curve of `evaluation.insertion`, (STEPS + 1,).
+        road: The two curves of `evaluation.road`, (2, S): with the most evidence removed first, and with the least.
     """
 
     deletion: np.ndarray
@@ -45,88 +48,141 @@ class Curves:
     road: np.ndarray
 
     def curve(self, removal: Removal) -> np.ndarray:
-        """The curve that is drawn; of ROAD, how much more is left without the pixels of least evidence."""
-        drawn = {Removal.DELETION: self.deletion, Removal.INSERTION: self.insertion}
-        return drawn.get(removal, self.road[1] - self.road[0])
+        """Return the curve that is drawn for `removal`; for ROAD, the second curve minus the first."""
+        single_curves = {Removal.DELETION: self.deletion, Removal.INSERTION: self.insertion}
+        return single_curves.get(removal, self.road[1] - self.road[0])
 
     def area(self, removal: Removal) -> float:
-        """The mean of that curve over the share of pixels: little is good in deletion, much in the other two."""
+        """Return the mean of that curve over the share of pixels: low is good for deletion, high for the others."""
         return evaluation.area(torch.from_numpy(self.curve(removal)), shares(removal))
 
     def gain(self, removal: Removal) -> float:
-        """How much better the curve is than one that stays where it begins, as a mean: more is better."""
+        """Return how much better the mean of that curve is than its first value; higher is better."""
         rise = self.area(removal) - float(self.curve(removal)[0])
         return -rise if removal is Removal.DELETION else rise
 
-    def is_settled_at_once(self, removal: Removal) -> bool:
-        """Whether a tenth of the pixels, in this order, settles whether the class is there."""
+    def is_decided_early(self, removal: Removal) -> bool:
+        """Tell whether a tenth of the pixels, in this order, is enough to lose the class or to bring it back."""
         if removal is Removal.INSERTION:
-            return evaluation.returns_at_once(torch.from_numpy(self.insertion))
-        gone = self.deletion if removal is Removal.DELETION else self.road[0]
-        return evaluation.ends_at_once(torch.from_numpy(gone), shares(removal))
+            return evaluation.recovers_early(torch.from_numpy(self.insertion))
+        curve = self.deletion if removal is Removal.DELETION else self.road[0]
+        return evaluation.drops_early(torch.from_numpy(curve), shares(removal))
 
 
 def shares(removal: Removal) -> Sequence[float]:
-    """Return the shares of the pixels at which the curves of that removal are measured."""
+    """Return the shares of the pixels, in [0, 1], at which the curves of `removal` are measured."""
     return evaluation.ROAD_SHARES if removal is Removal.ROAD else [step / STEPS for step in range(STEPS + 1)]
 
 
 def is_attribution(entry: Entry) -> bool:
-    """Tell whether a visualisation gives evidence for something, place by place, which can be tested."""
+    """Tell whether a visualisation gives evidence for a target at each location, which can be tested."""
     return entry.kind.look in (render.heat, render.gradient)
 
 
 def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return an attribution (1, h, w) or (1, C, h, w), by channel its magnitudes' sum, at `size`: (H, W)."""
+    """Return an attribution as one map of the size of the picture.
+
+    Args:
+        raw: The raw numbers, (1, h, w) or (1, C, h, w). The magnitudes of several channels are summed up.
+        size: The height and width of the map, (H, W).
+
+    Returns:
+        The evidence, (H, W).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.evaluation import verdict
+        >>> verdict.evidence(torch.ones(1, 3, 2, 2), (4, 4))[0]
+        tensor([3., 3., 3., 3.])
+    """
     return render.resize(raw.abs().sum(1) if raw.ndim == 4 else raw, size)[0]
 
 
 def curves(request: Request, model: Model, picture: Picture, result: Result) -> Generator[Curves, None, None]:
-    """Yield the curves of the result of `request`; raise MirrorError for what is no evidence for a class."""
+    """Yield the curves of `result`, in one frame.
+
+    Args:
+        request: The request that gave the result.
+        model: The model.
+        picture: The picture.
+        result: The result of the request, which must be evidence for a class.
+
+    Raises:
+        MirrorError: The result is no evidence for a class, or the model gives no probabilities.
+    """
     prediction = engine.predict(model, picture)
-    target, size = target_of(request, result, prediction), _size(model.inputs(picture))
-    yield from _curves(model, picture, [evidence(torch.from_numpy(result.raw), size)], target, _kind(prediction))
+    target, size = explained_class(request, result, prediction), _size(model.inputs(picture))
+    yield from _curves_of(model, picture, [evidence(torch.from_numpy(result.raw), size)], target, _kind(prediction))
 
 
-def base_lines(model: Model, picture: Picture, target: int) -> Generator[dict[str, Curves], None, None]:
-    """Yield the curves of what any evidence for the class `target` must beat; the last frame has them all.
+def baseline_curves(model: Model, picture: Picture, target: int) -> Generator[dict[str, Curves], None, None]:
+    """Yield the curves of the baselines that evidence for a class must beat.
 
-    They are those of random numbers, the mean of as many draws as are done, and of Sobel's edges.
+    Args:
+        model: The model.
+        picture: The picture.
+        target: The number of the class.
+
+    Yields:
+        First, under "random", the mean of the draws of random numbers that are done. The last frame also has the curves
+        of Sobel's edges, under "edges".
     """
     inputs = model.inputs(picture)
     draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]
-    drawn: list[Curves] = []
+    finished: list[Curves] = []
     kind = _kind(engine.predict(model, picture))
-    for found in _curves(model, picture, [*draws, evaluation.sobel(inputs)], target, kind):
-        drawn.append(found)
-        random = {"random": _mean(drawn[:DRAWS])}
-        yield random if len(drawn) <= DRAWS else random | {"edges": found}
+    for newest in _curves_of(model, picture, [*draws, evaluation.sobel(inputs)], target, kind):
+        finished.append(newest)
+        random = {"random": _mean(finished[:DRAWS])}
+        yield random if len(finished) <= DRAWS else random | {"edges": newest}
 
 
 def shuffled(
     request: Request, model: Model, picture: Picture, result: Result, depth: Depth
 ) -> Generator[Result, None, None]:
-    """Yield the frames of `request` on a copy of the model that is shuffled down to `depth`; raise MirrorError.
+    """Yield the frames of `request` on a copy of the model whose weights are shuffled down to `depth`.
 
-    They are for the class of `result`, whatever the copy takes for the most likely one. The model is not touched.
+    They explain the class that `result` explains, whatever class is most likely for the copy.
+
+    Args:
+        request: The request that gave the result.
+        model: The model. It is not changed.
+        picture: The picture.
+        result: The result of the request on the model itself.
+        depth: Which layers are shuffled.
+
+    Raises:
+        MirrorError: As `explained_class` and `engine.frames` do.
     """
     params = dict(request.params)
     if "target_class" in registry.get(request.visualisation).params:
-        params["target_class"] = target_of(request, result, engine.predict(model, picture))
-    other = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
-    yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), other, picture)
+        params["target_class"] = explained_class(request, result, engine.predict(model, picture))
+    copy = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
+    yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), copy, picture)
 
 
-def likeness(one: Result, other: Result) -> float:
-    """Return the rank correlation of two results of one request, [-1, 1]: 1 where all places come in the same order."""
-    maps = (evidence(torch.from_numpy(result.raw), result.raw.shape[-2:]) for result in (one, other))
+def similarity(first: Result, second: Result) -> float:
+    """Return how similar two results of the same request are.
+
+    Returns:
+        The rank correlation of their evidence, in [-1, 1]; 1 if both rank all locations alike. It is NaN if both are
+        constant.
+    """
+    maps = (evidence(torch.from_numpy(result.raw), result.raw.shape[-2:]) for result in (first, second))
     return evaluation.rank_correlation(*maps)
 
 
-def target_of(request: Request, result: Result, prediction: Prediction) -> int:
-    """Return the class whose evidence the result is, the most likely one where it has none; raise MirrorError.
+def explained_class(request: Request, result: Result, prediction: Prediction) -> int:
+    """Return the number of the class that `result` is evidence for.
 
-    prediction: the model's answer for the picture. Of several numbers, or of an embedding, none is the most likely.
+    Args:
+        request: The request that gave the result.
+        result: The result. If its visualisation takes no target, it counts as evidence for the most likely class.
+        prediction: The answer of the model to the picture.
+
+    Raises:
+        MirrorError: The result is no evidence for a class, or no class is the most likely: the model gives several
+            numbers, an embedding, regions or boxes.
     """
     entry = registry.get(request.visualisation)
     if not is_attribution(entry):
@@ -136,12 +192,12 @@ def target_of(request: Request, result: Result, prediction: Prediction) -> int:
     if len(result.raw) > 1:
         raise MirrorError("One layer can be tested at a time: switch “At every stage” off, or choose a layer.")
     if not len(prediction.answers):
-        raise MirrorError("Only a classification model can be tested: choose one that answers with classes.")
+        raise MirrorError("Only a classification model can be tested: choose one that gives classes.")
     if "target_class" in result.info:
         return int(result.info["target_class"][0])
     if len(prediction.answers) > 1 and not len(prediction.probabilities):
         raise MirrorError(
-            f"{entry.name} has no target, and none of these numbers is the most likely: try Grad-CAM instead."
+            f"{entry.name} takes no target, and none of these numbers is the most likely: try Grad-CAM instead."
         )
     return int(prediction.answers.argmax())
 
@@ -150,7 +206,7 @@ def _kind(prediction: Prediction) -> OutputKind:
     return prediction.meaning.kind if prediction.meaning else OutputKind.NUMBERS
 
 
-def _curves(
+def _curves_of(
     model: Model, picture: Picture, maps: Sequence[Tensor], target: int, kind: OutputKind
 ) -> Generator[Curves, None, None]:
     """Yield the curves of each of the maps (H, W) of evidence."""
@@ -158,22 +214,22 @@ def _curves(
         inputs = view.prepare_inputs(model.inputs(picture).to(view.device))
 
         def answers(pictures: Tensor) -> Tensor:
-            found = predict_answers(view, pictures)
-            assert found is not None  # `target_of` has seen to it
-            return found
+            numbers = predict_answers(view, pictures)
+            assert numbers is not None  # `explained_class` has checked it
+            return numbers
 
-        for found in maps:
-            evidence = found.to(inputs)
-            drawn = (
+        for evidence_map in maps:
+            evidence = evidence_map.to(inputs)
+            measured = (
                 evaluation.deletion(answers, inputs, evidence, target, STEPS, kind),
                 evaluation.insertion(answers, inputs, evidence, target, STEPS, kind),
                 evaluation.road(answers, inputs, evidence, target, kind),
             )
-            yield Curves(*(curve.float().cpu().numpy() for curve in drawn))
+            yield Curves(*(curve.float().cpu().numpy() for curve in measured))
 
 
-def _mean(drawn: Sequence[Curves]) -> Curves:
-    return Curves(*(np.mean([getattr(curves, removal.value) for curves in drawn], axis=0) for removal in Removal))
+def _mean(draws: Sequence[Curves]) -> Curves:
+    return Curves(*(np.mean([getattr(curves, removal.value) for curves in draws], axis=0) for removal in Removal))
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

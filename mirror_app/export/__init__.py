@@ -1,1 +1,1 @@
-"""What is written to files: packages, figures, matrices and code."""
+"""Writes files: packages, figures, matrices and code."""

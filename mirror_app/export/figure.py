@@ -1,4 +1,4 @@
-"""Pictures in rows and columns as one picture, with the names of both, in Pillow's own letters."""
+"""Draws pictures in rows and columns as one figure, with the names of rows and columns, in Pillow's own font."""
 
 import io
 from collections.abc import Sequence
@@ -6,106 +6,139 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE, GAP, MARGIN = 224, 12, 24  # pixels
-LETTERS, SMALL = 16, 12
-NAMES = 148  # the width of the names of the rows
-PAPER, INK, QUIET, GROUND, ORANGE = "#ffffff", "#221d33", "#746f85", "#f1eff6", "#c2570c"
-SIGN = 10  # the side of the sign that warns
-WARNED = "Read with care: Mirror's page says why."
+# All lengths are in pixels.
+TILE_SIDE, GAP, MARGIN = 224, 12, 24
+ROW_NAME_WIDTH = 148
+FONT_SIZE, CAPTION_FONT_SIZE = 16, 12
+WARNING_SIDE = 10
+
+BACKGROUND, TILE_BACKGROUND = "#ffffff", "#f1eff6"
+TEXT_COLOUR, CAPTION_COLOUR, WARNING_COLOUR = "#221d33", "#746f85", "#c2570c"
+WARNING_LEGEND = "Read with care: Mirror's page explains why."
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A PNG file, or the sentence that stands in its place; the words below it, and whether a sign there warns."""
+    """A cell of a figure: a PNG file, or a sentence in its place, with a caption and perhaps a warning sign below."""
 
-    shown: bytes | str
-    below: str = ""
-    warned: bool = False
+    content: bytes | str
+    caption: str = ""
+    has_warning: bool = False
 
 
-def poster(tiles: Sequence[Sequence[Tile]], rows: Sequence[str], columns: Sequence[str], head: str) -> bytes:
-    """Return a PNG file of `tiles`, row after row, with the names of rows and columns, and the line `head` above."""
-    names = [lines(name, SIDE, LETTERS, 3) for name in columns]
-    told = [[lines(tile.below, SIDE - 4 * SIGN, SMALL, 3) for tile in row] for row in tiles]
-    warned = any(tile.warned for row in tiles for tile in row)
-    left, across = MARGIN + NAMES + GAP, SIDE + GAP
-    width = left + len(columns) * across - GAP
-    above = lines(head, width - MARGIN, LETTERS, 3)
-    top = MARGIN + _height(above, LETTERS) + GAP + max(_height(name, LETTERS) for name in names) + GAP
-    down = SIDE + GAP + max(_height(text, SMALL) for row in told for text in row)
-    height = top + len(rows) * down + (SMALL * 2 if warned else 0)
-    paper = Image.new("RGB", (width + MARGIN, height - GAP + MARGIN), PAPER)
-    draw = ImageDraw.Draw(paper)
-    _write(draw, above, (MARGIN, MARGIN), "la", LETTERS, INK)
-    for c, name in enumerate(names):
-        _write(draw, name, (left + c * across + SIDE // 2, top - GAP), "md", LETTERS, INK)
+def draw_figure(tiles: Sequence[Sequence[Tile]], rows: Sequence[str], columns: Sequence[str], title: str) -> bytes:
+    """Return a figure as a PNG file.
+
+    Args:
+        tiles: The cells, row by row.
+        rows: The name of each row, drawn to its left.
+        columns: The name of each column, drawn above it.
+        title: A line above the figure; "" for none.
+
+    Example:
+        >>> from mirror_app.export.figure import Tile, draw_figure
+        >>> draw_figure([[Tile("No picture.")]], ["first row"], ["first column"], "A figure")[1:4]
+        b'PNG'
+    """
+    column_names = [wrap_text(name, TILE_SIDE, FONT_SIZE, 3) for name in columns]
+    caption_width = TILE_SIDE - 4 * WARNING_SIDE
+    captions = [[wrap_text(tile.caption, caption_width, CAPTION_FONT_SIZE, 3) for tile in row] for row in tiles]
+    has_warning = any(tile.has_warning for row in tiles for tile in row)
+    left, column_step = MARGIN + ROW_NAME_WIDTH + GAP, TILE_SIDE + GAP
+    width = left + len(columns) * column_step - GAP
+    title_lines = wrap_text(title, width - MARGIN, FONT_SIZE, 3)
+    names_height = max(_height(name, FONT_SIZE) for name in column_names)
+    top = MARGIN + _height(title_lines, FONT_SIZE) + GAP + names_height + GAP
+    row_step = TILE_SIDE + GAP + max(_height(caption, CAPTION_FONT_SIZE) for row in captions for caption in row)
+    height = top + len(rows) * row_step + (CAPTION_FONT_SIZE * 2 if has_warning else 0)
+    canvas = Image.new("RGB", (width + MARGIN, height - GAP + MARGIN), BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    _write(draw, title_lines, (MARGIN, MARGIN), "la", FONT_SIZE, TEXT_COLOUR)
+    for c, name in enumerate(column_names):
+        _write(draw, name, (left + c * column_step + TILE_SIDE // 2, top - GAP), "md", FONT_SIZE, TEXT_COLOUR)
     for r, row in enumerate(tiles):
-        y = top + r * down
-        _write(draw, lines(rows[r], NAMES, LETTERS, 6), (MARGIN + NAMES, y + SIDE // 2), "rm", LETTERS, INK)
+        y = top + r * row_step
+        row_name = wrap_text(rows[r], ROW_NAME_WIDTH, FONT_SIZE, 6)
+        _write(draw, row_name, (MARGIN + ROW_NAME_WIDTH, y + TILE_SIDE // 2), "rm", FONT_SIZE, TEXT_COLOUR)
         for c, tile in enumerate(row):
-            x = left + c * across
-            _place(paper, draw, tile.shown, x, y)
-            _tell(draw, told[r][c], tile.warned, x + SIDE // 2, y + SIDE + GAP // 3)
-    if warned:
-        _tell(draw, [WARNED], True, left + (width - left) // 2, height - GAP - SMALL)
+            x = left + c * column_step
+            _draw_content(canvas, draw, tile.content, x, y)
+            _draw_caption(draw, captions[r][c], tile.has_warning, x + TILE_SIDE // 2, y + TILE_SIDE + GAP // 3)
+    if has_warning:
+        middle = left + (width - left) // 2
+        _draw_caption(draw, [WARNING_LEGEND], True, middle, height - GAP - CAPTION_FONT_SIZE)
     file = io.BytesIO()
-    paper.save(file, "PNG")
+    canvas.save(file, "PNG")
     return file.getvalue()
 
 
-def lines(text: str, width: int, size: int, most: int) -> list[str]:
-    """Return `text` in at most `most` lines no wider than `width` pixels; what is left out becomes “…”."""
-    font = ImageFont.load_default(size)
-    found = [""]
+def wrap_text(text: str, width: int, font_size: int, max_lines: int) -> list[str]:
+    """Return text broken into lines; text that does not fit ends with “…”.
+
+    Args:
+        text: The text. Words that are longer than a line are broken, too.
+        width: The largest width of a line, in pixels.
+        font_size: The size of the font, in pixels.
+        max_lines: The largest number of lines.
+
+    Example:
+        >>> from mirror_app.export.figure import wrap_text
+        >>> wrap_text("one two three", 60, 16, 3)
+        ['one two', 'three']
+    """
+    font = ImageFont.load_default(font_size)
+    lines = [""]
     for word in text.split():
-        joined = f"{found[-1]} {word}".strip()
+        joined = f"{lines[-1]} {word}".strip()
         if font.getlength(joined) <= width:
-            found[-1] = joined
+            lines[-1] = joined
             continue
-        if found[-1]:
-            found.append("")
-        for letter in word:  # a word may be longer than a line, as the dotted names of layers are
-            if font.getlength(found[-1] + letter) > width:
-                found.append("")
-            found[-1] += letter
-    return found if len(found) <= most else [*found[: most - 1], f"{found[most - 1][:-1]}…"]
+        if lines[-1]:
+            lines.append("")
+        for letter in word:  # dotted names of layers may be longer than a line
+            if font.getlength(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines if len(lines) <= max_lines else [*lines[: max_lines - 1], f"{lines[max_lines - 1][:-1]}…"]
 
 
-def _place(paper: Image.Image, draw: ImageDraw.ImageDraw, cell: bytes | str, left: int, top: int) -> None:
-    draw.rectangle((left, top, left + SIDE - 1, top + SIDE - 1), fill=GROUND)
-    if isinstance(cell, str):
-        middle = (left + SIDE // 2, top + SIDE // 2)
-        _write(draw, lines(cell, SIDE - 2 * GAP, SMALL, 12), middle, "mm", SMALL, QUIET)
+def _draw_content(canvas: Image.Image, draw: ImageDraw.ImageDraw, content: bytes | str, left: int, top: int) -> None:
+    draw.rectangle((left, top, left + TILE_SIDE - 1, top + TILE_SIDE - 1), fill=TILE_BACKGROUND)
+    if isinstance(content, str):
+        middle = (left + TILE_SIDE // 2, top + TILE_SIDE // 2)
+        sentence = wrap_text(content, TILE_SIDE - 2 * GAP, CAPTION_FONT_SIZE, 12)
+        _write(draw, sentence, middle, "mm", CAPTION_FONT_SIZE, CAPTION_COLOUR)
         return
-    image = Image.open(io.BytesIO(cell)).convert("RGB")
-    scale = SIDE / max(image.size)
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    scale = TILE_SIDE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     image = image.resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.LANCZOS)
-    paper.paste(image, (left + (SIDE - size[0]) // 2, top + (SIDE - size[1]) // 2))
+    canvas.paste(image, (left + (TILE_SIDE - size[0]) // 2, top + (TILE_SIDE - size[1]) // 2))
 
 
-def _height(text: Sequence[str], size: int) -> int:
-    return size * 5 // 4 * len(text) if any(text) else 0
+def _height(lines: Sequence[str], font_size: int) -> int:
+    return font_size * 5 // 4 * len(lines) if any(lines) else 0
 
 
-def _tell(draw: ImageDraw.ImageDraw, text: Sequence[str], warned: bool, middle: int, top: int) -> None:
-    """Write words below a picture, with a sign to the left of their first line where they warn."""
-    _write(draw, text, (middle, top), "ma", SMALL, QUIET)
-    if warned:
-        left = middle - round(ImageFont.load_default(SMALL).getlength(text[0]) / 2) - SIGN * 3 // 2
-        foot = top + SMALL
-        draw.polygon([(left, foot), (left + SIGN, foot), (left + SIGN // 2, foot - SIGN)], fill=ORANGE)
+def _draw_caption(draw: ImageDraw.ImageDraw, lines: Sequence[str], has_warning: bool, middle: int, top: int) -> None:
+    """Write a caption, with a warning sign to the left of its first line if it has one."""
+    _write(draw, lines, (middle, top), "ma", CAPTION_FONT_SIZE, CAPTION_COLOUR)
+    if has_warning:
+        half_width = round(ImageFont.load_default(CAPTION_FONT_SIZE).getlength(lines[0]) / 2)
+        left, bottom = middle - half_width - WARNING_SIDE * 3 // 2, top + CAPTION_FONT_SIZE
+        triangle = [(left, bottom), (left + WARNING_SIDE, bottom), (left + WARNING_SIDE // 2, bottom - WARNING_SIDE)]
+        draw.polygon(triangle, fill=WARNING_COLOUR)
 
 
 def _write(
-    draw: ImageDraw.ImageDraw, text: Sequence[str], at: tuple[int, int], anchor: str, size: int, colour: str
+    draw: ImageDraw.ImageDraw, lines: Sequence[str], at: tuple[int, int], anchor: str, font_size: int, colour: str
 ) -> None:
     draw.multiline_text(
         at,
-        "\n".join(text),
+        "\n".join(lines),
         colour,
-        ImageFont.load_default(size),
+        ImageFont.load_default(font_size),
         anchor,
         align={"l": "left", "m": "center", "r": "right"}[anchor[0]],
-        spacing=size // 4,
+        spacing=font_size // 4,
     )

@@ -1,4 +1,4 @@
-"""A matrix of pictures: how the request of each cell follows from one request, and the files that keep them all."""
+"""A matrix of pictures: the request of each cell, made from one base request, and the files that hold them all."""
 
 import io
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from mirror_app import layers
 from mirror_app.engine.request import Request
 from mirror_app.export import package
-from mirror_app.export.figure import Tile, poster
+from mirror_app.export.figure import Tile, draw_figure
 from mirror_app.layers import Layer
 from mirror_app.params import ClassPicker, Value
 from mirror_app.visualisations import registry
@@ -23,7 +23,7 @@ TARGET = "target_class"
 
 @dataclass(frozen=True)
 class Axis:
-    """A side of the matrix: the field of a request that it changes, to which values, and what those are called."""
+    """The rows or the columns of a matrix: the field of a request that they change, its values, and their names."""
 
     field: str
     values: tuple[str, ...]
@@ -32,10 +32,18 @@ class Axis:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a row and a column, numbers from 0: a request with its raw numbers and its picture, a PNG file.
+    """A cell of a matrix: a request, with its raw numbers and its picture.
 
-    `message` says why there is no picture. `vmax` is the magnitude shown at full brightness, None if the picture has
-    its own scale. `caption` is the target with its probability; `note` is a caution about the picture.
+    Args:
+        row: The number of the row, from 0.
+        column: The number of the column, from 0.
+        request: The request of the cell.
+        raw: The raw numbers, (N, h, w) or (N, C, h, w); None if they could not be computed.
+        picture: The picture, a PNG file; None if there is none.
+        message: Why there is no picture.
+        vmax: The magnitude that has the full colour; None if the picture has its own scale.
+        caption: The target and its probability.
+        note: A caution about the picture.
     """
 
     row: int
@@ -49,81 +57,127 @@ class Cell:
     note: str = ""
 
 
-def varied(base: Request, changes: Mapping[str, Any]) -> Request:
-    """Return `base` with the fields that `changes` names.
+def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
+    """Return a request with some of its fields changed.
 
-    Another visualisation has its defaults, and the target of `base` where it takes one; raises MirrorError.
+    If the visualisation changes, its parameters have their defaults, except for the target of `base`, if it takes one.
+
+    Args:
+        base: The request to start from.
+        changes: The new values, by the names of the fields.
+
+    Raises:
+        MirrorError: The new visualisation is unknown.
+
+    Example:
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.export.matrix import with_changes
+        >>> base = Request("shapes", "checked-heart", "features", "grad-cam", (("signed", True), ("target_class", 3)))
+        >>> with_changes(base, {"visualisation": "layer-cam"}).params
+        (('target_class', 3),)
     """
     request = replace(base, **changes)
     if request.visualisation == base.visualisation:
         return request
     entry = registry.get(request.visualisation)
-    taken = isinstance(entry.params.get(TARGET), ClassPicker)
-    return replace(request, params=tuple((name, value) for name, value in base.params if taken and name == TARGET))
+    takes_target = isinstance(entry.params.get(TARGET), ClassPicker)
+    params = tuple((name, value) for name, value in base.params if takes_target and name == TARGET)
+    return replace(request, params=params)
 
 
-def layer_there(layer: str, here: Sequence[Layer], there: Sequence[Layer], before_last: bool = False) -> str:
-    """Return the layer of one model, with layers `there`, that stands for `layer` of another, with layers `here`.
+def corresponding_layer(
+    layer: str, model_layers: Sequence[Layer], other_layers: Sequence[Layer], before_last: bool = False
+) -> str:
+    """Return the layer of another model that corresponds to a layer of this model.
 
-    It is the one of that name. Where there is none, and for the layer to look at first, it is the one to look at first:
-    `before_last` is as in `layers.default_layer`.
+    Args:
+        layer: The dotted name of a layer of this model, or "*".
+        model_layers: The layers of this model, as `engine.tree` returns them.
+        other_layers: The layers of the other model.
+        before_last: As in `layers.default_layer`.
+
+    Returns:
+        The layer with the same name. If there is none, or if `layer` is the default layer of this model, the default
+        layer of the other model.
     """
-    first, first_there = (layers.default_layer(listed, before_last) for listed in (here, there))
-    return layer if layer == layers.EVERY or (layer != first and layer in {one.name for one in there}) else first_there
+    default, other_default = (layers.default_layer(tree, before_last) for tree in (model_layers, other_layers))
+    other_names = {other.name for other in other_layers}
+    return layer if layer == layers.EVERY or (layer != default and layer in other_names) else other_default
 
 
-def target_there(target: Value, here: Sequence[str], there: Sequence[str]) -> Value:
-    """Return the target for a model with the classes `there` that is `target` for one with the classes `here`.
+def corresponding_target(target: Value, classes: Sequence[str], other_classes: Sequence[str]) -> Value:
+    """Return the target for another model that corresponds to a target for this model.
 
-    A class is the one of that name, None (the most likely one) where there is none; all else stays.
+    Args:
+        target: A target for this model. If it is the number of a class, the other model's class with the same name is
+            returned, or None (the most likely class) if there is none. Other targets are returned as they are.
+        classes: The names of this model's classes.
+        other_classes: The names of the other model's classes.
+
+    Example:
+        >>> from mirror_app.export.matrix import corresponding_target
+        >>> corresponding_target(1, ["cat", "dog"], ["fish", "cat", "dog"])
+        2
     """
-    if not isinstance(target, int) or here == there:
+    if not isinstance(target, int) or classes == other_classes:
         return target
-    name = here[target] if target < len(here) else None
-    return there.index(name) if name in there else None
+    name = classes[target] if target < len(classes) else None
+    return other_classes.index(name) if name in other_classes else None
 
 
-def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> bytes:
-    """Return the matrix as one PNG file, with the names of rows and columns, and above all of it the line `head`."""
-    shown = [[Tile("") for _ in columns.names] for _ in rows.names]
+def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> bytes:
+    """Return a matrix as one PNG file, with the names of rows and columns, and `title` above."""
+    tiles = [[Tile("") for _ in columns.names] for _ in rows.names]
     for cell in cells:
-        shown[cell.row][cell.column] = Tile(cell.picture or cell.message, cell.caption, bool(cell.note))
-    return poster(shown, rows.names, columns.names, head)
+        tiles[cell.row][cell.column] = Tile(cell.picture or cell.message, cell.caption, bool(cell.note))
+    return draw_figure(tiles, rows.names, columns.names, title)
 
 
-def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, head: str) -> bytes:
-    """Return a ZIP file: the matrix, each cell's picture and raw numbers, and in `matrix.json` the request of each."""
+def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> bytes:
+    """Return a matrix as a ZIP file.
+
+    It holds the whole matrix as `matrix.png`, the picture (PNG) and the raw numbers (NPY) of each cell, and
+    `matrix.json` with the request of each cell.
+    """
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as kept:
-        kept.writestr("matrix.png", picture(cells, rows, columns, head))
-        listed = []
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zip_file:
+        zip_file.writestr("matrix.png", picture(cells, rows, columns, title))
+        records = []
         for cell in cells:
             row, column = rows.names[cell.row], columns.names[cell.column]
-            stem = f"{cell.row + 1}-{cell.column + 1} {safe(row)} {safe(column)}"
-            record: dict[str, Any] = {"row": row, "column": column, "request": written(cell.request)}
+            stem = f"{cell.row + 1}-{cell.column + 1} {filename_part(row)} {filename_part(column)}"
+            record: dict[str, Any] = {"row": row, "column": column, "request": to_json(cell.request)}
             if cell.picture is not None:
-                kept.writestr(f"{stem}.png", cell.picture)
+                zip_file.writestr(f"{stem}.png", cell.picture)
                 record |= {"picture": f"{stem}.png", "vmax": cell.vmax}
             if cell.raw is not None:
-                kept.writestr(f"{stem}.npy", package.npy(cell.raw))
+                zip_file.writestr(f"{stem}.npy", package.npy(cell.raw))
                 record["raw"] = f"{stem}.npy"
             record |= {name: text for name in ("message", "caption", "note") if (text := getattr(cell, name))}
-            listed.append(record)
-        whole = {"rows": asdict(rows), "columns": asdict(columns), "cells": listed}
-        kept.writestr("matrix.json", json.dumps(whole, indent=2, ensure_ascii=False))
+            records.append(record)
+        summary = {"rows": asdict(rows), "columns": asdict(columns), "cells": records}
+        zip_file.writestr("matrix.json", json.dumps(summary, indent=2, ensure_ascii=False))
     return file.getvalue()
 
 
-def written(request: Request) -> dict[str, Any]:
-    """Return `request` as JSON has it; `read` reads it back."""
+def to_json(request: Request) -> dict[str, Any]:
+    """Return `request` as a dictionary that can be written as JSON; `from_json` is its inverse."""
     return {**asdict(request), "params": dict(request.params)}
 
 
-def read(record: Mapping[str, Any]) -> Request:
-    """Return the request that `written` wrote."""
+def from_json(record: Mapping[str, Any]) -> Request:
+    """Return the request in a dictionary that `to_json` made."""
     return Request(**{**record, "params": tuple(record["params"].items())})
 
 
-def safe(name: str) -> str:
-    """Return `name` as a part of a file's name on any system: letters, digits, dots and dashes, at most 60."""
+def filename_part(name: str) -> str:
+    """Return `name` as a part of a file name that is valid on any system.
+
+    It keeps letters, digits, underscores, dots and dashes, and has at most 60 characters.
+
+    Example:
+        >>> from mirror_app.export.matrix import filename_part
+        >>> filename_part("../tabby cat?")
+        'tabby-cat'
+    """
     return re.sub(r"[^\w.]+", "-", name)[:60].strip("-.") or "model"

@@ -1,4 +1,4 @@
-"""What is kept of a request in files: its picture, its raw numbers, or all of it as a ZIP file."""
+"""Writes a request to files: its picture, its raw numbers, or everything as a ZIP file."""
 
 import io
 import json
@@ -16,13 +16,32 @@ from mirror_app import engine, render
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 
-ORIGINAL = "original.png"  # in a package: what its code reads
+ORIGINAL = "original.png"  # the file in a package that its code reads
 
 
 def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: int = 1) -> bytes:
-    """Return the PNG file that the page shows of `request`; of a sheet, that page; raise MirrorError.
+    """Return the picture of a request as a PNG file, as the dashboard shows it.
 
-    `model_input_rgb` is the picture as the model sees it, bytes (H, W, 3).
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, `Result.raw`.
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+        page: Which page of a sheet of more than 64 images, from 1.
+
+    Raises:
+        MirrorError: The layer gives a vector, which has no picture, or there is no such page.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.bundled.examples import examples
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.export.package import still
+        >>> from mirror_app.models import catalogue
+        >>> model, picture = catalogue.load("shapes"), examples()[0]
+        >>> request = Request("shapes", picture.id, "features", "grad-cam")
+        >>> result = engine.run(request, model, picture)
+        >>> still(request, result.raw, model.preprocessing.model_input_rgb(picture))[1:4]
+        b'PNG'
     """
     if raw.ndim == 2:
         raise MirrorError(
@@ -39,47 +58,67 @@ def package(
     model_input_rgb: np.ndarray,
     code: str,
 ) -> bytes:
-    """Return a ZIP file with all of a request: its images, its raw numbers, its input, its code, and what it is.
+    """Return everything about a request as a ZIP file.
 
-    `original` and `model_input_rgb` are the picture as it was given and as the model receives it, bytes (H, W, 3).
-    `request.json` is read back by `read_request`. If there are several images, `picture.png` shows all of them.
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, `Result.raw`.
+        info: The facts about the result, `Result.info`.
+        original: The picture as it was uploaded, uint8 (H, W, 3).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+        code: Python that draws the picture again; "" for none.
+
+    Returns:
+        A ZIP file with `picture.png` (all images of the request), `raw.npy`, `original.png`, `input.png`, `picture.py`
+        and `request.json`, which `read_request` reads.
+
+    Example:
+        >>> import io, zipfile
+        >>> import numpy as np
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.export.package import package
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam")
+        >>> pixels = np.zeros((32, 32, 3), np.uint8)
+        >>> file = package(request, np.ones((1, 4, 4), np.float32), {}, pixels, pixels, "")
+        >>> zipfile.ZipFile(io.BytesIO(file)).namelist()
+        ['picture.png', 'raw.npy', 'original.png', 'input.png', 'request.json']
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         if raw.ndim > 2:
-            archive.writestr("picture.png", whole(request, raw, model_input_rgb))
+            archive.writestr("picture.png", full_sheet(request, raw, model_input_rgb))
         archive.writestr("raw.npy", npy(raw))
         archive.writestr(ORIGINAL, render.png(original))
         archive.writestr("input.png", render.png(model_input_rgb))
-        archive.writestr("request.json", json.dumps(_about(request, info), indent=2, default=str))
+        archive.writestr("request.json", json.dumps(_record(request, info), indent=2, default=str))
         if code:
             archive.writestr("picture.py", code)
     return file.getvalue()
 
 
-def whole(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> bytes:
-    """Return all images of a request as one PNG file, eight in a row; a single one as it is."""
+def full_sheet(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> bytes:
+    """Return all images of a request as one PNG file, eight in a row; a single image keeps its size."""
     return engine.sheet(request, raw, model_input_rgb, 0, sys.maxsize).png
 
 
 def read_request(text: str) -> Request:
-    """Return the request in the text of a `request.json`."""
+    """Return the request in the text of a `request.json` from a package."""
     record = json.loads(text)["request"]
     return Request(**{**record, "params": tuple(sorted(record["params"].items()))})
 
 
-def _about(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
+def _record(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
     return {
         "request": {**asdict(request), "params": dict(request.params)},
         "link": "?" + urlencode(request.to_query()),
-        "info": kept,
+        "info": facts,
         "versions": {name: version(name) for name in ("mirror-app", "torch", "torchvision")},
     }
 
 
 def npy(raw: np.ndarray) -> bytes:
-    """Return the raw numbers as a file for `numpy.load`."""
+    """Return raw numbers as a file for `numpy.load`."""
     file = io.BytesIO()
     np.save(file, raw)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The few lines of Python that make the picture of a request: “Show the code” on the page."""
+"""Python code that draws the picture of a request: “Show the code” on the page."""
 
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
@@ -22,7 +22,21 @@ Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.model_
 
 
 def snippet(request: Request, picture: Picture, file: str | None) -> str:
-    """Return Python that writes the picture of `request` to a PNG file; `file` holds one's own picture."""
+    """Return Python code that writes the picture of a request to a PNG file.
+
+    Args:
+        request: The request.
+        picture: The picture, one of the bundled examples if `file` is None.
+        file: The name of the file from which the code reads an uploaded picture.
+
+    Example:
+        >>> from mirror_app.bundled.examples import examples
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.export.snippet import snippet
+        >>> picture = examples()[0]
+        >>> print(snippet(Request("shapes", picture.id, "features", "grad-cam"), picture, None).splitlines()[0])
+        from pathlib import Path
+    """
     return _LINES.format(
         source="from mirror_app.images import decode" if file else "from mirror_app.bundled.examples import examples",
         picture=f"decode(Path({file!r}).read_bytes(), {file!r})"

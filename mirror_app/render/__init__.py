@@ -1,43 +1,39 @@
-"""How raw maps become pictures: looks, colours and sheets."""
+"""Turns raw numbers into pictures: looks, scales, colours and sheets."""
 
+from mirror_app.render.legend import Legend, legend, vmax
 from mirror_app.render.looks import (
     ORDERS,
-    STRONGEST,
-    Legend,
     Look,
     gradient,
     heat,
-    in_colour,
-    legend,
+    indices_by_peak,
     picture,
     signed_picture,
-    signed_share,
-    strongest,
     tiles,
-    vmax,
     weights,
 )
-from mirror_app.render.sheets import framed, grid, pixels, png, resize, shrink
+from mirror_app.render.scale import SATURATED_SHARE, is_rgb, scale_by_peak
+from mirror_app.render.sheets import fade_outside, grid, pixels, png, resize, shrink
 
 __all__ = [
     "ORDERS",
-    "STRONGEST",
+    "SATURATED_SHARE",
     "Legend",
     "Look",
-    "framed",
+    "fade_outside",
     "gradient",
     "grid",
     "heat",
-    "in_colour",
+    "indices_by_peak",
+    "is_rgb",
     "legend",
     "picture",
     "pixels",
     "png",
     "resize",
+    "scale_by_peak",
     "shrink",
     "signed_picture",
-    "signed_share",
-    "strongest",
     "tiles",
     "vmax",
     "weights",

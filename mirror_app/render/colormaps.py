@@ -1,9 +1,9 @@
-"""Colour maps: from numbers in [0, 1] to colours."""
+"""Colour maps: functions from numbers in [0, 1] to colours."""
 
 import torch
 from torch import Tensor
 
-# Colours at equal distances. viridis and inferno: S. van der Walt and N. Smith, CC0; blue-red and purple-orange:
+# Colours at equal steps. viridis and inferno: S. van der Walt and N. Smith, CC0; blue-red and purple-orange:
 # C. Brewer's RdBu and PuOr.
 _ANCHORS = {
     "viridis": "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
@@ -16,17 +16,32 @@ _ANCHORS = {
     "purple-orange": "2d004b 542788 8073ac b2abd2 d8daeb f7f7f7 fee0b6 fdb863 e08214 b35806 7f3b08",
 }
 SEQUENTIAL = ("viridis", "inferno", "grey", "jet")
-DIVERGING = ("blue-red", "purple-orange")  # their middle is zero
+DIVERGING = ("blue-red", "purple-orange")  # the middle is zero
 
 
 def colourise(values: Tensor, colours: str) -> Tensor:
-    """Return `values` (N, H, W) in [0, 1] in the colours of a colour map: (N, 3, H, W)."""
+    """Return numbers in the colours of a colour map.
+
+    Args:
+        values: The numbers, (N, H, W). Those outside [0, 1] get the first or the last colour.
+        colours: The name of a colour map, from `SEQUENTIAL` or `DIVERGING`.
+
+    Returns:
+        The colours, (N, 3, H, W), in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.render.colormaps import colourise
+        >>> colourise(torch.tensor([[[0.0, 0.5]]]), "grey")[0, :, 0].T
+        tensor([[0.0000, 0.0000, 0.0000],
+                [0.5000, 0.5000, 0.5000]])
+    """
     anchors = torch.tensor([list(bytes.fromhex(code)) for code in _ANCHORS[colours].split()]).to(values) / 255
-    place = values.clamp(0, 1) * (len(anchors) - 1)
-    below = place.floor().long().clamp(max=len(anchors) - 2)
-    return torch.lerp(anchors[below], anchors[below + 1], (place - below)[..., None]).movedim(-1, 1)
+    position = values.clamp(0, 1) * (len(anchors) - 1)
+    lower = position.floor().long().clamp(max=len(anchors) - 2)
+    return torch.lerp(anchors[lower], anchors[lower + 1], (position - lower)[..., None]).movedim(-1, 1)
 
 
 def css(colours: str) -> tuple[str, ...]:
-    """Return the colours of a colour map at equal distances, as CSS writes them."""
+    """Return the colours of a colour map at equal steps, as CSS hex codes."""
     return tuple(f"#{code}" for code in _ANCHORS[colours].split())

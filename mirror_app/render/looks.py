@@ -1,24 +1,24 @@
-"""From raw numbers to colours, at the very end: this decides what is red.
+"""Looks: functions that turn raw numbers into colours. Which pixels of a picture are red is decided here.
 
-A look is a function `(raw, picture, **params) -> images`: from the raw map of a visualisation and the picture
-(N, 3, H, W) in [0, 1] that the model saw, to images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters, as
-those of a visualisation do.
+A look is a function `(raw, picture, **params) -> images`. It takes the raw numbers of a visualisation and the picture
+that the model received, (N, 3, H, W) in [0, 1], and returns images (M, 3, h, w) in [0, 1]. Its annotations declare its
+parameters, as those of a visualisation do. `render/scale.py` decides which number has the full colour, and
+`render/legend.py` describes the colours in numbers.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from mirror_app.params import Dropdown, Radio, Slider, Toggle, Value
-from mirror_app.precision import share_of, widened
-from mirror_app.render.colormaps import DIVERGING, SEQUENTIAL, colourise, css
+from mirror_app.params import Dropdown, Radio, Slider, Toggle
+from mirror_app.precision import share_of
+from mirror_app.render.colormaps import DIVERGING, SEQUENTIAL, colourise
+from mirror_app.render.scale import is_rgb, scale_by_peak, scale_by_percentile, scale_by_vmax, scale_heat
 from mirror_app.render.sheets import resize
 
 Look = Callable[..., Tensor]
-STRONGEST = 0.005  # of the pixels of a heat map: those in the full colour
 ORDERS = ("by number", "strongest first")
 
 
@@ -45,17 +45,48 @@ def tiles(
         str, Dropdown("viridis is perceptually uniform and colour-blind safe.", options=SEQUENTIAL)
     ] = "viridis",
 ) -> Tensor:
-    """Every feature map (N, C, h, w) as a picture of its own, (N · C, 3, h, w); a vector (N, C) as its pixels."""
+    """Return every feature map as a picture of its own.
+
+    Args:
+        raw: Feature maps (N, C, h, w), or vectors (N, C), whose numbers become one pixel each.
+        picture: Not used.
+        scale: "each map" stretches each map to its own range, "all maps" all of them to a common range.
+        order: "by number", or "strongest first": the maps with the largest values come first.
+        colours: A sequential colour map.
+
+    Returns:
+        The pictures, (N · C, 3, h, w).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> maps = torch.arange(8.0).view(1, 2, 2, 2)
+        >>> render.tiles(maps, maps, colours="grey")[:, 0, 1, 1]
+        tensor([1., 1.])
+    """
     maps = raw.flatten(0, 1) if raw.ndim == 4 else raw.reshape(-1, 1, 1)
     if order != ORDERS[0]:
-        maps = maps[strongest(raw)]
+        maps = maps[indices_by_peak(raw)]
     shared = (0, 1, 2) if scale == "all maps" or raw.ndim == 2 else (1, 2)
     low, high = maps.amin(shared, keepdim=True), maps.amax(shared, keepdim=True)
     return colourise(share_of(maps - low, high - low), colours)
 
 
-def strongest(raw: Tensor) -> Tensor:
-    """Return the numbers (N · C,) of the maps (N, C, h, w) or (N, C), that with the largest value first."""
+def indices_by_peak(raw: Tensor) -> Tensor:
+    """Return the order of maps by their largest values.
+
+    Args:
+        raw: Feature maps (N, C, h, w), or vectors (N, C).
+
+    Returns:
+        The numbers of the maps, or of the entries of the vectors, (N · C,), that with the largest value first.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> render.indices_by_peak(torch.tensor([[1.0, 5.0, 3.0]]))
+        tensor([1, 2, 0])
+    """
     return raw.flatten(0, 1).reshape(raw.shape[0] * raw.shape[1], -1).amax(1).argsort(descending=True, stable=True)
 
 
@@ -66,7 +97,7 @@ def heat(
     show: Annotated[
         str,
         Radio(
-            "The evidence over the picture, as colours alone, or as the plain map.",
+            "Show the evidence over the picture, as colours alone, or as a grey map.",
             options=("over the picture", "heat map", "map"),
         ),
     ] = "over the picture",
@@ -85,30 +116,59 @@ def heat(
     ] = DIVERGING[0],
     vmax: float | None = None,
 ) -> Tensor:
-    """An attribution (N, h, w), or (N, C, H, W) by channel, as colours over the picture: (N, 3, H, W).
+    """Return an attribution as colours over the picture.
 
-    What the channels say is summed up; as the plain map, that by red, green and blue is shown in these, grey for zero.
-    The magnitude `vmax` has the full colour; without it, what `STRONGEST` of each item's pixels reach: by the very
-    largest number, a fine map would be dark but for a pixel or two.
+    With `show="map"`, numbers for red, green and blue are shown in these colours, with grey for zero. Otherwise, the
+    channels are summed up, and the map is enlarged to the size of the picture.
+
+    Args:
+        raw: The attribution, (N, h, w), or (N, C, H, W) by channel.
+        picture: The picture as the model receives it, (N, 3, H, W), in [0, 1].
+        show: "over the picture", "heat map" (colours alone) or "map" (in grey).
+        strength: How opaque the colours are where the evidence is strongest, 0 to 1.
+        signed: Whether evidence against the class is shown, too. Otherwise negative numbers count as 0.
+        colours: A sequential colour map, for positive evidence.
+        signed_colours: A diverging colour map, for signed evidence; its middle is zero.
+        vmax: The magnitude in full colour. By default, in each item, that which 0.5% of the pixels reach.
+
+    Returns:
+        The images, (N, 3, H, W), in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> raw = torch.tensor([[[-1.0, 0.0], [1.0, 2.0]]])
+        >>> render.heat(raw, torch.zeros(1, 3, 2, 2), show="map")[0, 0, 1]
+        tensor([0.5000, 1.0000])
     """
-    if show == "map" and in_colour(raw.shape):
+    if show == "map" and is_rgb(raw.shape):
         return signed_picture(raw, vmax)
-    total = raw if raw.ndim == 3 else raw.sum(1)
-    total = resize(total, (picture.shape[-2], picture.shape[-1]))
-    shares = _heat_shares(total if signed else total.clamp(min=0), vmax)
-    if signed:
-        coloured = colourise(shares / 2 + 0.5, "grey" if show == "map" else signed_colours)
-    else:
-        coloured = colourise(shares, "grey" if show == "map" else colours)
+    shares = scale_heat(heat_evidence(raw, picture, signed), vmax)
+    colour_map = "grey" if show == "map" else signed_colours if signed else colours
+    colour_image = colourise(shares / 2 + 0.5 if signed else shares, colour_map)
     if show != "over the picture":
-        return coloured
-    # Where there is no evidence the picture is hardly dimmed; at a strength of 1 the colours cover all of it.
-    cover = torch.lerp(torch.full_like(shares, strength**3), torch.full_like(shares, strength), shares.abs())
-    return torch.lerp(picture.expand_as(coloured), coloured, cover[:, None])
+        return colour_image
+    # Without evidence, the picture is hardly dimmed; at a strength of 1, the colours cover all of it.
+    opacity = torch.lerp(torch.full_like(shares, strength**3), torch.full_like(shares, strength), shares.abs())
+    return torch.lerp(picture.expand_as(colour_image), colour_image, opacity[:, None])
 
 
 def picture(raw: Tensor, picture: Tensor) -> Tensor:
-    """Pixels (N, C, H, W) in [0, 1] as they are, whatever the input was: (N, 3, H, W)."""
+    """Return pixels as they are.
+
+    Args:
+        raw: Pixels, (N, C, H, W), in [0, 1]. Unless C is 3, the mean of the channels is shown in grey.
+        picture: Not used.
+
+    Returns:
+        The images, (N, 3, H, W).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> render.picture(torch.rand(1, 1, 4, 4), torch.zeros(1, 3, 4, 4)).shape
+        torch.Size([1, 3, 4, 4])
+    """
     return raw if raw.shape[1] == 3 else raw.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
@@ -125,8 +185,25 @@ def weights(
         ),
     ] = "each filter",
 ) -> Tensor:
-    """Filters (N, C, h, w), C 1 or 3, as pictures (N, 3, h, w): mid-grey is zero; of one channel, blue is negative."""
-    share = signed_share(raw.reshape(1, -1)).reshape(raw.shape) if scale == "all filters" else signed_share(raw)
+    """Return filters as pictures.
+
+    Args:
+        raw: Filters, (N, C, h, w), with 1 or 3 channels. With three, medium grey is zero; with one, white is zero, blue
+            is negative and red is positive.
+        picture: Not used.
+        scale: "each filter" scales each filter by its largest magnitude, "all filters" all of them by the same one.
+
+    Returns:
+        The pictures, (N, 3, h, w).
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> filters = torch.tensor([2.0, -2.0, 0.0]).view(1, 3, 1, 1)
+        >>> render.weights(filters, filters).flatten()
+        tensor([1.0000, 0.0000, 0.5000])
+    """
+    share = scale_by_peak(raw.reshape(1, -1)).reshape(raw.shape) if scale == "all filters" else scale_by_peak(raw)
     return share / 2 + 0.5 if raw.shape[1] == 3 else colourise(share[:, 0] / 2 + 0.5, DIVERGING[0])
 
 
@@ -137,7 +214,7 @@ def gradient(
     show: Annotated[
         str,
         Radio(
-            "The largest of the channels' magnitudes; the colours as they are, with grey for zero; or one sign alone.",
+            "Show the largest magnitude of the channels in grey, the signed colours (grey is zero), or one sign only.",
             options=("grey", "colour", "positive", "negative", "over the picture"),
         ),
     ] = "grey",
@@ -147,72 +224,63 @@ def gradient(
     ] = 0.5,
     vmax: float | None = None,
 ) -> Tensor:
-    """A signed gradient (N, C, H, W) as pictures (N, 3, H, W).
+    """Return a signed gradient as pictures.
 
-    The magnitude `vmax` has the full brightness; without it, that of each item which `contrast` names.
+    Args:
+        raw: The gradient, (N, C, H, W).
+        picture: The picture as the model receives it, (N, 3, H, W), in [0, 1].
+        show: "grey" shows the largest magnitude of the channels, "colour" the signed numbers with medium grey for zero,
+            "positive" and "negative" one sign alone, "over the picture" the magnitudes in colours over the picture.
+        contrast: The percentage of the strongest numbers that have full brightness, 0 to 5.
+        vmax: The magnitude that has full brightness. By default, in each item, that which `contrast` percent of the
+            numbers exceed.
+
+    Returns:
+        The images, (N, 3, H, W), in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> raw = torch.tensor([1.0, -2.0, 0.5]).view(1, 3, 1, 1)
+        >>> render.gradient(raw, torch.zeros(1, 3, 1, 1), show="colour", contrast=0.0).flatten()
+        tensor([0.7500, 0.0000, 0.6250])
     """
-    part = _part(raw, show)
-    share = share_of(part, _strongest(part, contrast)).clamp(-1, 1) if vmax is None else _shares(part, vmax)
+    part = gradient_part(raw, show)
+    share = scale_by_vmax(part, vmax) if vmax is not None else scale_by_percentile(part, contrast)
     if show == "over the picture":
         return torch.lerp(picture, colourise(share[:, 0], "inferno"), 0.7)
     share = share / 2 + 0.5 if show == "colour" else share
     return share if raw.shape[1] == 3 and share.shape[1] == 3 else share.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
-def in_colour(shape: Sequence[int]) -> bool:
-    """Tell whether raw numbers of that shape are of red, green and blue, and not of grey or of bands."""
-    return len(shape) == 4 and shape[1] == 3
-
-
 def signed_picture(raw: Tensor, vmax: float | None = None) -> Tensor:
-    """Signed numbers (N, C, H, W) as a picture: mid-grey is zero, one scale for all the channels of an item, or all."""
-    return _shares(raw, vmax) / 2 + 0.5
+    """Return signed numbers as a picture in which medium grey is zero.
+
+    Args:
+        raw: The numbers, (N, C, H, W).
+        vmax: The magnitude that has the full colour. By default, each item is scaled by its largest magnitude, the same
+            for all its channels.
+
+    Returns:
+        The picture, (N, C, H, W), in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> render.signed_picture(torch.tensor([2.0, -1.0, 0.0]).view(1, 3, 1, 1)).flatten()
+        tensor([1.0000, 0.2500, 0.5000])
+    """
+    return scale_by_vmax(raw, vmax) / 2 + 0.5
 
 
-def signed_share(raw: Tensor) -> Tensor:
-    """Return each item of `raw` as shares of its largest magnitude, in [-1, 1]; an item of zeros stays zero."""
-    return share_of(raw, raw.abs().amax(tuple(range(1, raw.ndim)), keepdim=True))
-
-
-def vmax(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
-    """Return the magnitude that has the full colour where `look` is left alone; None where it can share no scale."""
-    return _VMAX_OF[look](raw, picture, **params) if look in _VMAX_OF else None
-
-
-@dataclass(frozen=True)
-class Legend:
-    """Colours at equal steps, as CSS writes them: the first is that of the number `low`, the last that of `high`."""
-
-    colours: tuple[str, ...]
-    low: float
-    high: float
-
-
-def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: Value) -> Legend | None:
-    """Return what the colours mean where `vmax` has the full one; None where a number has no colour of its own."""
-    if look is not heat or not vmax or (params["show"] == "map" and in_colour(raw_shape)):
-        return None
-    signed = bool(params["signed"])
-    name = "grey" if params["show"] == "map" else str(params["signed_colours" if signed else "colours"])
-    return Legend(css(name), -vmax if signed else 0.0, vmax)
-
-
-def _heat_vmax(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **others: Value) -> float:
-    if show == "map" and in_colour(raw.shape):
-        return float(raw.abs().max())
+def heat_evidence(raw: Tensor, picture: Tensor, signed: bool) -> Tensor:
+    """Return the numbers that `heat` colours, (N, H, W): summed over channels, and at the size of the picture."""
     evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
-    return float(_full(evidence if signed else evidence.clamp(min=0)).max())
+    return evidence if signed else evidence.clamp(min=0)
 
 
-def _gradient_vmax(raw: Tensor, picture: Tensor, *, show: str, contrast: float) -> float:
-    return float(_strongest(_part(raw, show), contrast).max())
-
-
-_VMAX_OF: dict[Look, Callable[..., float]] = {heat: _heat_vmax, gradient: _gradient_vmax}
-
-
-def _part(raw: Tensor, show: str) -> Tensor:
-    """Return what `gradient` shows of (N, C, H, W)."""
+def gradient_part(raw: Tensor, show: str) -> Tensor:
+    """Return the numbers that `gradient` shows, (N, C, H, W) or (N, 1, H, W)."""
     match show:
         case "positive":
             return raw.clamp(min=0)
@@ -222,24 +290,3 @@ def _part(raw: Tensor, show: str) -> Tensor:
             return raw
         case _:
             return raw.abs().amax(1, keepdim=True)
-
-
-def _strongest(part: Tensor, contrast: float) -> Tensor:
-    """Return the magnitude that so many per cent of each item's numbers exceed, (N, 1, 1, 1)."""
-    return widened(part).abs().flatten(1).quantile(1 - contrast / 100, 1)[:, None, None, None]
-
-
-def _heat_shares(evidence: Tensor, vmax: float | None) -> Tensor:
-    """Return evidence (N, H, W) as shares of `vmax`, in [-1, 1], or of what `_full` says of each item."""
-    return _shares(evidence, vmax) if vmax is not None else share_of(evidence, _full(evidence)).clamp(-1, 1)
-
-
-def _full(evidence: Tensor) -> Tensor:
-    """Return the magnitude that the strongest pixels of each item reach, (N, 1, 1): the largest where that is 0."""
-    strongest = evidence.abs().flatten(1).topk(max(1, int(STRONGEST * evidence[0].numel())), 1).values
-    return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]
-
-
-def _shares(values: Tensor, vmax: float | None) -> Tensor:
-    """Return `values` as shares of `vmax`, in [-1, 1], or each item's as shares of its own largest magnitude."""
-    return signed_share(values) if vmax is None else (values / (vmax or 1)).clamp(-1, 1)

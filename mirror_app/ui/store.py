@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mirror_app import engine, live, render
 from mirror_app.engine import Prediction, Result, Sheet
-from mirror_app.engine.jobs import Frames, Job, Jobs, storing
+from mirror_app.engine.jobs import Frames, Job, Jobs, store_last
 from mirror_app.engine.request import Request
 from mirror_app.evaluation import Depth, verdict
 from mirror_app.evaluation.verdict import Curves
@@ -60,7 +60,7 @@ def result(request: Request, picture: Picture, on_progress: OnProgress) -> Resul
 
     While they are computed, `on_progress` is called again and again with what there is to say.
     """
-    wanted = engine.computed(request)
+    wanted = engine.without_render_params(request)
     frames = partial(_frames, wanted, picture)
     return _computed(_result, _key(wanted), frames, on_progress)
 
@@ -85,7 +85,7 @@ def sheet(
 def cached_result(request: Request) -> Result | None:
     """Return what `result` would, where it is there already."""
     try:
-        return _result(_key(engine.computed(request)), None)
+        return _result(_key(engine.without_render_params(request)), None)
     except _Missing:
         return None
 
@@ -110,23 +110,23 @@ def curves(
     request: Request, picture: Picture, found: Result, target: int, on_progress: OnProgress
 ) -> tuple[Curves, dict[str, Curves]]:
     """Return the curves of what `request` gave, and those that it must beat; raise MirrorError."""
-    wanted, asked = engine.computed(request), model(request.model, request.output)
+    wanted, asked = engine.without_render_params(request), model(request.model, request.output)
     key = f"{_prediction_key(asked, picture)}, for {target}: base lines"
     work = partial(_trial, verdict.curves, wanted, picture, found)
     own: Curves = _computed(_curves, f"{_key(wanted)} as curves", work, on_progress)
-    return own, _computed(_curves, key, lambda: verdict.base_lines(asked, picture, target), on_progress)
+    return own, _computed(_curves, key, lambda: verdict.baseline_curves(asked, picture, target), on_progress)
 
 
 def shuffled(request: Request, picture: Picture, found: Result, depth: Depth, on_progress: OnProgress) -> Result:
     """Return what `request` gives once the model is shuffled down to `depth`; raise MirrorError."""
-    wanted = engine.computed(request)
+    wanted = engine.without_render_params(request)
     work = partial(_trial, partial(verdict.shuffled, depth=depth), wanted, picture, found)
-    return _computed(_result, f"{_key(wanted)} without {depth.words}", work, on_progress)
+    return _computed(_result, f"{_key(wanted)} without {depth.label}", work, on_progress)
 
 
 def store_result(request: Request, found: Result) -> None:
     """Keep what a dream has computed: `result` and `cached_result` find it."""
-    _result(_key(engine.computed(request)), found)
+    _result(_key(engine.without_render_params(request)), found)
 
 
 @st.cache_resource(scope="session", on_release=RunSlot.end, show_spinner=False)
@@ -156,7 +156,7 @@ def input_png(model_name: str, shown_id: str, original: bool, _picture: Picture)
     if not original:
         return render.png(model_input_rgb(model_name, shown_id, _picture))
     region = model(model_name).preprocessing.region(_picture)
-    return render.png(render.framed(_picture.pixels, region) if region else _picture.pixels)
+    return render.png(render.fade_outside(_picture.pixels, region) if region else _picture.pixels)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -251,7 +251,7 @@ def _computed(kept: Callable[[str, Any], Any], digest: str, frames: Frames[Any],
     try:
         return kept(digest, None)
     except _Missing:
-        with _jobs().join(digest, partial(storing, frames, partial(kept, digest))) as job:
+        with _jobs().join(digest, partial(store_last, frames, partial(kept, digest))) as job:
             while not job.done.wait(_GLANCE):
                 on_progress(_state(job))
             return job.result()
@@ -266,9 +266,9 @@ def _predictions(asked: Model, picture: Picture) -> Generator[Prediction, None, 
 
 
 def _state(job: Job[Any]) -> str:
-    if not job.begun:
-        ahead = _jobs().ahead(job)
-        return f"Waiting: {ahead} before you" if ahead else "Waiting: you are next"
+    if not job.has_started:
+        jobs_ahead = _jobs().jobs_ahead(job)
+        return f"Waiting: {jobs_ahead} before you" if jobs_ahead else "Waiting: you are next"
     progress = getattr(job.newest, "info", {}).get("progress")
     return "Computing" if progress is None else f"Computing: {progress:.0%}"
 

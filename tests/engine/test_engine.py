@@ -41,7 +41,7 @@ def test_the_engine_gives_the_bits_that_python_gives(entry: registry.Entry) -> N
     _, info = visualisation(PREPROCESSING.prepare(PICTURE), "layer3", **quick(entry))
     assert np.array_equal(result.raw, info["raw"].detach().numpy())
     assert result.seconds > 0
-    images = engine.paint(request("layer3", entry.key), result.raw, PREPROCESSING.model_input_rgb(PICTURE))
+    images = engine.render_images(request("layer3", entry.key), result.raw, PREPROCESSING.model_input_rgb(PICTURE))
     assert images.min() >= 0
     assert images.max() <= 1
 
@@ -49,8 +49,8 @@ def test_the_engine_gives_the_bits_that_python_gives(entry: registry.Entry) -> N
 def test_the_look_is_no_part_of_what_is_computed() -> None:
     plain, coloured = request("maps"), request("maps", strength=0.1, colours="jet")
     assert plain != coloured
-    assert engine.computed(plain) == engine.computed(coloured)
-    assert engine.computed(request("maps", guide=True)) != engine.computed(plain)
+    assert engine.without_render_params(plain) == engine.without_render_params(coloured)
+    assert engine.without_render_params(request("maps", guide=True)) != engine.without_render_params(plain)
 
 
 def test_predictions_are_the_softmax_of_the_logits() -> None:
@@ -58,7 +58,7 @@ def test_predictions_are_the_softmax_of_the_logits() -> None:
     expected = net(PREPROCESSING.prepare(PICTURE)).softmax(1)[0]
     assert np.allclose(engine.predict(model(net), PICTURE).probabilities, expected.detach(), atol=1e-7)
     maps = engine.predict(model(nn.Conv2d(3, 5, 1)), PICTURE)
-    assert (len(maps.probabilities), maps.outputs.split(" × ")[0]) == (0, "5")
+    assert (len(maps.probabilities), maps.output_summary.split(" × ")[0]) == (0, "5")
 
 
 def test_an_answer_says_whether_the_private_copy_gives_it_too() -> None:

@@ -51,15 +51,15 @@ def test_the_others_wait_in_the_order_in_which_they_came() -> None:
         work.join("b", lambda: counted(1, [])) as second,
         work.join("c", lambda: counted(1, [])) as third,
     ):
-        while not first.begun:
+        while not first.has_started:
             time.sleep(0.01)
-        assert [work.ahead(job) for job in (first, second, third)] == [0, 0, 1]
+        assert [work.jobs_ahead(job) for job in (first, second, third)] == [0, 0, 1]
         gate.set()
         assert [finished(job) for job in (first, second, third)] == [1, 0, 0]
 
 
 def test_what_nobody_waits_for_is_given_up_between_two_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "PATIENCE", 0.2)
+    monkeypatch.setattr(jobs, "GRACE_PERIOD", 0.2)
     closed = threading.Event()
 
     def endless() -> Generator[int, None, None]:
@@ -84,7 +84,7 @@ def test_what_nobody_waits_for_is_given_up_between_two_frames(monkeypatch: pytes
 def test_what_is_in_its_last_frame_when_its_visitor_leaves_comes_to_its_end(
     frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    monkeypatch.setattr(jobs, "GRACE_PERIOD", 0.0)
     gate, stored, last = threading.Event(), list[int](), threading.Event()
 
     def stores() -> Generator[int, None, None]:
@@ -105,7 +105,7 @@ def test_what_is_in_its_last_frame_when_its_visitor_leaves_comes_to_its_end(
 
 
 def test_who_comes_back_before_the_next_frame_finds_the_job_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    monkeypatch.setattr(jobs, "GRACE_PERIOD", 0.0)
     gate, seen, work = threading.Event(), list[int](), Jobs[int](1)
     with work.join("a", lambda: counted(3, seen, gate)) as job:
         while job.newest is None:

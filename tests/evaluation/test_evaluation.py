@@ -9,12 +9,12 @@ from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
     area,
     deletion,
-    ends_at_once,
+    drops_early,
     insertion,
     mass_inside,
     peak_inside,
     rank_correlation,
-    returns_at_once,
+    recovers_early,
     with_last_layer_shuffled,
 )
 from tests.networks import resnet18, state
@@ -87,14 +87,14 @@ def test_a_class_that_any_tenth_of_the_pixels_ends_or_brings_back_is_told(share:
     evidence = torch.rand(32, 32, generator=torch.Generator().manual_seed(0))
     deleted = deletion(Share(1 - share), inputs, evidence, 1, 24)
     assert torch.allclose(deleted, (200 * (share - torch.linspace(0, 1, 25))).sigmoid(), atol=0.03)  # whole pixels
-    assert ends_at_once(deleted) is at_once
+    assert drops_early(deleted) is at_once
     inserted = insertion(Share(share), inputs, evidence, 1, 24)
-    assert returns_at_once(inserted) is at_once
+    assert recovers_early(inserted) is at_once
 
 
 def test_a_class_that_the_blurred_picture_still_shows_was_never_gone() -> None:
-    assert returns_at_once(torch.full((25,), 0.8))
-    assert not ends_at_once(torch.full((25,), 0.8))
+    assert recovers_early(torch.full((25,), 0.8))
+    assert not drops_early(torch.full((25,), 0.8))
 
 
 def test_the_area_is_that_below_the_curve() -> None:

@@ -5,7 +5,7 @@ import torch
 from pytorch_grad_cam.metrics.road import NoisyLinearImputer  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from mirror_app.evaluation import ROAD_SHARES, imputed, road
+from mirror_app.evaluation import ROAD_SHARES, impute, road
 
 RAMP = torch.arange(20.0)[:, None] + 2 * torch.arange(24.0)
 
@@ -22,7 +22,7 @@ def test_what_is_removed_from_a_ramp_is_told_by_its_neighbours() -> None:
     pictures = torch.stack([RAMP, -RAMP, RAMP + 3])[None].double()
     removed = torch.zeros(1, 1, 20, 24, dtype=torch.bool)
     removed[..., 4:15, 5:20] = True
-    assert torch.allclose(imputed(pictures, removed, 1e-9), pictures, atol=1e-4)
+    assert torch.allclose(impute(pictures, removed, 1e-9), pictures, atol=1e-4)
 
 
 def test_a_corner_is_the_mean_of_the_neighbours_that_there_are() -> None:
@@ -30,7 +30,7 @@ def test_a_corner_is_the_mean_of_the_neighbours_that_there_are() -> None:
     removed = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
     removed[0, 0, 0, 0] = True
     # Two neighbours beside it, of weight 1/6, and one across the corner, of weight 1/12.
-    assert imputed(picture, removed, 1e-6)[0, 0, 0, 0] == pytest.approx((6 / 6 + 12 / 6 + 24 / 12) / (5 / 12), rel=1e-5)
+    assert impute(picture, removed, 1e-6)[0, 0, 0, 0] == pytest.approx((6 / 6 + 12 / 6 + 24 / 12) / (5 / 12), rel=1e-5)
 
 
 @by_reference
@@ -40,8 +40,8 @@ def test_it_is_what_the_reference_solves(share: float, size: tuple[int, int]) ->
     picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
     removed = some(share, size)
     expected = NoisyLinearImputer(noise=0)(picture[0], (~removed[0, 0]).float())
-    assert torch.allclose(imputed(picture.double(), removed, 1e-8)[0].float(), expected, atol=1e-5)
-    assert torch.allclose(imputed(picture, removed)[0], expected, atol=0.01)  # less than the noise that is added
+    assert torch.allclose(impute(picture.double(), removed, 1e-8)[0].float(), expected, atol=1e-5)
+    assert torch.allclose(impute(picture, removed)[0], expected, atol=0.01)  # less than the noise that is added
 
 
 @by_reference
@@ -52,16 +52,16 @@ def test_a_hole_as_large_as_nearly_all_of_the_picture_is_filled_as_the_reference
     removed[..., 40:48, :10] = False
     removed[..., 5:9, 80:] = False
     expected = NoisyLinearImputer(noise=0)(picture[0], (~removed[0, 0]).float())
-    assert torch.allclose(imputed(picture, removed)[0], expected, atol=0.02)
+    assert torch.allclose(impute(picture, removed)[0], expected, atol=0.02)
 
 
 def test_what_is_not_removed_stays_as_it_is_and_the_pictures_do_not_mix() -> None:
     pictures = torch.rand(3, 2, 17, 12, generator=torch.Generator().manual_seed(2))
     removed = torch.cat([some(0.5, (17, 12)), torch.zeros(1, 1, 17, 12, dtype=torch.bool), some(0.2, (17, 12))])
-    together = imputed(pictures, removed)
+    together = impute(pictures, removed)
     kept = ~removed.expand_as(pictures)
     assert torch.equal(together[kept], pictures[kept])
-    alone = torch.cat([imputed(one[None], part[None]) for one, part in zip(pictures, removed, strict=True)])
+    alone = torch.cat([impute(one[None], part[None]) for one, part in zip(pictures, removed, strict=True)])
     assert torch.allclose(together, alone, atol=2e-3)
 
 

@@ -101,7 +101,7 @@ def test_what_is_shuffled_goes_from_the_head_by_stages_down_to_everything() -> N
     view.record_calls(torch.rand(1, 3, 8, 8))
     before = state(model)
     found = evaluation.depths(layers.tree(model, view.calls))
-    assert [depth.words for depth in found] == ["head", "all above first", "everything"]
+    assert [depth.label for depth in found] == ["head", "all above first", "everything"]
     head, above, everything = (evaluation.with_weights_shuffled(model, depth.layers) for depth in found)
     assert changed(model, head) == {"head.weight", "head.bias"}
     attention = {f"attention.{name}" for name, _ in model.attention.named_parameters()}
@@ -112,7 +112,7 @@ def test_what_is_shuffled_goes_from_the_head_by_stages_down_to_everything() -> N
         for other in (above, everything)
     )
     assert state(model) == before
-    assert len(evaluation.depths(layers.tree(model, view.calls), most=2)) == 2
+    assert len(evaluation.depths(layers.tree(model, view.calls), max_count=2)) == 2
     relu = View(nn.Sequential(nn.ReLU()))
     relu.record_calls(torch.rand(1, 3, 8, 8))
     with pytest.raises(MirrorError, match="no layer with weights"):
@@ -134,7 +134,7 @@ def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
     before = fingerprint(model.module)
     (found,) = verdict.curves(request, model, PICTURE, result)
     inputs, target = model.inputs(PICTURE), result.info["target_class"][0]
-    *some, lines = verdict.base_lines(model, PICTURE, target)
+    *some, lines = verdict.baseline_curves(model, PICTURE, target)
     assert fingerprint(model.module) == before
     assert [list(frame) for frame in some] == [["random"]] * 3
     assert list(lines) == ["random", "edges"]
@@ -152,7 +152,7 @@ def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
     margins = {Removal.DELETION: 0.3, Removal.INSERTION: 0.1, Removal.ROAD: 0.2}
     for removal, margin in margins.items():
         assert found.gain(removal) > lines["random"].gain(removal) + margin
-        assert not lines["random"].is_settled_at_once(removal)  # this network tells methods apart
+        assert not lines["random"].is_decided_early(removal)  # this network tells methods apart
     assert abs(lines["random"].area(Removal.ROAD)) < 0.1
 
 
@@ -166,10 +166,10 @@ class Fragile(nn.Module):
 
 def test_a_class_that_any_damage_ends_and_that_blur_does_not_is_seen_in_the_random_line() -> None:
     model = replace(catalogue.load("shapes"), module=Fragile())
-    *_, lines = verdict.base_lines(model, PICTURE, 1)
+    *_, lines = verdict.baseline_curves(model, PICTURE, 1)
     shares = torch.linspace(0, 1, verdict.STEPS + 1)
     assert torch.allclose(torch.from_numpy(lines["random"].deletion), (10 - 200 * shares).sigmoid(), atol=0.01)
-    assert all(lines["random"].is_settled_at_once(removal) for removal in (Removal.DELETION, Removal.INSERTION))
+    assert all(lines["random"].is_decided_early(removal) for removal in (Removal.DELETION, Removal.INSERTION))
 
 
 def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that_does_not_stays() -> None:
@@ -181,8 +181,8 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
         request, result = computed(key)
         frames = [list(verdict.shuffled(request, model, PICTURE, result, depth)) for depth in (head, everything)]
         assert all(frame.info.get("target_class", [9]) == result.info.get("target_class", [9]) for (frame,) in frames)
-        found[key] = [verdict.likeness(result, frame) for (frame,) in frames]
-        assert verdict.likeness(result, result) == pytest.approx(1)
+        found[key] = [verdict.similarity(result, frame) for (frame,) in frames]
+        assert verdict.similarity(result, result) == pytest.approx(1)
     assert found["grad-cam"][0] < 0.3
     assert abs(found["eigen-cam"][0]) == pytest.approx(1)  # it asks the last layer for the sign alone
     assert found["eigen-cam"][1] < 0.9
@@ -220,10 +220,10 @@ def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) ->
     request, result = computed(entry.key, layer="features.4")
     prediction = engine.predict(catalogue.load("shapes"), PICTURE)
     if verdict.is_attribution(entry):
-        assert verdict.target_of(request, result, prediction) in range(32)
+        assert verdict.explained_class(request, result, prediction) in range(32)
     else:
         with pytest.raises(MirrorError, match="try Grad-CAM"):
-            verdict.target_of(request, result, prediction)
+            verdict.explained_class(request, result, prediction)
 
 
 def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
@@ -326,8 +326,8 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     for parameter in other.get_submodule("classifier").parameters():
         parameter.data *= factor
     turned = engine.run(request, replace(model, module=other), PICTURE)
-    likeness = verdict.likeness(result, turned)
-    answer = verdict_text.of_shuffled({"classifier": likeness}, untrained=False)
+    similarity = verdict.similarity(result, turned)
+    answer = verdict_text.of_shuffled({"classifier": similarity}, untrained=False)
     assert answer.good is False
     assert ("inverting" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
 
@@ -419,7 +419,7 @@ HELD = {
 
 @pytest.mark.parametrize(("module", "names"), HELD.values(), ids=HELD)
 def test_weights_that_are_held_as_buffers_are_named(module: nn.Module, names: list[str]) -> None:
-    assert evaluation.held_as_buffers(module) == names
+    assert evaluation.buffers_holding_weights(module) == names
     shuffled = evaluation.with_weights_shuffled(module, [name for name, _ in module.named_modules()])
     assert all(torch.equal(one, other) for one, other in zip(module.buffers(), shuffled.buffers(), strict=True))
 
@@ -488,8 +488,8 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
     def counted(
         request: Request, model: Model, picture: Picture, result: engine.Result, depth: evaluation.Depth
     ) -> Generator[engine.Result, None, None]:
-        shuffled_depths.append(depth.words)
-        if depth.words == "classifier":
+        shuffled_depths.append(depth.label)
+        if depth.label == "classifier":
             raise MirrorError("This one is not finite.")
         return shuffled(request, model, picture, result, depth)
 

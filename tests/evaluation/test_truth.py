@@ -55,7 +55,7 @@ def scores() -> dict[str, truth.Scores]:
     methods = truth.attributions()
     assert set(truth.BEATS_BOTH) < set(methods)
     model = catalogue.load("shapes").module
-    names = (*truth.BASES, "grad-cam", "lrp")
+    names = (*truth.BASELINES, "grad-cam", "lrp")
     return {name: [truth.score(methods[name], model, seed) for seed in truth.SEEDS[:4]] for name in names}
 
 
@@ -64,9 +64,9 @@ def test_by_every_measure_a_good_method_beats_random_numbers_and_edges(
     scores: dict[str, truth.Scores], name: str
 ) -> None:
     table = {key: truth.averages(several) for key, several in scores.items()}
-    for figure in ("peak", "mass", "grid", "insertion", "road"):
-        assert table[name][figure] > max(table[base][figure] for base in truth.BASES), figure
-    assert table[name]["deletion"] < min(table[base]["deletion"] for base in truth.BASES)
+    for figure in ("pointing", "mass", "grid", "insertion", "road"):
+        assert table[name][figure] > max(table[base][figure] for base in truth.BASELINES), figure
+    assert table[name]["deletion"] < min(table[base]["deletion"] for base in truth.BASELINES)
     assert 0 <= table[name]["shuffled"] < 0.95
     assert table["sobel"]["shuffled"] == pytest.approx(1)
     for (method, figure), goal in truth.GOALS.items():
@@ -75,9 +75,9 @@ def test_by_every_measure_a_good_method_beats_random_numbers_and_edges(
 
 def test_a_method_of_few_scenes_is_compared_on_those_alone() -> None:
     easy, hard, better = (truth.Score(share, share, share, 0, share, 0, 0) for share in (0.9, 0.1, 0.2))
-    bases = {name: [hard, easy] for name in truth.BASES}
+    bases = {name: [hard, easy] for name in truth.BASELINES}
     table = {**bases, **{name: [better] for name in truth.BEATS_BOTH}}
-    lines = [line for line in truth.kept(table) if "beats random" in line]
+    lines = [line for line in truth.goal_lines(table) if "beats random" in line]
     assert lines
-    assert all(line.endswith("peak, mass, insertion: reached") for line in lines)
-    assert "beats random and Sobel by nothing: **missed**" in truth.kept(table | {"rise": [hard]})[-1]
+    assert all(line.endswith("pointing, mass, insertion: reached") for line in lines)
+    assert "beats random and Sobel in nothing: **missed**" in truth.goal_lines(table | {"rise": [hard]})[-1]

@@ -41,14 +41,14 @@ def test_the_package_of_every_visualisation_brings_its_request_back_to_the_bit(e
     assert dict(parse_qsl(json.loads(told)["link"].removeprefix("?"))) == request.to_query()
     again = engine.run(package.read_request(told), model, picture)
     assert raw.tobytes() == result.raw.tobytes() == again.raw.tobytes()
-    assert package.whole(request, again.raw, model_input_rgb) == image
+    assert package.full_sheet(request, again.raw, model_input_rgb) == image
 
 
 def test_the_whole_of_many_maps_is_one_picture() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     request = Request("shapes", picture.id, "features", "activations")
     result, model_input_rgb = engine.run(request, model, picture), model.preprocessing.model_input_rgb(picture)
-    sheet = Image.open(io.BytesIO(package.whole(request, result.raw, model_input_rgb)))
+    sheet = Image.open(io.BytesIO(package.full_sheet(request, result.raw, model_input_rgb)))
     count, side = result.raw.shape[1], result.raw.shape[2]
     assert count > engine.PAGE
     assert sheet.size == (engine.COLUMNS * side, -(-count // engine.COLUMNS) * side)
@@ -77,7 +77,7 @@ def test_the_package_of_ones_own_picture_runs_as_it_is(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("count", [1, 4, 5, 9, 100])
 def test_a_film_keeps_few_frames_evenly_and_always_the_last(count: int) -> None:
-    film = animation.Film(most=4)
+    film = animation.Film(max_frames=4)
     for number in range(count):
         film.add(bytes([number]))
     kept = [still[0] for still in film.stills]

@@ -42,10 +42,10 @@ def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.
         for one in (request, replace(request, output=""))
     )
     assert Path("rise.png").read_bytes() == expected != plain
-    written = matrix.written(request)
-    assert matrix.read(written) == request
+    written = matrix.to_json(request)
+    assert matrix.from_json(written) == request
     del written["output"]  # as it was written before
-    assert matrix.read(written) == replace(request, output="")
+    assert matrix.from_json(written) == replace(request, output="")
 
 
 def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Ent
                 engine.run(request, model, picture)
             continue
         result = engine.run(request, model, picture)
-        images = engine.paint(request, result.raw, model_input_rgb)
+        images = engine.render_images(request, result.raw, model_input_rgb)
         assert images.isfinite().all()
         assert images.shape[1] == 3
         assert engine.sheet(request, result.raw, model_input_rgb).png

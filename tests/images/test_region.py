@@ -41,7 +41,7 @@ def test_what_is_seen_whole_has_no_region() -> None:
 
 def test_what_lies_outside_is_pale_and_what_lies_inside_is_itself() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    shown = render.framed(pixels, (5, 10, 25, 30))
+    shown = render.fade_outside(pixels, (5, 10, 25, 30))
     assert np.array_equal(shown[10:30, 5:25], pixels[10:30, 5:25])
     outside = np.ones((30, 40), bool)
     outside[10:30, 5:25] = False

@@ -206,7 +206,7 @@ def test_deletion_and_insertion_take_the_probability_of_the_kind(output: str) ->
     request = Request(shown.name, picture.id, "net.maps", "grad-cam", (("target_class", 2),))
     result = engine.run(request, shown, picture)
     (found,) = verdict.curves(request, shown, picture, result)
-    *_, lines = verdict.base_lines(shown, picture, 2)
+    *_, lines = verdict.baseline_curves(shown, picture, 2)
     with torch.no_grad():
         shown_and_hidden = (PICTURES[:1], torch.zeros(1, 3, 16, 12))
         whole, none = (likelihood(model(inputs))[0, 2] for inputs in shown_and_hidden)
@@ -227,7 +227,7 @@ def test_a_number_without_a_probability_has_no_deletion_and_can_be_shuffled(outp
     assert list(verdict.shuffled(request, shown, picture, result, depth))
     untargeted = Request(shown.name, picture.id, "maps", "eigen-cam")
     with pytest.raises(MirrorError, match="none of these numbers is the most likely"):
-        verdict.target_of(untargeted, engine.run(untargeted, shown, picture), engine.predict(shown, picture))
+        verdict.explained_class(untargeted, engine.run(untargeted, shown, picture), engine.predict(shown, picture))
 
 
 def test_a_number_upwards_and_downwards_is_one_signed_map() -> None:

@@ -56,7 +56,7 @@ def test_each_map_has_its_own_range_or_all_share_one() -> None:
 
 def test_the_strongest_maps_come_first_where_that_is_asked() -> None:
     raw = torch.tensor([1.0, 5.0, 3.0]).reshape(1, 3, 1, 1) * torch.tensor([[1.0, 0.0]])
-    assert render.strongest(raw).tolist() == [1, 2, 0]
+    assert render.indices_by_peak(raw).tolist() == [1, 2, 0]
     plain, ordered = (
         render.tiles(raw, raw, scale="all maps", colours="grey", order=order)[:, 0, 0, 0] for order in render.ORDERS
     )

@@ -74,9 +74,9 @@ def test_the_first_picture_of_what_marks_places_needs_no_click(name: str, asked:
     test = page(model=name)
     assert lives(test)
     said = engine.predict(catalogue.load(name), examples()[0])
-    assert said.surest is not None
-    assert said.surest.startswith(asked)
-    assert test.session_state.mirror.request.params == (("target_class", said.surest),)
+    assert said.most_confident_target is not None
+    assert said.most_confident_target.startswith(asked)
+    assert test.session_state.mirror.request.params == (("target_class", said.most_confident_target),)
     assert test.session_state.target_class is None  # so that another picture is asked for its own surest
 
 

@@ -95,7 +95,7 @@ def test_i24_a_constant_picture_gives_finite_numbers_and_colours(entry: registry
     model = store.model("shapes")
     request = Request("shapes", picture.id, "features", entry.key, entry.canonical(quick(entry)))
     result = engine.run(request, model, picture)
-    images = engine.paint(request, result.raw, model.preprocessing.model_input_rgb(picture))
+    images = engine.render_images(request, result.raw, model.preprocessing.model_input_rgb(picture))
     assert images.isfinite().all()
     assert 0 <= images.min() <= images.max() <= 1
 

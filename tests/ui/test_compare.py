@@ -16,11 +16,20 @@ from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine, render
 from mirror_app.bundled.examples import examples
-from mirror_app.engine import painting
+from mirror_app.engine import rendering
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
-from mirror_app.export.figure import GAP, MARGIN, NAMES, ORANGE, SIDE, Tile, lines, poster
+from mirror_app.export.figure import (
+    GAP,
+    MARGIN,
+    ROW_NAME_WIDTH,
+    TILE_SIDE,
+    WARNING_COLOUR,
+    Tile,
+    draw_figure,
+    wrap_text,
+)
 from mirror_app.export.matrix import Axis, Cell
 from mirror_app.models import catalogue
 from mirror_app.params import Value
@@ -65,7 +74,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
         return call
 
-    for module, name in ((engine, "frames"), (painting, "paint")):
+    for module, name in ((engine, "frames"), (rendering, "render_images")):
         monkeypatch.setattr(module, name, counted(getattr(module, name)))
     return found
 
@@ -225,7 +234,7 @@ def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]])
     last: dict[str, float] = {}
     model = store.model("shapes")
     for name, *arguments in calls:
-        if name == "paint":
+        if name == "render_images":
             last[arguments[0].digest()] = arguments[3]
     peaks = [
         engine.vmax(request, engine.run(request, model, picture).raw, picture.pixels)
@@ -301,27 +310,29 @@ def test_the_models_stay_as_they_were() -> None:
 
 
 def test_a_cell_keeps_what_its_visualisation_understands() -> None:
-    assert matrix.varied(BASE, {"input": "other"}).params == BASE.params
-    assert matrix.varied(BASE, {"visualisation": "grad-cam"}).params == BASE.params
-    assert matrix.varied(BASE, {"visualisation": "layer-cam"}).params == (("target_class", 3),)
-    assert matrix.varied(BASE, {"visualisation": "activations"}).params == ()
+    assert matrix.with_changes(BASE, {"input": "other"}).params == BASE.params
+    assert matrix.with_changes(BASE, {"visualisation": "grad-cam"}).params == BASE.params
+    assert matrix.with_changes(BASE, {"visualisation": "layer-cam"}).params == (("target_class", 3),)
+    assert matrix.with_changes(BASE, {"visualisation": "activations"}).params == ()
     with pytest.raises(MirrorError, match="Did you mean"):
-        matrix.varied(BASE, {"visualisation": "grad-kam"})
+        matrix.with_changes(BASE, {"visualisation": "grad-kam"})
 
 
 def test_another_model_gets_the_layer_and_the_class_of_the_same_name() -> None:
     here, there = (engine.tree(catalogue.load(name)) for name in ("shapes", "squeezenet1_1-untrained"))
-    assert matrix.layer_there("features.4", here, there) == "features.4"
-    assert matrix.layer_there("features", here, there) == "features"  # the first look at each
-    assert matrix.layer_there("pool", here, there) == "features"
-    assert matrix.layer_there("*", here, there) == "*"
-    assert matrix.layer_there("features", here, there, before_last=True) == "features.7"  # the first dream of each
-    assert matrix.layer_there("features.7", there, here, before_last=True) == "features"
-    assert matrix.layer_there("features.7", there, here) == "features.7"
-    assert matrix.target_there(1, ["cat", "dog"], ["fish", "cat", "dog"]) == 2
-    assert matrix.target_there(1, ["cat", "dog"], ["fish"]) is None
-    assert matrix.target_there(7, [], []) == 7
-    assert matrix.target_there("features.1:5", ["cat"], ["dog"]) == "features.1:5"
+    assert matrix.corresponding_layer("features.4", here, there) == "features.4"
+    assert matrix.corresponding_layer("features", here, there) == "features"  # the first look at each
+    assert matrix.corresponding_layer("pool", here, there) == "features"
+    assert matrix.corresponding_layer("*", here, there) == "*"
+    assert (
+        matrix.corresponding_layer("features", here, there, before_last=True) == "features.7"
+    )  # the first dream of each
+    assert matrix.corresponding_layer("features.7", there, here, before_last=True) == "features"
+    assert matrix.corresponding_layer("features.7", there, here) == "features.7"
+    assert matrix.corresponding_target(1, ["cat", "dog"], ["fish", "cat", "dog"]) == 2
+    assert matrix.corresponding_target(1, ["cat", "dog"], ["fish"]) is None
+    assert matrix.corresponding_target(7, [], []) == 7
+    assert matrix.corresponding_target("features.1:5", ["cat"], ["dog"]) == "features.1:5"
 
 
 @pytest.mark.parametrize("key", ["layer-cam", "back-prop"])
@@ -331,12 +342,12 @@ def test_twice_the_map_is_as_bright_alone_and_twice_as_bright_on_one_scale(key: 
     entry = registry.get(key)
     request = Request("shapes", "any", "features", key, entry.canonical(shown))
     model_input_rgb = np.zeros((8, 8, 3), np.uint8)
-    once, twice = (engine.paint(request, factor * raw.numpy(), model_input_rgb) for factor in (1, 2))
+    once, twice = (engine.render_images(request, factor * raw.numpy(), model_input_rgb) for factor in (1, 2))
     assert torch.allclose(once, twice)
     assert float(once.max()) == pytest.approx(1)
     vmax = engine.vmax(request, 2 * raw.numpy(), model_input_rgb)
     assert vmax == pytest.approx(2 * float(raw.max()))
-    half, full = (engine.paint(request, factor * raw.numpy(), model_input_rgb, vmax) for factor in (1, 2))
+    half, full = (engine.render_images(request, factor * raw.numpy(), model_input_rgb, vmax) for factor in (1, 2))
     assert torch.allclose(full, twice)
     assert torch.allclose(half, once / 2)
 
@@ -353,7 +364,7 @@ def test_every_look_that_takes_a_scale_has_a_peak_of_its_own() -> None:
     for entry in registry.entries():
         request = Request("shapes", "any", "", entry.key)
         assert entry.scaled == (engine.vmax(request, raw, model_input_rgb) is not None)
-        engine.paint(request, raw, model_input_rgb, 2.0)
+        engine.render_images(request, raw, model_input_rgb, 2.0)
 
 
 def test_looks_without_magnitudes_ignore_the_scale() -> None:
@@ -362,9 +373,10 @@ def test_looks_without_magnitudes_ignore_the_scale() -> None:
     model_input_rgb = np.zeros((8, 8, 3), np.uint8)
     assert engine.vmax(request, raw.numpy(), model_input_rgb) is None
     assert torch.equal(
-        engine.paint(request, raw.numpy(), model_input_rgb, 9.0), engine.paint(request, raw.numpy(), model_input_rgb)
+        engine.render_images(request, raw.numpy(), model_input_rgb, 9.0),
+        engine.render_images(request, raw.numpy(), model_input_rgb),
     )
-    nothing = engine.paint(BASE, np.zeros((1, 8, 8), np.float32), model_input_rgb, 0.0)
+    nothing = engine.render_images(BASE, np.zeros((1, 8, 8), np.float32), model_input_rgb, 0.0)
     assert nothing.isfinite().all()
 
 
@@ -377,31 +389,31 @@ def test_the_poster_has_every_picture_and_sentence_in_its_place() -> None:
         [Tile(solid((200, 0, 0))), Tile("It cannot be shown.")],
         [Tile(solid((0, 200, 0))), Tile(solid((0, 0, 9)))],
     ]
-    file = poster(grid, ["first", "features.denseblock4.denselayer16.conv2"], ["a", "b"], "")
+    file = draw_figure(grid, ["first", "features.denseblock4.denselayer16.conv2"], ["a", "b"], "")
     shown = np.asarray(Image.open(io.BytesIO(file)))
-    step = SIDE + GAP
-    left, top = MARGIN + NAMES + GAP + SIDE // 2, shown.shape[0] - MARGIN - SIDE // 2 - step
+    step = TILE_SIDE + GAP
+    left, top = MARGIN + ROW_NAME_WIDTH + GAP + TILE_SIDE // 2, shown.shape[0] - MARGIN - TILE_SIDE // 2 - step
     assert shown[top, left].tolist() == [200, 0, 0]
     assert shown[top + step, left].tolist() == [0, 200, 0]
     assert shown[top + step, left + step].tolist() == [0, 0, 9]
-    assert shown[top, left - SIDE // 2 + 3].tolist() == [200, 0, 0]  # as wide as the square, and not as high
-    assert shown[top - SIDE // 2 + 9, left].tolist() == [241, 239, 246]
+    assert shown[top, left - TILE_SIDE // 2 + 3].tolist() == [200, 0, 0]  # as wide as the square, and not as high
+    assert shown[top - TILE_SIDE // 2 + 9, left].tolist() == [241, 239, 246]
     sentence = shown[top - 40 : top + 40, left + step - 100 : left + step + 100]
     assert (sentence.min(2) < 150).any()
-    names = shown[top + step - 40 : top + step + 40, MARGIN : MARGIN + NAMES]
+    names = shown[top + step - 40 : top + step + 40, MARGIN : MARGIN + ROW_NAME_WIDTH]
     assert (names.min(2) < 100).any()
 
 
 def test_the_poster_says_what_was_asked_for_what_all_have_in_common_and_what_to_read_with_care() -> None:
     def drawn(below: str = "", warned: bool = False, head: str = "") -> np.ndarray:
-        file = poster([[Tile(solid((0, 0, 9)), below, warned)]], [""], [""], head)
+        file = draw_figure([[Tile(solid((0, 0, 9)), below, warned)]], [""], [""], head)
         return np.asarray(Image.open(io.BytesIO(file))).astype(int)
 
     def ink(picture: np.ndarray) -> np.ndarray:
         """The rows in which something stands, from the first on."""
         return np.flatnonzero((picture.min(2) < 200).any(1))
 
-    orange = [int(ORANGE[at : at + 2], 16) for at in (1, 3, 5)]
+    orange = [int(WARNING_COLOUR[at : at + 2], 16) for at in (1, 3, 5)]
     plain = drawn()
     first, last = ink(plain)[[0, -1]]
     told = drawn("bull mastiff · 58.8%")
@@ -418,16 +430,16 @@ def test_the_poster_says_what_was_asked_for_what_all_have_in_common_and_what_to_
 
 
 def test_names_that_are_too_long_are_broken_and_cut() -> None:
-    assert lines("one two", 400, 16, 3) == ["one two"]
-    assert lines("", 400, 16, 3) == [""]
-    broken = lines("features.denseblock4.denselayer16.conv2", 100, 16, 9)
+    assert wrap_text("one two", 400, 16, 3) == ["one two"]
+    assert wrap_text("", 400, 16, 3) == [""]
+    broken = wrap_text("features.denseblock4.denselayer16.conv2", 100, 16, 9)
     assert "".join(broken) == "features.denseblock4.denselayer16.conv2"
     assert len(broken) > 2
-    cut = lines("word " * 90, 100, 16, 3)
+    cut = wrap_text("word " * 90, 100, 16, 3)
     assert len(cut) == 3
     assert cut[-1].endswith("…")
-    assert matrix.safe("../../etc/passwd\n“x” y") == "etc-passwd-x-y"
-    assert matrix.safe("...") == "model"
+    assert matrix.filename_part("../../etc/passwd\n“x” y") == "etc-passwd-x-y"
+    assert matrix.filename_part("...") == "model"
 
 
 def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> None:
@@ -436,12 +448,12 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
     columns = Axis("input", tuple(FOUR[:2]), tuple(pictures[key].name for key in FOUR[:2]))
     cells = []
     for c, key in enumerate(columns.values):
-        request = matrix.varied(BASE, {"input": key})
+        request = matrix.with_changes(BASE, {"input": key})
         raw = engine.run(request, model, pictures[key]).raw
         png = engine.sheet(request, raw, pictures[key].pixels, vmax=0.37).png
         cells.append(Cell(0, c, request, raw, png, vmax=0.37, caption="a star · 99.0%", note="Do not rely on it."))
         cells.append(
-            Cell(1, c, matrix.varied(BASE, {"visualisation": "attention", "input": key}), message="No, because.")
+            Cell(1, c, matrix.with_changes(BASE, {"visualisation": "attention", "input": key}), message="No, because.")
         )
     head = "model shapes · layer features"
     (tmp_path / "matrix.zip").write_bytes(matrix.archive(cells, rows, columns, head))
@@ -451,7 +463,7 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
         assert said_of["rows"] == {"field": "visualisation", "values": list(rows.values), "names": list(rows.names)}
         assert len(kept.namelist()) == 2 + 2 * 2
         for cell, record in zip(cells, said_of["cells"], strict=True):
-            request = matrix.read(record["request"])
+            request = matrix.from_json(record["request"])
             assert request == cell.request
             if cell.raw is None:
                 assert record["message"] == "No, because."

@@ -48,7 +48,7 @@ class Held(nn.Module):
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, threading.Event]]:
     """The name of a live model, and what lets it go on; no computation is given up meanwhile."""
-    monkeypatch.setattr(jobs, "PATIENCE", 60.0)
+    monkeypatch.setattr(jobs, "GRACE_PERIOD", 60.0)
     gate = threading.Event()
     gate.set()
     inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -105,7 +105,7 @@ def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: 
         with pytest.raises(Left):
             ASK[what](name, leaves)
         gate.set()
-        while store._jobs()._running:
+        while store._jobs()._jobs:
             time.sleep(0.01)
     gate.clear()  # a computation would now wait, and `never` be called
     ASK[what](name, never)

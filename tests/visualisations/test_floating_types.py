@@ -142,9 +142,9 @@ def test_each_visualisation_shows_in_each_type_what_it_shows_in_float64(entry: r
     assert bytes_of(model, pictures) == before
     assert torch.equal(pictures, given)
     assert found.dtype == (torch.float64 if kind in ("float64", "float32 pictures, float64 model") else torch.float32)
-    likeness = alike(shown_by(entry, found), shown_by(entry, truth(entry.key, found.dtype)))
-    print(f"{entry.key:25} {kind:35} {likeness:.6f}")
-    assert likeness >= (
+    similarity = alike(shown_by(entry, found), shown_by(entry, truth(entry.key, found.dtype)))
+    print(f"{entry.key:25} {kind:35} {similarity:.6f}")
+    assert similarity >= (
         of_ascents if entry.kind.is_iterative else of_black_boxes if entry.key in BLACK_BOXES else bound
     )
 

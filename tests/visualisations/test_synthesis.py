@@ -247,7 +247,7 @@ def test_the_page_shows_the_pixels_as_they_are(kind: type[Visualisation]) -> Non
     request = Request("test", picture.id, LAYER, name.get(key, "inverted-representation"), (("steps", 2),))
     *_, result = engine.frames(request, model, picture)
     assert 0 <= result.raw.min() <= result.raw.max() <= 1
-    shown = engine.paint(request, result.raw, preprocessing.model_input_rgb(picture))
+    shown = engine.render_images(request, result.raw, preprocessing.model_input_rgb(picture))
     assert torch.equal(shown, torch.from_numpy(result.raw))
 
 

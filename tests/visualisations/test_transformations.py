@@ -79,7 +79,7 @@ def test_they_are_part_of_the_request_and_of_the_link() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     params = (("input_transformation", "blurred"), ("output_transformation", "negative only"))
     request = Request("shapes", picture.id, "features", "grad-cam", params)
-    assert engine.computed(request) == request
+    assert engine.without_render_params(request) == request
     inputs = INPUTS["blurred"](model.preprocessing.prepare(picture))
     expected = GradCam(model.module)(inputs, "features")[1]["raw"]
     assert torch.equal(torch.from_numpy(engine.run(request, model, picture).raw), (-expected).clamp(min=0))
@@ -91,4 +91,4 @@ def test_they_are_part_of_the_request_and_of_the_link() -> None:
 
 def test_largest_is_one_is_the_share_that_pictures_show() -> None:
     raw = GradCam(bundled())(INPUT, LAYER)[1]["raw"]
-    assert torch.equal(OUTPUTS["largest = 1"](raw), render.signed_share(raw))
+    assert torch.equal(OUTPUTS["largest = 1"](raw), render.scale_by_peak(raw))

@@ -10,7 +10,7 @@ from mirror_app import layers, live
 from mirror_app.engine import Result
 from mirror_app.engine.request import Request
 from mirror_app.export import package
-from mirror_app.export.matrix import safe
+from mirror_app.export.matrix import filename_part
 from mirror_app.export.snippet import snippet
 from mirror_app.images import Picture
 from mirror_app.ui import store
@@ -31,7 +31,9 @@ def show(session: Session, picture: Picture, result: Result) -> None:
         share(session, request.to_query(), [picture])
     with row.popover("Download", icon=":material/download:", key="download"):
         if result.raw.ndim > 2:
-            _offer(name, "Picture", ".png", "image/png", partial(package.whole, request, result.raw, model_input_rgb))
+            _offer(
+                name, "Picture", ".png", "image/png", partial(package.full_sheet, request, result.raw, model_input_rgb)
+            )
         _offer(name, "Raw numbers", ".npy", "application/octet-stream", partial(package.npy, result.raw))
         told = _named(request, result), picture.pixels, model_input_rgb, _code(session, picture, package.ORIGINAL)
         _offer(name, "Everything", ".zip", "application/zip", partial(package.package, request, result.raw, *told))
@@ -46,7 +48,7 @@ def stem(request: Request, result: Result) -> str:
     uses_layer = registry.get(request.visualisation).kind.uses_layer
     where = request.layer.replace(layers.EVERY, "stages") if uses_layer else told.get("target_name", told.get("target"))
     parts = [request.visualisation, where, None if number is None else str(number)]
-    return "-".join(safe(part) for part in parts if part)
+    return "-".join(filename_part(part) for part in parts if part)
 
 
 def _offer(name: str, label: str, ending: str, mime: str, made: Callable[[], bytes]) -> None:

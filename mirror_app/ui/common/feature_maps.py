@@ -45,7 +45,7 @@ def show_sheet(request: Request, picture: Picture, result: Result, count: int) -
 def _names(request: Request, result: Result, count: int) -> list[str]:
     """Return what the images of a result are called, in their order: by their layers, or by their numbers."""
     if dict(request.params).get("order") == render.ORDERS[1]:
-        return [str(number) for number in render.strongest(torch.from_numpy(result.raw)).tolist()]
+        return [str(number) for number in render.indices_by_peak(torch.from_numpy(result.raw)).tolist()]
     names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
     return names
 

@@ -102,7 +102,7 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
         MirrorError: The visualisation or the model cannot be used with these changes.
     """
     base = session.request
-    request = matrix.varied(base, changes)
+    request = matrix.with_changes(base, changes)
     entry = registry.get(request.visualisation)
     if request.layer == layers.EVERY and not entry.kind.supports_all_stages:
         request = replace(request, layer=session.layer or "")
@@ -112,9 +112,11 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
     if "layer" not in changes:
         base_layers, other_layers = layer_facts.tree(base.model), layer_facts.tree(request.model)
         before_last = registry.get(base.visualisation).kind.before_last
-        request = replace(request, layer=matrix.layer_there(request.layer, base_layers, other_layers, before_last))
+        request = replace(
+            request, layer=matrix.corresponding_layer(request.layer, base_layers, other_layers, before_last)
+        )
     values = dict(request.params)
     if TARGET in values:
         classes = (store.model(name).classes for name in (base.model, request.model))
-        values[TARGET] = matrix.target_there(values[TARGET], *classes)
+        values[TARGET] = matrix.corresponding_target(values[TARGET], *classes)
     return replace(request, params=entry.canonical(values))

@@ -68,7 +68,7 @@ def _lay_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
             _show_name(session, rows.field, row_value, name)
             for column, column_value in enumerate(columns.values):
                 changes = {rows.field: row_value, columns.field: column_value}
-                request = matrix.varied(session.request, changes)
+                request = matrix.with_changes(session.request, changes)
                 picture = session.pictures[request.input]
                 with st.container(key=f"spot-{row}-{column}", gap=None):
                     with st.container(key=f"cell-{row}-{column}", gap=None):

@@ -88,7 +88,7 @@ def _progress(run: BackgroundRun) -> tuple[float, str]:
     """Return how far the dream is, in [0, 1], and what there is to say of it."""
     snapshot = run.newest
     if snapshot is None:
-        return 0.0, f"Waiting: {run.ahead} before you …" if run.ahead else "Beginning …"
+        return 0.0, f"Waiting: {run.jobs_ahead} before you …" if run.jobs_ahead else "Beginning …"
     share = float(snapshot.result.info["progress"])
     left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"

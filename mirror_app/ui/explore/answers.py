@@ -39,7 +39,9 @@ def show(model: Model, picture: Picture) -> None:
         _show_numbers(said, model)
         output_kind_choice.ask(said, model)
         return
-    st.caption(f"No classes, but {literal(said.outputs)}. Pick what you want explained, or type it as the target.")
+    st.caption(
+        f"No classes, but {literal(said.output_summary)}. Pick what you want explained, or type it as the target."
+    )
     model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
     if said.boxes:
         _show_boxes(said.boxes[:MOST_BOXES], model.labels, model_input_rgb)

@@ -94,7 +94,7 @@ def _keep_target(model_name: str, session: Session) -> None:
         return
     here, there = (store.model(name, session.outputs.get(name, "")) for name in (before, model_name))
     if isinstance(target, int):
-        kept = matrix.target_there(target, here.classes, there.classes)
+        kept = matrix.corresponding_target(target, here.classes, there.classes)
     else:
         trees = ({layer.name: layer.call for layer in layer_facts.tree(name)} for name in (before, model_name))
         alike = len({tree.get(targets.parse(target).layer) for tree in trees}) == 1 and here.labels == there.labels
@@ -112,7 +112,7 @@ def _aim(values: dict[str, Value], model: Model, session: Session, place: DeltaG
         return
     picture = session.pictures[session.picture]
     with suppress(MirrorError):  # the page says why, where the answer should stand
-        values[TARGET] = store.prediction(model, picture, partial(_show_asking, place)).surest
+        values[TARGET] = store.prediction(model, picture, partial(_show_asking, place)).most_confident_target
     place.empty()
 
 

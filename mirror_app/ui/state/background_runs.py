@@ -54,16 +54,16 @@ class BackgroundRun:
         return self._last if self.stopped else self.job.newest
 
     @property
-    def ahead(self) -> int:
+    def jobs_ahead(self) -> int:
         """How many others must be through before this one begins."""
-        return self._jobs.ahead(self.job)
+        return self._jobs.jobs_ahead(self.job)
 
     def stop(self) -> None:
         """Let go of the computation: it ends with its next frame, and what there is stays."""
         if self.running:
             self._last, self.stopped = self.job.newest, True
         self._hold.close()
-        self.job.left = float("-inf")  # nobody else holds this one, so that it need not wait for who comes back
+        self.job.last_watched = float("-inf")  # nobody else holds this one, so that it need not wait for who comes back
 
 
 class RunSlot:

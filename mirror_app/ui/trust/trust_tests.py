@@ -88,7 +88,7 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
     """Show which picture, class and layer are tested; return the number of the class."""
     model = store.model(request.model, request.output)
     prediction = store.prediction(model, picture, on_progress)
-    target = verdict.target_of(request, result, prediction)
+    target = verdict.explained_class(request, result, prediction)
     parts = [
         f"Picture: {page_parts.literal(picture.name)}",
         f"{model.kind.noun.capitalize()}: *{page_parts.literal(model.name_of(target))}* ({prediction.text(target)})",
@@ -164,7 +164,7 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of pictures to see all of them.")
-    if buffers := evaluation.held_as_buffers(store.model(request.model).module):
+    if buffers := evaluation.buffers_holding_weights(store.model(request.model).module):
         names = f"{page_parts.literal(', '.join(buffers[:3]))}{' and others' if len(buffers) > 3 else ''}"
         st.caption(f"Buffers are not shuffled, although these may be weights: {names}.")
     depths = evaluation.depths(layer_facts.tree(request.model))
@@ -181,8 +181,8 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
         except MirrorError as error:
             _fill(slot, _blank(request, picture), f"{_caption(depth)}: {page_parts.literal(str(error))}")
             continue
-        correlation = correlations[depth.words] = verdict.likeness(result, shuffled)
-        png = store.sheet(request, shuffled.raw, picture, 0, 1, of=depth.words).png
+        correlation = correlations[depth.label] = verdict.similarity(result, shuffled)
+        png = store.sheet(request, shuffled.raw, picture, 0, 1, of=depth.label).png
         _fill(slot, png, f"**{verdict_text.signed(correlation)}** · {_caption(depth)}", CORRELATION_HELP)
     answer = verdict_text.of_shuffled(correlations, store.model(request.model).untrained)
     st.markdown(answer.words if answer.good is None else verdict_text.below_shuffled(correlations))
@@ -197,7 +197,7 @@ def _fill(slot: DeltaGenerator, png: bytes, caption: str, help_text: str | None 
 
 
 def _caption(depth: Depth) -> str:
-    return f"{page_parts.literal(depth.words)} shuffled"
+    return f"{page_parts.literal(depth.label)} shuffled"
 
 
 def _blank(request: Request, picture: Picture) -> bytes:

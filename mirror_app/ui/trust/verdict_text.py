@@ -52,7 +52,7 @@ def unbeaten_baselines(curves: Mapping[str, Curves], removal: Removal) -> list[s
     `curves` has the method first, then the baselines. A tie with a baseline that is close to the best possible result
     does not count against the method.
     """
-    if curves["random"].is_settled_at_once(removal):
+    if curves["random"].is_decided_early(removal):
         return None
     method_gain, *baseline_gains = _gains(curves, removal).values()
     baselines = zip(list(curves)[1:], baseline_gains, strict=True)
@@ -188,7 +188,7 @@ def _largest_gain(curves: Mapping[str, Curves], removal: Removal) -> float:
 
 
 def _why_uninformative(curves: Mapping[str, Curves], removal: Removal) -> str:
-    if not curves["random"].is_settled_at_once(removal):
+    if not curves["random"].is_decided_early(removal):
         return "edges or random pixels do nearly as well as any method can"
     effect = "restores" if removal is Removal.INSERTION else "erases"
     return f"{_ACTIONS[removal].lower()} a random 10% of the pixels already {effect} the class"

@@ -50,7 +50,7 @@ OUTPUTS: dict[str, Transformation] = {
     "positive only": lambda raw: raw.clamp(min=0),
     "negative only": lambda raw: (-raw).clamp(min=0),
     "smoothed": _smoothed,
-    "largest = 1": render.signed_share,
+    "largest = 1": render.scale_by_peak,
 }
 
 

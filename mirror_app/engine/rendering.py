@@ -1,0 +1,173 @@
+"""From the raw numbers of a request to the images that are shown."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.engine.request import Request
+from mirror_app.errors import MirrorError
+from mirror_app.params import Value, checked
+from mirror_app.visualisations import registry
+
+PAGE = 64  # images on a sheet
+TILE = 128  # pixels: the longest side of an image on a sheet
+COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Several images as one PNG file.
+
+    Args:
+        png: The file.
+        columns: The number of images in a row.
+        shown: The number of images on the sheet.
+        count: The number of images that the request gives.
+
+    Example:
+        >>> from mirror_app.engine import Sheet
+        >>> Sheet(b"", columns=8, shown=64, count=100).count
+        100
+    """
+
+    png: bytes
+    columns: int
+    shown: int
+    count: int
+
+
+def render_images(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, vmax: float | None = None) -> Tensor:
+    """Return the images of a request, drawn from its raw numbers.
+
+    Args:
+        request: The request. Its visualisation decides the look, and its parameters the colours.
+        raw: The raw numbers of the request, `Result.raw`: (N, h, w) or (N, C, h, w).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3). Overlays are drawn on it.
+        vmax: The magnitude that is shown in full colour, for looks that have a scale. By default, each image has its
+            own scale.
+
+    Returns:
+        The images, (M, 3, h, w), in [0, 1].
+
+    Raises:
+        MirrorError: The visualisation is unknown, or a parameter does not fit it.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam")
+        >>> raw = np.ones((1, 4, 4), np.float32)
+        >>> engine.render_images(request, raw, np.zeros((128, 128, 3), np.uint8)).shape
+        torch.Size([1, 3, 128, 128])
+    """
+    entry, render_params = _look_of(request)
+    look = partial(entry.kind.look, vmax=vmax) if entry.scaled else entry.kind.look
+    numbers = torch.from_numpy(raw)
+    images: Tensor = look(numbers, _as_tensor(model_input_rgb).to(numbers), **render_params)
+    return images
+
+
+def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> float | None:
+    """Return the magnitude in full colour when `request` has its own scale, or None if its look has no scale.
+
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+
+    Returns:
+        The magnitude, the largest over all images.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam")
+        >>> engine.vmax(request, np.full((1, 4, 4), 3.0), np.zeros((128, 128, 3), np.uint8))
+        3.0
+    """
+    entry, render_params = _look_of(request)
+    return render.vmax(entry.kind.look, torch.from_numpy(raw), _as_tensor(model_input_rgb), **render_params)
+
+
+def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Legend | None:
+    """Return the colour bar of `request`.
+
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+        vmax: The magnitude in full colour, as `vmax` returns it.
+
+    Returns:
+        The colour bar, or None if a number has no colour of its own, as in `render.legend`.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam", (("colours", "jet"),))
+        >>> engine.legend(request, np.ones((1, 4, 4)), 3.0).high
+        3.0
+    """
+    entry, render_params = _look_of(request)
+    return render.legend(entry.kind.look, raw.shape, vmax, **render_params)
+
+
+def _look_of(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
+    """Return the visualisation of `request`, and the values of all parameters of its look."""
+    entry = registry.get(request.visualisation)
+    values: dict[str, Value] = checked(entry.params, dict(request.params))
+    return entry, {name: values[name] for name in entry.render_params}
+
+
+def _as_tensor(model_input_rgb: np.ndarray) -> Tensor:
+    return torch.from_numpy(model_input_rgb.copy()).permute(2, 0, 1)[None] / 255
+
+
+def sheet(
+    request: Request,
+    raw: np.ndarray,
+    model_input_rgb: np.ndarray,
+    first: int = 0,
+    count: int = PAGE,
+    vmax: float | None = None,
+) -> Sheet:
+    """Return images of `request` as a contact sheet; a single image keeps its size.
+
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+        model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
+        first: The number of the first image on the sheet, from 0.
+        count: The largest number of images on the sheet.
+        vmax: As in `render_images`.
+
+    Returns:
+        The sheet, in rows of 8 images, none of them longer than 128 pixels.
+
+    Raises:
+        MirrorError: There is no image with the number `first`.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "features", "activations")
+        >>> page = engine.sheet(request, np.ones((1, 70, 8, 8), np.float32), np.zeros((128, 128, 3), np.uint8), 64)
+        >>> page.shown, page.count
+        (6, 70)
+    """
+    images = render_images(request, raw, model_input_rgb, vmax)
+    if not 0 <= first < len(images):
+        total = "1 image" if len(images) == 1 else f"{len(images)} images"
+        raise MirrorError(f"No image {first}: this request gives {total}, numbered from 0, with {PAGE} on a page.")
+    shown = images[first : first + count]
+    if len(images) > 1:
+        shown = render.shrink(shown, TILE)
+    columns = min(len(shown), COLUMNS)
+    return Sheet(render.png(render.pixels(render.grid(shown, columns))), columns, len(shown), len(images))
