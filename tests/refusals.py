@@ -221,7 +221,7 @@ def main() -> None:
 
 `make refusals` writes this file. Every visualisation is tried on a network of every family, with random weights, a
 batch of two pictures and quick parameters. {works} of {count} cells work (✓): the numbers are finite, each item of the
-batch is the same as on its own, and the model is unchanged. The others are refused; a number refers to a sentence below.
+batch is the same as on its own, and the model is unchanged. The others are refused; numbers refer to sentences below.
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, torchvision {torchvision.__version__}.
 
 """

@@ -141,7 +141,7 @@ def _adapted(
     body = {
         "attribute": attribute,
         "look": staticmethod(look),
-        "of_layer": getattr(source, "of_layer", True),
+        "uses_layer": getattr(source, "uses_layer", True),
         "before_last": getattr(source, "before_last", False),
         "__doc__": source.__doc__ or f"{name}, defined in Python.",
         "__module__": source.__module__,

@@ -386,6 +386,15 @@ def test_a_class_with_nothing_to_show_says_so() -> None:
         Empty(Linear())(INPUT[None], None)
 
 
+def test_a_class_says_that_it_uses_no_layer() -> None:
+    class Whole(RepeatInput):
+        uses_layer = False
+
+    (entry,), (other,) = entries_of([Whole]), entries_of([RepeatInput])
+    assert not entry.kind.uses_layer
+    assert other.kind.uses_layer
+
+
 def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..., AppTest]) -> None:
     test = page([repeated])
     key = test.session_state.mirror.request.visualisation
