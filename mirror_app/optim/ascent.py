@@ -117,7 +117,10 @@ class Ascent:
             outputs = self.view.outputs_of(inputs, self.objective.layers)
             value = self.objective(ForwardPass(pixels, outputs, partial(channels_first, self.view, inputs.detach())))
             gradient, input_gradient = _gradients(value, leaf, inputs)
-            if not (has_gradient := gradient.flatten(1).any(1)).all():
+            has_gradient = gradient.flatten(1).any(1)
+            if input_gradient is not None:  # a penalty has a gradient of its own, which hides that the model has none
+                has_gradient &= input_gradient.flatten(1).any(1)
+            if not has_gradient.all():
                 redirect_dead_relu(value)
                 redirected, input_gradient = _gradients(value, leaf, inputs)
                 gradient[~has_gradient] = redirected[~has_gradient]
