@@ -58,7 +58,7 @@ try:
 except MirrorError as error:
     place.error(page_parts.literal(str(error)), icon=":material/error:")
     st.stop()
-if session.current().leaving:
-    session.current().leaving = False
+if session.current().explore_next:
+    session.current().explore_next = False
     st.switch_page(explore)
 page.run()

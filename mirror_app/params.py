@@ -28,7 +28,7 @@ class Parameter(ABC):
     when: tuple[str, Value] | None = None
     name: str = ""
     default: Value = None
-    wanted: ClassVar[str] = "a value"
+    expected: ClassVar[str] = "a value"
 
     @abstractmethod
     def check(self, value: Value) -> Value:
@@ -40,7 +40,7 @@ class Parameter(ABC):
 
     def accepts(self) -> str:
         """Return what is accepted, in a few words."""
-        return self.wanted
+        return self.expected
 
     def refuse(self, value: object, hint: str = "") -> MirrorError:
         """Return the error that names this parameter, the value and what would be accepted."""
@@ -146,7 +146,7 @@ class Radio(Dropdown):
 class Toggle(Parameter):
     """On or off."""
 
-    wanted: ClassVar[str] = "on or off"
+    expected: ClassVar[str] = "on or off"
 
     def check(self, value: Value) -> Value:
         if not isinstance(value, bool):
@@ -163,7 +163,7 @@ class Toggle(Parameter):
 class ClassPicker(Parameter):
     """What is asked of the model: None is its most likely class, a number a class, a text what `targets` reads."""
 
-    wanted: ClassVar[str] = f"the number of a class, from 0, or a target such as {targets.EXAMPLES}"
+    expected: ClassVar[str] = f"the number of a class, from 0, or a target such as {targets.EXAMPLES}"
 
     def check(self, value: Value) -> Value:
         if value is None:

@@ -26,22 +26,22 @@ class Target:
     layer: str = ""
     entries: tuple[str, ...] = ()
     channel: int | None = None
-    place: tuple[int, ...] = ()
+    position: tuple[int, ...] = ()
 
     @property
     def is_class(self) -> bool:
         """Whether it is no more than a class of the model."""
-        return not (self.layer or self.entries or self.place)
+        return not (self.layer or self.entries or self.position)
 
     def __str__(self) -> str:
         """The text that `parse` reads back."""
         if self.is_class:
             return "" if self.channel is None else str(self.channel)
-        place = f"@{','.join(map(str, self.place))}" if self.place else ""
+        place = f"@{','.join(map(str, self.position))}" if self.position else ""
         return ":".join([self.layer, *self.entries, f"{self.channel}{place}"])
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """How a person would say it."""
         if self.entries:
             words = [f"“{':'.join(self.entries)}” {self.channel}"]
@@ -49,10 +49,10 @@ class Target:
             words = [f"channel {self.channel}" if self.layer else f"class {self.channel}"]
         if self.layer:
             words.append(f"of {self.layer}")
-        if len(self.place) == 2:
-            words.append(f"in row {self.place[0]}, column {self.place[1]}")
-        elif self.place:
-            words.append(f"at {', '.join(map(str, self.place))}")
+        if len(self.position) == 2:
+            words.append(f"in row {self.position[0]}, column {self.position[1]}")
+        elif self.position:
+            words.append(f"at {', '.join(map(str, self.position))}")
         return " ".join(words)
 
 
@@ -67,6 +67,6 @@ def parse(text: str) -> Target:
     return Target(layer, tuple(entries), int(numbers[1]), place)
 
 
-def of(value: int | str | None) -> Target:
+def from_value(value: int | str | None) -> Target:
     """Return the target that a value of `target_class` means: a class, None for the most likely one, or a text."""
     return parse(value) if isinstance(value, str) else Target(channel=value)

@@ -13,9 +13,9 @@ request = session.request
 picture = session.pictures[session.picture]
 model = store.model(request.model, request.output)
 run_slot = store.run_slot()
-if session.asked:
+if session.run_requested:
     run_slot.begin(request, model, picture)
-    session.asked = False
+    session.run_requested = False
 
 page_parts.show_problems(session)
 strip.show(session)

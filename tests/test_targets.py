@@ -277,7 +277,7 @@ def test_a_box_that_a_mask_hides_counts_nothing() -> None:
 def test_the_grammar_is_one_to_one(text: str, target: Target, words: str) -> None:
     assert targets.parse(text) == target
     assert str(target) == text
-    assert target.words == words
+    assert target.description == words
     assert targets.parse(f":{target.channel}") == Target(channel=target.channel)
 
 

@@ -135,12 +135,12 @@ def test_uploads_are_taken_selected_and_removed() -> None:
     upload(test, "red.png", png())
     assert lives(test)
     session = test.session_state.mirror
-    assert [own.name for own in session.own] == ["red.png"]
-    assert session.picture == session.own[0].id == session.request.input
+    assert [own.name for own in session.added_pictures] == ["red.png"]
+    assert session.picture == session.added_pictures[0].id == session.request.input
     upload(test, "red too.png", png())
-    assert len(session.own) == 1  # the same pixels
+    assert len(session.added_pictures) == 1  # the same pixels
     test.button[0].click().run()
-    assert test.session_state.mirror.own == []
+    assert test.session_state.mirror.added_pictures == []
     assert lives(test)
 
 

@@ -66,4 +66,4 @@ def _code(session: Session, picture: Picture, file: str) -> str:
     """Return the lines that make the picture, `file` being one's own; what lives in one's own program has none."""
     if live.session_of(session.request.model) is not None:
         return ""
-    return snippet(session.request, picture, file if picture in session.own else None)
+    return snippet(session.request, picture, file if picture in session.added_pictures else None)

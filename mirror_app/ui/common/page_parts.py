@@ -19,7 +19,7 @@ from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts
 from mirror_app.ui.components import readout
-from mirror_app.ui.state.background_runs import with_prediction
+from mirror_app.ui.state.background_runs import predicted_picture
 from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
@@ -71,12 +71,12 @@ def failures() -> Iterator[None]:
     try:
         yield
     except MirrorError as error:
-        st.warning(literal(reason(error)), icon=":material/info:")
+        st.warning(literal(error_message(error)), icon=":material/info:")
     except Exception as error:
-        st.error(reason(error), icon=":material/error:")
+        st.error(error_message(error), icon=":material/error:")
 
 
-def reason(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Return the sentence that tells a failure; a defect of Mirror's own goes to the log whole."""
     if isinstance(error, MirrorError):
         return str(error)
@@ -130,7 +130,7 @@ def show_provenance(request: Request, model: Model, picture: Picture, result: Re
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]
-        prediction = store.prediction(model, with_prediction(request, result, model, picture))
+        prediction = store.prediction(model, predicted_picture(request, result, model, picture))
         said = certainty(prediction, number)
         if said and entry.kind.is_iterative:
             is_probable = len(prediction.probabilities) > 0

@@ -12,7 +12,7 @@ FIRST = "back-prop"  # what explains a target, where nothing else was chosen
 def explaining() -> registry.Entry | None:
     """Return what explains a class that is clicked on: what is chosen, else the first that takes a target, if any."""
     session = current()
-    candidates = [registry.get(key) for key in (st.session_state.visualisation, session.first)]
+    candidates = [registry.get(key) for key in (st.session_state.visualisation, session.default_visualisation)]
     return next((entry for entry in (*candidates, *session.entries) if TARGET in entry.params), None)
 
 
@@ -52,7 +52,7 @@ def _method(place: str) -> registry.Entry:
 
 
 def _button(entry: registry.Entry, target: str, label: str) -> None:
-    words = targets.parse(target).words
+    words = targets.parse(target).description
     if st.button(
         label, on_click=explain_target, args=(entry, target), help=f"Show what in the picture raises {words}."
     ):

@@ -11,7 +11,7 @@ from mirror_app.ui.state.session import Session
 
 def share(session: Session, query: Mapping[str, str], pictures: Sequence[Picture]) -> None:
     """Offer the link to this page with `query`, which shows `pictures`; those of the visitor's own stay behind."""
-    own = {picture.id for picture in session.own}
+    own = {picture.id for picture in session.added_pictures}
     with st.popover("Share", icon=":material/share:", key="share"):
         st.caption("This link opens the same view for others.")
         if any(picture.id in own for picture in pictures):

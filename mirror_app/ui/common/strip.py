@@ -34,7 +34,7 @@ def show(session: Session) -> None:
             on_pick=_take_input,
         )
         add(session)
-        if session.picture in {own.id for own in session.own}:
+        if session.picture in {own.id for own in session.added_pictures}:
             st.button(
                 "Remove",
                 icon=":material/delete:",

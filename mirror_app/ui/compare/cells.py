@@ -101,7 +101,7 @@ def _fetch(place: CellState, refused: dict[str, str]) -> None:
         try:
             store.fetch(name, say)
         except Exception as error:
-            refused[name] = page_parts.reason(error)
+            refused[name] = page_parts.error_message(error)
     place.message = refused.get(name, "")
 
 

@@ -184,7 +184,7 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
             usual = [key for key in METHODS if key in options] or options
             return options, list(dict.fromkeys([base.visualisation, *usual]))[:FEW]
         case "input":
-            own = [picture.id for picture in session.own]
+            own = [picture.id for picture in session.added_pictures]
             if KEPT in st.session_state:  # what was added since stands among what was chosen
                 known = st.session_state.get(KNOWN, [])
                 st.session_state[KEPT] = [new for new in own if new not in known] + st.session_state[KEPT]

@@ -47,9 +47,9 @@ def _planned(request: Request, model: Model) -> str:
     """Return in words, as Markdown, what `request` will picture."""
     values: dict[str, Any] = checked(registry.get(request.visualisation).params, dict(request.params))
     if TARGET in values:
-        target = targets.of(values[TARGET])
+        target = targets.from_value(values[TARGET])
         if not target.is_class:
-            return f"*{page_parts.literal(target.words)}*"
+            return f"*{page_parts.literal(target.description)}*"
         if target.channel is None:
             noun = model.kind.noun
             return (
@@ -158,5 +158,5 @@ def _take(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None
     )
     if not registry.get(run.request.visualisation).kind.starts_from_noise:
         choose(run.request)
-        session.picture, session.asked = picture.id, True
+        session.picture, session.run_requested = picture.id, True
         st.session_state["dream-visualisation"] = run.request.visualisation

@@ -48,7 +48,7 @@ def draw(place: DeltaGenerator, page: str) -> None:
     _aim(values, model, session, place)
     output = session.outputs.get(model_name, "")
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values), output)
-    others = (name for name in (*st.query_params, *session.told) if not name.startswith(f"{page}."))
+    others = (name for name in (*st.query_params, *session.written_query) if not name.startswith(f"{page}."))
     query_params.write({**dict.fromkeys(others), **session.request.to_query()}, page)
 
 
@@ -65,7 +65,7 @@ def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
     if entry.render_params:
         with st.expander("Look", expanded=not entry.method_params):  # what can be changed is in sight
             values |= widgets.draw_all(entry, entry.render_params, model)
-    session.asked = False
+    session.run_requested = False
     return layers.EVERY if everywhere else session.layer or "", values
 
 
@@ -74,7 +74,7 @@ def _choose_dream(entry: registry.Entry, session: Session, model: Model) -> Chos
     begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
     values = widgets.draw_all(entry, {**entry.method_params, **entry.render_params}, model)
     values |= _transformations(entry, model)
-    session.asked = session.asked or begin
+    session.run_requested = session.run_requested or begin
     return session.layer or "", values
 
 
@@ -170,11 +170,11 @@ def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
     listed = layer_facts.tree(model_name)
     module = store.model(model_name).module
     first, chosen = layers.default_layer(listed, entry.kind.before_last), session.layer
-    before, session.layer_of = session.layer_of or entry, entry
+    before, session.layer_entry = session.layer_entry or entry, entry
     if chosen == layers.default_layer(listed, before.kind.before_last):
         chosen = first  # nothing was chosen: another visualisation begins where it does
-    if session.links_to_last:
-        chosen, session.links_to_last = layers.default_layer(listed), False
+    if session.link_at_last_stage:
+        chosen, session.link_at_last_stage = layers.default_layer(listed), False
     if session.linked_layer is not None:
         try:
             chosen = layers.find(module, session.linked_layer)

@@ -97,7 +97,7 @@ def generated_picture(result: Result, model: Model, picture: Picture) -> Picture
     return images.with_extra_inputs(found, picture.extra_inputs) if picture.extra_inputs else found
 
 
-def with_prediction(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
+def predicted_picture(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
     """Return the picture of which it is told how sure the model is: what was made, or what was looked at."""
     is_iterative = registry.get(request.visualisation).kind.is_iterative
     return generated_picture(result, model, picture) if is_iterative else picture

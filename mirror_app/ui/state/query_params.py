@@ -15,9 +15,9 @@ def write(said: Mapping[str, str | None], page: str = "") -> None:
     """
     session, there = current(), st.query_params.to_dict()
     if page and page != session.page:
-        session.page, session.told = page, {}
-    news = any(session.told.get(name) != text for name, text in said.items())
-    session.told.update(said)
+        session.page, session.written_query = page, {}
+    news = any(session.written_query.get(name) != text for name, text in said.items())
+    session.written_query.update(said)
     wanted = {name: text for name, text in {**there, **said}.items() if text is not None}
     if (news or not there) and wanted != there:
         st.query_params.from_dict(wanted)

@@ -20,8 +20,8 @@ from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation that a newcomer sees
 TARGET = "target_class"
-MOST = 24  # pictures that one visitor may have at a time
-LONGEST = 100_000_000  # pixels that one visitor's own pictures may have together
+MAX_PICTURES = 24  # pictures that one visitor may have at a time
+MAX_PIXELS = 100_000_000  # pixels that one visitor's own pictures may have together
 
 
 @dataclass
@@ -36,26 +36,26 @@ class Session:
     pictures: dict[str, Picture] = field(init=False)
     picture: str = field(init=False)
     layer: str | None = None
-    layer_of: registry.Entry | None = None  # the visualisation that the layer was chosen for
+    layer_entry: registry.Entry | None = None  # the visualisation that the layer was chosen for
     linked_layer: str | None = None  # from the address, until the model is there to ask
-    links_to_last: bool = False  # whether a link of old begins at the last stage, until the model is there to ask
+    link_at_last_stage: bool = False  # whether a link of old begins at the last stage, until the model is there to ask
     linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
-    asked: bool = False  # whether what takes long was asked for: by a press on “Dream”, or by a link
-    leaving: bool = False  # whether Explore is to be shown next
+    run_requested: bool = False  # whether what takes long was asked for: by a press on “Dream”, or by a link
+    explore_next: bool = False  # whether Explore is to be shown next
     target_model: str | None = None  # the model that the target was chosen for
     outputs: dict[str, str] = field(default_factory=dict)  # what the visitor says that a model's numbers are
-    page: str = ""  # the one that `told` is of
-    told: dict[str, str | None] = field(default_factory=dict)  # what was written into the address last
+    page: str = ""  # the one that `written_query` is of
+    written_query: dict[str, str | None] = field(default_factory=dict)  # what was written into the address last
     uploads: int = 0
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pictures = {picture.id: picture for picture in self.given}
+        self.pictures = {picture.id: picture for picture in self.initial_pictures}
         self.picture = next(iter(self.pictures))
 
     @property
-    def given(self) -> Sequence[Picture]:
+    def initial_pictures(self) -> Sequence[Picture]:
         """The pictures that were there before the visitor brought any."""
         return self.live_session.pictures if self.live_session else examples()
 
@@ -70,25 +70,25 @@ class Session:
         return self.live_session.entries if self.live_session else registry.entries()
 
     @property
-    def first(self) -> str:
+    def default_visualisation(self) -> str:
         """The key of the visualisation that is shown first: where some were named, the first of them."""
         return FIRST if list(self.entries) == registry.entries() else self.entries[0].key
 
     @property
-    def own(self) -> list[Picture]:
+    def added_pictures(self) -> list[Picture]:
         """The pictures that the visitor brought."""
-        given = {picture.id for picture in self.given}
+        given = {picture.id for picture in self.initial_pictures}
         return [picture for picture in self.pictures.values() if picture.id not in given]
 
     @property
     def takes_pictures(self) -> bool:
         """Whether a visitor's pictures can become inputs: not where these are bands, which no picture file has."""
-        return not any(picture.band_count for picture in self.given)
+        return not any(picture.band_count for picture in self.initial_pictures)
 
     def add(self, picture: Picture) -> None:
         """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
-        pixels = sum(own.pixels.size // 3 for own in self.own) + picture.pixels.size // 3
-        if picture.id not in self.pictures and (pixels > LONGEST or len(self.own) == MOST):
+        pixels = sum(own.pixels.size // 3 for own in self.added_pictures) + picture.pixels.size // 3
+        if picture.id not in self.pictures and (pixels > MAX_PIXELS or len(self.added_pictures) == MAX_PICTURES):
             raise MirrorError(f"There is no room for '{picture.name}': remove some of your pictures first.")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
@@ -122,7 +122,7 @@ def choose(request: Request) -> None:
     st.session_state.visualisation = entry.key
     st.session_state.everywhere = request.layer == layers.EVERY
     if request.layer != layers.EVERY:
-        session.layer, session.layer_of = request.layer, entry
+        session.layer, session.layer_entry = request.layer, entry
     session.picture = request.input
     values = dict(request.params)
     for name, parameter in entry.params.items():
@@ -132,7 +132,7 @@ def choose(request: Request) -> None:
 def open_in_explore(request: Request) -> None:
     """Make `request` the visitor's choice, and show Explore next; for callbacks, as `choose`."""
     choose(request)
-    current().leaving = True
+    current().explore_next = True
 
 
 def go_to(query: Mapping[str, str]) -> None:
@@ -146,7 +146,7 @@ def go_to(query: Mapping[str, str]) -> None:
             st.session_state[param_key(entry, name)] = parameter.default
     session.target_model = None
     _follow(query, session)
-    session.asked = False  # what takes long does not begin again
+    session.run_requested = False  # what takes long does not begin again
 
 
 def explain_target(entry: registry.Entry, target: str) -> None:
@@ -176,7 +176,7 @@ def param_key(entry: registry.Entry, name: str) -> str:
 
 def _follow(query: Mapping[str, str], session: Session) -> None:
     """Choose what a link asks for; what it gets wrong stays at its default, and is said."""
-    session.links_to_last = old_links.begins_at_last_stage(query)
+    session.link_at_last_stage = old_links.begins_at_last_stage(query)
     query = old_links.completed(query)
 
     def attempt(name: str, choose: Callable[[str], None]) -> None:
@@ -213,8 +213,8 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     attempt("visualisation", choose_visualisation)
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
-    entry = registry.get(st.session_state.setdefault("visualisation", session.first))
-    session.asked = "visualisation" in query
+    entry = registry.get(st.session_state.setdefault("visualisation", session.default_visualisation))
+    session.run_requested = "visualisation" in query
     for name in query:
         if "." in name:
             session.linked[name] = query[name]

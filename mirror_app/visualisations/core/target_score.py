@@ -37,7 +37,7 @@ class TargetScore:
         self.view = view
         self.output_kind = output
         self.kind: OutputKind | None = None
-        self.target = targets.of(target_class)
+        self.target = targets.from_value(target_class)
         self.layer = layers.find(view.source, self.target.layer)
         self.picture = inputs[:1].detach()
 
@@ -81,7 +81,7 @@ class TargetScore:
             if self.target.is_class and self.kind is None:
                 meaning = meaning_of(output, self.view.source, self.output_kind)
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return self._columns(found if self.layer or self.target.place else one_row_each(found))
+            return self._columns(found if self.layer or self.target.position else one_row_each(found))
         if not self.target.entries:
             raise _several(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
@@ -123,7 +123,7 @@ class TargetScore:
     def info(self, chosen: Tensor) -> Info:
         """Return what there is to say: the classes that were chosen, by number, or the target in words."""
         if self.kind is None:
-            return {"target": self.target.words}
+            return {"target": self.target.description}
         return {"target_class": chosen.tolist(), "output": self.kind.value}
 
     def apart(self, inputs: Tensor, layer: str) -> MirrorError:
@@ -203,7 +203,7 @@ class TargetScore:
 
     def _place(self, columns: Tensor, found: Tensor) -> tuple[int, ...]:
         """Return the target's place in the axes of `columns` (N, K, …) behind the channels; of tokens, which one."""
-        place, sides = self.target.place, tuple(columns.shape[2:])
+        place, sides = self.target.position, tuple(columns.shape[2:])
         if self.layer and len(sides) == 1 and len(place) == 2:
             held: Layout = layout(self.view, self.picture.expand(len(found), -1, -1, -1), self.layer, found)
             assert held.positions is not None
