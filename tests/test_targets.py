@@ -285,7 +285,7 @@ def test_the_grammar_is_one_to_one(text: str, target: Target, words: str) -> Non
     "text", ["", ":", "a:", "a:b", "3@1", "a:-1", "a:1@", "a:1@2,", "a:1@1,2,3,4,5", "a:½", "a:" + "9" * 30, "x" * 999]
 )
 def test_what_is_no_target_is_refused(text: str) -> None:
-    with pytest.raises(MirrorError, match="There is no target") as caught:
+    with pytest.raises(MirrorError, match="Unknown target") as caught:
         targets.parse(text)
     assert len(str(caught.value)) < 200
 
