@@ -448,7 +448,7 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     told = "\n".join(item.value for item in [*test.markdown, *test.caption])
     assert told.count("Area below") == 3
     assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 2  # the verdicts
-    assert "Of checked heart, for the class *checked heart* (96.2% sure)" in told
+    assert "Of checked heart, for the class *checked heart* (96.2%)" in told
     assert "the mean of 3 draws, with the seeds 0, 1 and 2" in told
     assert "set to 0 in the model's normalised" in told
     assert "They miss it by" in told

@@ -75,7 +75,7 @@ def test_f13_of_a_hundred_files_at_once_some_are_taken_and_the_rest_refused_in_a
     assert len(test.session_state.mirror.added_pictures) == MAX_PICTURES
     sentences = said(test)
     assert len(sentences) == 4
-    assert "no room for '24.png'" in sentences[0]
+    assert "Limit of 24 pictures reached; '24.png' was not added" in sentences[0]
     assert "73 more files" in sentences[3]
 
 

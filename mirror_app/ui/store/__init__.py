@@ -1,4 +1,4 @@
-"""Everything that is kept between reruns and shared between visitors."""
+"""Models, results and pictures, cached between reruns and shared by all visitors."""
 
 from mirror_app.ui.store.computations import OnProgress, close
 from mirror_app.ui.store.models import fetch, is_loaded, model

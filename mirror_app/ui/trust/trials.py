@@ -92,7 +92,7 @@ def show_subject(request: Request, picture: Picture, result: Result, on_progress
     named, noun = page_parts.literal(model.name_of(target)), model.kind.noun
     parts = [
         f"Of {page_parts.literal(picture.name)}",
-        f"for the {noun} *{named}* ({page_parts.certainty(prediction, target)})",
+        f"for the {noun} *{named}* ({prediction.text(target)})",
     ]
     if registry.get(request.visualisation).kind.uses_layer:
         parts.append(f"at the layer `{request.layer or live.shown(request.model)}`")
