@@ -95,8 +95,8 @@ def attributions() -> dict[str, Method]:
 def score(method: Method, model: nn.Module, seed: int) -> Score:
     """Return what a method gets for the scene of `seed`."""
     scene = scenes.scene(seed)
-    inputs = dataset.normalised(torch.from_numpy(scene.picture)[None])
-    target, mask = scene.things[0].label, torch.from_numpy(scene.things[0].outline)[None].float()
+    inputs = dataset.normalise(torch.from_numpy(scene.picture)[None])
+    target, mask = scene.objects[0].label, torch.from_numpy(scene.objects[0].outline)[None].float()
     evidence = method(model, inputs, target)
     again = method(with_last_layer_shuffled(model), inputs, target)
     most, least = road(model, inputs, evidence, target)
@@ -116,9 +116,9 @@ def in_its_quarter(method: Method, model: nn.Module, inputs: Tensor, target: int
 
     `others` are the seeds that they are drawn from.
     """
-    rest = (scene for scene in map(scenes.scene, others) if scene.things[0].label != target)
+    rest = (scene for scene in map(scenes.scene, others) if scene.objects[0].label != target)
     pictures = torch.stack([torch.from_numpy(scene.picture) for scene in islice(rest, 3)])
-    return grid.share_in_its_quarter(method, model, torch.cat([inputs, dataset.normalised(pictures)]), target)
+    return grid.share_in_its_quarter(method, model, torch.cat([inputs, dataset.normalise(pictures)]), target)
 
 
 def cost(method: Method, model: nn.Module) -> float:

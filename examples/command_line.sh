@@ -1,5 +1,5 @@
 #!/bin/sh
-# The page's pictures without a browser.
+# The page's visualisations on the command line.
 set -eu
 
 python -m mirror_app list

@@ -1,4 +1,4 @@
-"""Visualisations of one's own on the page, in two ways. Run it: a browser tab opens; Ctrl+C ends it."""
+"""Two ways to add your own visualisation to the page. Opens a browser tab; press Ctrl+C to stop."""
 
 from functools import partial
 from typing import Annotated
@@ -14,7 +14,7 @@ from mirror_app.visualisations.web import WebInterface, offer
 
 
 class RepeatInput(Visualisation):
-    """The input, again and again."""
+    """The input, repeated."""
 
     def __call__(self, inputs, layer, repeat=1):
         return inputs.repeat(repeat, 1, 1, 1), None
@@ -25,18 +25,18 @@ repeated = partial(WebInterface.from_visualisation, RepeatInput, params=params, 
 
 
 @offer("Noise")
-def noise(model, inputs, layer, *, steps: Annotated[int, Slider("How many looks.", min=1, max=20, step=1)] = 8):
-    """How often the model changes its mind as noise grows: one picture for each look, the answer as a note."""
+def noise(model, inputs, layer, *, steps: Annotated[int, Slider("Number of noise levels.", min=1, max=20, step=1)] = 8):
+    """How the predicted class changes with noise: one picture per noise level, with the classes as a note."""
     generator = torch.Generator().manual_seed(0)
-    grain = torch.randn(inputs.shape, generator=generator).to(inputs)
-    images, answers = [], []
+    noise_pattern = torch.randn(inputs.shape, generator=generator).to(inputs)
+    images, classes = [], []
     for step in range(steps):
-        images.append(inputs + grain * step / steps)
+        images.append(inputs + noise_pattern * step / steps)
         with torch.no_grad():
-            answers.append(int(model(images[-1]).argmax()))
-        shown = torch.cat(images)
-        shown = (shown - shown.amin()) / (shown.amax() - shown.amin())
-        yield shown, {"progress": (step + 1) / steps, "note": f"Classes, with more and more noise: {answers}."}
+            classes.append(int(model(images[-1]).argmax()))
+        grid = torch.cat(images)
+        grid = (grid - grid.amin()) / (grid.amax() - grid.amin())
+        yield grid, {"progress": (step + 1) / steps, "note": f"Classes, with more and more noise: {classes}."}
 
 
 if __name__ == "__main__":

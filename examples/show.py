@@ -1,4 +1,4 @@
-"""The page on a model and inputs of one's own. Run it: a browser tab opens; Ctrl+C ends it."""
+"""Show your own model and inputs on the page. Opens a browser tab; press Ctrl+C to stop."""
 
 from torchvision.transforms.functional import normalize, to_tensor
 
@@ -6,9 +6,10 @@ from mirror_app import mirror
 from mirror_app.models import catalogue, examples
 from mirror_app.visualisations.web import BackProp, DeepDream, GradCam
 
-known = catalogue.load("shapes")
-model = known.module  # any nn.Module; it is shown as it is, and never changed
+bundled = catalogue.load("shapes")
+model = bundled.module  # any nn.Module; it is never changed
 pictures = [picture.pixels for picture in examples.examples()[:2]]
-inputs = [normalize(to_tensor(pixels.copy()), known.preprocessing.mean, known.preprocessing.std) for pixels in pictures]
+mean, std = bundled.preprocessing.mean, bundled.preprocessing.std
+inputs = [normalize(to_tensor(pixels.copy()), mean, std) for pixels in pictures]
 
-mirror(inputs, model, visualisations=[BackProp, GradCam, DeepDream], classes=known.classes)
+mirror(inputs, model, visualisations=[BackProp, GradCam, DeepDream], classes=bundled.classes)

@@ -137,7 +137,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    sizes = catalogue.to_fetch()
+    sizes = catalogue.download_sizes()
     rows = [
         (name, f"{sizes[name] / 2**20:,.0f} MB to download" if name in sizes else "available")
         for name in catalogue.names()
@@ -209,7 +209,7 @@ def _target(text: str, classes: Sequence[str]) -> str:
 
 
 def _model(name: str) -> Model:
-    for step in catalogue.loading(name, device()):
+    for step in catalogue.load_with_progress(name, device()):
         if isinstance(step, Model):
             return step
         _show_progress(f"Downloading {name}", step.share)

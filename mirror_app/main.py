@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from mirror_app.ui.appearance.inline import data_url
-from mirror_app.ui.appearance.style import style
+from mirror_app.ui.appearance.style import add_stylesheet
 
 HERE = Path(__file__).resolve().parent
 # The pages are next to the package in the repository, and inside it in a wheel.
@@ -34,7 +34,7 @@ arguments.add_argument("--settings", help="a file with the models to offer")
 if settings := arguments.parse_known_args()[0].settings:
     os.environ["MIRROR_SETTINGS"] = settings
 
-style("page")
+add_stylesheet("page")
 status = st.empty()  # always present, so that nothing below it moves when it becomes empty
 if "torch" not in sys.modules:
     with status.container():

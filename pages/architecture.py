@@ -1,4 +1,4 @@
-"""The network as a whole: how data flows through it, and what each layer costs."""
+"""The whole network: how data flows through it, and what each layer costs."""
 
 import streamlit as st
 

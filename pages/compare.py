@@ -1,4 +1,4 @@
-"""Many pictures at once: what rows and columns change of the request in the sidebar."""
+"""Many pictures at once: rows and columns vary the request in the sidebar."""
 
 import streamlit as st
 
@@ -8,18 +8,18 @@ from mirror_app.ui.compare import cells, controls
 from mirror_app.ui.state.session import current
 
 session = current()
-problems = st.container()
+problems_slot = st.container()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.subheader("Compare", width="content")
-    beside = st.container(horizontal=True, width="content")
-rows, columns, shared, room = controls.choose(session)
-with problems:
+    buttons_slot = st.container(horizontal=True, width="content")
+rows, columns, shared, scale_slot = controls.choose(session)
+with problems_slot:
     page_parts.show_problems(session)
 with page_parts.failures():
-    places = cells.show(session, rows, columns, shared)
-    controls.tell_scale(room, places)
-    if places:
-        with beside:
+    shown_cells = cells.show(session, rows, columns, shared)
+    controls.show_scale(scale_slot, shown_cells)
+    if shown_cells:
+        with buttons_slot:
             strip.add(session)
-            share(session, st.query_params.to_dict(), [place.picture for place in places])
-            controls.offer_files(session, places, rows, columns)
+            share(session, st.query_params.to_dict(), [cell.picture for cell in shown_cells])
+            controls.offer_files(session, shown_cells, rows, columns)

@@ -9,10 +9,10 @@ from mirror_app.ui.state.session import current
 session = current()
 page_parts.show_problems(session)
 st.subheader("Guide")
-st.caption("All methods, each with an example. Start with your question.")
-sections.show_words()
-found = sections.find(session)
+st.caption("All methods, with examples. Start with your question.")
+sections.show_glossary()
+entries = sections.find(session)
 with st.container(key="guide-cards"):
-    for entry in found:
+    for entry in entries:
         sections.show(entry)
-sections.show_own()
+sections.show_custom_example()

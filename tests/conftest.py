@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., AbstractContextManager[str]]:
-    """`with serve(script, *arguments, cwd=, env=) as url`: Streamlit runs the script at that address."""
+    """Let a test run a script with Streamlit, at an address that it is given, as long as the context lasts."""
     return real.serve
 
 

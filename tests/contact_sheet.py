@@ -1,12 +1,11 @@
 """Every visualisation of four pictures, on two networks: `make pictures` writes the sheets of docs/contact-sheets.md.
 
-Each shows what the page would show at first: the layer at which it begins, the parameters as they are, the most likely
-class. Of several images it is the first ones. The photographs and MobileNetV2's weights come from packages.
+Each cell shows what the page opens with: the default layer, the default parameters, the top prediction. If there are
+several images, the first four are shown. The photographs and MobileNetV2's weights come from packages.
 """
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
@@ -40,7 +39,7 @@ def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
 
 def rows(model: Model, pictures: list[Picture]) -> Iterator[tuple[str, list[Image.Image]]]:
     """Yield the name of each visualisation that this network has, and its pictures; first the pictures themselves."""
-    yield "What the model sees", [Image.fromarray(model.preprocessing.model_input_rgb(picture)) for picture in pictures]
+    yield "Model input", [Image.fromarray(model.preprocessing.model_input_rgb(picture)) for picture in pictures]
     for entry in registry.entries():
         try:
             yield entry.name, [shown(entry, model, picture) for picture in pictures]
@@ -68,8 +67,8 @@ def main() -> None:
         ("bundled", catalogue.load("shapes"), examples()[:4]),
         ("mobilenet", mobilenet(), photographs()[:4]),
     ):
-        path = ROOT / "docs" / f"contact-sheet-{name}.png"
-        path.write_bytes(render.png(np.asarray(sheet(model, list(pictures)))))
+        path = ROOT / "docs" / f"contact-sheet-{name}.jpg"
+        sheet(model, list(pictures)).save(path, quality=90)
         print(path.relative_to(ROOT), flush=True)
 
 

@@ -219,9 +219,9 @@ def main() -> None:
     count = sum(map(len, found.values()))
     head = f"""# What works, and what is refused
 
-`make refusals` wrote this: every visualisation was tried on a network of every family, with random weights, a batch of
-two pictures and the quickest parameters. {works} of {count} cells work (✓): finite numbers, each item of the batch as
-if it were alone, the model untouched. The others are refused, with the sentence of that number.
+`make refusals` writes this file. Every visualisation is tried on a network of every family, with random weights, a batch of
+two pictures and quick parameters. {works} of {count} cells work (✓): the numbers are finite, each item of the batch is the same as
+on its own, and the model is unchanged. The others are refused; a number refers to the sentence below the table.
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, torchvision {torchvision.__version__}.
 
 """

@@ -112,7 +112,7 @@ def test_a_sheet_has_pages(tmp_path: Path) -> None:
         (["--layer", "features.99"], "no layer 'features.99'. Did you mean 'features.9"),
         (["--image", "missing.jpg"], "Cannot read the picture 'missing.jpg' (No such file or directory)"),
         (["--image", "checked-hart"], "Did you mean 'checked-heart'"),
-        (["--image", __file__], "'test_cli.py' is not a picture that can be read here"),
+        (["--image", __file__], "'test_cli.py' is not a picture in a supported format"),
         (["--param", "strength=loud"], "strength cannot be 'loud': a number from 0 to 1"),
         (["--param", "strenght=1"], "no parameter 'strenght'. Did you mean 'strength'"),
         (["--target", "99"], "the model has classes 0 to 31"),

@@ -69,9 +69,9 @@ def test_the_readme_shows_every_visualisation_with_its_picture() -> None:
 def test_the_readmes_own_visualisation_works() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = [found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "@offer" in found]
-    assert block.strip().partition("\n\n\n")[2] in sections.OWN
+    assert block.strip().partition("\n\n\n")[2] in sections.CUSTOM_EXAMPLE
     names: dict[str, Any] = {"__name__": __name__, "inputs": None, "model": None}
-    exec(sections.OWN.partition("\nmirror(")[0], names)
+    exec(sections.CUSTOM_EXAMPLE.partition("\nmirror(")[0], names)
     images, _ = names["repeat"].kind(resnet18())(PICTURES, None, times=3)
     assert torch.equal(images, PICTURES.repeat(3, 1, 1, 1))
 

@@ -72,14 +72,14 @@ def families() -> list[str]:
     head = [
         "# Families of timm and of Transformers",
         "",
-        "`make zoo` wrote this: each model is built with random weights, and no layer is named. Activations and",
-        "Grad-CAM open at the same layer, Grad-CAM is not zero everywhere, and each of",
-        f"{PATCHES} x {PATCHES} patches of the picture is changed in turn: a cell that the patch covers should hold",
-        "the largest change, as a share of what the cell changes with all patches.",
+        "`make zoo` writes this file. Each model has random weights, and the layer is Mirror's default. Activations and",
+        f"Grad-CAM open at the same layer, and Grad-CAM is not zero everywhere. Each of {PATCHES} x {PATCHES} patches of",
+        "the picture is changed in turn; the map should change most in a cell that the patch covers. Changes are",
+        "measured relative to how much the cell changes over all patches.",
         f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, Transformers "
         f"{transformers.__version__}.",
         "",
-        "| model | side | opens at | maps | patches seen in their cell |",
+        "| model | side | opens at | maps | patches found in their own cell |",
         "| --- | --- | --- | --- | --- |",
     ]
     made = [(name, partial(of_timm, name), side) for name, side in TIMM.items()]
@@ -99,11 +99,11 @@ def main() -> None:
     head = [
         "# Every classification model of torchvision",
         "",
-        "`make zoo` wrote this: each model is built untrained, its tree is read, and a first picture is made of a",
-        "bundled scene at the model's own size, where the page begins.",
+        "`make zoo` writes this file. Each model is built with random weights, its layer tree is read, and the first",
+        "picture of a bundled scene is made, at the model's own input size and at the layer where the page opens.",
         f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, torchvision {torchvision.__version__}.",
         "",
-        "| model | weights | layers | input | begins at | first picture | took |",
+        "| model | weights | layers | input | opens at | first picture | time |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows = []

@@ -1,4 +1,4 @@
-"""What lies behind the things of a scene: a lively ground, and clutter that is no thing."""
+"""The background of a scene: a colourful ground, and clutter that belongs to no class."""
 
 import colorsys
 
@@ -9,15 +9,15 @@ Canvas = np.ndarray  # float (H, W, 3) in [0, 1]
 
 
 def ground(rng: Generator, size: int) -> Canvas:
-    """Return a ground that flows between a few colours, with a little unevenness."""
+    """Return a ground (size, size, 3) that blends a few colours, with slight variation."""
     corners = np.stack([colour(rng, bright=False) for _ in range(4)]).reshape(2, 2, 3)
-    flow = _stretched(corners, size)
-    patches = _stretched(rng.normal(0, rng.uniform(0.01, 0.09), (rng.integers(3, 9),) * 2 + (3,)), size)
-    return np.clip(flow + patches, 0, 1)
+    gradient = _enlarged(corners, size)
+    variation = _enlarged(rng.normal(0, rng.uniform(0.01, 0.09), (rng.integers(3, 9),) * 2 + (3,)), size)
+    return np.clip(gradient + variation, 0, 1)
 
 
 def clutter(rng: Generator, canvas: Canvas) -> None:
-    """Draw onto `canvas` what could be taken for a thing and is none: plain shapes, lines, texture without a shape."""
+    """Draw distractors onto `canvas`: plain shapes, lines, and texture without a shape."""
     for _ in range(rng.integers(2, 7)):
         _ellipse(rng, canvas)
     for _ in range(rng.integers(0, 6)):
@@ -27,13 +27,13 @@ def clutter(rng: Generator, canvas: Canvas) -> None:
 
 
 def colour(rng: Generator, bright: bool = True) -> np.ndarray:
-    """Return a colour, RGB in [0, 1]: of any kind, or a quieter one."""
+    """Return a random colour, RGB in [0, 1]; unless `bright`, a muted one."""
     strength, light = ((0.3, 1), (0.15, 1)) if bright else ((0.1, 0.65), (0.35, 1))
     return np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(*strength), rng.uniform(*light)))
 
 
 def blend(canvas: Canvas, paint: np.ndarray, cover: np.ndarray) -> None:
-    """Lay `paint` over `canvas`, as far as `cover` (H, W) in [0, 1] says."""
+    """Paint onto `canvas` in position, with the opacity `cover` (H, W) in [0, 1]."""
     canvas += (paint - canvas) * cover[..., None]
 
 
@@ -48,8 +48,8 @@ def _ellipse(rng: Generator, canvas: Canvas) -> None:
     x, y = rng.uniform(0, 1, 2)
     width, height = rng.uniform(0.02, 0.16, 2)
     power = rng.choice([1.0, 2.0, 8.0])  # a lozenge, an ellipse, nearly a box
-    far = (np.abs((across - x) / width) ** power + np.abs((down - y) / height) ** power) ** (1 / power)
-    cover = ((1 - far) * min(width, height) * len(canvas) + 0.5).clip(0, 1)
+    distance = (np.abs((across - x) / width) ** power + np.abs((down - y) / height) ** power) ** (1 / power)
+    cover = ((1 - distance) * min(width, height) * len(canvas) + 0.5).clip(0, 1)
     blend(canvas, colour(rng), cover * rng.uniform(0.4, 1))
 
 
@@ -62,7 +62,7 @@ def _line(rng: Generator, canvas: Canvas) -> None:
 
 
 def _texture(rng: Generator, canvas: Canvas) -> None:
-    """A soft-edged patch of ripples: texture that has no shape."""
+    """Draw a soft-edged patch of ripples: texture without a shape."""
     across, down = _pixels(len(canvas))
     x, y = rng.uniform(0, 1, 2)
     angle, rate = rng.uniform(0, np.pi), rng.uniform(40, 110)
@@ -71,11 +71,11 @@ def _texture(rng: Generator, canvas: Canvas) -> None:
     blend(canvas, colour(rng), soft * (ripple > 0) * rng.uniform(0.2, 0.7))
 
 
-def _stretched(coarse: np.ndarray, size: int) -> np.ndarray:
-    """Return `coarse` (h, w, 3) enlarged to (size, size, 3), straight between its values."""
+def _enlarged(coarse: np.ndarray, size: int) -> np.ndarray:
+    """Return `coarse` (h, w, 3) enlarged to (size, size, 3) by linear interpolation."""
     for axis in (0, 1):
-        place = np.linspace(0, coarse.shape[axis] - 1, size)
-        below = np.minimum(place.astype(int), coarse.shape[axis] - 2)
-        part = (place - below).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        coarse = coarse.take(below, axis) * (1 - part) + coarse.take(below + 1, axis) * part
+        position = np.linspace(0, coarse.shape[axis] - 1, size)
+        lower = np.minimum(position.astype(int), coarse.shape[axis] - 2)
+        fraction = (position - lower).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        coarse = coarse.take(lower, axis) * (1 - fraction) + coarse.take(lower + 1, axis) * fraction
     return coarse

@@ -1,4 +1,4 @@
-"""The card of a bundled network: what it was trained on, and how right it is on scenes that it has never seen."""
+"""The model card of a bundled network: its training data, and its accuracy on held-out scenes."""
 
 import torch
 from torch import Tensor, nn
@@ -6,46 +6,48 @@ from torch import Tensor, nn
 from mirror_app.bundled import dataset, scenes
 from mirror_app.bundled.network import MEAN, STD
 
-ONE, TWO = scenes.HELD_OUT[:8000], scenes.HELD_OUT[:2000]
+ONE_OBJECT, TWO_OBJECTS = scenes.HELD_OUT[:8000], scenes.HELD_OUT[:2000]
 
 
-def one_thing(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
-    """Return the true class and whether it was found, both (N,), for the one-thing scenes of those seeds."""
-    pictures, labels = dataset.drawn(seeds)
+def one_object_results(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
+    """Return the true class of each one-object scene and whether it was predicted, both (N,)."""
+    pictures, labels = dataset.draw(seeds)
     return labels[:, 0], _logits(net, pictures).argmax(1) == labels[:, 0]
 
 
-def two_things(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
-    """Return of each two-thing scene whether the top class is one of the two, and whether both are on top (N,)."""
-    pictures, labels = dataset.drawn(seeds, things=2)
-    found = _logits(net, pictures).topk(2).indices
-    return (labels == found[:, :1]).any(1), (found.sort().values == labels.sort().values).all(1)
+def two_object_results(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
+    """Return whether the top class is in each two-object scene, and whether the top two classes are, both (N,)."""
+    pictures, labels = dataset.draw(seeds, object_count=2)
+    top_classes = _logits(net, pictures).topk(2).indices
+    return (labels == top_classes[:, :1]).any(1), (top_classes.sort().values == labels.sort().values).all(1)
 
 
-def written(net: nn.Module, command: str, minutes: float) -> str:
-    """Return the card as Markdown; every figure is measured here and now."""
-    labels, right = one_thing(net, ONE)
-    either, both = two_things(net, TWO)
-    rows = [f"| {name} | {right[labels == label].float().mean():.2%} |" for label, name in enumerate(scenes.CLASSES)]
+def markdown(net: nn.Module, command: str, minutes: float) -> str:
+    """Measure the network and return its card as Markdown."""
+    labels, is_right = one_object_results(net, ONE_OBJECT)
+    either, both = two_object_results(net, TWO_OBJECTS)
+    rows = [f"| {name} | {is_right[labels == label].float().mean():.2%} |" for label, name in enumerate(scenes.CLASSES)]
     weights = sum(parameter.numel() for parameter in net.parameters())
     return "\n".join(
         [
             "# The shapes network",
             "",
-            f"`ShapesNet` (`mirror_app/bundled/network.py`), {weights:,} weights. It names the thing in a scene that "
-            f"`mirror_app/bundled/scenes.py` draws, one of {len(scenes.CLASSES)} classes: 8 shapes in 4 textures.",
+            f"`ShapesNet` (`mirror_app/bundled/network.py`), {weights:,} weights. It classifies the object in scenes "
+            f"that `mirror_app/bundled/scenes.py` draws, into {len(scenes.CLASSES)} classes: 8 shapes in 4 textures.",
             "",
-            f"- **Input:** 3 x {scenes.SIZE} x {scenes.SIZE}, RGB in [0, 1], less {MEAN[0]}, by {STD[0]}.",
-            f"- **Data:** scenes drawn by seed, for training seeds {scenes.TRAINING.start:,} and up, a quarter of them "
-            "with two things; nothing else.",
-            f"- **Made by:** `{command}` in {minutes:.0f} minutes on two cores.",
-            f"- **Right:** {right.float().mean():.2%} of {len(ONE):,} one-thing scenes (seeds {ONE.start:,} to "
-            f"{ONE.stop - 1:,}, never trained on).",
-            f"- **Two things:** the top class is one of the two in {either.float().mean():.2%} of {len(TWO):,} scenes "
-            f"with two (seeds {TWO.start:,} to {TWO.stop - 1:,}), both are the top two in {both.float().mean():.2%}.",
-            "- **Not for:** anything but looking inside it. It knows no photograph.",
+            f"- **Input:** 3 x {scenes.SIZE} x {scenes.SIZE}, RGB in [0, 1], normalised with mean {MEAN[0]} and "
+            f"standard deviation {STD[0]}.",
+            f"- **Training data:** synthetic scenes only, from seed {scenes.TRAINING.start:,} on; a quarter of them "
+            "have two objects.",
+            f"- **Trained by:** `{command}` in {minutes:.0f} minutes on two cores.",
+            f"- **Accuracy:** {is_right.float().mean():.2%} on {len(ONE_OBJECT):,} held-out scenes with one object "
+            f"(seeds {ONE_OBJECT.start:,} to {ONE_OBJECT.stop - 1:,}).",
+            f"- **Two objects:** on {len(TWO_OBJECTS):,} held-out scenes with two objects (seeds {TWO_OBJECTS.start:,} "
+            f"to {TWO_OBJECTS.stop - 1:,}), the top class is one of the two in {either.float().mean():.2%}, and the "
+            f"top two classes are both in {both.float().mean():.2%}.",
+            "- **Intended use:** looking inside it. It was never trained on photographs.",
             "",
-            "| class | right |",
+            "| class | accuracy |",
             "| --- | --- |",
             *rows,
             "",
@@ -55,4 +57,4 @@ def written(net: nn.Module, command: str, minutes: float) -> str:
 
 @torch.no_grad()
 def _logits(net: nn.Module, pictures: Tensor) -> Tensor:
-    return torch.cat([net(dataset.normalised(batch)) for batch in pictures.split(100)])
+    return torch.cat([net(dataset.normalise(batch)) for batch in pictures.split(100)])

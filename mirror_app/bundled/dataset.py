@@ -1,4 +1,4 @@
-"""Scenes as tensors, for training and for judging."""
+"""Scenes as tensors, for training and evaluation."""
 
 from concurrent.futures import ProcessPoolExecutor
 
@@ -10,19 +10,19 @@ from mirror_app.bundled import scenes
 from mirror_app.bundled.network import MEAN, STD
 
 
-def drawn(seeds: range, things: int = 1) -> tuple[Tensor, Tensor]:
-    """Return the scenes of those seeds: pictures, bytes (N, H, W, 3), and the classes of their things (N, things)."""
+def draw(seeds: range, object_count: int = 1) -> tuple[Tensor, Tensor]:
+    """Draw one scene per seed; return the pictures, uint8 (N, H, W, 3), and their classes (N, object_count)."""
     with ProcessPoolExecutor() as workers:
-        found = list(workers.map(_one, seeds, [things] * len(seeds), chunksize=256))
-    return torch.from_numpy(np.stack([picture for picture, _ in found])), torch.tensor([labels for _, labels in found])
+        drawn = list(workers.map(_draw_one, seeds, [object_count] * len(seeds), chunksize=256))
+    return torch.from_numpy(np.stack([picture for picture, _ in drawn])), torch.tensor([labels for _, labels in drawn])
 
 
-def normalised(pictures: Tensor) -> Tensor:
-    """Return bytes (N, H, W, 3) as the network's inputs (N, 3, H, W)."""
+def normalise(pictures: Tensor) -> Tensor:
+    """Return pictures, uint8 (N, H, W, 3), as inputs of the network (N, 3, H, W)."""
     mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
     return (pictures.permute(0, 3, 1, 2) / 255 - mean) / std
 
 
-def _one(seed: int, things: int) -> tuple[np.ndarray, list[int]]:
-    scene = scenes.scene(seed, things)
-    return scene.picture, [thing.label for thing in scene.things]
+def _draw_one(seed: int, object_count: int) -> tuple[np.ndarray, list[int]]:
+    scene = scenes.scene(seed, object_count)
+    return scene.picture, [scene_object.label for scene_object in scene.objects]

@@ -1,4 +1,4 @@
-"""The bundled network: plain, small, and such that what it learned can be looked at."""
+"""The bundled network: small, plain, and built so that its features are easy to inspect."""
 
 from torch import Tensor, nn
 
@@ -7,10 +7,11 @@ STD = (0.25, 0.25, 0.25)
 
 
 class ShapesNet(nn.Module):
-    """Convolution, batch norm, ReLU, pooling, a global average and one linear layer: 0.83 M weights.
+    """A convolutional network with batch norm, ReLU, pooling and one linear layer: 0.83 million weights.
 
-    Takes (N, 3, 128, 128), normalised with MEAN and STD, and returns one logit a class. The first filters are 7 x 7, to
-    be looked at; the last maps are 16 x 16, to point exactly, and each of their places sees 97 pixels, a whole thing.
+    Takes (N, 3, 128, 128), normalised with MEAN and STD, and returns one logit per class. The first filters are 7 x 7,
+    large enough to view. The last maps are 16 x 16, for fine localisation, and each of their cells has a receptive
+    field of 97 pixels, which covers a whole object.
     """
 
     def __init__(self, classes: int = 32) -> None:
@@ -31,6 +32,7 @@ class ShapesNet(nn.Module):
         self.classifier = nn.Linear(144, classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logits (N, classes)."""
         scores: Tensor = self.classifier(self.pool(self.features(inputs)).flatten(1))
         return scores
 

@@ -1,7 +1,7 @@
-"""Scenes whose truth is known: shapes filled with textures on cluttered grounds, with the exact mask of each.
+"""Synthetic scenes with ground truth: textured shapes on cluttered grounds, with the exact mask of each.
 
-A shape is a signed distance (negative inside) over coordinates in which it is about one unit large; x points right,
-y down. A texture is the share of its lighter colour, in [0, 1], over the same coordinates. Both are antialiased.
+A shape is a signed distance (negative inside) over coordinates in which its radius is about 1; x points right, y down.
+A texture is the share of its lighter colour, in [0, 1], over the same coordinates. Both are antialiased.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,20 @@ from mirror_app.bundled.background import blend, clutter, colour, ground
 Plane = np.ndarray
 SIZE = 128
 
-# Seeds of scenes: what was trained on is never used to judge.
+# Seeds: the scenes for training and for evaluation never overlap.
 TRAINING = range(10**6, 2 * 10**6)
 HELD_OUT = range(10**6)
 
 
 @dataclass(frozen=True, eq=False)
-class Thing:
-    """One object of a scene: its class, its box (x0, y0, x1, y1), and where it is, both bool (H, W).
+class SceneObject:
+    """An object in a scene: its class, its box and its masks.
 
-    `mask` is what can be seen of it. `outline` is all of it: holes filled, and with what is covered. The box is that of
-    the outline, its far sides exclusive.
+    Attributes:
+        label: the number of its class.
+        box: of the outline, (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
+        mask: the visible part, bool (H, W).
+        outline: the whole object, with holes filled and covered parts included, bool (H, W).
     """
 
     label: int
@@ -36,98 +39,109 @@ class Thing:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A picture, bytes (H, W, 3), and the things in it."""
+    """A picture, uint8 (H, W, 3), and the objects in it."""
 
     picture: np.ndarray
-    things: tuple[Thing, ...]
+    objects: tuple[SceneObject, ...]
 
 
-def scene(seed: int, things: int = 1, size: int = SIZE, labels: tuple[int, ...] | None = None) -> Scene:
-    """Draw the scene of that seed, with one thing or two of different classes; the same seed gives the same bytes.
+def scene(seed: int, object_count: int = 1, size: int = SIZE, labels: tuple[int, ...] | None = None) -> Scene:
+    """Draw the scene of that seed; the same arguments give the same bytes.
 
-    `labels` chooses the classes; else the seed does.
+    Args:
+        seed: of the random numbers.
+        object_count: 1, or 2 of different classes.
+        size: the side of the picture, in pixels.
+        labels: the classes, one per object; None draws them at random.
+
+    Example:
+        >>> from mirror_app.bundled import scenes
+        >>> scene = scenes.scene(121)
+        >>> scene.picture.shape, scenes.CLASSES[scene.objects[0].label]
+        ((128, 128, 3), 'checked heart')
     """
-    rng = default_rng([seed, things, size])
+    rng = default_rng([seed, object_count, size])
     if labels is None:
-        labels = tuple(rng.choice(len(CLASSES), things, replace=False).tolist())
+        labels = tuple(rng.choice(len(CLASSES), object_count, replace=False).tolist())
     picture = ground(rng, size)
     clutter(rng, picture)
-    drawn = [_draw(rng, picture, label, *place) for label, place in zip(labels, _places(rng, things), strict=True)]
-    grain = rng.normal(0, rng.uniform(0, 0.02), picture.shape)
-    return Scene(np.clip((picture + grain) * 255 + 0.5, 0, 255).astype(np.uint8), tuple(drawn))
+    circles = _circles(rng, object_count)
+    objects = [_draw(rng, picture, label, *circle) for label, circle in zip(labels, circles, strict=True)]
+    noise = rng.normal(0, rng.uniform(0, 0.02), picture.shape)
+    return Scene(np.clip((picture + noise) * 255 + 0.5, 0, 255).astype(np.uint8), tuple(objects))
 
 
-def _places(rng: Generator, things: int) -> list[tuple[float, float, float]]:
-    """Choose centre and radius of each thing, as shares of the picture's side, so that no two touch."""
-    if things == 1:
+def _circles(rng: Generator, object_count: int) -> list[tuple[float, float, float]]:
+    """Choose x, y and radius of each object, as shares of the picture's side, so that objects do not touch."""
+    if object_count == 1:
         radius = rng.uniform(0.2, 0.34)
         x, y = rng.uniform(radius * 0.95, 1 - radius * 0.95, 2)
         return [(x, y, radius)]
-    across = rng.random() < 0.5
-    places = []
+    is_horizontal = rng.random() < 0.5
+    circles = []
     for side in rng.permutation([0.25, 0.75]):
         radius = rng.uniform(0.18, 0.22)
         along = side + rng.uniform(-1, 1) * (0.25 - radius * 1.12)
         free = rng.uniform(radius * 1.05, 1 - radius * 1.05)
-        places.append((along, free, radius) if across else (free, along, radius))
-    return places
+        circles.append((along, free, radius) if is_horizontal else (free, along, radius))
+    return circles
 
 
-def _draw(rng: Generator, picture: np.ndarray, label: int, x: float, y: float, radius: float) -> Thing:
+def _draw(rng: Generator, picture: np.ndarray, label: int, x: float, y: float, radius: float) -> SceneObject:
     size = len(picture)
-    grain = 1 / (radius * size)  # a pixel's side in the units of the shape
+    pixel_side = 1 / (radius * size)  # the side of a pixel in the shape's coordinates
     shape, texture = (tuple(SHAPES.values())[label // len(TEXTURES)], tuple(TEXTURES.values())[label % len(TEXTURES)])
-    tilt, turn = rng.uniform(-0.45, 0.45), rng.uniform(-0.35, 0.35)
-    u, v = turned(*plane(size, x, y, radius), tilt)
+    tilt, texture_angle = rng.uniform(-0.45, 0.45), rng.uniform(-0.35, 0.35)
+    u, v = rotate(*coordinates(size, x, y, radius), tilt)
     distance = shape(u, v)
     light, dark = _two_colours(rng, picture, distance < 0)
-    share = texture(*turned(u, v, turn), rng.uniform(0.9, 1.15), grain)[..., None]
+    share = texture(*rotate(u, v, texture_angle), rng.uniform(0.9, 1.15), pixel_side)[..., None]
     shade = 1 - rng.uniform(0, 0.25) * (u * np.cos(tilt) + v)[..., None].clip(-1, 1) * 0.5
-    inside = coverage(distance, grain)
+    inside = coverage(distance, pixel_side)
     blend(picture, ((1 - share) * dark + share * light) * shade, inside)
     visible = inside
     if rng.random() < 0.35:
-        bar = _bar(rng, u, v, grain)
+        bar = _bar(rng, u, v, pixel_side)
         blend(picture, colour(rng), bar)
         visible = inside * (1 - bar)
-    outline = coverage(FILLED.get(shape, shape)(u, v), grain) >= 0.5
+    outline = coverage(FILLED.get(shape, shape)(u, v), pixel_side) >= 0.5
     rows, columns = np.flatnonzero(outline.any(1)), np.flatnonzero(outline.any(0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return Thing(label, box, visible >= 0.5, outline)
+    return SceneObject(label, box, visible >= 0.5, outline)
 
 
 def _two_colours(rng: Generator, picture: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Choose two colours that can be told from each other and, at least one of them, from the ground behind."""
-    behind = picture[inside].mean(0) if inside.any() else picture.mean((0, 1))
+    """Choose two colours that differ from each other; at least one also differs from the background."""
+    background = picture[inside].mean(0) if inside.any() else picture.mean((0, 1))
     while True:
-        one, other = colour(rng), colour(rng)
-        apart = np.abs(one - other).sum() > 0.9 and abs(one.mean() - other.mean()) > 0.25
-        if apart and max(np.abs(one - behind).sum(), np.abs(other - behind).sum()) > 0.8:
-            return one, other
+        first, second = colour(rng), colour(rng)
+        are_distinct = np.abs(first - second).sum() > 0.9 and abs(first.mean() - second.mean()) > 0.25
+        if are_distinct and max(np.abs(first - background).sum(), np.abs(second - background).sum()) > 0.8:
+            return first, second
 
 
-def _bar(rng: Generator, u: Plane, v: Plane, grain: float) -> Plane:
-    """A bar before the thing, to one side of its middle: it covers a part, and the shape can still be told."""
-    across, along = turned(u, v, rng.uniform(0, 2 * np.pi))
-    thick, far = rng.uniform(0.08, 0.2), rng.uniform(0.3, 0.8)
-    return coverage(np.maximum(np.abs(across - far) - thick, np.abs(along) - 1.2), grain)
+def _bar(rng: Generator, u: Plane, v: Plane, pixel_side: float) -> Plane:
+    """Return the coverage of a bar that hides part of the object, off its centre, so that the shape stays visible."""
+    across, along = rotate(u, v, rng.uniform(0, 2 * np.pi))
+    thickness, offset = rng.uniform(0.08, 0.2), rng.uniform(0.3, 0.8)
+    return coverage(np.maximum(np.abs(across - offset) - thickness, np.abs(along) - 1.2), pixel_side)
 
 
-def plane(size: int, x: float, y: float, radius: float) -> tuple[Plane, Plane]:
-    """Return the coordinates of all pixel centres about (x, y) in units of `radius`, all as shares of the side."""
+def coordinates(size: int, x: float, y: float, radius: float) -> tuple[Plane, Plane]:
+    """Return the coordinates of all pixel centres relative to (x, y), in units of `radius`."""
     centres = (np.arange(size, dtype=np.float32) + 0.5) / size
     across, down = np.meshgrid((centres - x) / radius, (centres - y) / radius)
     return across, down
 
 
-def turned(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
-    """Return the coordinates of what is turned clockwise by `angle` (radians)."""
+def rotate(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
+    """Return the coordinates of a shape rotated clockwise by `angle`, in radians."""
     return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
 
 
-def coverage(distance: Plane, grain: float) -> Plane:
-    """Return how much of each pixel lies inside, in [0, 1], by the distance of its centre from the edge."""
-    return (0.5 - distance / grain).clip(0, 1)
+def coverage(distance: Plane, pixel_side: float) -> Plane:
+    """Return the share of each pixel inside the shape, in [0, 1], from the signed distance of its centre."""
+    return (0.5 - distance / pixel_side).clip(0, 1)
 
 
 def _disc(x: Plane, y: Plane) -> Plane:
@@ -164,33 +178,33 @@ def _cross(x: Plane, y: Plane) -> Plane:
 
 
 def _drop(x: Plane, y: Plane) -> Plane:
-    tangent = 0.866 * np.abs(x) - 0.5 * (y + 1)  # the sides of the tip, which touch the disc where it begins
+    tangent = 0.866 * np.abs(x) - 0.5 * (y + 1)  # the sides of the tip, tangent to the disc
     return np.where(y < 0.02, np.maximum(tangent, y - 0.02), np.hypot(x, y - 0.35) - 0.675)
 
 
-def _striped(x: Plane, y: Plane, scale: float, grain: float) -> Plane:
-    return _bands(x, 0.46 * scale, grain)
+def _striped(x: Plane, y: Plane, scale: float, pixel_side: float) -> Plane:
+    return _bands(x, 0.46 * scale, pixel_side)
 
 
-def _checked(x: Plane, y: Plane, scale: float, grain: float) -> Plane:
-    across, down = _bands(x, 0.8 * scale, grain), _bands(y, 0.8 * scale, grain)
+def _checked(x: Plane, y: Plane, scale: float, pixel_side: float) -> Plane:
+    across, down = _bands(x, 0.8 * scale, pixel_side), _bands(y, 0.8 * scale, pixel_side)
     return across * (1 - down) + down * (1 - across)
 
 
-def _dotted(x: Plane, y: Plane, scale: float, grain: float) -> Plane:
+def _dotted(x: Plane, y: Plane, scale: float, pixel_side: float) -> Plane:
     period = 0.5 * scale
     row = np.floor(y / period)
     across, down = (x / period + row % 2 / 2) % 1 - 0.5, y / period % 1 - 0.5
-    return coverage((np.hypot(across, down) - 0.32) * period, grain)
+    return coverage((np.hypot(across, down) - 0.32) * period, pixel_side)
 
 
-def _zigzag(x: Plane, y: Plane, scale: float, grain: float) -> Plane:
+def _zigzag(x: Plane, y: Plane, scale: float, pixel_side: float) -> Plane:
     bend = np.abs(x / (0.66 * scale) % 1 - 0.5) * 2
-    return _bands(y + bend * 0.36 * scale, 0.5 * scale, grain)
+    return _bands(y + bend * 0.36 * scale, 0.5 * scale, pixel_side)
 
 
-def _bands(x: Plane, period: float, grain: float) -> Plane:
-    return coverage((np.abs(x / period % 1 - 0.5) - 0.25) * period, grain)
+def _bands(x: Plane, period: float, pixel_side: float) -> Plane:
+    return coverage((np.abs(x / period % 1 - 0.5) - 0.25) * period, pixel_side)
 
 
 SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {

@@ -1,31 +1,34 @@
-"""Bands: the channels of an input that is neither grey nor red, green and blue, such as a satellite's.
+"""Bands: the channels of an input that is neither grey nor RGB, such as a satellite image.
 
-Which of them are colours, and in what units each is, only their owner knows: none is taken for a colour unasked.
+Only the owner of the data knows which bands are colours and what their units are, so none is taken for a colour
+unless the user chooses it.
 """
 
 from torch import Tensor
 
 from mirror_app.precision import share_of, widened
 
-Colours = tuple[int, int, int]
+Colours = tuple[int, int, int]  # the bands shown as red, green and blue
 
 
 def are_bands(channels: int) -> bool:
-    """Tell whether so many channels are bands."""
+    """Tell whether an input with this number of channels consists of bands."""
     return channels not in (1, 3)
 
 
-def stretched(inputs: Tensor) -> Tensor:
+def stretch_bands(inputs: Tensor) -> Tensor:
     """Return `inputs` (N, C, H, W) in [0, 1], each band of each item stretched to its own range."""
     inputs = widened(inputs)
     low, high = inputs.amin((2, 3), keepdim=True), inputs.amax((2, 3), keepdim=True)
     return share_of(inputs - low, high - low)
 
 
-def as_colours(inputs: Tensor, chosen: Colours | None = None) -> Tensor:
-    """Return `inputs` (N, C, H, W) as pictures (N, 3, H, W) in [0, 1], of bands that are stretched each by itself.
+def to_rgb(inputs: Tensor, rgb_bands: Colours | None = None) -> Tensor:
+    """Return `inputs` (N, C, H, W) as RGB pictures (N, 3, H, W) in [0, 1], each band stretched to its own range.
 
-    chosen: the bands to show as red, green and blue; without them, the mean of all is shown in grey.
+    Args:
+        inputs: bands, in any units.
+        rgb_bands: the bands shown as red, green and blue; None shows the mean of all bands in grey.
     """
-    bands = stretched(inputs)
-    return bands[:, list(chosen)] if chosen else bands.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    bands = stretch_bands(inputs)
+    return bands[:, list(rgb_bands)] if rgb_bands else bands.mean(1, keepdim=True).expand(-1, 3, -1, -1)

@@ -1,33 +1,33 @@
-"""The colour profile that a picture brings: what its numbers mean as light, by the standard of the ICC."""
+"""ICC colour profiles embedded in pictures: conversion to sRGB."""
 
 import io
 
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
-ROUNDING = 1  # of 255: one profile of sRGB is not quite like another
+ROUNDING = 1  # of 255: sRGB profiles by different vendors differ by this much
 
 
-def to_srgb(colours: Image.Image, profile: bytes) -> Image.Image:
-    """Return a picture in L, RGB or CMYK, whose numbers mean what `profile` says, as RGB in sRGB.
+def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert an L, RGB or CMYK image from the colour space of `profile` to RGB in sRGB.
 
-    Raises what Pillow does for a profile that cannot be read, or is not one of such colours.
+    Raises what Pillow raises for a profile that cannot be read or that describes another kind of colours.
     """
     source = _read(profile)
     target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    if colours.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
-        colours = colours.convert("RGB")
-    return ImageCms.ImageCmsTransform(source, target, colours.mode, "RGB").apply(colours)
+    if image.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+        image = image.convert("RGB")
+    return ImageCms.ImageCmsTransform(source, target, image.mode, "RGB").apply(image)
 
 
 def name_of(profile: bytes) -> str:
-    """Return what a profile is called by whoever made it."""
+    """Return the description stored in a profile."""
     return _read(profile).profile.profile_description or "unnamed"
 
 
-def differ(one: Image.Image, other: Image.Image) -> bool:
-    """Tell whether two RGB pictures of one size differ by more than rounding."""
-    return bool(np.asarray(ImageChops.difference(one, other)).max() > ROUNDING)
+def is_different(first: Image.Image, second: Image.Image) -> bool:
+    """Tell whether two RGB images of the same size differ by more than rounding."""
+    return bool(np.asarray(ImageChops.difference(first, second)).max() > ROUNDING)
 
 
 def _read(profile: bytes) -> ImageCms.ImageCmsProfile:

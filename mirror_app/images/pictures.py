@@ -1,4 +1,4 @@
-"""From the file that a person gave to pixels; no such file is trusted."""
+"""Pictures from files, arrays, Pillow images and tensors; no file is trusted."""
 
 import hashlib
 import io
@@ -11,23 +11,37 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
-from mirror_app.images.bands import Colours, are_bands, as_colours
+from mirror_app.images.bands import Colours, are_bands, to_rgb
 from mirror_app.images.reading import BROKEN, FORMATS, printable, read
 
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 10 * 2**20
-# A scan of a JPEG file costs a pass over all pixels, an Exif block a copy of those before it: a camera
-# writes about ten and one, and 10 MB of them would be work for an hour.
-_MOST_MARKERS = 100
+# Each scan of a JPEG costs a pass over all pixels, each Exif block a copy of those before it. A camera writes about
+# ten scans and one block; 10 MB of them would take an hour.
+_MAX_MARKERS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture: a name for show, pixels uint8 (H, W, 3) in sRGB and read-only, an identity, remarks.
+    """A picture to explain, with its name and a digest that identifies it.
 
-    `exact`, a float tensor (C, H, W), is an input that goes to the model as it is; the pixels are made from it.
-    `colours` are those of its bands that are shown as red, green and blue; None where their mean is shown.
-    `extra_inputs`, (1, …) each, is what a model of several inputs takes beside this one.
+    Create it with `decode` (a file), `from_image` (Pillow), `from_array` (NumPy) or `from_tensor` (a model's input).
+
+    Attributes:
+        name: shown to the user.
+        pixels: uint8 (H, W, 3) in sRGB, read-only.
+        id: a digest of the content, or the name of a bundled example.
+        notes: remarks for the user, such as "animated: the first frame is shown".
+        exact: a float tensor (C, H, W) that goes to the model unchanged; `pixels` then only display it.
+        extra_inputs: for a model with several inputs, those after the picture, (1, …) each.
+        colours: the bands shown as red, green and blue; None shows the mean of all bands.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.images import from_array
+        >>> picture = from_array(np.zeros((4, 6, 3), np.uint8), "black")
+        >>> picture.name, picture.pixels.shape, picture.band_count
+        ('black', (4, 6, 3), 0)
     """
 
     name: str
@@ -40,32 +54,53 @@ class Picture:
 
     @property
     def band_count(self) -> int:
-        """How many bands it has; 0 where its channels are grey, or red, green and blue."""
+        """The number of bands; 0 for a grey or RGB picture."""
         return len(self.exact) if self.exact is not None and are_bands(len(self.exact)) else 0
 
     @property
     def shown_id(self) -> str:
-        """What its pixels are kept under: one input of bands can be shown in several ways."""
+        """The cache key of its pixels, which depend on the bands that are shown."""
         return f"{self.id} {self.colours}" if self.colours else self.id
 
     @property
-    def plain(self) -> bool:
-        """Whether this is an exact input that looks as if it had not been normalised: all of it lies in [0, 1]."""
+    def looks_unnormalised(self) -> bool:
+        """Whether this is an exact input with all its values in [0, 1]."""
         return self.exact is not None and bool((self.exact >= 0).all() and (self.exact <= 1).all())
 
 
 def decode(data: bytes, name: str) -> Picture:
-    """Return the picture in a file: its first frame, upright, in sRGB, over white; raises MirrorError."""
+    """Return the picture in an image file: its first frame, upright, in sRGB, on a white background.
+
+    Args:
+        data: the content of a PNG, JPEG, WEBP, BMP or GIF file, up to 10 MB and 25 million pixels.
+        name: the file's name, for display and in error messages.
+
+    Returns:
+        The picture, whose `notes` say what was converted.
+
+    Raises:
+        MirrorError: when the file is empty, damaged, too large or in another format.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from mirror_app.images import decode
+        >>> file = io.BytesIO()
+        >>> Image.new("RGBA", (6, 4)).save(file, "PNG")
+        >>> picture = decode(file.getvalue(), "clear.png")
+        >>> picture.pixels.shape, picture.notes
+        ((4, 6, 3), ('transparent parts are shown over white',))
+    """
     name = printable(name)
     if not data:
         raise _refusal(name, "is empty")
     if len(data) > MAX_BYTES:
         raise _refusal(name, "is too large a file")
-    if data.startswith(b"\xff\xd8") and max(map(data.count, (b"\xff\xda", b"Exif\0\0"))) > _MOST_MARKERS:
-        raise _refusal(name, "has too many parts")
+    if data.startswith(b"\xff\xd8") and max(map(data.count, (b"\xff\xda", b"Exif\0\0"))) > _MAX_MARKERS:
+        raise _refusal(name, "has too many scans or Exif blocks")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        # Pillow's own limit is higher, and below twice that it only warns.
+        # Pillow's own limit is higher, and up to twice that limit it only warns.
         if image.width * image.height > MAX_PIXELS:
             raise _refusal(name, f"has {image.width} x {image.height} pixels")
         if image.format == "PNG":
@@ -75,25 +110,60 @@ def decode(data: bytes, name: str) -> Picture:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _refusal(name, "has too many pixels") from error
     except UnidentifiedImageError as error:
-        raise _refusal(name, "is not a picture that can be read here") from error
+        raise _refusal(name, "is not a picture in a supported format") from error
     except BROKEN as error:
         raise _refusal(name, "is damaged or cut short") from error
     return _picture(name, pixels, None, notes)
 
 
 def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:  # noqa: A002
-    """Return the picture of an array, uint8 (H, W, 3) or (H, W); raises MirrorError for any other."""
+    """Return the picture of a NumPy array.
+
+    Args:
+        pixels: uint8 (H, W, 3) in sRGB, or (H, W) for grey; it is copied.
+        name: for display and in error messages.
+        id: the picture's identity; None takes a digest of the pixels.
+
+    Returns:
+        The picture.
+
+    Raises:
+        MirrorError: when the array has another type or shape, or is empty.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.images import from_array
+        >>> from_array(np.full((4, 6), 128, np.uint8), "grey").pixels[0, 0].tolist()
+        [128, 128, 128]
+    """
     name = printable(name)
-    fits = pixels.ndim >= 2 and pixels.shape[2:] in ((), (3,)) and pixels.size
-    if pixels.dtype != np.uint8 or not fits:
+    is_accepted = pixels.ndim >= 2 and pixels.shape[2:] in ((), (3,)) and pixels.size
+    if pixels.dtype != np.uint8 or not is_accepted:
         raise MirrorError(
-            f"'{name}' is an array of {pixels.dtype} {pixels.shape}: uint8 (H, W, 3) or (H, W) is accepted."
+            f"'{name}' is a {pixels.dtype} array of shape {pixels.shape}. Expected uint8 (H, W, 3) or (H, W)."
         )
     return _picture(name, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2), id)
 
 
 def from_image(image: Image.Image, name: str) -> Picture:
-    """Return the picture in a Pillow image, as `decode` does for a file; raises MirrorError."""
+    """Return the picture in a Pillow image: its first frame, upright, in sRGB, on a white background.
+
+    Args:
+        image: an image of any mode, up to 25 million pixels; it is copied.
+        name: for display and in error messages.
+
+    Returns:
+        The picture, whose `notes` say what was converted.
+
+    Raises:
+        MirrorError: when the image is too large or its data cannot be read.
+
+    Example:
+        >>> from PIL import Image
+        >>> from mirror_app.images import from_image
+        >>> from_image(Image.new("L", (6, 4), 128), "grey").pixels.shape
+        (4, 6, 3)
+    """
     name = printable(name)
     if image.width * image.height > MAX_PIXELS:
         raise _refusal(name, f"has {image.width} x {image.height} pixels")
@@ -104,19 +174,53 @@ def from_image(image: Image.Image, name: str) -> Picture:
     return _picture(name, pixels, None, notes)
 
 
-def with_extra_inputs(picture: Picture, others: Sequence[Tensor]) -> Picture:
-    """Return `picture` with what a model of several inputs takes beside it, (1, …) each."""
+def with_extra_inputs(picture: Picture, extra_inputs: Sequence[Tensor]) -> Picture:
+    """Return `picture` together with the further inputs of a model that takes several.
+
+    Args:
+        picture: the model's first input.
+        extra_inputs: the inputs after it, in the model's order, (1, …) each.
+
+    Returns:
+        A copy with the inputs and an `id` of its own.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from mirror_app.images import from_array, with_extra_inputs
+        >>> picture = with_extra_inputs(from_array(np.zeros((4, 6), np.uint8), "black"), [torch.zeros(1, 5)])
+        >>> [tuple(extra_input.shape) for extra_input in picture.extra_inputs]
+        [(1, 5)]
+    """
     digest = hashlib.sha1(picture.id.encode(), usedforsecurity=False)
-    for other in others:
-        digest.update(other.cpu().contiguous().view(torch.uint8).numpy().data)
-    return replace(picture, id=digest.hexdigest(), extra_inputs=tuple(others))
+    for extra_input in extra_inputs:
+        digest.update(extra_input.cpu().contiguous().view(torch.uint8).numpy().data)
+    return replace(picture, id=digest.hexdigest(), extra_inputs=tuple(extra_inputs))
 
 
 def with_colours(picture: Picture, colours: Colours | None) -> Picture:
-    """Return `picture` with those of its bands shown as red, green and blue; one that has them not, as it is."""
+    """Return `picture` with these bands shown as red, green and blue.
+
+    Args:
+        picture: an input of bands.
+        colours: the numbers of three bands, from 0; None shows the mean of all bands in grey.
+
+    Returns:
+        A copy with other pixels, or `picture` itself if it lacks one of the bands.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.images import Preprocessing, from_tensor, with_colours
+        >>> preprocessing = Preprocessing(size=4, resize=4, mean=(0.0,) * 5, std=(1.0,) * 5)
+        >>> picture = from_tensor(torch.rand(5, 4, 4), "five bands", preprocessing)
+        >>> with_colours(picture, (4, 2, 0)).colours
+        (4, 2, 0)
+        >>> with_colours(picture, (5, 2, 0)) is picture
+        True
+    """
     if picture.exact is None or max(colours or (0,)) >= picture.band_count:
         return picture
-    return replace(picture, colours=colours, pixels=as_bytes(as_colours(picture.exact[None], colours)[0]))
+    return replace(picture, colours=colours, pixels=to_pixels(to_rgb(picture.exact[None], colours)[0]))
 
 
 def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, ...] = ()) -> Picture:
@@ -127,12 +231,12 @@ def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, 
     return Picture(name, pixels, slug or digest.hexdigest(), notes)
 
 
-def as_bytes(colours: Tensor) -> np.ndarray:
-    """Return colours (3, H, W) in [0, 1] as pixels."""
-    return colours.cpu().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+def to_pixels(rgb: Tensor) -> np.ndarray:
+    """Return an RGB tensor (3, H, W) in [0, 1] as uint8 pixels (H, W, 3)."""
+    return rgb.cpu().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
-def _refusal(name: str, why: str) -> MirrorError:
+def _refusal(name: str, reason: str) -> MirrorError:
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     limits = f"up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
-    return MirrorError(f"'{name}' {why}: use {formats}, {limits}.")
+    return MirrorError(f"'{name}' {reason}: use {formats}, {limits}.")

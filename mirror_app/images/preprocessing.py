@@ -1,4 +1,4 @@
-"""From a picture to the input that a model takes, and back."""
+"""From a picture to the input of a model, and back."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -10,22 +10,41 @@ from torch import Tensor
 from torchvision.transforms import functional as F
 
 from mirror_app.errors import MirrorError
-from mirror_app.images.pictures import Picture, as_bytes, with_colours
+from mirror_app.images.pictures import Picture, to_pixels, with_colours
 
-# Of a longer picture only the middle is resized: 60,000 x 1 would grow to 7.7 million x 128.
-_LONGEST = 20
-_SLACK = 0.01  # how far from [0, 1] rounding may leave a picture
+# Only the middle of a longer picture is resized: 60,000 x 1 would grow to 7.7 million x 128.
+_MAX_ASPECT = 20
+_SLACK = 0.01  # how far outside [0, 1] rounding may leave a value
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a model expects: the shorter side resized to `resize`, the centre cut out, then normalised.
+    """How a model's pictures are prepared: resize the shorter side, crop the centre, normalise.
 
-    `size`: (height, width) of the cut, or the side of a square. `mean` and `std`: a value for each channel, else
-    MirrorError is raised. Pictures become inputs of 1 channel (grey), 3 (RGB) or 4 (RGB and an opaque alpha).
-    `interpolation`: the name of one of torchvision's ways to resize, "bilinear" or "bicubic". Equal to the
-    bit to torchvision's classification presets, save that of pictures beyond 20 : 1 the middle is resized.
+    The input is (pixels / 255 - mean) / std, per channel. It equals torchvision's classification presets bit for bit,
+    except that only the middle of pictures longer than 20:1 is resized.
+
+    Args:
+        size: the crop, (height, width) in pixels, or the side of a square.
+        resize: the length of the shorter side before cropping, in pixels.
+        mean: one value per channel, for pixels in [0, 1].
+        std: one value per channel, for pixels in [0, 1]. Pictures become inputs with 1 channel (grey), 3 (RGB) or
+            4 (RGB and an opaque alpha).
+        interpolation: how torchvision resizes: "bilinear", "bicubic" or "nearest".
+
+    Raises:
+        MirrorError: when `mean` and `std` are empty or differ in length.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app.images import Preprocessing, from_array
+        >>> preprocessing = Preprocessing(size=4, resize=4, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+        >>> inputs = preprocessing.prepare(from_array(np.full((8, 8, 3), 255, np.uint8), "white"))
+        >>> inputs.shape, inputs.max().item()
+        (torch.Size([1, 3, 4, 4]), 2.0)
+        >>> preprocessing.undo(inputs).max().item()
+        1.0
     """
 
     size: int | tuple[int, int]
@@ -36,11 +55,11 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean:
-            raise MirrorError(f"Mean {self.mean} and deviation {self.std} must each have one value for each channel.")
+            raise MirrorError(f"mean {self.mean} and std {self.std} must each have one value per channel.")
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether pictures can become inputs: of a model that takes bands, only tensors can."""
+        """Whether pictures can become inputs; a model of other bands takes only tensors."""
         return len(self.mean) in _MODES
 
     def model_input_rgb(self, picture: Picture) -> np.ndarray:
@@ -48,34 +67,41 @@ class Preprocessing:
         if picture.band_count:
             return picture.pixels
         if picture.exact is not None:
-            return as_bytes(_colours_of(picture.exact, *self.scale(picture)))
-        return np.array(self._cut(picture))
+            return to_pixels(_displayable(picture.exact, *self.scale(picture)))
+        return np.array(self._cropped(picture))
 
-    as_seen = model_input_rgb  # its former name, in code that people have downloaded
+    as_seen = model_input_rgb  # the former name, used by scripts that people have downloaded
 
     def prepare(self, picture: Picture) -> Tensor:
-        """Return the input (1, C, h, w): float32, normalised; an exact one as it is."""
+        """Return the model's input for a picture.
+
+        Returns:
+            A float32 tensor (1, C, h, w), normalised; an exact input is returned unchanged.
+
+        Raises:
+            MirrorError: when an RGB picture is given to a model of other bands.
+        """
         if picture.exact is not None:
             return picture.exact[None]
         if not self.takes_pictures:
             raise MirrorError(
-                f"'{picture.name}' has three colours, and the model takes {len(self.mean)} bands: "
-                "give it tensors (bands, height, width)."
+                f"'{picture.name}' is an RGB picture, but the model takes {len(self.mean)} bands. "
+                "Pass tensors of shape (bands, height, width)."
             )
-        values = F.pil_to_tensor(self._cut(picture).convert(_MODES[len(self.mean)]))
+        values = F.pil_to_tensor(self._cropped(picture).convert(_MODES[len(self.mean)]))
         values = F.convert_image_dtype(values, torch.float32)
         inputs: Tensor = F.normalize(values, list(self.mean), list(self.std))
         return inputs[None]
 
     def scale(self, picture: Picture) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return the mean and the deviation that the input of `picture` was normalised with, one number a channel."""
-        if picture.plain:
+        """Return the mean and the standard deviation per channel with which the input of `picture` was normalised."""
+        if picture.looks_unnormalised:
             return (0.0,) * len(self.mean), (1.0,) * len(self.mean)
         return self.mean, self.std
 
     def blank(self) -> Tensor:
-        """Return an input (1, C, h, w) of zeros: what the mean of all pictures becomes."""
-        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        """Return an input (1, C, h, w) of zeros: a picture in the colour `mean`."""
+        height, width = self._crop_size()
         return torch.zeros(1, len(self.mean), height, width)
 
     def undo(self, inputs: Tensor) -> Tensor:
@@ -84,48 +110,76 @@ class Preprocessing:
         return (inputs * std + mean).clamp(0, 1)
 
     def region(self, picture: Picture) -> tuple[int, int, int, int] | None:
-        """Return what the model sees of `picture`, (left, top, right, bottom) in its pixels; None where that is all."""
+        """Return the part of `picture` that the model sees, (left, top, right, bottom) in pixels; None if all of it."""
         if picture.exact is not None:
             return None
         height, width = picture.pixels.shape[:2]
         shorter = min(height, width)
-        scale = shorter / self.resize  # pixels of the picture for one of the input
-        size = (self.size, self.size) if isinstance(self.size, int) else self.size
-        down, across = (
-            min(side, round(seen * scale), _LONGEST * shorter) for side, seen in zip((height, width), size, strict=True)
+        scale = shorter / self.resize  # pixels of the picture per pixel of the input
+        region_height, region_width = (
+            min(side, round(cropped * scale), _MAX_ASPECT * shorter)
+            for side, cropped in zip((height, width), self._crop_size(), strict=True)
         )
-        left, top = (width - across) // 2, (height - down) // 2
-        return None if (across, down) == (width, height) else (left, top, left + across, top + down)
+        if (region_height, region_width) == (height, width):
+            return None
+        left, top = (width - region_width) // 2, (height - region_height) // 2
+        return left, top, left + region_width, top + region_height
 
-    def _cut(self, picture: Picture) -> Image.Image:
+    def _crop_size(self) -> tuple[int, int]:
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def _cropped(self, picture: Picture) -> Image.Image:
         height, width = picture.pixels.shape[:2]
-        longest = _LONGEST * min(height, width)
+        longest = _MAX_ASPECT * min(height, width)
         image = F.center_crop(Image.fromarray(picture.pixels), [min(height, longest), min(width, longest)])
         image = F.resize(image, [self.resize], F.InterpolationMode(self.interpolation))
-        size = (self.size, self.size) if isinstance(self.size, int) else self.size
-        cut: Image.Image = F.center_crop(image, list(size))
-        return cut
+        cropped: Image.Image = F.center_crop(image, list(self._crop_size()))
+        return cropped
 
 
 def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: tuple[str, ...] = ()) -> Picture:
-    """Return a picture that goes to the model as it is: a float tensor (C, H, W); raises MirrorError for any other."""
+    """Return a picture that goes to the model exactly as given.
+
+    Args:
+        inputs: a float tensor (C, H, W), normalised as the model expects; it is copied.
+        name: for display and in error messages.
+        preprocessing: the model's; its mean and std turn the tensor back into visible colours.
+        notes: remarks for the user.
+
+    Returns:
+        The picture; its `exact` is a copy of the tensor, and its `pixels` display it.
+
+    Raises:
+        MirrorError: when the tensor has another type or shape, is empty, or holds NaN or infinity.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app.images import Preprocessing, from_tensor
+        >>> preprocessing = Preprocessing(size=8, resize=8, mean=(0.5,) * 3, std=(0.25,) * 3)
+        >>> picture = from_tensor(torch.zeros(3, 8, 8), "zeros", preprocessing)
+        >>> picture.pixels[0, 0].tolist()
+        [0, 0, 0]
+        >>> torch.equal(preprocessing.prepare(picture), torch.zeros(1, 3, 8, 8))
+        True
+    """
     if inputs.ndim != 3 or not inputs.is_floating_point() or not inputs.numel():
         raise MirrorError(
-            f"{name} is a {inputs.dtype} of {tuple(inputs.shape)}: a float tensor (channels, height, width) is needed."
+            f"{name} is a {inputs.dtype} tensor of shape {tuple(inputs.shape)}. "
+            "Expected a float tensor (channels, height, width)."
         )
     if not inputs.isfinite().all():
-        raise MirrorError(f"{name} has numbers that are not finite: NaN or infinity.")
+        raise MirrorError(f"{name} contains NaN or infinite values.")
     inputs = inputs.detach().clone()
     digest = hashlib.sha1(inputs.cpu().contiguous().view(torch.uint8).numpy().data, usedforsecurity=False)
     digest.update(f"{inputs.dtype} {tuple(inputs.shape)}".encode())
-    found = Picture(name, np.empty(0), digest.hexdigest(), notes, inputs)
-    return (
-        with_colours(found, None) if found.band_count else replace(found, pixels=preprocessing.model_input_rgb(found))
-    )
+    picture = Picture(name, np.empty(0), digest.hexdigest(), notes, inputs)
+    if picture.band_count:
+        return with_colours(picture, None)
+    return replace(picture, pixels=preprocessing.model_input_rgb(picture))
 
 
-def _colours_of(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return an exact input (1 or 3, H, W) as colours: un-normalised where that leads to [0, 1], else stretched."""
+def _displayable(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Return an exact input (1 or 3, H, W) as RGB in [0, 1]: denormalised, or stretched if that leaves [0, 1]."""
     values = inputs.float().cpu()
     if len(values) == len(mean):
         values = values * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]

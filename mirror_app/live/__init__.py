@@ -1,29 +1,29 @@
-"""`mirror()`: the models and pictures of a running program, on the page."""
+"""`mirror()` shows the models and pictures of a running program on the page."""
 
 from mirror_app.live.sessions import (
     MARK,
     LiveSession,
+    add,
+    display_name,
     keep_program,
+    link_name,
     model,
-    named,
-    put,
     remove,
     restore_program,
     revision,
     session_of,
-    shown,
 )
 
 __all__ = [
     "MARK",
     "LiveSession",
+    "add",
+    "display_name",
     "keep_program",
+    "link_name",
     "model",
-    "named",
-    "put",
     "remove",
     "restore_program",
     "revision",
     "session_of",
-    "shown",
 ]

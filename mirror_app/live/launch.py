@@ -1,4 +1,4 @@
-"""From Python to the page: `mirror(inputs, model)` shows one's own live objects, nothing pickled, in a browser tab."""
+"""`mirror(inputs, model)`: show a program's own live objects in a browser tab; nothing is pickled."""
 
 import asyncio
 import secrets
@@ -14,12 +14,20 @@ from mirror_app.live.session import Input, Net, PreprocessingOverrides, live_ses
 
 PORT = 8501
 
-_guard = Lock()  # held while a session is added or removed, so that all join one server
-_handles: list["Handle"] = []  # what is shown now
+_guard = Lock()  # held while a session is added or removed, so that all sessions share one server
+_handles: list["Handle"] = []  # of the sessions that are not stopped
 
 
 class Handle:
-    """What a call of `mirror` shows, at `url`, until `stop`; in a notebook it shows itself."""
+    """A running session of `mirror`, served at `url` until `stop`; a notebook displays it as a frame.
+
+    Example:
+        A literal block, since a server takes seconds to start::
+
+            handle = mirror(picture, model, open_browser=False)  # in a notebook
+            print(handle.url)
+            handle.stop()
+    """
 
     def __init__(self, server: Server, session: LiveSession) -> None:
         self.url = f"{server.url}/?{urlencode({'model': next(iter(session.models))})}"
@@ -28,7 +36,7 @@ class Handle:
         self._stopped = Event()
 
     def stop(self) -> None:
-        """Show it no longer and let go of the models; with the last that is shown, the server ends."""
+        """End the session and release its models; the last session also stops the server."""
         with _guard:
             if self in _handles:
                 _handles.remove(self)
@@ -38,8 +46,8 @@ class Handle:
                     self._server.stop()
 
     def wait(self) -> None:
-        """Return once it was stopped."""
-        while not self._stopped.wait(0.5):  # a wait without an end cannot be interrupted everywhere
+        """Block until the session is stopped."""
+        while not self._stopped.wait(0.5):  # on some systems, Ctrl+C cannot interrupt a wait without a timeout
             pass
 
     def _repr_html_(self) -> str:
@@ -62,21 +70,52 @@ def mirror(
     classes: Sequence[str] | None = None,
     output: str | None = None,
 ) -> Handle:
-    """Show `inputs` and `model`, or several by their names, in a browser tab; raise MirrorError.
+    """Show inputs and models on the page, in a browser tab.
 
-    Tensors (C, H, W), or (N, C, H, W) for N inputs, go to the model exactly as given. Pillow pictures are prepared with
-    `size`, `mean` and `std`: those said, else those of a `Model` of the catalogue, else ImageNet's. `visualisations`
-    are classes, interfaces, partials that make one, or names; all of them by default. `output` says what the models'
-    numbers are, such as "labels" (see OutputKind); `classes` are their names. A port that is taken is left for
-    the next free one. From a script it returns after Ctrl+C; where an event loop runs, as in a notebook, at once. A
-    further call joins the server at an address of its own.
+    A script waits until Ctrl+C. Where an event loop runs, as in a notebook, the call returns at once. Further calls
+    join the same server, each at an address of its own. The models are shown live and are never changed.
+
+    Args:
+        inputs: one or several. A tensor (C, H, W), or (N, C, H, W) for N inputs, goes to the model exactly as given.
+            A Pillow image is resized, cropped and normalised first. For a model that takes several tensors, pass a
+            tuple of them.
+        model: an `nn.Module` or a `Model` of the catalogue, or several by name.
+        visualisations: those on offer: names such as "grad-cam", visualisation classes, WebInterface objects or
+            partials that create one, or functions decorated with `offer`. None offers all visualisations.
+        port: the port of the page, on this computer only. If it is in use, the next free one is taken.
+        open_browser: whether to open a browser tab.
+        mean: for normalising Pillow images, one value per channel. None takes that of a `Model`, else ImageNet's.
+        std: the same for the standard deviation.
+        size: the crop of Pillow images in pixels, a side or (height, width). None takes the size of the first
+            input if it is a tensor, else that of a `Model`, else 224.
+        classes: the names of the model's outputs.
+        output: the meaning of the model's outputs: "classes", "labels", "numbers", "probabilities", "embedding",
+            "regions" or "boxes". None reads it from the model's configuration, or assumes "classes", and "numbers"
+            for a single output.
+
+    Returns:
+        A handle with the `url` of the page and `stop`.
+
+    Raises:
+        MirrorError: when an input, a model or a visualisation cannot be shown, no port is free, or the process already
+            serves another page.
+
+    Example:
+        A literal block, since a server takes seconds to start and a script waits for Ctrl+C::
+
+            from PIL import Image
+            from torchvision.models import resnet18
+
+            from mirror_app import mirror
+
+            mirror(Image.open("cat.jpg"), resnet18(weights="DEFAULT"), ["grad-cam", "deep-dream"])
     """
     handle = start(inputs, model, visualisations, port, PreprocessingOverrides(mean, std, size, classes, output))
     try:
         print(handle, flush=True)
         if open_browser:
             webbrowser.open_new_tab(handle.url)
-        if not _loop_runs():
+        if not _is_loop_running():
             handle.wait()
     except KeyboardInterrupt:
         print("Stopped.")
@@ -89,18 +128,18 @@ def start(
     model: Net | Mapping[str, Net],
     visualisations: Sequence[object] | None = None,
     port: int = PORT,
-    said: PreprocessingOverrides | None = None,
+    overrides: PreprocessingOverrides | None = None,
 ) -> Handle:
-    """Do as `mirror` does, but open no tab, print nothing, and return at once."""
-    session = live_session(secrets.token_hex(3), inputs, model, visualisations, said or PreprocessingOverrides())
+    """Do what `mirror` does, but open no tab, print nothing and return at once."""
+    session = live_session(secrets.token_hex(3), inputs, model, visualisations, overrides or PreprocessingOverrides())
     with _guard:
         handle = Handle(_handles[0]._server if _handles else Server(port), session)
-        live.put(session)
+        live.add(session)
         _handles.append(handle)
     return handle
 
 
-def _loop_runs() -> bool:
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Streamlit in a thread of this process: it serves the page, and leaves signals, logging and other loops alone."""
+"""Streamlit in a thread of this process; signal handlers, logging and other event loops are left alone."""
 
 import asyncio
 import socket
@@ -16,19 +16,19 @@ from mirror_app import live
 from mirror_app.errors import MirrorError
 
 HOST = "127.0.0.1"
-NEXT = 100  # ports that are tried, from the one that is asked for
+PORTS_TRIED = 100  # from the requested one on
 _HERE = Path(__file__).resolve().parents[1]
-# In the repository the options stand beside the package; a wheel carries them inside it.
+# The repository has the options next to the package; a wheel has them inside.
 _OPTIONS = next(folder for folder in (_HERE.parent, _HERE) if (folder / ".streamlit").is_dir())
 
 
 class Server:
-    """The page at `url`, from now until `stop`; there can be one in a process."""
+    """A server of the page at `url`, which runs until `stop`; a process can have only one."""
 
     def __init__(self, port: int) -> None:
         if Runtime.exists():
-            raise MirrorError("Streamlit runs in this process already: start Mirror from a plain script or a notebook.")
-        self._socket = _listening(port)
+            raise MirrorError("Streamlit already runs in this process. Start Mirror from a plain script or a notebook.")
+        self._socket = _listening_socket(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         live.keep_program()
         _configure()
@@ -47,14 +47,14 @@ class Server:
         while not self._uvicorn.started:
             self._thread.join(0.02)
             if not self._thread.is_alive():
-                self._forget()
-                raise MirrorError(f"The page cannot be served at {self.url}: the log says why.")
+                self._clean_up()
+                raise MirrorError(f"The page cannot be served at {self.url}. Details are in the log.")
 
     def stop(self) -> None:
-        """End the server and all that it holds: threads, sockets, models, results."""
+        """Stop the server and release its threads, sockets, models and results."""
         self._uvicorn.should_exit = True
         self._thread.join()
-        self._forget()
+        self._clean_up()
 
     def _serve(self) -> None:
         async def serve() -> None:
@@ -63,34 +63,34 @@ class Server:
 
         asyncio.run(serve())
 
-    def _forget(self) -> None:
+    def _clean_up(self) -> None:
         self._socket.close()
-        # Where no visitor came it was never imported, and outside of a page it would only warn of that.
+        # Without a visitor it was never imported, and importing it outside a page would print a warning.
         if cache := sys.modules.get("mirror_app.ui.store"):
             cache.close()
-        Runtime._instance = None  # the next server needs one that has not been stopped
+        Runtime._instance = None  # a stopped runtime cannot be reused by the next server
         live.restore_program()
 
 
-def _listening(port: int) -> socket.socket:
-    """Return a socket that listens at the first free port from `port` on; raise MirrorError."""
-    for number in range(port, min(port + NEXT, 2**16)):
+def _listening_socket(port: int) -> socket.socket:
+    """Return a socket that listens at the first free port from `port` on; raise MirrorError if none is free."""
+    for number in range(port, min(port + PORTS_TRIED, 2**16)):
         try:
             return socket.create_server((HOST, number))
         except OSError:
             continue
-    raise MirrorError(f"No port from {port} on is free: say another one, as in port={port + NEXT}.")
+    raise MirrorError(f"No port from {port} on is free. Choose another, such as port={port + PORTS_TRIED}.")
 
 
 def _configure() -> None:
-    """Set the options that the dashboard has from its own file, wherever this process was started."""
+    """Apply the dashboard's .streamlit/config.toml, whatever the working directory."""
     text = (_OPTIONS / ".streamlit" / "config.toml").read_text(encoding="utf-8")
     for section, options in tomllib.loads(text).items():
         for name, value in options.items():
             inner = value.items() if isinstance(value, dict) else [("", value)]
-            for key, said in inner:
-                config.set_option(".".join(filter(None, (section, name, key))), said)
+            for key, setting in inner:
+                config.set_option(".".join(filter(None, (section, name, key))), setting)
     config.set_option("server.allowedHosts", [HOST, "localhost"])
     config.set_option("server.headless", True)
-    # A notebook shows the page in a frame, where browsers keep the cookie back that this protection compares.
+    # The protection needs a cookie that browsers withhold in a frame, which is how notebooks show the page.
     config.set_option("server.enableXsrfProtection", False)

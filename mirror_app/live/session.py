@@ -1,4 +1,4 @@
-"""What a person hands to `mirror` becomes a live session: each thing is looked at, and tried once, first."""
+"""Build a live session from the arguments of `mirror`: each is checked, and each model is tried once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ Input = Tensor | Image.Image | tuple[Tensor, ...]
 Net = nn.Module | Model
 
 IMAGENET = Preprocessing(size=224, resize=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-_PLAIN = "All its numbers lie in [0, 1], as if it were not normalised: the model gets it exactly so."
+_UNNORMALISED = "All values lie in [0, 1], so this input may not be normalised. The model receives it unchanged."
 
 
 @dataclass(frozen=True)
 class PreprocessingOverrides:
-    """What the caller says about the preprocessing of pictures, the names of the classes, and what the output means."""
+    """What the caller states about preprocessing, class names and the meaning of the output; None is not stated."""
 
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
@@ -44,33 +44,34 @@ def live_session(
     inputs: Input | Sequence[Input],
     model: Net | Mapping[str, Net],
     visualisations: Sequence[object] | None,
-    said: PreprocessingOverrides,
+    overrides: PreprocessingOverrides,
 ) -> LiveSession:
-    """Return the session of that id; raise MirrorError for what cannot be shown."""
-    given = list(_each(inputs))
+    """Return a session with that id; raise MirrorError if an argument cannot be shown."""
+    items = list(_single_inputs(inputs))
     nets = dict(model) if isinstance(model, Mapping) else {_name(model): model}
-    if not given or not nets:
+    if not items or not nets:
         raise MirrorError("There is nothing to show: at least one input and one model are needed.")
-    scales = {name: _preprocessing(name, net, given, said) for name, net in nets.items()}
-    pictures = [_picture(item, number, next(iter(scales.values()))) for number, item in enumerate(given, 1)]
-    models = [_model(name, session_id, net, scales[name], pictures[0], said) for name, net in nets.items()]
+    preprocessings = {name: _preprocessing(name, net, items, overrides) for name, net in nets.items()}
+    first_preprocessing = next(iter(preprocessings.values()))
+    pictures = [_picture(item, number, first_preprocessing) for number, item in enumerate(items, 1)]
+    models = [_model(name, session_id, net, preprocessings[name], pictures[0], overrides) for name, net in nets.items()]
     return LiveSession(
         session_id, {model.name: model for model in models}, pictures, _entries(visualisations, session_id)
     )
 
 
-def _each(inputs: object) -> Iterator[Any]:
-    """Yield the inputs one by one; a batch becomes its items."""
+def _single_inputs(inputs: object) -> Iterator[Any]:
+    """Yield the inputs one by one, splitting batches."""
     for item in inputs if isinstance(inputs, list | tuple) else [inputs]:
-        several = isinstance(item, tuple) and bool(item) and all(isinstance(part, Tensor) for part in item)
+        is_tuple = isinstance(item, tuple) and bool(item) and all(isinstance(part, Tensor) for part in item)
         if isinstance(item, Tensor) and item.ndim == 4:
             yield from item
-        elif several or isinstance(item, Tensor | Image.Image):
+        elif is_tuple or isinstance(item, Tensor | Image.Image):
             yield item
         else:
             raise MirrorError(
-                f"An input is a {type(item).__name__}: tensors, Pillow pictures, and of a model that takes several "
-                "tensors, tuples of them are accepted."
+                f"An input is a {type(item).__name__}. Pass tensors, Pillow images, or tuples of tensors for a model "
+                "with several inputs."
             )
 
 
@@ -78,33 +79,34 @@ def _name(net: object) -> str:
     return net.name if isinstance(net, Model) else type(net).__name__
 
 
-def _preprocessing(name: str, net: object, given: Sequence[Input], said: PreprocessingOverrides) -> Preprocessing:
-    """Return what pictures go through: as it is said, else as the catalogue has it, else ImageNet's."""
+def _preprocessing(name: str, net: object, inputs: Sequence[Input], overrides: PreprocessingOverrides) -> Preprocessing:
+    """Return the preprocessing of a model: as overridden, else the `Model`'s own, else ImageNet's."""
     if not isinstance(net, nn.Module | Model):
-        raise MirrorError(f"The model '{name}' is a {type(net).__name__}: an nn.Module is needed.")
-    found = net.preprocessing if isinstance(net, Model) else IMAGENET
-    tensors = [_looked_at(item) for item in given]
-    if isinstance(first := tensors[0], Tensor) and first.ndim == 3:
+        raise MirrorError(f"The model '{name}' is a {type(net).__name__}, not an nn.Module.")
+    preprocessing = net.preprocessing if isinstance(net, Model) else IMAGENET
+    first_inputs = [_first_input(item) for item in inputs]
+    if isinstance(first := first_inputs[0], Tensor) and first.ndim == 3:
         channels, height, width = first.shape
-        found = replace(found, size=(height, width), resize=max(height, width))
-        if channels != len(found.mean):
-            shift, scale = _own_range(tensors) if are_bands(channels) else (0.0, 1.0)
-            found = replace(found, mean=(shift,) * channels, std=(scale,) * channels)
-    if said.size is not None:
-        found = replace(found, size=said.size, resize=said.size if isinstance(said.size, int) else max(said.size))
-    mean, std = (found.mean if said.mean is None else said.mean), (found.std if said.std is None else said.std)
-    return replace(found, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+        preprocessing = replace(preprocessing, size=(height, width), resize=max(height, width))
+        if channels != len(preprocessing.mean):
+            mean_value, std_value = _range_scale(first_inputs) if are_bands(channels) else (0.0, 1.0)
+            preprocessing = replace(preprocessing, mean=(mean_value,) * channels, std=(std_value,) * channels)
+    if (size := overrides.size) is not None:
+        preprocessing = replace(preprocessing, size=size, resize=size if isinstance(size, int) else max(size))
+    mean = preprocessing.mean if overrides.mean is None else overrides.mean
+    std = preprocessing.std if overrides.std is None else overrides.std
+    return replace(preprocessing, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
 
 
-def _looked_at(item: Input) -> Tensor | Image.Image:
-    """Return the part of an input that is looked at: of a tuple the first tensor, without the axis of its batch."""
+def _first_input(item: Input) -> Tensor | Image.Image:
+    """Return the input that is explained: the first tensor of a tuple, without its batch axis."""
     if not isinstance(item, tuple):
         return item
     return item[0][0] if item[0].ndim == 4 else item[0]
 
 
-def _own_range(inputs: Sequence[Tensor | Image.Image]) -> tuple[float, float]:
-    """Return the mean and the deviation with which bands whose normalisation nobody told of lie in [0, 1]."""
+def _range_scale(inputs: Sequence[Tensor | Image.Image]) -> tuple[float, float]:
+    """Return the mean and std that map [0, 1] to the range of bands whose normalisation is unknown."""
     tensors = [values for values in inputs if isinstance(values, Tensor)]
     low = min(0.0, *(float(values.min()) for values in tensors))
     high = max(1.0, *(float(values.max()) for values in tensors))
@@ -114,22 +116,28 @@ def _own_range(inputs: Sequence[Tensor | Image.Image]) -> tuple[float, float]:
 def _picture(item: Input, number: int, preprocessing: Preprocessing) -> Picture:
     name = f"input {number}"
     if isinstance(item, tuple):
-        whole = item[0].ndim == 4  # a batch of one, as the model takes it
+        has_batch_axis = item[0].ndim == 4
         return images.with_extra_inputs(
-            _picture(_looked_at(item), number, preprocessing),
-            [part if whole else part[None] for part in item[1:]],
+            _picture(_first_input(item), number, preprocessing),
+            [part if has_batch_axis else part[None] for part in item[1:]],
         )
     if isinstance(item, Image.Image):
         return images.from_image(item, Path(str(getattr(item, "filename", "") or name)).name)
     picture = images.from_tensor(item, name, preprocessing)
-    return replace(picture, notes=(_PLAIN,)) if picture.plain and set(preprocessing.std) != {1.0} else picture
+    is_suspicious = picture.looks_unnormalised and set(preprocessing.std) != {1.0}
+    return replace(picture, notes=(_UNNORMALISED,)) if is_suspicious else picture
 
 
 def _model(
-    name: str, session_id: str, net: Net, preprocessing: Preprocessing, first: Picture, said: PreprocessingOverrides
+    name: str,
+    session_id: str,
+    net: Net,
+    preprocessing: Preprocessing,
+    first: Picture,
+    overrides: PreprocessingOverrides,
 ) -> Model:
     module = net.module if isinstance(net, Model) else net
-    model = Model(live.named(name, session_id), module, preprocessing, (), extra_inputs=first.extra_inputs)
+    model = Model(live.link_name(name, session_id), module, preprocessing, (), extra_inputs=first.extra_inputs)
     view = View(module)
     view.extra_inputs = first.extra_inputs
     try:
@@ -138,33 +146,36 @@ def _model(
             output = view.record_calls(inputs)
     except MirrorError:
         raise
-    except Exception as error:  # a person's own code
+    except Exception as error:  # the user's code may raise anything
         line = str(error).strip().partition("\n")[0][:200].removesuffix(".")
         raise MirrorError(f"The model '{name}' does not take {first.name}: {type(error).__name__}: {line}.") from error
     try:
-        return _explained(model, net, output, said)
+        return _with_meaning(model, net, output, overrides)
     except MirrorError as error:
         raise MirrorError(f"The model '{name}': {error}") from error
 
 
-def _explained(model: Model, net: Net, output: Any, said: PreprocessingOverrides) -> Model:
-    """Return `model` with what its numbers mean and are called: as the caller says, else as `net` itself does."""
-    brought = net.with_output(said.output or "") if isinstance(net, Model) else model
-    word = said.output or (brought.output.kind if brought.output else "")
-    explained = model.explained(output, word, said.classes or brought.classes or brought.labels)
-    return replace(explained, output=brought.output or explained.output)
+def _with_meaning(model: Model, net: Net, output: Any, overrides: PreprocessingOverrides) -> Model:
+    """Return `model` with the meaning and names of its output: as the caller states, else as `net` does."""
+    declared = net.with_output(overrides.output or "") if isinstance(net, Model) else model
+    kind = overrides.output or (declared.output.kind if declared.output else "")
+    names = overrides.classes or declared.classes or declared.labels
+    model = model.with_meaning(output, kind, names)
+    return replace(model, output=declared.output or model.output)
 
 
 def _entries(visualisations: Sequence[object] | None, session_id: str) -> list[Entry]:
-    """Return what is offered: all, or what is said and Weights; one's own has the id at the end of its key."""
-    known = registry.entries()
+    """Return the offered visualisations and Activations; the keys of custom ones end with the session's id."""
+    registered = registry.entries()
     if visualisations is None:
-        return known
-    weights = next(entry for entry in known if entry.kind is Activations)
-    found = entries_of(visualisations)
-    found = [entry if entry in known else replace(entry, key=live.named(entry.key, session_id)) for entry in found]
-    return found if weights in found else [*found, weights]
+        return registered
+    activations = next(entry for entry in registered if entry.kind is Activations)
+    offered = [
+        entry if entry in registered else replace(entry, key=live.link_name(entry.key, session_id))
+        for entry in entries_of(visualisations)
+    ]
+    return offered if activations in offered else [*offered, activations]
 
 
-# The names of the first version, which people's scripts import.
+# Former names, which people's scripts import.
 stage, Said = live_session, PreprocessingOverrides

@@ -1,4 +1,4 @@
-"""What a Python session shows: its own models, inputs and visualisations, live, under an id that ends their names."""
+"""The live sessions of this process: each holds the models, inputs and visualisations of one call of `mirror`."""
 
 import hashlib
 import sys
@@ -18,7 +18,19 @@ MARK = "@"  # between a name and the id of its session
 
 @dataclass(frozen=True)
 class LiveSession:
-    """What one call of `mirror` shows: models by their name in a link, pictures, and the visualisations on offer."""
+    """The models, pictures and visualisations that one call of `mirror` shows.
+
+    Attributes:
+        session_id: stands at the end of its names in links.
+        models: by their names in links.
+        pictures: the inputs.
+        entries: the visualisations on offer.
+
+    Example:
+        >>> from mirror_app.live import LiveSession
+        >>> LiveSession("a1b2c3", models={}, pictures=[], entries=[]).custom_entries
+        []
+    """
 
     session_id: str
     models: Mapping[str, Model]
@@ -26,69 +38,171 @@ class LiveSession:
     entries: Sequence[Entry]
 
     @property
-    def own_entries(self) -> list[Entry]:
-        """The visualisations that this session alone has."""
+    def custom_entries(self) -> list[Entry]:
+        """The visualisations that only this session has."""
         return [entry for entry in self.entries if entry.key.endswith(MARK + self.session_id)]
 
 
-_guard = Lock()  # a program may start and stop sessions in several threads, while pages look for theirs
+_guard = Lock()  # a program may start and stop sessions in several threads while pages look theirs up
 _sessions: dict[str, LiveSession] = {}
 _program: list[ModuleType] = []
 
 
 def keep_program() -> None:
-    """Remember the program that runs now: each run of the page takes its place as `__main__`."""
+    """Remember the module `__main__`, which each run of the page replaces.
+
+    Example:
+        >>> from mirror_app import live
+        >>> live.keep_program()
+        >>> live.restore_program()
+    """
     _program[:] = [sys.modules["__main__"]]
 
 
 def restore_program() -> None:
-    """Put the program back into its place: what it pickles is looked for there."""
+    """Put the remembered `__main__` back, where pickle looks up the program's classes.
+
+    Example:
+        >>> import sys
+        >>> from mirror_app import live
+        >>> live.keep_program()
+        >>> program = sys.modules["__main__"]
+        >>> live.restore_program()
+        >>> sys.modules["__main__"] is program
+        True
+    """
     if _program:
         sys.modules["__main__"] = _program[0]
 
 
-def put(session: LiveSession) -> None:
-    """Let links that name a model of `session` find it."""
-    registry.register_temporary(session.own_entries)
+def add(session: LiveSession) -> None:
+    """Make the models and visualisations of a session available to links.
+
+    Args:
+        session: a session with a new id.
+
+    Example:
+        >>> from mirror_app import live
+        >>> session = live.LiveSession("a1b2c3", models={}, pictures=[], entries=[])
+        >>> live.add(session)
+        >>> live.remove(session)
+    """
+    registry.register_temporary(session.custom_entries)
     with _guard:
         _sessions[session.session_id] = session
 
 
 def remove(session: LiveSession) -> None:
-    """Forget `session`, and hold its models no longer."""
+    """Forget a session and release its models.
+
+    Args:
+        session: a session that was added.
+
+    Example:
+        >>> from mirror_app import live
+        >>> session = live.LiveSession("a1b2c3", models={}, pictures=[], entries=[])
+        >>> live.add(session)
+        >>> live.remove(session)
+        >>> live.display_name("ResNet@a1b2c3")
+        'ResNet@a1b2c3'
+    """
     with _guard:
         del _sessions[session.session_id]
-    registry.unregister(session.own_entries)
+    registry.unregister(session.custom_entries)
 
 
-def named(name: str, session_id: str) -> str:
-    """Return the name in a link of what a Python session calls `name`."""
+def link_name(name: str, session_id: str) -> str:
+    """Return the name in links of a model or visualisation of a session.
+
+    Args:
+        name: its name in the program.
+        session_id: the id of the session.
+
+    Returns:
+        Both, joined by `MARK`.
+
+    Example:
+        >>> from mirror_app import live
+        >>> live.link_name("ResNet", "a1b2c3")
+        'ResNet@a1b2c3'
+    """
     return f"{name}{MARK}{session_id}"
 
 
-def shown(name: str) -> str:
-    """Return a name in a link as a person is shown it."""
-    plain, mark, session_id = name.rpartition(MARK)
+def display_name(name: str) -> str:
+    """Return a name without the id of its session.
+
+    Args:
+        name: a name in links.
+
+    Returns:
+        The name in the program; `name` itself if no session has that id.
+
+    Example:
+        >>> from mirror_app import live
+        >>> session = live.LiveSession("a1b2c3", models={}, pictures=[], entries=[])
+        >>> live.add(session)
+        >>> live.display_name("ResNet@a1b2c3")
+        'ResNet'
+        >>> live.remove(session)
+    """
+    plain_name, mark, session_id = name.rpartition(MARK)
     with _guard:
-        return plain if mark and session_id in _sessions else name
+        return plain_name if mark and session_id in _sessions else name
 
 
 def session_of(model_name: str) -> LiveSession | None:
-    """Return the session that shows the model of that name in a link; None for the models of the catalogue."""
+    """Return the session that a model belongs to.
+
+    Args:
+        model_name: the model's name in links.
+
+    Returns:
+        The session, or None for the models of the catalogue.
+
+    Example:
+        >>> from mirror_app import live
+        >>> live.session_of("shapes") is None
+        True
+    """
     with _guard:
         return next((session for session in _sessions.values() if model_name in session.models), None)
 
 
 def model(name: str) -> Model | None:
-    """Return the live model of that name in a link, None where there is none."""
+    """Return a live model.
+
+    Args:
+        name: the model's name in links.
+
+    Returns:
+        The model, or None for the models of the catalogue.
+
+    Example:
+        >>> from mirror_app import live
+        >>> live.model("shapes") is None
+        True
+    """
     session = session_of(name)
     return session.models[name] if session else None
 
 
 def revision(name: str) -> str:
-    """Return a text that changes with the live model of that name, and "" for the models of the catalogue."""
-    found = model(name)
-    if found is None:
+    """Return a digest that changes when the program changes a live model.
+
+    Args:
+        name: the model's name in links.
+
+    Returns:
+        The digest of its structure and weights, or "" for the models of the catalogue.
+
+    Example:
+        >>> from mirror_app import live
+        >>> live.revision("shapes")
+        ''
+    """
+    live_model = model(name)
+    if live_model is None:
         return ""
-    state = Structure(found.module).ids(), fingerprint(found.module)
+    state = Structure(live_model.module).ids(), fingerprint(live_model.module)
     return hashlib.sha1(repr(state).encode()).hexdigest()

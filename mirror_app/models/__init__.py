@@ -1,4 +1,4 @@
-"""The models that can be looked at, and the network that comes with Mirror."""
+"""The models that Mirror can show: the bundled network, torchvision's models and the user's own."""
 
 from mirror_app.models.model import Model
 

@@ -1,4 +1,4 @@
-"""Models that are held in memory, at most so many bytes of them: the one that was used longest ago goes first."""
+"""Models held in memory up to a limit in bytes; the least recently used model is dropped first."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from mirror_app.models.model import Model
 
 
 class ModelCache:
-    """Holds models by name; each is loaded once, however many ask for it at the same time."""
+    """A cache of models by name that loads each model once, even when several threads request it together."""
 
     def __init__(self, load: Callable[[str], Model], limit: int) -> None:
         self._load = load
@@ -18,16 +18,16 @@ class ModelCache:
         self._loading: dict[str, threading.Lock] = {}
 
     def get(self, name: str) -> Model:
-        """Return the model of that name, loaded where it is not held; the newest is kept whatever its size."""
+        """Return the model of that name, loading it if needed; the newest model is kept whatever its size."""
         with self._guard:
-            own = self._loading.setdefault(name, threading.Lock())
-        with own:
+            model_lock = self._loading.setdefault(name, threading.Lock())
+        with model_lock:
             model = self._models.get(name) or self._load(name)
             self.put(model)
         return model
 
     def put(self, model: Model) -> None:
-        """Hold a model that was loaded elsewhere, and let go of others where there are too many."""
+        """Add a model that was loaded elsewhere, and drop the oldest models beyond the limit."""
         with self._guard:
             self._models[model.name] = model
             self._models.move_to_end(model.name)
@@ -39,5 +39,5 @@ class ModelCache:
 
     @property
     def bytes(self) -> int:
-        """The memory that the weights of all the models on the shelf take."""
+        """The memory that the weights of all cached models take."""
         return sum(model.bytes for model in self._models.values())

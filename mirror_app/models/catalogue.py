@@ -1,4 +1,4 @@
-"""The models that can be picked, by name: the bundled one, the owner's, torchvision's."""
+"""All models by name: the bundled network, those of the settings file, and torchvision's."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -9,74 +9,108 @@ from safetensors.torch import load_file
 from mirror_app.bundled import network, scenes
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.images import Preprocessing
-from mirror_app.models import download, settings, torchvision_models, user_models
+from mirror_app.models import settings, torchvision_models, user_models
+from mirror_app.models.download import DownloadProgress
 from mirror_app.models.model import Model
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 WEIGHTS = Path(__file__).parents[1] / "bundled" / "weights"
 BUNDLED = "shapes"
-UNTRAINED = torchvision_models.UNTRAINED  # the end of a name whose weights are random
+UNTRAINED = torchvision_models.UNTRAINED  # the suffix of names with random weights
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all models, the default first; raise MirrorError where the owner's settings are wrong."""
-    owned = settings.owned()
-    for name in owned:
+    """Return the names of all models, the default first.
+
+    Raises:
+        MirrorError: when the settings file is invalid or reuses the name of another model.
+
+    Example:
+        >>> from mirror_app.models import catalogue
+        >>> catalogue.names()[0]
+        'shapes'
+        >>> "resnet50" in catalogue.names()
+        True
+    """
+    user_models = settings.user_models()
+    for name in user_models:
         if name == BUNDLED or name.removesuffix(UNTRAINED) in torchvision_models.names():
             raise MirrorError(
                 f"The settings file names a model '{name}', but that name is already taken: choose another."
             )
-    return (BUNDLED, *owned, *torchvision_models.names())
+    return (BUNDLED, *user_models, *torchvision_models.names())
 
 
 def can_be_untrained(name: str) -> bool:
-    """Tell whether there is the model of that name with random weights too, as `name-untrained`."""
+    """Tell whether the model is also available with random weights, as `name-untrained`."""
     return name in torchvision_models.names()
 
 
-def to_fetch() -> dict[str, int]:
-    """Return how many bytes must be fetched before a model can be used, by its name, for those that are not here."""
-    return torchvision_models.to_fetch()
+def download_sizes() -> dict[str, int]:
+    """Return the download size in bytes of each model whose weights are not on this machine, by name."""
+    return torchvision_models.download_sizes()
 
 
 def check(name: str) -> str:
-    """Return `name`; raise MirrorError with the nearest where there is no such model."""
-    known = names()
-    plain = name.removesuffix(UNTRAINED)
-    if name not in known and not (plain != name and can_be_untrained(plain)):
-        raise MirrorError(f"There is no model '{name[:80]}' among {len(known)}.{nearest(name, known)}")
+    """Return `name`; raise MirrorError with the nearest name if no model is called that."""
+    known_names = names()
+    architecture = name.removesuffix(UNTRAINED)
+    if name not in known_names and not (architecture != name and can_be_untrained(architecture)):
+        raise MirrorError(f"There is no model '{name[:80]}'.{nearest(name, known_names)}")
     return name
 
 
 def load(name: str, device: torch.device | str = "cpu") -> Model:
-    """Return the model of that name with its weights on `device`; raise MirrorError."""
-    *_, model = loading(name, device)
+    """Return the model of that name, with its weights, on `device`.
+
+    Args:
+        name: "shapes" (bundled), a torchvision name such as "resnet50", the same with "-untrained" for random
+            weights, or a table of the settings file.
+        device: where its weights go.
+
+    Returns:
+        The model in evaluation mode, with its preprocessing and class names. Missing weights are downloaded.
+
+    Raises:
+        MirrorError: when no model has that name, the download fails, or the settings file is invalid.
+
+    Example:
+        >>> from mirror_app.models import catalogue
+        >>> model = catalogue.load("shapes")
+        >>> model.classes[:2]
+        ('striped disc', 'checked disc')
+        >>> model.module(model.blank()).shape
+        torch.Size([1, 32])
+    """
+    *_, model = load_with_progress(name, device)
     assert isinstance(model, Model)
     return model
 
 
-def loading(name: str, device: torch.device | str = "cpu") -> Generator[download.Fetched | Model, None, None]:
-    """Yield how far the download of the weights is, where one is needed, and at last the model; raise MirrorError."""
+def load_with_progress(
+    name: str, device: torch.device | str = "cpu"
+) -> Generator[DownloadProgress | Model, None, None]:
+    """Yield the progress of the download, if one is needed, then the model; raise MirrorError like `load`."""
     try:
-        for found in _found(check(name)):
-            if isinstance(found, Model):
-                found.module.eval().to(device)
-            yield found
+        for progress_or_model in _load(check(name)):
+            if isinstance(progress_or_model, Model):
+                progress_or_model.module.eval().to(device)
+            yield progress_or_model
     except MirrorError as error:
         if name not in torchvision_models.names():
             raise
-        here = sorted(set(torchvision_models.names()) - set(torchvision_models.to_fetch()))
-        others = f", {', '.join(here[:5])}" if here else ""
-        raise MirrorError(f"{error} These work without it: {BUNDLED}{others}, and all untrained models.") from error
+        downloaded = sorted(set(torchvision_models.names()) - set(torchvision_models.download_sizes()))
+        available = ", ".join([BUNDLED, *downloaded[:5]])
+        raise MirrorError(f"{error} Available offline: {available}, and every model with random weights.") from error
 
 
-def _found(name: str) -> Generator[download.Fetched | Model, None, None]:
+def _load(name: str) -> Generator[DownloadProgress | Model, None, None]:
     if name == BUNDLED:
         yield _shapes()
-    elif name in settings.owned():
+    elif name in settings.user_models():
         yield user_models.load(name)
     else:
-        yield from torchvision_models.loading(name)
+        yield from torchvision_models.load_with_progress(name)
 
 
 def _shapes() -> Model:

@@ -1,4 +1,4 @@
-"""Where models live: MIRROR_DEVICE if it is set, else CUDA, else Apple's MPS, else the CPU."""
+"""The device that models run on: MIRROR_DEVICE if set, else CUDA, else Apple's MPS, else the CPU."""
 
 import os
 
@@ -8,14 +8,16 @@ from mirror_app.errors import MirrorError
 
 
 def device() -> torch.device:
-    """Return the device for models; raise MirrorError where MIRROR_DEVICE names none that works here."""
-    wanted = os.environ.get("MIRROR_DEVICE")
-    if wanted:
+    """Return the device for models; raise MirrorError if MIRROR_DEVICE names one that is not available."""
+    requested = os.environ.get("MIRROR_DEVICE")
+    if requested:
         try:
-            torch.empty(1, device=wanted)
+            torch.empty(1, device=requested)
         except (RuntimeError, AssertionError) as error:
-            raise MirrorError(f"MIRROR_DEVICE cannot be '{wanted[:40]}' here: cpu, cuda or mps is needed.") from error
-        return torch.device(wanted)
+            raise MirrorError(
+                f"MIRROR_DEVICE is '{requested[:40]}', which is not available here. Use cpu, cuda or mps."
+            ) from error
+        return torch.device(requested)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""Files of weights from torch's hub: fetched once, with their progress, and kept where torch keeps them."""
+"""Downloads of weights into torch's hub cache, with their progress; each file is downloaded once."""
 
 import errno
 import os
@@ -19,46 +19,46 @@ import torch
 
 from mirror_app.errors import MirrorError
 
-_GLANCE = 0.2  # seconds between two looks at the growing file
+_POLL_INTERVAL = 0.2  # seconds between two looks at the growing file
 PATIENCE = 60.0  # seconds without a byte
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """How far a download is: the bytes that are there, of about so many."""
+class DownloadProgress:
+    """The progress of a download: bytes received, of approximately `total`."""
 
     bytes: int
     total: int
 
     @property
     def share(self) -> float:
+        """The share that was received, in [0, 1]."""
         return min(1.0, self.bytes / self.total) if self.total else 0.0
 
 
 class _Download:
-    """A file on its way, in a folder of its own that goes with it, be it whole, broken or the end of the program."""
+    """A running download into a temporary folder, which is removed at its end, on failure and at program exit."""
 
     def __init__(self, url: str, target: Path) -> None:
-        self.folder = TemporaryDirectory(prefix="coming-", dir=target.parent, ignore_cleanup_errors=True)
+        self.folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
         self.end: Future[None] = Future()
-        # Not a thread that an executor would wait for: the program may end before the file is whole.
-        Thread(target=self._work, args=(url, target), name="download", daemon=True).start()
+        # A daemon thread, unlike an executor's, does not keep the program from ending.
+        Thread(target=self._run, args=(url, target), name="download", daemon=True).start()
 
-    def there(self) -> int:
-        """Return how many bytes have come."""
-        # What was listed may have been moved or removed since.
+    def received_bytes(self) -> int:
+        # A listed file may have been moved or removed since.
         with suppress(FileNotFoundError), os.scandir(self.folder.name) as parts:
             return sum(part.stat().st_size for part in parts)
         return 0
 
-    def _work(self, url: str, target: Path) -> None:
+    def _run(self, url: str, target: Path) -> None:
         try:
             with self.folder as folder:
-                whole = Path(folder, target.name)
+                temporary = Path(folder, target.name)
                 checksum = torch.hub.HASH_REGEX.search(target.name)
-                torch.hub.download_url_to_file(url, str(whole), checksum and checksum[1], progress=False)
-                whole.replace(target)
-        except BaseException as error:  # whoever waits gets it
+                torch.hub.download_url_to_file(url, str(temporary), checksum and checksum[1], progress=False)
+                temporary.replace(target)
+        except BaseException as error:  # raised again in the threads that wait for the file
             if isinstance(error, HTTPError):
                 error.close()  # it holds the connection
             self.end.set_exception(error)
@@ -70,52 +70,60 @@ _guard = Lock()
 _downloads: dict[Path, _Download] = {}
 
 
-def file_of(url: str) -> Path:
-    """Return where the file of that address is kept: in torch's own cache, $TORCH_HOME/hub/checkpoints."""
-    return _folder() / name_of(url)
+def path_of(url: str) -> Path:
+    """Return where the file at `url` is stored: in torch's own cache, $TORCH_HOME/hub/checkpoints."""
+    return _folder() / file_name_of(url)
 
 
-def name_of(url: str) -> str:
-    """Return the name of the file of that address."""
+def file_name_of(url: str) -> str:
+    """Return the name of the file at `url`."""
     return url.rpartition("/")[2]
 
 
-def here() -> set[str]:
-    """Return the names of all files that were fetched."""
+def downloaded_files() -> set[str]:
+    """Return the names of all files in the cache."""
     return {file.name for file in _folder().glob("*")}
 
 
-def fetching(url: str, total: int) -> Generator[Fetched, None, None]:
-    """Fetch a file that is not there yet, yielding how far it is; raise MirrorError with what went wrong.
+def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
+    """Download a file unless it is in the cache, yielding the progress.
 
-    The file's checksum is the one in its name. However many ask, it is fetched once; what breaks off leaves nothing.
+    The file is checked against the checksum in its name. Simultaneous calls share one download, and a failed download
+    leaves no file behind.
+
+    Args:
+        url: the address of the file.
+        total: the expected size in bytes.
+
+    Raises:
+        MirrorError: when the download fails or stalls, or the disk is full.
     """
-    target = file_of(url)
+    target = path_of(url)
     host = urlsplit(url).hostname or url
-    download = _begun(url, total, target)
+    download = _running_download(url, total, target)
     if download is None:
         return
-    seen, since = -1, time.monotonic()
+    received, last_change = -1, time.monotonic()
     while not download.end.done():
-        there = max(seen, download.there())
-        if there > seen:
-            seen, since = there, time.monotonic()
-        if time.monotonic() - since > PATIENCE:
+        newest = max(received, download.received_bytes())
+        if newest > received:
+            received, last_change = newest, time.monotonic()
+        if time.monotonic() - last_change > PATIENCE:
             _give_up(target, download)
             raise MirrorError(f"The download of '{target.name}' from {host} stalled: try again later.")
-        yield Fetched(there, total)
-        time.sleep(_GLANCE)
+        yield DownloadProgress(newest, total)
+        time.sleep(_POLL_INTERVAL)
     if error := download.end.exception():
         raise MirrorError(_reason(error, target, host)) from error
-    yield Fetched(total, total)
+    yield DownloadProgress(total, total)
 
 
 def _folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _begun(url: str, total: int, target: Path) -> _Download | None:
-    """Return the download of that file, None where the file is there; raise MirrorError where there is no room."""
+def _running_download(url: str, total: int, target: Path) -> _Download | None:
+    """Return the download of `target`, started if needed, or None if the file exists; raise MirrorError on failure."""
     with _guard:
         running = _downloads.get(target)
         if running and not running.end.done():
@@ -133,7 +141,7 @@ def _begun(url: str, total: int, target: Path) -> _Download | None:
 
 
 def _give_up(target: Path, download: _Download) -> None:
-    """Let the next who asks begin anew: this one may hang for ever."""
+    """Forget a download that may hang forever, so that the next call starts a new one."""
     with _guard:
         if _downloads.get(target) is download:
             del _downloads[target]
@@ -143,14 +151,14 @@ def _reason(error: BaseException, target: Path, host: str) -> str:
     name = target.name
     match error:
         case HTTPError():
-            return f"'{name}' could not be fetched: {host} answered {error.code}."
+            return f"'{name}' could not be downloaded: {host} answered {error.code}."
         case URLError() | TimeoutError() | ConnectionError():
-            return f"'{name}' could not be fetched: {host} cannot be reached from here."
+            return f"'{name}' could not be downloaded: {host} cannot be reached."
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"'{name}' could not be fetched: the disk with torch's cache, TORCH_HOME, is full."
+            return f"'{name}' could not be downloaded: the disk with torch's cache (TORCH_HOME) is full."
         case OSError():
-            return f"'{name}' could not be kept in torch's cache, TORCH_HOME: {error.strerror}."
+            return f"'{name}' could not be saved in torch's cache (TORCH_HOME): {error.strerror}."
         case RuntimeError() | HTTPException():
-            return f"'{name}' came damaged or cut short: its checksum is not the one in its name. Try again."
+            return f"'{name}' arrived damaged or cut short: its checksum differs from the one in its name. Try again."
         case _:
-            return f"'{name}' could not be fetched: {type(error).__name__}."
+            return f"'{name}' could not be downloaded: {type(error).__name__}."

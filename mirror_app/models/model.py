@@ -1,4 +1,4 @@
-"""A model: the module, what it expects, and what its classes are called."""
+"""A model: the module, its preprocessing, its class names and the meaning of its output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +18,27 @@ from mirror_app.probe.output_meaning import answers_of, meaning_of, misfit
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An `nn.Module` in evaluation mode, with the preprocessing that it was trained with and its class names.
+    """An `nn.Module` with the preprocessing it was trained with, its class names and the meaning of its output.
 
-    `untrained`: its weights are random numbers. `extra_inputs` is what the module takes after a picture, (1, …) each,
-    where the picture brings nothing of its own. `labels` are the names of what it marks, where it gives places or
-    boxes. `output` says what its numbers mean, of which `classes` are the names; None where nobody said or tried it.
+    Args:
+        name: its name on the page and in links.
+        module: in evaluation mode; it is never changed.
+        preprocessing: how pictures become inputs.
+        classes: the names of the output's numbers.
+        untrained: whether its weights are random.
+        extra_inputs: the inputs after the picture, (1, …) each, for pictures that bring none.
+        labels: for segmentation and detection, the names of what is marked.
+        output: what its numbers mean; None if unknown.
+
+    Example:
+        >>> from torch import nn
+        >>> from mirror_app.images import Preprocessing
+        >>> from mirror_app.models import Model
+        >>> preprocessing = Preprocessing(size=8, resize=8, mean=(0.5,) * 3, std=(0.25,) * 3)
+        >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).eval()
+        >>> model = Model("tiny", net, preprocessing, classes=("cat", "dog"))
+        >>> model.blank().shape, model.name_of(1)
+        (torch.Size([1, 3, 8, 8]), 'dog')
     """
 
     name: str
@@ -34,38 +50,44 @@ class Model:
     labels: tuple[str, ...] = ()
     output: OutputMeaning | None = None
 
-    def explained(self, output: Any, word: str = "", names: Sequence[str] = ()) -> "Model":
-        """Return this model with what its numbers mean and are called, of which `output`, for one picture, is a sample.
+    def with_meaning(self, output: Any, kind: str = "", names: Sequence[str] = ()) -> "Model":
+        """Return this model with the meaning and the names of its output.
 
-        Where `word`, such as "labels", does not say it, its configuration does, or else what is usual. Where there are
-        no `names`, those of its configuration are taken, or else numbers. Raises MirrorError where they do not fit.
+        Args:
+            output: what the module returned for one picture.
+            kind: an OutputKind such as "labels"; "" reads it from the module's configuration, or assumes the usual.
+            names: the names of the numbers; by default those in the configuration, else "class 0", "class 1", …
+
+        Raises:
+            MirrorError: when the kind or the number of names does not fit the output.
         """
-        meaning = meaning_of(output, self.module, OutputKind.of(word) if word else None)
+        meaning = meaning_of(output, self.module, OutputKind.of(kind) if kind else None)
         answers = answers_of(output)
         count = 0 if answers is None else answers.shape[1]
         if meaning is not None and meaning.kind in (OutputKind.REGIONS, OutputKind.BOXES):
             return replace(self, output=meaning, labels=tuple(names))
-        kind = meaning.kind if meaning else OutputKind.NUMBERS
-        found = tuple(names) or configured_names(self.module, count) or kind.names(count)
+        output_kind = meaning.kind if meaning else OutputKind.NUMBERS
+        classes = tuple(names) or configured_names(self.module, count) or output_kind.names(count)
         if names and len(names) != count:
-            raise MirrorError(f"there are {len(names)} names of classes, and the model has {count}.")
-        return replace(self, output=meaning, classes=found)
+            raise MirrorError(f"classes has {len(names)} names, but the model has {count} outputs.")
+        return replace(self, output=meaning, classes=classes)
 
-    def with_output(self, word: str) -> "Model":
-        """Return this model with its numbers taken for what `word` says, such as "labels"; itself for "".
+    def with_output(self, kind: str) -> "Model":
+        """Return this model with another reading of its numbers, such as "labels"; "" returns the model itself.
 
-        Raises MirrorError for a word that is no OutputKind.
+        Raises:
+            MirrorError: when `kind` is not an OutputKind.
         """
-        if not word:
+        if not kind:
             return self
-        kind, count = OutputKind.of(word), len(self.classes)
-        names = kind.names(count) if self.classes == self.kind.names(count) else self.classes
-        other = replace(self, output=OutputMeaning(kind), classes=names)
-        vars(other)["views"] = self.views  # its module is the same one, and so are the private copies of it
-        return other
+        output_kind, count = OutputKind.of(kind), len(self.classes)
+        names = output_kind.names(count) if self.classes == self.kind.names(count) else self.classes
+        model = replace(self, output=OutputMeaning(output_kind), classes=names)
+        vars(model)["views"] = self.views  # the module is the same, so its private copies are too
+        return model
 
     def meaning(self, output: Any) -> OutputMeaning | None:
-        """Return what `output`, which the module gave, means; raise MirrorError where it is not what was said."""
+        """Return the meaning of the module's `output`; raise MirrorError if the declared kind does not fit it."""
         if self.output is None:
             return meaning_of(output, self.module)
         if reason := misfit(self.output.kind, output):
@@ -74,16 +96,16 @@ class Model:
 
     @property
     def kind(self) -> OutputKind:
-        """What its numbers are, as far as words go: classes where nobody said or tried it."""
+        """The kind of its output; classes if unknown."""
         return self.output.kind if self.output else OutputKind.CLASSES
 
     def name_of(self, number: int) -> str:
-        """Return what the class, the label or the number of that index is called."""
+        """Return the name of the output with that index, such as a class name."""
         return self.classes[number] if number < len(self.classes) else f"{self.kind.noun} {number}"
 
     @property
     def dtype(self) -> torch.dtype:
-        """The floating type in which it takes pictures."""
+        """The floating-point type of its inputs."""
         if all(weight.dtype == torch.float32 for weight in self.module.parameters()):
             return torch.float32
         with self.views.lease(self.extra_inputs) as view:
@@ -92,24 +114,25 @@ class Model:
             return view.input_cast.cast.dtype
 
     def inputs(self, picture: Picture) -> Tensor:
-        """Return what the model is given for `picture`, (1, C, h, w)."""
+        """Return the model's input for `picture`, (1, C, h, w)."""
         inputs = self.preprocessing.prepare(picture)
         return inputs if picture.exact is not None else inputs.to(self.dtype)
 
     def extra_inputs_of(self, picture: Picture) -> tuple[Tensor, ...]:
-        """Return what the model is given beside `picture`, (1, …) each."""
+        """Return the inputs that follow `picture`, (1, …) each."""
         return picture.extra_inputs or self.extra_inputs
 
     def blank(self) -> Tensor:
-        """Return an input (1, C, h, w) of zeros, of the size that it expects."""
+        """Return an input (1, C, h, w) of zeros."""
         return self.preprocessing.blank().to(self.dtype)
 
     @cached_property
     def views(self) -> Pool:
+        """The private copies of its structure that computations lease."""
         return Pool(self.module)
 
     @cached_property
     def bytes(self) -> int:
-        """The memory that its weights take."""
+        """The memory that its weights take, in bytes."""
         tensors = (*self.module.parameters(), *self.module.buffers())
         return sum(t.numel() * t.element_size() for t in tensors)

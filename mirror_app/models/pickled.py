@@ -1,7 +1,7 @@
-"""A file that torch.save wrote, looked at before it is read: no code, and no more memory than the file has bytes.
+"""A check of files written by torch.save before they are loaded: no code, and no more memory than the file's size.
 
-`torch.load(weights_only=True)` runs nothing, but it unpacks what is packed, and makes a `bytearray` of as many bytes
-as it is told to: 500 bytes of file fill any memory.
+`torch.load(weights_only=True)` runs no code, but it decompresses archives and allocates a `bytearray` of any length
+that the pickle asks for, so a file of 500 bytes can exhaust memory.
 """
 
 import pickletools
@@ -12,39 +12,41 @@ from pathlib import Path
 
 from mirror_app.errors import MirrorError
 
-HEADER = 2 * 2**20  # bytes: the names, kinds and shapes of ten thousand tensors
-# All that the state dict of a model asks for.
-_PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch \w+Storage")
+MAX_HEADER = 2 * 2**20  # bytes: enough for the names, types and shapes of ten thousand tensors
+# The only globals in the pickle of a state dict.
+_SAFE_GLOBALS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch \w+Storage")
 
 
-def look_at(file: Path, wanted: str) -> None:
-    """Raise MirrorError where the zip archive `file` is no plain state dict; `wanted` is what would be accepted."""
+def check_archive(file: Path, accepted: str) -> None:
+    """Raise MirrorError unless the zip archive `file` is a plain state dict; `accepted` ends the error message."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
-        _whole(archive, entries, file, wanted)
-        program = next(entry for entry in entries if entry.filename.endswith("/data.pkl"))
-        if program.file_size > HEADER:
-            raise MirrorError(f"'{file.name}' declares more than any model has: {wanted}.")
-        asked = {
-            str(name) for code, name, _ in pickletools.genops(archive.read(program)) if code.name in ("GLOBAL", "INST")
-        }
-    strangers = sorted(name.replace(" ", ".") for name in asked if not _PLAIN.fullmatch(name))
-    if any(name.startswith("torch.nn.modules.") for name in strangers):
-        raise MirrorError(f"'{file.name}' is a whole model with its code: save its state_dict() instead, as {wanted}.")
-    if strangers:
-        raise MirrorError(f"'{file.name}' asks for '{strangers[0][:60]}', beyond plain tensors; nothing ran: {wanted}.")
+        _check_structure(archive, entries, file, accepted)
+        pickle_entry = next(entry for entry in entries if entry.filename.endswith("/data.pkl"))
+        if pickle_entry.file_size > MAX_HEADER:
+            raise MirrorError(f"'{file.name}' has a header larger than {MAX_HEADER // 2**20} MB. {accepted}.")
+        operations = pickletools.genops(archive.read(pickle_entry))
+        imports = {str(name) for code, name, _ in operations if code.name in ("GLOBAL", "INST")}
+    unsafe = sorted(name.replace(" ", ".") for name in imports if not _SAFE_GLOBALS.fullmatch(name))
+    if any(name.startswith("torch.nn.modules.") for name in unsafe):
+        raise MirrorError(
+            f"'{file.name}' is a pickled model, which Mirror does not load. "
+            "Save model.state_dict() with torch.save or safetensors."
+        )
+    if unsafe:
+        raise MirrorError(f"'{file.name}' imports '{unsafe[0][:60]}', so it was not loaded. {accepted}.")
 
 
-def _whole(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], file: Path, wanted: str) -> None:
-    """Refuse an archive that is not torch.save's, that is packed, or that another reader might see otherwise."""
+def _check_structure(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], file: Path, accepted: str) -> None:
+    """Refuse an archive that torch.save did not write, that is compressed, or that is ambiguous."""
     names = [entry.filename.lower() for entry in entries]
     inside = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inside:
-        raise MirrorError(f"'{file.name}' is a TorchScript program: {wanted}.")
+        raise MirrorError(f"'{file.name}' is a TorchScript program. {accepted}.")
     if "data.pkl" not in inside or len({name.partition("/")[0] for name in names}) > 1:
-        raise MirrorError(f"'{file.name}' is an archive of something else, as Keras writes it: {wanted}.")
-    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-    if packed or sum(entry.file_size for entry in entries) > file.stat().st_size:
-        raise MirrorError(f"'{file.name}' is packed, which torch.save never does, and might fill the memory: {wanted}.")
+        raise MirrorError(f"'{file.name}' is an archive not written by torch.save, such as a Keras model. {accepted}.")
+    is_compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+    if is_compressed or sum(entry.file_size for entry in entries) > file.stat().st_size:
+        raise MirrorError(f"'{file.name}' is compressed, which could exhaust memory. {accepted}.")
     if archive.comment or min(entry.header_offset for entry in entries) or len(set(names)) < len(names):
-        raise MirrorError(f"'{file.name}' can be read in two ways, which torch.save never writes: {wanted}.")
+        raise MirrorError(f"'{file.name}' can be read in two ways, which torch.save never writes. {accepted}.")

@@ -1,16 +1,16 @@
-"""The owner's own models: a TOML file, named by MIRROR_SETTINGS or `--settings`, with a table for each.
+"""Settings of the user's own models: a TOML file, named by MIRROR_SETTINGS or `--settings`, with a table for each.
 
 [flowers]
-factory = "flower_nets:small"       # module:function; the file's folder is searched for the module too
-arguments = { classes = 5 }         # of the function
-weights = "flowers.safetensors"     # beside the file, or a whole path
-classes = ["daisy", "rose", "tulip", "iris", "lily"]    # or a text file, a line each
+factory = "flower_nets:small"       # module:function; modules next to this file are found, too
+arguments = { classes = 5 }         # passed to the function
+weights = "flowers.safetensors"     # relative to this file, or an absolute path
+classes = ["daisy", "rose", "tulip", "iris", "lily"]    # or a text file with one name per line
 size = 224                          # or [height, width]
 resize = 256
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
 interpolation = "bilinear"
-output = "classes"                  # what its numbers are: an OutputKind
+output = "classes"                  # the meaning of its output: an OutputKind
 """
 
 import math
@@ -24,28 +24,28 @@ from typing import Any
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.probe.output_kind import OutputKind
 
-LARGEST = 4096  # pixels: the side of an input
-_WAYS = ("bilinear", "bicubic", "nearest")
-_WANTED = {
+MAX_SIDE = 4096  # pixels: the side of an input
+_INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
+_EXPECTED = {
     "factory": 'the text "module:function"',
     "weights": "the path of a file",
     "arguments": "a table of the factory's arguments",
     "classes": "a list of names, or the path of a text file",
-    "size": f"a whole number up to {LARGEST}, or [height, width],",
-    "resize": f"a whole number up to {LARGEST}",
-    "mean": "a list of numbers, one a channel,",
-    "std": "a list of numbers above 0, one a channel,",
-    "interpolation": f"one of {', '.join(_WAYS)}",
+    "size": f"a whole number up to {MAX_SIDE}, or [height, width]",
+    "resize": f"a whole number up to {MAX_SIDE}",
+    "mean": "a list of numbers, one per channel",
+    "std": "a list of numbers above 0, one per channel",
+    "interpolation": f"one of {', '.join(_INTERPOLATIONS)}",
     "output": f"one of {', '.join(OutputKind)}",
 }
-_CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _WAYS, "output": tuple(OutputKind)}
+_CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _INTERPOLATIONS, "output": tuple(OutputKind)}
 
 
 @dataclass(frozen=True)
-class Owned:
-    """One table of the settings file; the preprocessing is ImageNet's where it is not said.
+class UserModelSettings:
+    """One table of the settings file; the default preprocessing is ImageNet's.
 
-    Without `resize`, a `size` that is said is cut from pictures that just hold it.
+    If `size` is given without `resize`, `resize` is the longer side of `size`.
     """
 
     factory: str
@@ -60,8 +60,8 @@ class Owned:
     output: str = ""
 
 
-def owned() -> dict[str, Owned]:
-    """Return the owner's models by name, none where no file is named; raise MirrorError for what is wrong in it."""
+def user_models() -> dict[str, UserModelSettings]:
+    """Return the settings of the user's models by name, {} without a settings file; raise MirrorError if invalid."""
     path = file()
     if path is None:
         return {}
@@ -71,46 +71,46 @@ def owned() -> dict[str, Owned]:
         raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.") from error
-    return {name: _owned(where(name, path), table) for name, table in tables.items()}
+    return {name: _parsed(table, table_label(name, path)) for name, table in tables.items()}
 
 
 def file() -> Path | None:
-    """Return the settings file, None where none is named."""
-    named = os.environ.get("MIRROR_SETTINGS")
-    return Path(named).expanduser().resolve() if named else None
+    """Return the path of the settings file, or None."""
+    path = os.environ.get("MIRROR_SETTINGS")
+    return Path(path).expanduser().resolve() if path else None
 
 
-def where(name: str, path: Path) -> str:
-    """Return how a sentence says which table of which file it is about."""
+def table_label(name: str, path: Path) -> str:
+    """Return how an error message refers to a table."""
     return f"[{name}] in '{path.name}'"
 
 
-def _owned(where: str, table: object) -> Owned:
+def _parsed(table: object, label: str) -> UserModelSettings:
     if not isinstance(table, dict):
-        raise MirrorError(f"{where} is no table: a model's settings are needed.")
+        raise MirrorError(f"{label} is not a table of model settings.")
     for key, value in table.items():
-        if key not in _WANTED:
+        if key not in _EXPECTED:
             raise MirrorError(
-                f"{where} has no key '{key[:40]}': there are {', '.join(_WANTED)}.{nearest(key, _WANTED)}"
+                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(_EXPECTED)}.{nearest(key, _EXPECTED)}"
             )
-        if not _fits(key, value):
+        if not _is_valid(key, value):
             hint = nearest(value, _CHOICES[key]) if key in _CHOICES and isinstance(value, str) else ""
-            raise MirrorError(f"{where}: {key} cannot be {str(value)[:60]!r}: {_WANTED[key]} is needed.{hint}")
+            raise MirrorError(f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {_EXPECTED[key]}.{hint}")
     if "factory" not in table:
-        raise MirrorError(f'{where} needs a factory, as in factory = "module:function".')
-    said: dict[str, Any] = {
+        raise MirrorError(f'{label} needs a factory, as in factory = "module:function".')
+    values: dict[str, Any] = {
         key: tuple(value) if key in ("size", "mean", "std") and isinstance(value, list) else value
         for key, value in table.items()
     }
-    if "size" in said and "resize" not in said:
-        said["resize"] = max(_sides(said["size"]))
-    found = Owned(**said)
-    if found.resize < max(_sides(found.size)):
-        raise MirrorError(f"{where}: resize {found.resize} leaves less than the size {found.size} that is cut out.")
-    return found
+    if "size" in values and "resize" not in values:
+        values["resize"] = max(_sides(values["size"]))
+    settings = UserModelSettings(**values)
+    if settings.resize < max(_sides(settings.size)):
+        raise MirrorError(f"{label}: resize {settings.resize} must not be smaller than size {settings.size}.")
+    return settings
 
 
-def _fits(key: str, value: object) -> bool:
+def _is_valid(key: str, value: object) -> bool:
     match key:
         case "factory":
             return isinstance(value, str) and all(value.partition(":"))
@@ -133,7 +133,7 @@ def _fits(key: str, value: object) -> bool:
 
 
 def _is_side(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_SIDE
 
 
 def _is_number(value: object) -> bool:

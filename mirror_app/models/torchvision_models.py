@@ -1,4 +1,4 @@
-"""Every model of torchvision that looks at one picture, with its real weights or, where one says so, untrained."""
+"""Torchvision's classification, segmentation and detection models, trained or with random weights."""
 
 from collections.abc import Callable, Generator
 from functools import cache
@@ -20,15 +20,15 @@ from torchvision.models import (
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import download
+from mirror_app.models.download import DownloadProgress
 from mirror_app.models.model import Model
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 UNTRAINED = "-untrained"
 
-_drawing = Lock()  # torchvision draws first weights from the random numbers that the whole process shares
+_random_state = Lock()  # torchvision initialises weights from the random state that the whole process shares
 
-
-SIDE = 512  # of what detection models are shown: they take any size, and have no preprocessing of their own
+SIDE = 512  # pixels: the input of detection models, which take any size and state no preprocessing
 
 
 def names() -> tuple[str, ...]:
@@ -41,36 +41,41 @@ def classifiers() -> tuple[str, ...]:
     return tuple(list_models(module=torchvision.models))
 
 
-def to_fetch() -> dict[str, int]:
-    """Return the size in bytes of the weights that are not here yet, about, by the name of their model."""
-    here = download.here()
-    found = {name: _weights(name) for name in names()}
-    return {name: _bytes(weights) for name, weights in found.items() if download.name_of(weights.url) not in here}
+def download_sizes() -> dict[str, int]:
+    """Return the approximate size in bytes of the weights that are not downloaded yet, by model name."""
+    files = download.downloaded_files()
+    weights_by_name = {name: _weights(name) for name in names()}
+    return {
+        name: _bytes(weights)
+        for name, weights in weights_by_name.items()
+        if download.file_name_of(weights.url) not in files
+    }
 
 
-def loading(name: str) -> Generator[download.Fetched | Model, None, None]:
-    """Yield how far the download is, and at last the model; raise MirrorError."""
-    weights = _weights(name.removesuffix(UNTRAINED))
+def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, None]:
+    """Yield the progress of the download, then the model; raise MirrorError if it cannot be downloaded or read."""
+    architecture = name.removesuffix(UNTRAINED)
+    weights = _weights(architecture)
     if name.endswith(UNTRAINED):
-        module = untrained(name.removesuffix(UNTRAINED))
+        module = untrained(architecture)
     else:
-        yield from download.fetching(weights.url, _bytes(weights))
+        yield from download.fetch(weights.url, _bytes(weights))
         try:
-            with _drawing:
+            with _random_state:
                 module = get_model(name, weights=weights, progress=False)
-        except Exception as error:  # whatever a spoilt file makes torch raise
-            file = download.file_of(weights.url)
-            raise MirrorError(f"The weights in '{file}' cannot be read: delete that file to fetch it again.") from error
-    labels, plain = tuple(weights.meta["categories"]), name.removesuffix(UNTRAINED)
-    classifies = plain in classifiers()
+        except Exception as error:  # a damaged file makes torch raise many kinds of error
+            file = download.path_of(weights.url)
+            raise MirrorError(f"The weights in '{file}' cannot be read: delete it to download it again.") from error
+    labels = tuple(weights.meta["categories"])
+    is_classifier = architecture in classifiers()
     yield Model(
         name,
-        _headless(module),
+        _without_auxiliary_heads(module),
         preprocessing(weights),
-        labels if classifies else (),
+        labels if is_classifier else (),
         name.endswith(UNTRAINED),
-        labels=() if classifies else labels,
-        output=OutputMeaning(_output_kind(plain)),
+        labels=() if is_classifier else labels,
+        output=OutputMeaning(_output_kind(architecture)),
     )
 
 
@@ -94,7 +99,7 @@ def _bytes(weights: Any) -> int:
 
 
 def preprocessing(weights: Any) -> Preprocessing:
-    """Return what the preset of `weights` does; of a picture that is not square, segmentation sees the middle only."""
+    """Return the preset of `weights`; unlike the preset, segmentation models get a square centre crop."""
     preset = weights.transforms()
     if not hasattr(preset, "mean"):
         return Preprocessing(SIDE, SIDE, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -108,26 +113,26 @@ def preprocessing(weights: Any) -> Preprocessing:
 
 
 def untrained(name: str) -> nn.Module:
-    """Return the model of that name with random weights, always the same ones."""
+    """Return the model of that name with random weights, from a fixed seed."""
     options: dict[str, object] = {}
     if name in ("googlenet", "inception_v3"):
-        options["init_weights"] = False  # they would draw their first weights one by one, for minutes
+        options["init_weights"] = False  # their own initialisation takes minutes
     if name.startswith("vit_"):
-        options["image_size"] = preprocessing(_weights(name)).size  # which is part of their architecture
+        options["image_size"] = preprocessing(_weights(name)).size  # part of their architecture
     if name not in classifiers():
         options["weights_backbone"] = None
-    with _drawing, torch.random.fork_rng(devices=[]):
+    with _random_state, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module: nn.Module = get_model(name, weights=None, **options)
-        for part in module.modules():
-            # A head of zeros, as a new transformer has, would let no gradient through.
-            if isinstance(part, nn.Linear) and not part.weight.any():
-                nn.init.normal_(part.weight, std=0.02)
+        for layer in module.modules():
+            # A new vision transformer has a head of zeros, which would let no gradient through.
+            if isinstance(layer, nn.Linear) and not layer.weight.any():
+                nn.init.normal_(layer.weight, std=0.02)
     return module
 
 
-def _headless(module: nn.Module) -> nn.Module:
-    """Take away the heads that GoogLeNet and Inception have for their training only."""
+def _without_auxiliary_heads(module: nn.Module) -> nn.Module:
+    """Remove the auxiliary heads that GoogLeNet and Inception use only in training."""
     for head in ("aux1", "aux2", "AuxLogits"):
         if hasattr(module, head):
             setattr(module, head, None)

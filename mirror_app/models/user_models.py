@@ -1,4 +1,4 @@
-"""An owner's model, from its table in the settings file: built, given its weights, and tried."""
+"""The user's own models: built from a table in the settings file, given their weights and tried once."""
 
 import importlib
 import sys
@@ -16,64 +16,64 @@ from mirror_app.probe import View
 
 
 def load(name: str) -> Model:
-    """Build the owner's model of that name and give it its weights; raise MirrorError."""
-    file, said = settings.file(), settings.owned()[name]
+    """Build the model of that name and load its weights; raise MirrorError with what is wrong in its table."""
+    file, options = settings.file(), settings.user_models()[name]
     assert file is not None
-    where = settings.where(name, file)
-    module = _built(said, file.parent, where)
-    if said.weights:
-        weights.load_into(module, file.parent / said.weights)
+    label = settings.table_label(name, file)
+    module = _build(options, file.parent, label)
+    if options.weights:
+        weights.load_into(module, file.parent / options.weights)
     try:
-        preprocessing = Preprocessing(said.size, said.resize, said.mean, said.std, said.interpolation)
+        preprocessing = Preprocessing(options.size, options.resize, options.mean, options.std, options.interpolation)
     except MirrorError as error:
-        raise MirrorError(f"{where}: {error}") from error
+        raise MirrorError(f"{label}: {error}") from error
     if not preprocessing.takes_pictures:
         raise MirrorError(
-            f"{where}: mean has {len(said.mean)} numbers, and pictures have 1, 3 or 4 channels: show a model of bands "
-            "with mirror(), from Python."
+            f"{label}: mean has {len(options.mean)} values, but pictures have 1, 3 or 4 channels. "
+            "To show a model of other bands, call mirror() from Python."
         )
-    output = _output(module, preprocessing, where)
-    model = Model(name, module, preprocessing, (), untrained=not said.weights)
+    output = _sample_output(module, preprocessing, label)
+    model = Model(name, module, preprocessing, (), untrained=not options.weights)
     try:
-        return model.explained(output, said.output, _classes(said, file.parent, where))
+        return model.with_meaning(output, options.output, _classes(options, file.parent, label))
     except MirrorError as error:
-        raise MirrorError(f"{where}: {error}") from error
+        raise MirrorError(f"{label}: {error}") from error
 
 
-def _built(said: settings.Owned, folder: Path, where: str) -> nn.Module:
-    module_name, _, function = said.factory.partition(":")
+def _build(options: settings.UserModelSettings, folder: Path, label: str) -> nn.Module:
+    module_name, _, function = options.factory.partition(":")
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
     try:
         factory = getattr(importlib.import_module(module_name), function)
-    except Exception as error:  # the owner's own code
-        raise MirrorError(f"{where}: '{said.factory}' cannot be imported: {_first_line(error)}.") from error
+    except Exception as error:  # the user's code may raise anything
+        raise MirrorError(f"{label}: '{options.factory}' cannot be imported: {_first_line(error)}.") from error
     try:
-        module = factory(**said.arguments)
-    except Exception as error:  # the owner's own code
-        raise MirrorError(f"{where}: {said.factory} fails with {_first_line(error)}.") from error
+        module = factory(**options.arguments)
+    except Exception as error:  # the user's code may raise anything
+        raise MirrorError(f"{label}: {options.factory} raised {_first_line(error)}.") from error
     if not isinstance(module, nn.Module):
-        raise MirrorError(f"{where}: {said.factory} gives a {type(module).__name__}, where an nn.Module is needed.")
+        raise MirrorError(f"{label}: {options.factory} returned a {type(module).__name__}, not an nn.Module.")
     return module
 
 
-def _output(module: nn.Module, preprocessing: Preprocessing, where: str) -> Any:
-    """Return what the model gives for one picture, which shows as well that it takes one."""
+def _sample_output(module: nn.Module, preprocessing: Preprocessing, label: str) -> Any:
+    """Return the model's output for a blank picture, or raise MirrorError if it fails."""
     try:
         with torch.no_grad():
             view = View(module)
             return view.record_calls(view.accept(preprocessing.blank()))
-    except Exception as error:  # the owner's own code
-        raise MirrorError(f"{where} does not work: {_first_line(error)}.") from error
+    except Exception as error:  # the user's code may raise anything
+        raise MirrorError(f"{label}: the model fails on a blank input: {_first_line(error)}.") from error
 
 
-def _classes(said: settings.Owned, folder: Path, where: str) -> tuple[str, ...]:
-    if not isinstance(said.classes, str):
-        return tuple(said.classes)
+def _classes(options: settings.UserModelSettings, folder: Path, label: str) -> tuple[str, ...]:
+    if not isinstance(options.classes, str):
+        return tuple(options.classes)
     try:
-        return tuple((folder / said.classes).read_text(encoding="utf-8").splitlines())
+        return tuple((folder / options.classes).read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise MirrorError(f"{where}: the class names in '{said.classes}' cannot be read.") from error
+        raise MirrorError(f"{label}: the class names in '{options.classes}' cannot be read.") from error
 
 
 def _first_line(error: Exception) -> str:

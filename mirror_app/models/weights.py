@@ -1,6 +1,6 @@
-"""A file of weights that somebody else wrote: looked at before it is trusted, and loaded only where it fits.
+"""Weight files, possibly from an untrusted source: checked before they are loaded, and loaded only if they fit.
 
-Nothing in it is ever run, and nothing is read before its size is known: what declares more than it holds is refused.
+No code in a file is run, and nothing is read before its size is known.
 """
 
 import pickle
@@ -17,35 +17,39 @@ from torch import Tensor, nn
 from mirror_app.errors import MirrorError
 from mirror_app.models import pickled
 
-_SHOWN = 3  # differences of a kind that are named
-_WANTED = "a .safetensors file, or a state dict saved by torch.save, is accepted"
-_FOREIGN = {
+_MAX_NAMED = 3  # differences of each kind in an error message
+_ACCEPTED = "Mirror loads .safetensors files and state dicts saved with torch.save"
+_OTHER_FORMATS = {
     rb"\x89HDF": "a Keras or HDF5 file",
     rb"\x08.\x12": "an ONNX file",
-    rb"\x80[\x02-\x05]": "a bare pickle, as PyTorch wrote before 1.6",
+    rb"\x80[\x02-\x05]": "a bare pickle, the format of PyTorch before 1.6",
 }
 
 
 def load_into(module: nn.Module, file: Path) -> None:
-    """Load the weights in `file` into `module`, in the module's own precision; raise MirrorError with what differs."""
+    """Load the weights in `file` into `module`, in the module's own precision.
+
+    Raises:
+        MirrorError: when the file is not accepted, or its names, shapes or types differ from the module's.
+    """
     tensors = read(file)
     _match(module, tensors, file)
     module.load_state_dict(tensors)
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """Return the tensors in `file` by name, on the CPU; raise MirrorError where it holds anything else."""
+    """Return the tensors in `file` by name, on the CPU; raise MirrorError if it holds anything else."""
     if not file.is_file():
-        raise MirrorError(f"There is no file of weights '{file}'.")
+        raise MirrorError(f"The weights file '{file}' does not exist.")
     try:
-        found = _tensors(file)
+        tensors = _tensors(file)
     except (SafetensorError, zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise MirrorError(f"The weights in '{file.name}' are damaged or cut short: {_WANTED}.") from error
+        raise MirrorError(f"The weights in '{file.name}' are damaged or cut short. {_ACCEPTED}.") from error
     except pickle.UnpicklingError as error:
-        raise MirrorError(f"'{file.name}' holds more than plain tensors; nothing ran: {_WANTED}.") from error
-    for name, tensor in found.items():
-        _acceptable(name, tensor, file)
-    return found
+        raise MirrorError(f"'{file.name}' contains more than tensors, so it was not loaded. {_ACCEPTED}.") from error
+    for name, tensor in tensors.items():
+        _check_tensor(name, tensor, file)
+    return tensors
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
@@ -54,54 +58,54 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     if head.startswith(b"PK\3\4"):
         return _state_dict(file)
     if file.suffix == ".safetensors" or head[8:9] == b"{":
-        if int.from_bytes(head[:8], "little") > pickled.HEADER:
-            raise MirrorError(f"'{file.name}' declares more than any model has: {_WANTED}.")
+        if int.from_bytes(head[:8], "little") > pickled.MAX_HEADER:
+            raise MirrorError(f"'{file.name}' has a header larger than {pickled.MAX_HEADER // 2**20} MB. {_ACCEPTED}.")
         return load_file(file)
-    kinds = (kind for magic, kind in _FOREIGN.items() if re.match(magic, head, re.DOTALL))
-    raise MirrorError(f"'{file.name}' is {next(kinds, 'no file of weights')}: {_WANTED}.")
+    kinds = (kind for magic, kind in _OTHER_FORMATS.items() if re.match(magic, head, re.DOTALL))
+    raise MirrorError(f"'{file.name}' is {next(kinds, 'not a weights file')}. {_ACCEPTED}.")
 
 
 def _state_dict(file: Path) -> dict[str, Tensor]:
-    pickled.look_at(file, _WANTED)
-    with file.open("rb") as opened:  # by its content, whatever its name ends with
-        found = torch.load(opened, map_location="cpu", weights_only=True)
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-        raise MirrorError(f"'{file.name}' holds a {type(found).__name__}: {_WANTED}.")
-    return dict(found)
+    pickled.check_archive(file, _ACCEPTED)
+    with file.open("rb") as opened:  # opened here so that the content decides, not the suffix
+        content = torch.load(opened, map_location="cpu", weights_only=True)
+    content = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+        raise MirrorError(f"'{file.name}' holds a {type(content).__name__}. {_ACCEPTED}.")
+    return dict(content)
 
 
-def _acceptable(name: str, tensor: object, file: Path) -> None:
+def _check_tensor(name: str, tensor: object, file: Path) -> None:
     if not isinstance(tensor, Tensor):
-        raise MirrorError(f"'{name}' in '{file.name}' is a {type(tensor).__name__}, where a tensor is needed.")
+        raise MirrorError(f"'{name}' in '{file.name}' is a {type(tensor).__name__}, not a tensor.")
     if tensor.is_complex() or tensor.device.type != "cpu":
-        raise MirrorError(f"'{name}' in '{file.name}' is {tensor.dtype} on {tensor.device}: plain floats are needed.")
+        raise MirrorError(f"'{name}' in '{file.name}' is {tensor.dtype} on {tensor.device}. Expected real numbers.")
 
 
 def _match(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
-    """Raise MirrorError with the first differences between what the module has and what the file brings."""
-    wanted = module.state_dict()
-    if set(wanted) == {name.removeprefix("module.") for name in tensors} != set(tensors):
+    """Raise MirrorError with the first differences between the module's tensors and those of the file."""
+    expected = module.state_dict()
+    if set(expected) == {name.removeprefix("module.") for name in tensors} != set(tensors):
         raise MirrorError(
             f"All names in '{file.name}' begin with “module.” (DataParallel): save model.module.state_dict() instead."
         )
-    missing = [f"'{name}'" for name in wanted if name not in tensors]
-    strange = [f"'{name[:80]}'" for name in tensors if name not in wanted]
-    pairs = [(name, wanted[name], tensors[name]) for name in wanted if name in tensors]
-    wrong = [difference for pair in pairs if (difference := _difference(*pair))]
-    kinds = {"missing: ": missing, "not in the model: ": strange, "": wrong}
-    if found := "; ".join(f"{kind}{_some(differences)}" for kind, differences in kinds.items() if differences):
-        raise MirrorError(f"The weights in '{file.name}' do not fit: {found}.")
+    missing = [f"'{name}'" for name in expected if name not in tensors]
+    unexpected = [f"'{name[:80]}'" for name in tensors if name not in expected]
+    pairs = [(name, expected[name], tensors[name]) for name in expected if name in tensors]
+    mismatches = [difference for pair in pairs if (difference := _difference(*pair))]
+    by_kind = {"missing: ": missing, "not in the model: ": unexpected, "": mismatches}
+    if differences := "; ".join(f"{kind}{_shortened(names)}" for kind, names in by_kind.items() if names):
+        raise MirrorError(f"The weights in '{file.name}' do not match the model: {differences}.")
 
 
-def _difference(name: str, mine: Tensor, theirs: Tensor) -> str:
-    if mine.shape != theirs.shape:
-        return f"'{name}' is {tuple(theirs.shape)}, where {tuple(mine.shape)} is needed"
-    if mine.is_floating_point() != theirs.is_floating_point():
-        return f"'{name}' is {theirs.dtype}, where {mine.dtype} is needed"
-    return "" if theirs.isfinite().all() else f"'{name}' has numbers that are not finite"
+def _difference(name: str, expected: Tensor, loaded: Tensor) -> str:
+    if expected.shape != loaded.shape:
+        return f"'{name}' has shape {tuple(loaded.shape)}, expected {tuple(expected.shape)}"
+    if expected.is_floating_point() != loaded.is_floating_point():
+        return f"'{name}' is {loaded.dtype}, expected {expected.dtype}"
+    return "" if loaded.isfinite().all() else f"'{name}' contains NaN or infinite values"
 
 
-def _some(differences: Sequence[str]) -> str:
-    more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-    return ", ".join(differences[:_SHOWN]) + more
+def _shortened(differences: Sequence[str]) -> str:
+    more = f" and {len(differences) - _MAX_NAMED} more" if len(differences) > _MAX_NAMED else ""
+    return ", ".join(differences[:_MAX_NAMED]) + more

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from mirror_app.images.pictures import as_bytes
+from mirror_app.images.pictures import to_pixels
 from mirror_app.precision import widened
 
 
@@ -35,7 +35,7 @@ def shrink(images: Tensor, longest: int) -> Tensor:
 
 def pixels(image: Tensor) -> np.ndarray:
     """Return an image (3, H, W) in [0, 1] as bytes (H, W, 3)."""
-    return as_bytes(widened(image))
+    return to_pixels(widened(image))
 
 
 def framed(picture: np.ndarray, region: tuple[int, int, int, int]) -> np.ndarray:

@@ -13,6 +13,8 @@ from mirror_app.params import Parameter, Value, checked, declared
 
 Kind = TypeVar("Kind", bound=type)
 
+_SECTION = re.compile(r"^(?:Args|Returns|Raises|Examples?|References|Deviations from the paper):$", re.MULTILINE)
+
 
 class Question(Enum):
     """What a visualisation answers: the question in plain words, and other words in which people ask it."""
@@ -51,6 +53,11 @@ class Entry:
     def summary(self) -> str:
         """The first sentence of the visualisation's docstring."""
         return re.split(r"(?<=\.)\s", inspect.getdoc(self.kind) or "")[0]
+
+    @property
+    def description(self) -> str:
+        """The visualisation's docstring up to its first section, such as `Args:`."""
+        return _SECTION.split(inspect.getdoc(self.kind) or "")[0].strip()
 
     @property
     def scaled(self) -> bool:

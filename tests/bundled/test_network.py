@@ -30,7 +30,7 @@ def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path, caps
     net = network(path)
     assert path.stat().st_size <= 6 * 10**6
     assert sum(parameter.numel() for parameter in net.parameters()) <= 1_500_000
-    _, right = card.one_thing(net, scenes.HELD_OUT[20_000:20_600])
+    _, right = card.one_object_results(net, scenes.HELD_OUT[20_000:20_600])
     with capsys.disabled():
         print(f"\n{path.stem}: right in {right.float().mean():.2%} of 600 unseen scenes")
     assert right.float().mean() >= 0.99
@@ -39,7 +39,7 @@ def test_it_is_small_and_right_on_scenes_that_it_has_never_seen(path: Path, caps
 @pytest.mark.parametrize("path", [BUNDLED, JUDGE], ids=["bundled", "judge"])
 def test_the_cards_figures_are_those_of_the_network(path: Path) -> None:
     text = path.with_suffix(".md").read_text(encoding="utf-8")
-    found = re.search(r"\*\*Right:\*\* ([\d.]+)% of", text)
+    found = re.search(r"\*\*Accuracy:\*\* ([\d.]+)% on", text)
     assert found
     assert float(found[1]) >= 99
     assert f"{sum(p.numel() for p in network(path).parameters()):,} weights" in text
@@ -53,8 +53,8 @@ def test_the_two_networks_are_different_ones() -> None:
 
 def test_training_learns_more_than_chance() -> None:
     net = training.train(seed=3, count=64, plain_epochs=8, worst_epochs=1)
-    pictures, labels = dataset.drawn(scenes.TRAINING[3 * 64 : 4 * 64])
-    loss = nn.functional.cross_entropy(net.train()(dataset.normalised(pictures)), labels[:, 0])
+    pictures, labels = dataset.draw(scenes.TRAINING[3 * 64 : 4 * 64])
+    loss = nn.functional.cross_entropy(net.train()(dataset.normalise(pictures)), labels[:, 0])
     assert loss < math.log(len(scenes.CLASSES)) - 0.2  # 2.9 to 3.1 of 3.5, by seed
 
 
@@ -66,8 +66,8 @@ def test_training_is_the_same_by_seed() -> None:
 
 def test_the_worst_change_has_the_length_that_was_asked_for_and_raises_the_loss() -> None:
     net = network(BUNDLED)
-    pictures, labels = dataset.drawn(scenes.HELD_OUT[:16])
-    inputs = dataset.normalised(pictures)
+    pictures, labels = dataset.draw(scenes.HELD_OUT[:16])
+    inputs = dataset.normalise(pictures)
     change = training.worst_change(net, inputs, labels[:, 0])
     assert torch.allclose(change.flatten(1).norm(dim=1), torch.tensor(training.RADIUS))
     loss = nn.functional.cross_entropy

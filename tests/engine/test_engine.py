@@ -130,7 +130,7 @@ def test_a_model_that_many_ask_for_at_once_is_loaded_once() -> None:
 
 
 def test_an_unknown_model_is_named_with_the_nearest() -> None:
-    with pytest.raises(MirrorError, match=r"no model 'shape' among \d+\. Did you mean 'shapes'"):
+    with pytest.raises(MirrorError, match=r"no model 'shape'\. Did you mean 'shapes'"):
         catalogue.load("shape")
 
 
@@ -139,7 +139,7 @@ def test_the_device_is_the_one_that_is_asked_for_and_a_wrong_one_is_named(monkey
     assert device() == torch.device("cpu")
     for wrong in ("gpu", "cuda:99", "tpu"):
         monkeypatch.setenv("MIRROR_DEVICE", wrong)
-        with pytest.raises(MirrorError, match=f"MIRROR_DEVICE cannot be '{wrong}' here"):
+        with pytest.raises(MirrorError, match=f"MIRROR_DEVICE is '{wrong}', which is not available here"):
             device()
     monkeypatch.delenv("MIRROR_DEVICE")
     assert device().type in ("cpu", "cuda", "mps")

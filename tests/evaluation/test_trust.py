@@ -26,8 +26,8 @@ from mirror_app.live import sessions
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
 from mirror_app.probe import View, fingerprint
-from mirror_app.ui.trust import verdicts
-from mirror_app.ui.trust.verdicts import Answer
+from mirror_app.ui.trust import verdict_text
+from mirror_app.ui.trust.verdict_text import Answer
 from mirror_app.visualisations import registry
 from tests.app import page
 from tests.browser import READY, SCREENSHOTS, faults
@@ -40,7 +40,7 @@ FIVE_DIFFERENT_PICTURES = """() => {
 }"""
 
 
-def asked(key: str, layer: str = "features", **params: object) -> tuple[Request, engine.Result]:
+def computed(key: str, layer: str = "features", **params: object) -> tuple[Request, engine.Result]:
     entry = registry.get(key)
     request = Request("shapes", PICTURE.id, layer, key, entry.canonical({**quick(entry), **params}))  # type: ignore[dict-item]
     return request, engine.run(request, catalogue.load("shapes"), PICTURE)
@@ -129,7 +129,7 @@ def test_the_map_of_a_shuffled_classifier_is_its_closed_form() -> None:
 
 
 def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
-    request, result = asked("grad-cam")
+    request, result = computed("grad-cam")
     model = catalogue.load("shapes")
     before = fingerprint(model.module)
     (found,) = verdict.curves(request, model, PICTURE, result)
@@ -178,7 +178,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
     head, *_, everything = evaluation.depths(engine.tree(model))
     found = {}
     for key in ("grad-cam", "eigen-cam"):
-        request, result = asked(key)
+        request, result = computed(key)
         frames = [list(verdict.shuffled(request, model, PICTURE, result, depth)) for depth in (head, everything)]
         assert all(frame.info.get("target_class", [9]) == result.info.get("target_class", [9]) for (frame,) in frames)
         found[key] = [verdict.likeness(result, frame) for (frame,) in frames]
@@ -190,7 +190,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
 
 
 def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
-    request, result = asked("rise", n=400)
+    request, result = computed("rise", n=400)
     model = catalogue.load("shapes")
     frames = verdict.shuffled(request, model, PICTURE, result, evaluation.depths(engine.tree(model))[0])
     assert 0 < next(frames).info["progress"] < 1
@@ -200,20 +200,24 @@ def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
 def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     names = ("fc", "all above layer3", "everything")
 
-    def said(*figures: float) -> str:
-        return verdicts.below_shuffled(dict(zip(names, figures, strict=True)))
+    def caption(*figures: float) -> str:
+        return verdict_text.below_shuffled(dict(zip(names, figures, strict=True)))
 
-    assert "as soon as the last layer" in said(-0.3, 0.6, 0.2)
-    assert "(rank correlation −0.30)" in said(-0.3, 0.6, 0.2)
-    assert "the same with all above layer3 shuffled] and :green[changes with everything]" in said(0.9, 0.8, 0.1)
-    assert "(rank correlation +0.60 at the weakest): it shows the input" in said(1, 0.6, 0.7)
-    assert "the same, or inverted, with fc shuffled] and :green[changes with all above" in said(-0.7, 0.1, 0.2)
-    assert "(rank correlation −0.60 at the weakest): it shows the input" in said(1, -0.6, 0.7)
+    assert "Shuffling the last layer already changes it] (rank correlation −0.30)" in caption(-0.3, 0.6, 0.2)
+    assert "Shuffling all above layer3 barely changes it]; :green[shuffling everything does]" in caption(0.9, 0.8, 0.1)
+    assert "it depends on the earlier layers but hardly on the last ones." in caption(0.9, 0.8, 0.1)
+    assert "(weakest rank correlation +0.60): it shows the input" in caption(1, 0.6, 0.7)
+    inverted = caption(-0.7, 0.1, 0.2)
+    assert (
+        "Shuffling fc barely changes it, except for inverting it]; :green[shuffling all above layer3 does]" in inverted
+    )
+    assert "hardly on the last one." in inverted
+    assert "(weakest rank correlation −0.60): it shows the input" in caption(1, -0.6, 0.7)
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) -> None:
-    request, result = asked(entry.key, layer="features.4")
+    request, result = computed(entry.key, layer="features.4")
     prediction = engine.predict(catalogue.load("shapes"), PICTURE)
     if verdict.is_attribution(entry):
         assert verdict.target_of(request, result, prediction) in range(32)
@@ -224,10 +228,10 @@ def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) ->
 
 def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
     model = catalogue.load("shapes")
-    request, result = asked("back-prop", target_class="features.4:3")
+    request, result = computed("back-prop", target_class="features.4:3")
     with pytest.raises(MirrorError, match="choose a class"):
         list(verdict.curves(request, model, PICTURE, result))
-    request, result = asked("grad-cam", layer="*")
+    request, result = computed("grad-cam", layer="*")
     with pytest.raises(MirrorError, match="One layer"):
         list(verdict.curves(request, model, PICTURE, result))
 
@@ -270,38 +274,45 @@ def found(own: Curves, random: Curves, edges: Curves) -> dict[str, Curves]:
 
 def test_what_is_said_of_the_curves_keeps_the_three_ways_apart() -> None:
     best, better, other = line(0.1, 0.9, 0.8), line(0.3, 0.7, 0.1), line(0.4, 0.6, 0.2)
-    assert [verdicts.of_curves(found(best, better, other), removal) for removal in Removal] == [
-        Answer(True, "When they are removed, its pixels matter more than random ones and edges."),
-        Answer(True, "When they are restored, its pixels matter more than random ones and edges."),
-        Answer(True, "When they are painted over, its pixels matter more than random ones and edges."),
+    assert [verdict_text.of_curves(found(best, better, other), removal) for removal in Removal] == [
+        Answer(True, "Removing the highlighted pixels hurts the class more than removing random pixels or edges."),
+        Answer(True, "Restoring the highlighted pixels helps the class more than restoring random pixels or edges."),
+        Answer(
+            True,
+            "Painting over the highlighted pixels hurts the class more than painting over random pixels or edges.",
+        ),
     ]
-    lame, none = line(0.4, 0.9, 0.2), "matter no more than random ones and edges."
+    lame, none = line(0.4, 0.9, 0.2), "hurts the class no more than removing random pixels or edges."
     gone, back, painted = Removal
-    assert verdicts.of_curves(found(lame, better, lame), gone).words.endswith(none)
-    assert verdicts.of_curves(found(lame, better, other), back).good
-    assert verdicts.of_curves(found(lame, better, other), painted).words.endswith("matter no more than edges.")
-    assert verdicts.below_chart(found(best, better, other), gone, False) == ":green[Clearly better than both.]"
-    assert verdicts.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random.]"
-    assert verdicts.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
-    assert "this is no proof" in verdicts.below_chart(found(best, better, other), gone, True)
+    assert verdict_text.of_curves(found(lame, better, lame), gone).words.endswith(none)
+    assert verdict_text.of_curves(found(lame, better, other), back).good
+    assert verdict_text.of_curves(found(lame, better, other), painted).words.endswith(
+        "no more than painting over edges."
+    )
+    assert verdict_text.below_chart(found(best, better, other), gone, False) == ":green[Clearly better than both.]"
+    assert verdict_text.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random.]"
+    assert (
+        verdict_text.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
+    )
+    assert "this proves little" in verdict_text.below_chart(found(best, better, other), gone, True)
 
 
 @pytest.mark.parametrize("removal", Removal)
 def test_a_tie_with_what_can_hardly_be_beaten_is_no_reproach(removal: Removal) -> None:
     best, middling, poor = line(0, 1, 1, soon=True), line(0.3, 0.7, 0.5, soon=True), line(0.6, 0.4, 0.2)
-    tied = verdicts.of_curves(found(best, poor, best), removal)
+    tied = verdict_text.of_curves(found(best, poor, best), removal)
     assert tied.good is None
-    assert tied.words.endswith("edges or random numbers do nearly as well as anything can.")
-    assert verdicts.of_curves(found(middling, poor, best), removal).good is False
-    assert verdicts.of_curves(found(best, poor, middling), removal).good is True
+    assert tied.words.endswith("edges or random pixels do nearly as well as any method can.")
+    assert verdict_text.of_curves(found(middling, poor, best), removal).good is False
+    assert verdict_text.of_curves(found(best, poor, middling), removal).good is True
 
 
 def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
     curves = found(line(0.1, 0.9), line(0.1, 0.9, 0.8, soon=True), line(0.3, 0.7))
     for removal in Removal:
-        assert verdicts.of_curves(curves, removal).good is None
-        assert "with a tenth of the pixels" in verdicts.of_curves(curves, removal).words
-        assert verdicts.below_chart(curves, removal, False).startswith(":orange[This says little here:]")
+        assert verdict_text.of_curves(curves, removal).good is None
+        assert "a random 10% of the pixels already" in verdict_text.of_curves(curves, removal).words
+        assert verdict_text.below_chart(curves, removal, False).startswith(":orange[Uninformative here:]")
 
 
 @pytest.mark.parametrize("factor", [-1.0, 5.0])
@@ -310,26 +321,28 @@ def test_a_model_that_only_turns_its_answers_over_or_rescales_them_gets_the_same
     key: str, factor: float
 ) -> None:
     model = catalogue.load("shapes")
-    request, result = asked(key, target_class=3)
+    request, result = computed(key, target_class=3)
     other = copy.deepcopy(model.module)
     for parameter in other.get_submodule("classifier").parameters():
         parameter.data *= factor
     turned = engine.run(request, replace(model, module=other), PICTURE)
     likeness = verdict.likeness(result, turned)
-    answer = verdicts.of_shuffled({"classifier": likeness}, untrained=False)
+    answer = verdict_text.of_shuffled({"classifier": likeness}, untrained=False)
     assert answer.good is False
-    assert ("inverted" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
+    assert ("inverting" in answer.words) is (factor < 0 and result.raw.ndim == 3)  # of gradients the size counts
 
 
 def test_what_should_add_up_joins_the_verdict() -> None:
-    assert verdicts.of_sum({}) is None
-    assert verdicts.of_sum({"completeness": [-0.02]}) == Answer(
-        True, "The sum over its pixels misses the logit's gain by 2.0%."
+    assert verdict_text.of_sum({}) is None
+    assert verdict_text.of_sum({"completeness": [-0.02]}) == Answer(
+        True, "The sum of its values misses the gain in the class score by 2.0%."
     )
-    lost = verdicts.of_sum({"conservation": [0.0002]})
-    assert lost == Answer(False, "Of the logit that was handed down, 0.0% arrives.")
-    assert verdicts.of_sum({"conservation": [0.7]}) == Answer(None, "Of the logit that was handed down, 70.0% arrives.")
-    turned = verdicts.of_sum({"conservation": [-1.0]})
+    lost = verdict_text.of_sum({"conservation": [0.0002]})
+    assert lost == Answer(False, "Its values add up to 0.0% of the class score.")
+    assert verdict_text.of_sum({"conservation": [0.7]}) == Answer(
+        None, "Its values add up to 70.0% of the class score."
+    )
+    turned = verdict_text.of_sum({"conservation": [-1.0]})
     assert turned
     assert turned.good is False
 
@@ -337,32 +350,32 @@ def test_what_should_add_up_joins_the_verdict() -> None:
 @pytest.mark.parametrize(
     ("answers", "judgement"),
     [
-        ((True, True, True), "it passes the tests here."),
-        ((None, True, True), "it passes the tests that say something here."),
-        ((True, False, True), "trust it here with care."),
-        ((None, False, True), "trust it here with care."),
+        ((True, True, True), "passes every test here."),
+        ((None, True, True), "passes every test that applies here."),
+        ((True, False, True), "use with caution."),
+        ((None, False, True), "use with caution."),
         ((False, False, False), "do not rely on it here."),
         ((None, None, False), "do not rely on it here."),
-        ((None, None, None), "these tests say little here."),
+        ((None, None, None), "the tests are uninformative here."),
     ],
 )
-def test_in_short_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], judgement: str) -> None:
-    first, *lines = verdicts.in_short([Answer(answer, f"Of {answer}.") for answer in answers]).split("  \n")
-    assert first == f"**In short:** {judgement}"
+def test_the_summary_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool | None, ...], judgement: str) -> None:
+    first, *lines = verdict_text.verdict_and_answers([Answer(answer, f"Of {answer}.") for answer in answers]).split(
+        "  \n"
+    )
+    assert first == f"**Verdict:** {judgement}"
     assert all(line.endswith(f" Of {answer}.") for line, answer in zip(lines, answers, strict=True))
     assert all((":green[" in line) is (answer is True) for line, answer in zip(lines, answers, strict=True))
     assert all((":orange[" in line) is (answer is False) for line, answer in zip(lines, answers, strict=True))
 
 
 def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_nothing_came() -> None:
-    assert verdicts.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
-    late = verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
-    assert late == Answer(
-        False, "It stays much the same with the last layer shuffled, and changes only with earlier ones."
-    )
-    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
-    assert verdicts.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
-    assert verdicts.of_shuffled({}, untrained=False).good is None
+    assert verdict_text.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
+    late = verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
+    assert late == Answer(False, "Shuffling the last layer barely changes it; shuffling earlier layers does.")
+    assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
+    assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
+    assert verdict_text.of_shuffled({}, untrained=False).good is None
 
 
 FLAT = {"zero": torch.zeros(5, 5), "one number": torch.full((5, 5), 0.3), "tiny": torch.full((2, 3, 5, 5), -1e-9)}
@@ -371,11 +384,11 @@ FLAT = {"zero": torch.zeros(5, 5), "one number": torch.full((5, 5), 0.3), "tiny"
 @pytest.mark.parametrize("flat", FLAT.values(), ids=FLAT)
 def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
     nothing = evaluation.rank_correlation(flat, flat)
-    answer = verdicts.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
+    answer = verdict_text.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
     assert answer.good is None
-    assert "the same number everywhere, and cannot be compared" in answer.words
-    assert verdicts.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
-    assert verdicts.signed(nothing) == "flat"
+    assert "the same value everywhere, and cannot be compared" in answer.words
+    assert verdict_text.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
+    assert verdict_text.signed(nothing) == "flat"
     ramp = torch.arange(flat.numel()).view(flat.shape).float()
     assert evaluation.rank_correlation(ramp, flat) == 0
 
@@ -384,8 +397,8 @@ def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
     "info", [{"completeness": [math.nan]}, {"conservation": [math.nan]}, {"conservation": [-math.inf, 1.0]}]
 )
 def test_what_is_no_finite_share_is_not_told_in_percent(info: dict[str, list[float]]) -> None:
-    answer = verdicts.of_sum(info)
-    assert answer == Answer(None, "Whether it adds up cannot be told: the target's score is not a finite number.")
+    answer = verdict_text.of_sum(info)
+    assert answer == Answer(None, "The sum cannot be tested: the target's score is not a finite number.")
 
 
 def _holding(**buffers: torch.Tensor) -> nn.Module:
@@ -430,28 +443,28 @@ class HeadInABuffer(nn.Module):
 def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(key: str, is_flat: bool) -> None:
     picture = torch.rand(3, 16, 12, generator=torch.Generator().manual_seed(0))
     made = live_session("buffer", picture, HeadInABuffer(), None, PreprocessingOverrides())
-    live.put(made)
+    live.add(made)
     try:
         test = page("trust", model=next(iter(made.models)), visualisation=key)
     finally:
         sessions._sessions.clear()
     assert not test.exception
-    told = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
-    assert "head may be weights, and are held as buffers: those stay as they are." in told
-    assert ("cannot be compared" in told) is is_flat
-    assert "nan" not in told
+    page_text = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
+    assert "Buffers are not shuffled, although these may be weights: head." in page_text
+    assert ("cannot be compared" in page_text) is is_flat
+    assert "nan" not in page_text
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:
     test = page("trust", visualisation="integrated-gradients", steps="4")
     assert not test.exception
-    told = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert told.count("Area below") == 3
-    assert told.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes")))) + 2  # the verdicts
-    assert "Of checked heart, for the class *checked heart* (96.2%)" in told
-    assert "the mean of 3 draws, with the seeds 0, 1 and 2" in told
-    assert "set to 0 in the model's normalised" in told
-    assert "They miss it by" in told
+    page_text = "\n".join(item.value for item in [*test.markdown, *test.caption])
+    assert page_text.count("Area under the curve") == 3
+    assert page_text.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes"))))
+    assert "Picture: checked heart · Class: *checked heart* (96.2%)" in page_text
+    assert "the mean of 3 draws, with the seeds 0, 1 and 2" in page_text
+    assert "set to 0 in the model's normalised" in page_text
+    assert "They miss it by" in page_text
     assert not test.warning
 
 
@@ -463,31 +476,31 @@ def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidenc
     test.button(key="test grad-cam").click().run()
     assert not test.exception
     assert test.subheader[0].value == "Can Grad-CAM be trusted here?"
-    assert any("at the layer `features`" in caption.value for caption in test.caption)
+    assert any("Layer: `features`" in caption.value for caption in test.caption)
 
 
 def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked_for: list[str] = []
+    shuffled_depths: list[str] = []
     shuffled = verdict.shuffled
 
     def counted(
         request: Request, model: Model, picture: Picture, result: engine.Result, depth: evaluation.Depth
     ) -> Generator[engine.Result, None, None]:
-        asked_for.append(depth.words)
+        shuffled_depths.append(depth.words)
         if depth.words == "classifier":
             raise MirrorError("This one is not finite.")
         return shuffled(request, model, picture, result, depth)
 
     monkeypatch.setattr(verdict, "shuffled", counted)
     test = page("trust")
-    assert asked_for == ["classifier", "all above features.4", "all above features.1", "everything"]
+    assert shuffled_depths == ["classifier", "all above features.4", "all above features.1", "everything"]
     assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)
     assert any("**Grad" in item.value or "add up to the logit" in item.value for item in test.markdown)
-    asked_for.clear()
+    shuffled_depths.clear()
     test.slider(key="grad-cam.strength").set_value(0.3).run()
-    assert asked_for == ["classifier"]  # what failed is tried again
+    assert shuffled_depths == ["classifier"]  # what failed is tried again
     assert not test.exception
 
 
@@ -507,9 +520,9 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
 
 def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
-    told = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert "the model is untrained" in told
-    assert "little to take away" in told
+    page_text = "\n".join(item.value for item in [*test.markdown, *test.caption])
+    assert "the model is untrained" in page_text
+    assert "little to remove" in page_text
     assert not test.exception
 
 
@@ -532,18 +545,18 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
 
 def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
     page = dashboard("trust?visualisation=lrp", at_rest=False)
-    expect(page.get_by_text(re.compile(r"\d+\.\d% of it arrives"))).to_be_attached(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"It adds up to \d+\.\d% of it"))).to_be_attached(timeout=90_000)
 
 
-def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_extra_inputs(
+def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_side_by_side(
     dashboard: Callable[..., Page],
 ) -> None:
     page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)
-    expect(page.get_by_text("this is not an explanation")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("not an explanation")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
-    expect(page.get_by_text("In short: this is not an explanation")).to_be_visible()
-    expect(page.get_by_text("this is no proof")).to_have_count(3)
+    expect(page.get_by_text("Verdict: not an explanation")).to_be_visible()
+    expect(page.get_by_text("this proves little")).to_have_count(3)
     page.wait_for_function(FIVE_DIFFERENT_PICTURES, timeout=90_000)
     page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
-    expect(page.get_by_text("this is not an explanation")).to_be_hidden()
+    expect(page.get_by_text("not an explanation")).to_be_hidden()

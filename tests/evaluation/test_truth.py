@@ -21,11 +21,11 @@ def grad_cam() -> GradCam:
 
 def peaks(grad_cam: GradCam, things: int, place: int) -> Tensor:
     """Whether the peak for the thing at `place` lies in its filled outline, for each unseen scene of so many things."""
-    pictures, labels = dataset.drawn(UNSEEN, things)
+    pictures, labels = dataset.draw(UNSEEN, things)
     found = []
     for number, seed in enumerate(UNSEEN):
-        thing = scenes.scene(seed, things).things[place]
-        inputs = dataset.normalised(pictures[number : number + 1])
+        thing = scenes.scene(seed, things).objects[place]
+        inputs = dataset.normalise(pictures[number : number + 1])
         raw = grad_cam(inputs, LAYER, target_class=int(labels[number, place]))[1]["raw"]
         peak = int(render.resize(raw, (scenes.SIZE, scenes.SIZE)).argmax())
         found.append(bool(thing.outline[peak // scenes.SIZE, peak % scenes.SIZE]))

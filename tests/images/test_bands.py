@@ -15,7 +15,7 @@ from mirror_app import engine, live
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing, from_tensor, with_colours
-from mirror_app.images.bands import as_colours
+from mirror_app.images.bands import to_rgb
 from mirror_app.live import LiveSession
 from mirror_app.live.launch import start
 from mirror_app.live.session import PreprocessingOverrides, live_session
@@ -61,8 +61,8 @@ def opened(count: int) -> tuple[LiveSession, Model, Picture]:
 
 def test_the_mean_is_of_bands_each_stretched_to_its_own_range_and_three_are_shown_where_they_are_chosen() -> None:
     inputs = torch.tensor([[0.0, 1.0], [-100.0, 300.0], [5.0, 5.0], [2.0, 1.0]]).reshape(1, 4, 1, 2)
-    assert as_colours(inputs).tolist() == [[[[0.25, 0.5]]] * 3]
-    assert as_colours(inputs, (3, 0, 2)).tolist() == [[[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, 0.0]]]]
+    assert to_rgb(inputs).tolist() == [[[[0.25, 0.5]]] * 3]
+    assert to_rgb(inputs, (3, 0, 2)).tolist() == [[[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, 0.0]]]]
     picture = from_tensor(inputs[0], "x", Preprocessing(2, 2, (0.0,) * 4, (1.0,) * 4))
     assert picture.pixels.tolist() == [[[64] * 3, [128] * 3]]
     chosen = with_colours(picture, (3, 0, 2))
@@ -92,7 +92,7 @@ def _pixels(inputs: Tensor) -> np.ndarray:
 def test_without_any_cover_the_bands_mean_lies_under_the_heat() -> None:
     inputs = bands(8)[None]
     images, _ = GradCam(Net(8))(inputs, "maps", target_class=0, strength=0.0)
-    torch.testing.assert_close(images, as_colours(inputs))
+    torch.testing.assert_close(images, to_rgb(inputs))
 
 
 @pytest.mark.parametrize("count", [1, *BANDS])
@@ -139,7 +139,7 @@ def page() -> Iterator[Callable[..., AppTest]]:
     def shown(count: int, to: str = "", **query: str) -> AppTest:
         session, model, _ = opened(count)
         sessions.append(session)
-        live.put(session)
+        live.add(session)
         return app.page(to, model=model.name, layer="maps", **query)
 
     yield shown
@@ -172,7 +172,7 @@ def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     assert app.lives(test)
     assert f"Heat maps are drawn over band {count - 1} as red, band 0 as green, band 1 as blue." in captions(test)
     (picture,) = test.session_state.mirror.pictures.values()
-    expected = as_colours(bands(count)[None], (count - 1, 0, 1))[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+    expected = to_rgb(bands(count)[None], (count - 1, 0, 1))[0].mul(255).round().byte().permute(1, 2, 0).numpy()
     assert np.array_equal(picture.pixels, expected)
     assert not np.array_equal(picture.pixels, before)
 

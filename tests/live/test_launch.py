@@ -196,7 +196,7 @@ def test_tensors_go_to_the_model_exactly_as_given(dtype: torch.dtype) -> None:
 def test_a_tensor_that_looks_unnormalised_comes_with_a_note_and_is_dreamed_as_it_is() -> None:
     made = live_session("abc", INPUT, Linear(), [DeepDream], PreprocessingOverrides())
     (picture,) = made.pictures
-    assert "as if it were not normalised" in picture.notes[0]
+    assert "may not be normalised" in picture.notes[0]
     (model,) = made.models.values()
     assert np.array_equal(
         model.preprocessing.model_input_rgb(picture), (INPUT * 255).round().byte().permute(1, 2, 0).numpy()
@@ -248,20 +248,20 @@ def test_pictures_go_through_the_preprocessing_that_is_said_or_the_catalogues(tm
     [
         (([], Linear()), "nothing to show"),
         ((INPUT, {}), "nothing to show"),
-        (("cat.jpg", Linear()), "An input is a str: tensors, Pillow pictures"),
-        ((INPUT[0], Linear()), r"input 1 is a torch.float32 of \(40, 30\): a float tensor"),
+        (("cat.jpg", Linear()), r"An input is a str\. Pass tensors, Pillow images"),
+        ((INPUT[0], Linear()), r"input 1 is a torch.float32 tensor of shape \(40, 30\)\. Expected a float tensor"),
         (((INPUT * 255).byte(), Linear()), "input 1 is a torch.uint8"),
-        ((INPUT / 0, Linear()), "input 1 has numbers that are not finite"),
+        ((INPUT / 0, Linear()), "input 1 contains NaN or infinite values"),
         ((INPUT[:1], Linear()), "The model 'Linear' does not take input 1: RuntimeError: Given groups=1"),
-        ((INPUT, "vgg16"), "The model 'str' is a str: an nn.Module is needed"),
+        ((INPUT, "vgg16"), "The model 'str' is a str, not an nn.Module"),
         ((INPUT, {"a": Linear(), "b": None}), "The model 'b' is a NoneType"),
         (
             (INPUT, Linear(), None, PreprocessingOverrides(classes=["cat"])),
-            "The model 'Linear': there are 1 names of classes, and the model has 2",
+            "The model 'Linear': classes has 1 names, but the model has 2 outputs",
         ),
         (
             (INPUT, Linear(), None, PreprocessingOverrides(mean=[0.5], std=[0.5] * 3)),
-            "must each have one value for each",
+            "must each have one value per channel",
         ),
         ((INPUT, Linear(), ["grad-kam"]), "Did you mean 'grad-cam'"),
     ],

@@ -94,17 +94,17 @@ def test_names_are_found_while_other_sessions_come_and_go() -> None:
 
     def other(number: int, turn: int) -> LiveSession:
         session_id = f"{number}-{turn}"
-        models = {live.named("Linear", session_id): next(iter(made.models.values()))}
-        entries = [replace(made.own_entries[0], key=live.named("own", session_id))]
+        models = {live.link_name("Linear", session_id): next(iter(made.models.values()))}
+        entries = [replace(made.custom_entries[0], key=live.link_name("own", session_id))]
         return LiveSession(session_id, models, made.pictures, entries)
 
     def work(number: int) -> None:
         for turn in range(100):
             session = other(number, turn)
             (name,), (entry,) = session.models, session.entries
-            live.put(session)
+            live.add(session)
             assert live.session_of(name) is session
-            assert live.shown(name) == "Linear"
+            assert live.display_name(name) == "Linear"
             assert registry.get(entry.key) is entry
             live.remove(session)
             assert live.session_of(name) is None
@@ -117,7 +117,7 @@ def test_names_are_found_while_other_sessions_come_and_go() -> None:
 def test_a_live_model_that_is_trained_further_gets_new_pictures_and_layers() -> None:
     net = Linear()
     session = live_session("training", INPUT, net, None, PreprocessingOverrides())
-    live.put(session)
+    live.add(session)
     try:
         (model,), (picture,) = session.models.values(), session.pictures
         request = Request(model.name, picture.id, "maps", "grad-cam")

@@ -17,7 +17,7 @@ import torch
 import torchvision
 from streamlit.testing.v1 import AppTest
 from torch import nn
-from torchvision.models import Activations, WeightsEnum
+from torchvision.models import Weights, WeightsEnum
 from torchvision.models._api import BUILTIN_MODELS
 from torchvision.transforms._presets import ImageClassification
 
@@ -101,7 +101,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def register(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     preset = partial(ImageClassification, crop_size=64)
     meta = {"categories": CLASSES, "_file_size": len(FILE) / 2**20}
-    kind = WeightsEnum("TinyWeights", {"DEFAULT": Activations(url, preset, meta)})
+    kind = WeightsEnum("TinyWeights", {"DEFAULT": Weights(url, preset, meta)})
 
     def build(*, weights: WeightsEnum | None = None, progress: bool = True) -> nn.Module:
         net = tiny()
@@ -122,10 +122,10 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     server: Server, tmp_path: Path
 ) -> None:
     server.slowly = 1.0
-    assert catalogue.to_fetch()[NAME] == len(FILE)
-    *steps, model = catalogue.loading(NAME)
+    assert catalogue.download_sizes()[NAME] == len(FILE)
+    *steps, model = catalogue.load_with_progress(NAME)
     assert isinstance(model, Model)
-    shares = [step.share for step in steps if isinstance(step, download.Fetched)]
+    shares = [step.share for step in steps if isinstance(step, download.DownloadProgress)]
     assert shares == sorted(shares)
     assert any(0.2 < share < 0.8 for share in shares)
     assert shares[-1] == 1
@@ -134,8 +134,8 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     assert not model.untrained
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(model.module.parameters(), tiny().parameters()))  # noqa: B905
     assert left(tmp_path) == [FILE_NAME]
-    assert NAME not in catalogue.to_fetch()
-    assert [type(step) for step in catalogue.loading(NAME)] == [Model]
+    assert NAME not in catalogue.download_sizes()
+    assert [type(step) for step in catalogue.load_with_progress(NAME)] == [Model]
     assert server.asked == 1
 
 
@@ -143,7 +143,7 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     ("mood", "words"),
     [
         ("cut", "damaged or cut short"),
-        ("altered", "its checksum is not the one in its name"),
+        ("altered", "its checksum differs from the one in its name"),
         ("missing", "127.0.0.1 answered 404"),
     ],
 )
@@ -155,7 +155,7 @@ def test_what_goes_wrong_is_a_sentence_that_says_what_still_works_and_leaves_not
     with pytest.raises(MirrorError, match=words) as caught:
         shelf.get(NAME)
     assert NAME not in shelf
-    assert "These work without it: shapes, and all untrained models." in str(caught.value)
+    assert "Available offline: shapes, and every model with random weights." in str(caught.value)
     assert left(tmp_path) == []
     assert catalogue.load(f"{NAME}-untrained").untrained
     server.mood = "whole"
@@ -166,7 +166,7 @@ def test_nobody_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server() as gone:
         url = gone.url
     register(url, monkeypatch)
-    with pytest.raises(MirrorError, match=r"127\.0\.0\.1 cannot be reached from here"):
+    with pytest.raises(MirrorError, match=r"127\.0\.0\.1 cannot be reached\."):
         catalogue.load(NAME)
 
 
@@ -182,7 +182,7 @@ def test_a_server_that_falls_silent_is_given_up(server: Server, monkeypatch: pyt
 
 def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
     server.mood, server.slowly = "cut", 0.5
-    asked = catalogue.loading(NAME)
+    asked = catalogue.load_with_progress(NAME)
     next(asked)
     asked.close()
     time.sleep(1.5)
@@ -191,12 +191,12 @@ def test_who_leaves_early_leaves_no_old_failure_behind(server: Server) -> None:
 
 
 def test_no_room_on_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(MirrorError, match="the disk with torch's cache, TORCH_HOME, is full"):
-        list(download.fetching(server.url, 10**18))
+    with pytest.raises(MirrorError, match=r"the disk with torch's cache \(TORCH_HOME\) is full"):
+        list(download.fetch(server.url, 10**18))
     (tmp_path / "file").touch()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
-    with pytest.raises(MirrorError, match="could not be kept in torch's cache, TORCH_HOME: Not a directory"):
-        list(download.fetching(server.url, 1))
+    with pytest.raises(MirrorError, match=r"could not be saved in torch's cache \(TORCH_HOME\): Not a directory"):
+        list(download.fetch(server.url, 1))
     assert server.asked == 0
 
 
@@ -208,7 +208,7 @@ def test_a_program_that_ends_does_not_wait_for_a_download_and_leaves_no_part_of_
 import time
 from mirror_app.models import download
 
-for fetched in download.fetching({server.url!r}, {len(FILE)}):
+for fetched in download.fetch({server.url!r}, {len(FILE)}):
     if fetched.bytes:
         break
 """
@@ -220,10 +220,10 @@ for fetched in download.fetching({server.url!r}, {len(FILE)}):
 
 
 def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:
-    file = download.file_of(server.url)
+    file = download.path_of(server.url)
     file.parent.mkdir(parents=True)
     file.write_bytes(FILE[: len(FILE) // 2])
-    with pytest.raises(MirrorError, match="delete that file"):
+    with pytest.raises(MirrorError, match="delete it to download it again"):
         catalogue.load(NAME)
 
 
@@ -259,7 +259,7 @@ def test_a_page_without_the_network_says_so_and_lives_on(server: Server, wrong: 
     test = page(model=NAME)
     assert not test.exception
     (sentence,) = errors(test)
-    assert "all untrained models" in sentence.replace("\\", "")
+    assert "every model with random weights" in sentence.replace("\\", "")
     test.selectbox(key="model").select("shapes").run()
     assert errors(test) == []
     assert any("raw values" in caption.value for caption in test.caption)

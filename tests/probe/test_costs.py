@@ -127,13 +127,13 @@ def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: 
     inputs = torch.zeros(1, 3, 64, 64)
     view, found = listed(build(), inputs)
     chosen = max(found, key=lambda layer: layer.depth).name if deep else default_layer(view, inputs)
-    boxes = diagram.unfolded(found, chosen)
+    boxes = diagram.visible_boxes(found, chosen)
     parents = {layer.parent for layer in found}
     for layer in found:
         if layer.name not in parents and layer.call:
             assert sum(layer.name == box or layer.name.startswith(f"{box}.") for box in boxes) == 1
     assert chosen in boxes or any(box.startswith(f"{chosen}.") for box in boxes)
-    drawn = diagram.dot(found, boxes, flow(view, inputs, boxes), chosen)
+    drawn = diagram.to_dot(found, boxes, flow(view, inputs, boxes), chosen)
     assert drawn.count("{") == drawn.count("}")
     assert drawn.count("[label=") == len(boxes)
     assert view.unchanged()
@@ -142,17 +142,17 @@ def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: 
 def test_of_a_dense_block_the_arrows_from_the_nearest_are_drawn_and_of_others_all() -> None:
     block = "features.denseblock3"
     view, found = listed(densenet(), torch.zeros(1, 3, 64, 64))
-    boxes = diagram.unfolded(found, block)
+    boxes = diagram.visible_boxes(found, block)
     edges = flow(view, torch.zeros(1, 3, 64, 64), boxes)
-    assert diagram.crowded(boxes, edges)
-    drawn = diagram.nearest(boxes, edges)
+    assert diagram.is_crowded(boxes, edges)
+    drawn = diagram.nearest_edges(boxes, edges)
     assert set(drawn) <= set(edges)
     assert sorted(taker for _, taker in drawn) == sorted({taker for _, taker in edges})
     dense = [box for box in boxes if box.startswith(f"{block}.")]
     assert set(pairwise(dense)) <= set(drawn)
     view, found = listed(resnet18())
-    boxes = diagram.unfolded(found, "layer1.0")
-    assert not diagram.crowded(boxes, flow(view, BLANK, boxes))
+    boxes = diagram.visible_boxes(found, "layer1.0")
+    assert not diagram.is_crowded(boxes, flow(view, BLANK, boxes))
 
 
 def test_the_architecture_page_shows_the_layers_and_what_they_cost() -> None:

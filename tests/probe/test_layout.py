@@ -118,7 +118,7 @@ def test_maps_go_back_to_where_they_came_from(name: str) -> None:
         assert torch.equal(found.output(found.maps(output), output), output)
         assert torch.equal(found.maps(found.output(found.maps(output) * 2, output[:1])), found.maps(output) * 2)
     else:
-        with pytest.raises(MirrorError, match=r"Ablation-CAM .* 'layer' .* take Grad-CAM"):
+        with pytest.raises(MirrorError, match=r"Ablation-CAM .* 'layer' .* use Grad-CAM"):
             AblationCam(model)(pictures, "layer")
 
 

@@ -297,7 +297,7 @@ def show() -> Iterator[Callable[..., str]]:
 
     def staged(module: nn.Module, output: str | None = None) -> str:
         made = live_session(secrets.token_hex(3), PICTURES[0], module, None, PreprocessingOverrides(output=output))
-        live.put(made)
+        live.add(made)
         return next(iter(made.models))
 
     yield staged
@@ -351,8 +351,8 @@ def test_one_logit_is_shown_as_a_number_until_the_visitor_says_otherwise(show: C
     assert test.session_state.mirror.request.digest() != raw
     assert test.query_params["output-kind"] == "labels"
     assert "output-kind=labels" in test.code[0].value
-    to = page("trust", **test.query_params)
-    assert f"for the label *label 0* ({share})" in words(to)
+    trust = page("trust", **test.query_params)
+    assert f"Label: *label 0* ({share})" in words(trust)
 
 
 @pytest.mark.parametrize(("outputs", "first"), [(3, 1.5), (14, -3), (6, 0)])
@@ -410,7 +410,7 @@ def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int
     test = page("trust", model=show(Ending(outputs, as_is, 3), output), visualisation="grad-cam", target_class="0")
     assert not test.exception
     told = words(test)
-    assert "This model gives a number and no probability" in told
+    assert "This model outputs no probability" in told
     assert "rank correlation" in told
     assert not has_percent(told)
 

@@ -78,7 +78,7 @@ def test_four_visualisations_of_four_inputs_without_a_click_and_nothing_twice(ca
     expected = [f"{name} of {of}" for name in ("Grad-CAM", "Layer-CAM") for of in names]
     assert [title.partition(" (")[0] for title in opens(test)[:8]] == expected
     assert len(opens(test)) == 16
-    assert "The settings in the sidebar are for Grad-CAM; the others have their defaults." in words(test)
+    assert "Its other settings apply to Grad-CAM only; other methods use their defaults." in words(test)
     assert "compare.rows" not in test.query_params
     assert [call[0] for call in calls].count("frames") == 16
     calls.clear()
@@ -91,7 +91,7 @@ def test_layers_of_one_visualisation_and_what_does_not_depend_on_them() -> None:
     assert [title.split("(")[1] for title in opens(test)] == [
         f"shapes, {layer})" for layer in ("features.1", "features.4", "features") for _ in range(2)
     ]
-    assert "The settings in the sidebar" not in words(test)
+    assert "Its other settings" not in words(test)
     test.session_state["visualisation"] = "back-prop"
     assert "The same at every layer: Back Prop." in words(test.run())
     test.session_state["compare.columns"] = "visualisation"
@@ -123,7 +123,7 @@ def test_a_defect_spoils_its_own_cell_only(monkeypatch: pytest.MonkeyPatch, capl
 
 
 def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    loading, tried = catalogue.loading, []
+    loading, tried = catalogue.load_with_progress, []
 
     def offline(name: str, device: Any) -> Generator[Any, None, None]:
         if name == "resnet18":
@@ -131,7 +131,7 @@ def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(m
             raise MirrorError("There is no network.")
         yield from loading(name, device)
 
-    monkeypatch.setattr(catalogue, "loading", offline)
+    monkeypatch.setattr(catalogue, "load_with_progress", offline)
     test = compare(
         compare_columns="model",
         compare_model="shapes,resnet18,squeezenet1_1-untrained",
@@ -145,8 +145,8 @@ def test_a_model_that_cannot_be_fetched_is_tried_once_and_spoils_its_own_cells(m
     ]
     assert words(test).count("There is no network.") == 2
     assert tried == ["resnet18"]
-    assert "Other models are shown at the layer that Mirror opens first." in words(test)
-    assert "A model that does not know the target explains its own most likely class." in words(test)
+    assert "Other models are shown at their default layer." in words(test)
+    assert "Models without the target class explain their top prediction instead." in words(test)
 
 
 def below(test: AppTest) -> list[str]:
@@ -216,7 +216,7 @@ def test_pictures_of_ones_own_do_not_travel_and_that_is_said() -> None:
 
 def test_numbers_are_said_to_be_numbers_and_open_too() -> None:
     test = compare(compare_visualisation="activations", compare_input=FOUR[0], layer="pool")
-    assert "144 numbers and no picture" in words(test)
+    assert "144 numbers, not an image" in words(test)
     assert len(opens(test)) == 1
 
 
@@ -236,11 +236,11 @@ def test_one_scale_is_that_of_the_brightest_of_all(calls: list[tuple[Any, ...]])
     assert len(peaks) == len(last) == 12
     vmax = max(peak for peak in peaks if peak is not None)
     assert set(last.values()) == {vmax}
-    assert f"Full brightness: **{vmax:.3g}**" in words(test)
+    assert f"Scale maximum: **{vmax:.3g}**" in words(test)
     test.session_state["compare.scale"] = "own"
-    assert "Full brightness" not in words(test.run())
+    assert "Scale maximum" not in words(test.run())
     test.session_state["compare.scale"], test.session_state["visualisation"] = "one", "activations"
-    assert "Full brightness" not in words(test.run())  # their maps share no scale
+    assert "Scale maximum" not in words(test.run())  # their maps share no scale
 
 
 def test_a_link_opens_the_same_matrix_and_says_what_it_gets_wrong() -> None:
@@ -252,9 +252,9 @@ def test_a_link_opens_the_same_matrix_and_says_what_it_gets_wrong() -> None:
 
     test = compare(compare_rows="lines", compare_visualisation="grad-kam,grad-cam", compare_input="mine", compare_x="1")
     first, second, third = said(test)
-    assert "compare.rows cannot be 'lines'" in first
-    assert "compare.visualisation cannot be 'grad-kam'. Did you mean 'grad-cam'?" in second
-    assert "compare.input cannot be 'mine'" in third
+    assert "unknown value 'lines' for compare.rows" in first
+    assert "unknown value 'grad-kam' for compare.visualisation. Did you mean 'grad-cam'?" in second
+    assert "unknown value 'mine' for compare.input" in third
     assert len(opens(test)) == 4
     assert said(test.run()) == []
 
@@ -264,9 +264,9 @@ def test_more_than_eight_are_not_shown_and_none_are_asked_for() -> None:
     keys += ["back-prop", "deconvnet", "kernels"]
     test = compare(compare_visualisation=",".join(keys), compare_input=FOUR[0])
     assert len(opens(test)) == 8
-    assert "Only the first 8 of 10 are shown" in words(test)
+    assert "Showing the first 8 of 10 (maximum 8 × 8)." in words(test)
     test.session_state["compare.visualisation"] = []
-    assert "Choose some visualisations." in words(test.run())
+    assert "Choose at least one of the visualisations." in words(test.run())
     assert opens(test) == []
     assert not test.exception
 

@@ -96,10 +96,10 @@ def test_all_of_it_is_downloaded(dashboard: Callable[..., Page], tmp_path: Path)
     matrix(page)
     page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Everything in it (.zip)").click()
+        page.get_by_role("button", name="All files (ZIP)").click()
     download.value.save_as(tmp_path / "matrix.zip")
     with page.expect_download() as download:
-        page.get_by_role("button", name="The matrix as a picture (.png)").click()
+        page.get_by_role("button", name="Figure (PNG)").click()
     download.value.save_as(SCREENSHOTS / "matrix.png")
     assert faults(page) == []
     with zipfile.ZipFile(tmp_path / "matrix.zip") as kept:
@@ -135,13 +135,13 @@ def test_cells_fill_as_they_are_done_and_one_scale_is_a_choice(dashboard: Callab
     pictures = page.locator("[class*=st-key-cell-] img")
     expect(pictures).to_have_count(4)
     own = [picture.get_attribute("src") for picture in pictures.all()]
-    page.get_by_text("One scale for all", exact=True).click()
+    page.get_by_text("Shared scale", exact=True).click()
     expect(page).to_have_url(re.compile("compare.scale=one"))
     full(page)
-    expect(page.get_by_text("Visualisations differ in what they measure")).to_be_visible()
+    expect(page.get_by_text("Visualisations measure different things")).to_be_visible()
     shared = [picture.get_attribute("src") for picture in pictures.all()]
     assert sum(one == other for one, other in zip(own, shared, strict=True)) == 1  # the brightest stays as it is
-    page.get_by_text("Each picture its own", exact=True).click()
+    page.get_by_text("Separate scales", exact=True).click()
     expect(page).not_to_have_url(re.compile("compare.scale"))
     full(page)
     assert [picture.get_attribute("src") for picture in pictures.all()] == own

@@ -91,7 +91,7 @@ def test_the_keyboard_alone_leads_to_a_layer_an_input_and_a_map(dashboard: Calla
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Explain this map")).to_be_visible()
     page.wait_for_selector(READY)
-    tab_to(page, "The map: the arrow keys go")
+    tab_to(page, "The map: use the arrow keys")
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_text("row 8, column 9: ")).to_be_in_viewport()  # its numbers are in sight
     expect(dialog.get_by_text("Maximum")).to_be_in_viewport()

@@ -31,18 +31,18 @@ def test_all_that_is_declared_is_told(entry: registry.Entry, whole: AppTest) -> 
     assert entry.also
     assert entry.paper or entry.key in ("activations", "kernels")
     assert (PICTURES / f"{entry.key}.png").exists()
-    told = "\n".join(item.value for item in whole.markdown).replace("\\", "")
+    page_text = "\n".join(item.value for item in whole.markdown).replace("\\", "")
     for text in (entry.summary, entry.use, entry.avoid, entry.also, entry.paper, entry.kind.__name__):
-        assert text in told
+        assert text in page_text
     for name, parameter in entry.params.items():
-        assert f"`{name}=" in told
-        assert parameter.help.replace("\\", "") in told
+        assert f"`{name}=" in page_text
+        assert parameter.help.replace("\\", "") in page_text
     assert any(button.key == f"try {entry.key}" for button in whole.button)
 
 
 def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
-    told = [item.value for item in whole.markdown]
-    assert all(f"**{word.capitalize()}:** {meaning}" in told for word, meaning in WORDS.items())
+    page_text = [item.value for item in whole.markdown]
+    assert all(f"**{word.capitalize()}:** {meaning}" in page_text for word, meaning in WORDS.items())
     explained = glossary.explained("How much the class's logit grows, ahead of each map")
     assert explained is not None
     assert [part.split(":")[0] for part in explained.split("\n\n")] == ["**Logit", "**Map"]
@@ -53,23 +53,27 @@ def test_words_are_explained_where_they_stand(whole: AppTest) -> None:
 
 
 def keys(query: str) -> set[str]:
-    return {entry.key for entry in registry.entries() if search.matches(query, search.all_of(entry))}
+    return {entry.key for entry in registry.entries() if search.matches(query, search.searchable_text(entry))}
 
 
 def tried(test: AppTest) -> list[str]:
     return [str(button.key).removeprefix("try ") for button in test.button if str(button.key).startswith("try ")]
 
 
-def asked(question: Question) -> set[str]:
+def answering(question: Question) -> set[str]:
     return {entry.key for entry in registry.entries() if entry.asks is question}
 
 
 @pytest.mark.parametrize(
     ("query", "found", "others"),
     [
-        ("Which pixels made the model say so?", asked(Question.PIXELS), {"activations", "kernels"}),
-        ("why", asked(Question.WHERE) | asked(Question.PIXELS), {"activations", "attention", "kernels", "deep-dream"}),
-        ("explain the class", asked(Question.WHERE) | asked(Question.PIXELS), {"activations", "eigen-cam"}),
+        ("Which pixels made the model say so?", answering(Question.PIXELS), {"activations", "kernels"}),
+        (
+            "why",
+            answering(Question.WHERE) | answering(Question.PIXELS),
+            {"activations", "attention", "kernels", "deep-dream"},
+        ),
+        ("explain the class", answering(Question.WHERE) | answering(Question.PIXELS), {"activations", "eigen-cam"}),
         ("saliency map", {"back-prop", "smoothgrad"}, {"grad-cam", "activations"}),
         ("heatmaps", {"grad-cam", "occlusion", "lrp"}, {"activations", "kernels"}),
         ("feature maps", {"activations"}, {"occlusion"}),
@@ -101,19 +105,19 @@ def test_one_of_ones_own_is_found_by_its_name_and_by_what_is_said_of_it() -> Non
 
     assert repeat.entry.asks is None
     for query in ("again", "zebra", ""):
-        assert search.matches(query, search.all_of(repeat.entry))
-    assert not search.matches("heatmap", search.all_of(repeat.entry))
+        assert search.matches(query, search.searchable_text(repeat.entry))
+    assert not search.matches("heatmap", search.searchable_text(repeat.entry))
 
 
 def test_a_question_shows_what_answers_it_in_the_order_to_try() -> None:
     test = page("guide")
     for question in Question:
         test.pills(key="guide-question").set_value(question).run()
-        assert set(tried(test)) == asked(question)
-        first = [key for key in sections.FIRST if key in asked(question)]
+        assert set(tried(test)) == answering(question)
+        first = [key for key in sections.RECOMMENDED if key in answering(question)]
         assert len(first) >= 3
         assert tried(test)[: len(first)] == first
-    assert set(sections.FIRST) <= {entry.key for entry in registry.entries()}
+    assert set(sections.RECOMMENDED) <= {entry.key for entry in registry.entries()}
     test.text_input(key="guide-find").set_value("occlusion").run()
     assert any("again to search everything: 1 found" in box.value for box in test.info)
     test.pills(key="guide-question").set_value(None).run()
@@ -125,7 +129,7 @@ def test_what_is_named_so_comes_first_and_then_what_answers_the_question() -> No
     test.text_input(key="guide-find").set_value("layer-cam").run()
     assert tried(test)[0] == "layer-cam"
     test.text_input(key="guide-find").set_value("Which pixels made the model say so?").run()
-    assert set(tried(test)[:5]) == asked(Question.PIXELS)
+    assert set(tried(test)[:5]) == answering(Question.PIXELS)
 
 
 def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_said() -> None:
@@ -133,17 +137,17 @@ def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_
     test.text_input(key="guide-find").set_value("receptive fields").run()
     meaning = f"**Receptive field:** {WORDS['receptive field']}"
     assert [item.value for item in test.markdown].count(meaning) == 2  # among all words, and for the query
-    assert any("what it means stands above" in box.value for box in test.info)
+    assert any("Its meaning is explained above" in box.value for box in test.info)
     assert tried(test) == []
     test.text_input(key="guide-find").set_value("salliency").run()
     (box,) = test.info
-    assert "No visualisation is about “salliency”" in box.value
+    assert "No visualisation matches “salliency”" in box.value
     assert "Did you mean" in box.value
     assert "saliency map" in box.value
     test.text_input(key="guide-find").set_value("gradients").run()
     assert tried(test)
-    assert search.meant("gradients") == ["gradient"]
-    assert search.meant("saliency map") == []
+    assert search.glossary_words("gradients") == ["gradient"]
+    assert search.glossary_words("saliency map") == []
 
 
 def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> None:
@@ -169,7 +173,7 @@ def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., P
     page.screenshot(path=SCREENSHOTS / f"guide-{width}-{scheme}.png")
     assert faults(page) == []
     page.get_by_text(Question.PIXELS.text).click()
-    expect(page.get_by_text(f"{len(asked(Question.PIXELS))} of 24 visualisations")).to_be_visible()
+    expect(page.get_by_text(f"{len(answering(Question.PIXELS))} of 24 visualisations")).to_be_visible()
     assert faults(page) == []
     page.get_by_text(Question.PIXELS.text).click()
     expect(page.get_by_text("24 of 24 visualisations")).to_be_visible()

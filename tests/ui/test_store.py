@@ -54,7 +54,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, threading.Event
     gate.set()
     inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     shown = live_session("0a0b0c", inputs, Held(gate), None, PreprocessingOverrides())
-    live.put(shown)
+    live.add(shown)
     yield next(iter(shown.models)), gate
     gate.set()
     live.remove(shown)

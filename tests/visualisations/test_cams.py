@@ -258,9 +258,9 @@ def test_cam_of_a_one_by_one_convolution_that_is_averaged() -> None:
     [
         (resnet18, "layer3", "'layer3': try 'layer4'"),
         (resnet18, "layer4.1.bn2", "'layer4.1.bn2': try 'layer4'"),
-        (densenet, "features", "'features': take Grad-CAM"),  # a functional ReLU comes between
-        (squeezenet, "features", "'features': take Grad-CAM"),
-        (convnext, "features", "'features': take Grad-CAM"),  # a norm comes between
+        (densenet, "features", "'features': use Grad-CAM"),  # a functional ReLU comes between
+        (squeezenet, "features", "'features': use Grad-CAM"),
+        (convnext, "features", "'features': use Grad-CAM"),  # a norm comes between
     ],
 )
 def test_cam_is_refused_where_more_follows(build: Callable[[], nn.Module], layer: str, words: str) -> None:
@@ -311,7 +311,7 @@ def test_eigen_cam_without_an_answer_says_that_its_sign_is_free() -> None:
     model = nn.Sequential(nn.Conv2d(3, 7, 5, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten()).double()
     for output, is_free in (("numbers", True), ("classes", False)):
         _, info = EigenCam(model, output=output)(FAMILIES[0].pictures, "0")
-        assert ("sign is free" in info["note"]) is is_free
+        assert ("sign is arbitrary" in info["note"]) is is_free
     peak = EigenCam(model, output="numbers")(FAMILIES[0].pictures, "0")[1]["raw"]
     assert (peak.amax((1, 2)) == peak.abs().amax((1, 2))).all()
 
@@ -587,18 +587,18 @@ def test_behind_the_last_attention_only_the_class_token_counts_and_the_layer_to_
     kind: Kind, layer: str
 ) -> None:
     model, pictures = vit(), torch.randn(2, 3, 64, 64)
-    with pytest.raises(MirrorError, match=r"only the class token .* try 'encoder.layers.encoder_layer_2.ln_1'"):
+    with pytest.raises(MirrorError, match=r"Only the class token .* try 'encoder.layers.encoder_layer_2.ln_1'"):
         kind(model)(pictures, layer)
     assert kind(model)(pictures, "encoder.layers.encoder_layer_2.ln_1")[1]["raw"].any()
 
 
 def test_a_trial_of_maps_that_nothing_reads_comes_with_a_word() -> None:
     info = AblationCam(vit())(torch.randn(1, 3, 64, 64), "encoder.layers.encoder_layer_2")[1]
-    assert "stays what it is" in info["note"]
+    assert "leaves the target's score unchanged" in info["note"]
     flat = Linear()
     nn.init.zeros_(flat.maps.weight)
     info = ScoreCam(flat)(torch.randn(1, 3, 8, 8), "maps")[1]
-    assert "flat" in info["note"]
+    assert "constant" in info["note"]
     assert info["progress"] == 1
 
 

@@ -85,7 +85,7 @@ def page() -> Iterator[Callable[..., AppTest]]:
         sessions.append(
             live_session(secrets.token_hex(3), [INPUT, INPUT - 0.5], Linear(), visualisations, PreprocessingOverrides())
         )
-        live.put(sessions[-1])
+        live.add(sessions[-1])
         return app.page(**{"model": next(iter(sessions[-1].models)), "layer": "maps", **query})
 
     yield opened

@@ -23,9 +23,9 @@ from mirror_app.visualisations.core import (
     Visualisation,
 )
 from mirror_app.visualisations.core.batching import SIZES
-from mirror_app.visualisations.core.gradients.back_prop import ZERO
+from mirror_app.visualisations.core.gradients.back_prop import ZERO_GRADIENT
 from mirror_app.visualisations.core.gradients.integrated import BASELINES
-from mirror_app.visualisations.core.gradients.smoothgrad import DROWNED
+from mirror_app.visualisations.core.gradients.smoothgrad import HIDDEN_BY_NOISE
 from tests.families import convnext
 from tests.networks import Functional, Tricky, bundled, resnet18, squeezenet
 
@@ -176,7 +176,7 @@ def test_integrated_gradients_are_captums_and_say_what_is_missing(
     ours = IntegratedGradients(model, None, network.MEAN, network.STD)
     inputs = PICTURES[:1]
     info = ours(inputs, "", baseline=baseline, steps=50, target_class=TARGET)[1]
-    start = ours._start(inputs, baseline, 0)
+    start = ours._baseline(inputs, baseline, 0)
     expected = captum.attr.IntegratedGradients(model).attribute(
         inputs, start, TARGET, n_steps=50, method="gausslegendre", internal_batch_size=10
     )
@@ -227,15 +227,15 @@ def test_integrated_gradients_of_a_square_are_exact_and_of_a_line_with_one_look(
 def test_black_and_white_are_those_of_pixels_and_too_few_steps_are_told() -> None:
     ours = IntegratedGradients(bundled(), None, network.MEAN, network.STD)
     inputs = PICTURES.float()
-    assert torch.allclose(ours._start(inputs, "black", 0) * 0.25 + 0.5, torch.zeros(()), atol=1e-6)
-    assert torch.allclose(ours._start(inputs, "white", 0) * 0.25 + 0.5, torch.ones(()), atol=1e-6)
-    assert ours._start(inputs, "blur", 0).std() < 0.2 * inputs.std()
+    assert torch.allclose(ours._baseline(inputs, "black", 0) * 0.25 + 0.5, torch.zeros(()), atol=1e-6)
+    assert torch.allclose(ours._baseline(inputs, "white", 0) * 0.25 + 0.5, torch.ones(()), atol=1e-6)
+    assert ours._baseline(inputs, "blur", 0).std() < 0.2 * inputs.std()
     first, again, other = (
         raw(IntegratedGradients, bundled(), inputs, baseline="noise", seed=seed, steps=2) for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    assert "take more steps" in ours(inputs, "", steps=2)[1]["note"]
+    assert "use more steps" in ours(inputs, "", steps=2)[1]["note"]
     assert ours(inputs, "", steps=100)[1]["note"] == ""
 
 
@@ -257,16 +257,16 @@ class Shy(nn.Module):
 
 def test_noise_that_drowns_what_is_asked_for_is_told() -> None:
     ramp = torch.linspace(0, 1, 12).expand(1, 3, 12, 12).clone()
-    for sigma, note in ((0.15, DROWNED), (0.005, "")):
+    for sigma, note in ((0.15, HIDDEN_BY_NOISE), (0.005, "")):
         info = SmoothGrad(Shy())(ramp, "", n=4, sigma=sigma, target_class=1)[1]
         assert info["raw"].any() == (not note)
         assert info.get("note", "") == note
     grey = torch.full((1, 3, 12, 12), 0.5)  # no noise at all is added to a picture without a range
     assert "note" not in SmoothGrad(Shy())(grey, "", n=4, target_class=1)[1]
     info = SmoothGrad(Shy())(torch.cat([grey, ramp, grey]), "", n=4, target_class=1)[1]  # one of a batch
-    assert info["note"] == f"Input 2 of 3: {DROWNED}"
+    assert info["note"] == f"Input 2 of 3: {HIDDEN_BY_NOISE}"
     info = SmoothGrad(Shy())(torch.cat([grey, ramp]), "", n=4, target_class=0)[1]
-    assert info["note"] == ZERO
+    assert info["note"] == ZERO_GRADIENT
 
 
 FLAT_STEPS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -288,6 +288,6 @@ def test_a_gradient_that_is_zero_everywhere_is_told(step: Callable[[Tensor], Ten
     pictures[1, 0, 0, 0] = -1
     for visualisation in (Gradient(Stepped()), SmoothGrad(Stepped())):
         few: dict[str, Any] = {"n": 2, "sigma": 0.0} if isinstance(visualisation, SmoothGrad) else {}
-        assert visualisation(pictures, target_class=1, **few)[1]["note"] == f"Input 2 of 3: {ZERO}"
-        assert visualisation(pictures[1:2], target_class=1, **few)[1]["note"] == ZERO
+        assert visualisation(pictures, target_class=1, **few)[1]["note"] == f"Input 2 of 3: {ZERO_GRADIENT}"
+        assert visualisation(pictures[1:2], target_class=1, **few)[1]["note"] == ZERO_GRADIENT
         assert "note" not in visualisation(pictures[:1], target_class=1, **few)[1]

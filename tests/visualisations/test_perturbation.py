@@ -71,7 +71,7 @@ def test_a_patch_larger_than_the_picture_hides_all_of_it() -> None:
 
 
 def test_a_stride_that_leaves_gaps_is_refused() -> None:
-    with pytest.raises(MirrorError, match="stride of 20 leaves pixels that no patch of 16"):
+    with pytest.raises(MirrorError, match="stride of 20 leaves gaps between patches of 16"):
         raw(Occlusion(Linear().double()), patch=16, stride=20)
 
 

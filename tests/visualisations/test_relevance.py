@@ -240,7 +240,7 @@ def test_alpha_beta_loses_nothing_where_each_output_has_products_of_both_signs(b
 def test_what_biases_take_is_said() -> None:
     info = LRP(bundled())(PICTURES.float(), "")[1]
     assert all(abs(share - 1) > 0.1 for share in info["conservation"])
-    assert "of the logit, not to all of it: biases" in info["note"]
+    assert "of the logit: biases" in info["note"]
     totals = info["raw"].sum((1, 2)) / bundled()(PICTURES.float()).amax(1)
     assert info["conservation"] == pytest.approx(totals.tolist(), rel=1e-3)
 
@@ -425,13 +425,13 @@ class Gate(nn.Module):
 @pytest.mark.parametrize(
     ("gate", "words"),
     [
-        (F.gelu, "Gelu in this model is no sum"),
+        (F.gelu, "LRP has no rule for Gelu, which"),
         (lambda maps: maps * maps.mean((2, 3), keepdim=True), "a product of two answers"),
-        (lambda maps: maps / maps.norm(), "LinalgVectorNorm, a division by an answer"),
+        (lambda maps: maps / maps.norm(), "LinalgVectorNorm or a division by an answer"),
         (lambda maps: torch.ones_like(maps) / maps, "a division by an answer"),
         (lambda maps: F.layer_norm(maps, maps.shape[1:]), "NativeLayerNorm"),
         (lambda maps: maps.softmax(1), "Softmax"),
-        (lambda maps: F.batch_norm(maps, None, None, training=True), "takes the batch's"),
+        (lambda maps: F.batch_norm(maps, None, None, training=True), "uses those of the batch"),
         (lambda maps: F.conv2d(maps, maps.mean((0, 2, 3)).reshape(1, 4, 1, 1).expand(4, 4, 1, 1)), "Convolution"),
         (lambda maps: maps.detach(), "No gradient leads from the answer"),
     ],
@@ -468,12 +468,12 @@ def test_what_cannot_be_seen_comes_with_a_word() -> None:
 
 def test_relevance_lies_on_the_object(capsys: pytest.CaptureFixture[str]) -> None:
     seeds = scenes.HELD_OUT[50_000:50_050]
-    pictures, _ = dataset.drawn(seeds, 1)
+    pictures, _ = dataset.draw(seeds, 1)
     lrp, shares = LRP(catalogue.load("shapes").module), []
     for begin in range(0, len(seeds), 10):
         some = slice(begin, begin + 10)
-        positive = lrp(dataset.normalised(pictures[some]), "")[1]["raw"].clamp(min=0)
-        masks = torch.from_numpy(np.stack([scenes.scene(seed).things[0].mask for seed in seeds[some]]))
+        positive = lrp(dataset.normalise(pictures[some]), "")[1]["raw"].clamp(min=0)
+        masks = torch.from_numpy(np.stack([scenes.scene(seed).objects[0].mask for seed in seeds[some]]))
         shares += ((positive * masks).sum((1, 2)) / positive.sum((1, 2))).tolist()
     with capsys.disabled():
         print(f"\nLRP: {np.mean(shares):.1%} of the positive relevance on the object, over {len(seeds)} scenes")

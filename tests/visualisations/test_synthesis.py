@@ -335,8 +335,8 @@ def test_resizing_keeps_what_is_even_and_averages_what_is_made_smaller() -> None
 
 def test_an_inversion_tells_its_loss_and_comes_near_the_picture() -> None:
     visualisation = InvertedRepresentation(bundled(), None, *NORMALISATION)
-    pictures, _ = dataset.drawn(scenes.HELD_OUT[:1])
-    inputs = dataset.normalised(pictures)
+    pictures, _ = dataset.draw(scenes.HELD_OUT[:1])
+    inputs = dataset.normalise(pictures)
     _, info = visualisation(inputs, "features.0", steps=60)
     found = visualisation.view.capture((info["raw"] - 0.5) / 0.25, "features.0")
     wanted = visualisation.view.capture(inputs, "features.0")
@@ -348,8 +348,8 @@ def test_an_inversion_tells_its_loss_and_comes_near_the_picture() -> None:
 
 def test_without_a_class_each_pictures_own_is_imagined() -> None:
     model = catalogue.load("shapes").module
-    pictures, labels = dataset.drawn(scenes.HELD_OUT[:3])
-    info = ClassPicture(model, None, *NORMALISATION)(dataset.normalised(pictures), None, steps=1)[1]
+    pictures, labels = dataset.draw(scenes.HELD_OUT[:3])
+    info = ClassPicture(model, None, *NORMALISATION)(dataset.normalise(pictures), None, steps=1)[1]
     assert info["target_class"] == labels[:, 0].tolist()
 
 
@@ -358,7 +358,7 @@ def recognised(classes: Tensor, **params: object) -> float:
     judge = network.ShapesNet(len(scenes.CLASSES)).eval()
     judge.load_state_dict(load_file(ROOT / "tests" / "data" / "judge.safetensors"))
     drawn = [scenes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
-    inputs = dataset.normalised(torch.from_numpy(np.stack(drawn)))
+    inputs = dataset.normalise(torch.from_numpy(np.stack(drawn)))
     _, info = ClassPicture(bundled(), None, *NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
     seen_from_afar = operators.blur(2)(info["raw"])

@@ -1,1 +1,1 @@
-"""How the page looks: its styles, and pictures within its own messages."""
+"""How the page looks: its style sheets and its inline pictures."""

@@ -1,7 +1,7 @@
 """Pictures that travel within the page's own messages.
 
-A picture given to Streamlit as a file has an address, and the file is forgotten as soon as a run of any visitor's page
-ends while the one that shows it is being drawn anew: a browser that comes a moment later finds nothing there.
+Streamlit serves an image from a URL, and drops the file as soon as a run of any visitor's page ends while that image is
+being redrawn. A browser that requests it a moment later gets an error. A data URL cannot expire.
 """
 
 import base64
@@ -10,21 +10,21 @@ import io
 import streamlit as st
 from PIL import Image
 
-from mirror_app.ui.appearance.style import rules
+from mirror_app.ui.appearance.style import add_css
 
 
 def data_url(png: bytes) -> str:
-    """Return an address that holds a PNG file itself (RFC 2397)."""
+    """Return a data URL (RFC 2397) that contains a PNG file."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def picture(png: bytes, alt: str, key: str) -> None:
-    """Show a PNG file as wide as there is room, which is kept until it is drawn, so that nothing below it jumps.
+    """Show a PNG file at the full width of its container, with its space reserved so that nothing below moves.
 
-    `key` is the picture's own on the page.
+    `key` must be unique on the page.
     """
     width, height = Image.open(io.BytesIO(png)).size
     name = f"room-{key}"
     with st.container(key=name, gap=None):
-        rules(name, f".st-key-{name} {{ aspect-ratio: {width} / {height}; }}")
+        add_css(name, f".st-key-{name} {{ aspect-ratio: {width} / {height}; }}")
         st.image(data_url(png), width="stretch", alt=alt)

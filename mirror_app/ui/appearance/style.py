@@ -1,18 +1,21 @@
-"""Styles of the page: they travel as Markdown, since what a browser must fetch a part for comes late, and all jumps."""
+"""Style sheets of the page.
+
+They travel as Markdown: anything that the browser has to fetch arrives late, and everything on the page moves.
+"""
 
 from pathlib import Path
 
 import streamlit as st
 
-_FILES = Path(__file__).parent / "styles"
+_FOLDER = Path(__file__).parent / "styles"
 
 
-def style(name: str, more: str = "") -> None:
-    """Let the page look as the style sheet of that name says, and as `more` CSS."""
-    rules(name, f"{(_FILES / f'{name}.css').read_text('utf-8')} {more}")
+def add_stylesheet(name: str, extra_css: str = "") -> None:
+    """Add the style sheet `name` to the page, followed by `extra_css`."""
+    add_css(name, f"{(_FOLDER / f'{name}.css').read_text('utf-8')} {extra_css}")
 
 
-def rules(name: str, css: str) -> None:
-    """Let the page look as `css` says; no other rules on it may have that name."""
+def add_css(name: str, css: str) -> None:
+    """Add `css` to the page; `name` must be unique on the page."""
     with st.container(key=f"style-{name}"):
         st.markdown(f"<style>{css} .st-key-style-{name} {{ display: none; }}</style>", unsafe_allow_html=True)

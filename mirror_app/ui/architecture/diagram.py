@@ -1,4 +1,4 @@
-"""The network as a graph: its layers as boxes, folded but for those around the one that is chosen."""
+"""The network as a graph of boxes: a container is a single box unless the chosen layer is inside it."""
 
 import html
 import json
@@ -9,66 +9,65 @@ from mirror_app.layers import Layer
 _GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.3; fontname="sans-serif"; fontcolor="#8a84a0"'
 _NODE = 'shape=box; style="rounded,filled"; color="#8a6fd6"; fillcolor="#ede7fb"; fontcolor="#221d33"; fontsize=11'
 _CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"; class="chosen"'
-_LETTER = 8  # points: how wide a letter of a frame's label is, about
+_LETTER_WIDTH = 8  # points, roughly: of a letter in the label of a frame
 
-CROWDED = 3  # edges for each box
+MAX_EDGES_PER_BOX = 3
 
 
-def unfolded(listed: Sequence[Layer], chosen: str) -> list[str]:
-    """Return the layers that are boxes when `chosen` is looked at: none lies in another, and all of them run.
+def visible_boxes(all_layers: Sequence[Layer], chosen: str) -> list[str]:
+    """Return the names of the layers that are boxes when `chosen` is selected: all of them run, and none is nested.
 
-    The containers around `chosen`, and itself, are unfolded; so is what never runs itself, such as a ModuleList.
+    `chosen` and its ancestors are expanded, and so are containers that never run themselves, such as a ModuleList.
     """
-    around = {"", chosen, *(chosen[:place] for place, letter in enumerate(chosen) if letter == ".")}
-    parents = {layer.parent for layer in listed}
+    expanded = {"", chosen, *(chosen[:position] for position, letter in enumerate(chosen) if letter == ".")}
+    parents = {layer.parent for layer in all_layers}
     boxes = []
 
     def visit(layer: Layer) -> None:
-        if (layer.name in around or layer.call is None) and layer.name in parents:
-            for child in listed:
+        if (layer.name in expanded or layer.call is None) and layer.name in parents:
+            for child in all_layers:
                 if child.parent == layer.name:
                     visit(child)
         elif layer.call is not None:
             boxes.append(layer.name)
 
-    visit(listed[0])
+    visit(all_layers[0])
     return boxes
 
 
-def crowded(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> bool:
-    """Return whether there are more edges than one can tell apart: in a dense block each gives to all that follow."""
-    return len(edges) > CROWDED * len(boxes)
+def is_crowded(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> bool:
+    """Return whether there are too many edges to tell apart: in a dense block, each layer feeds all later ones."""
+    return len(edges) > MAX_EDGES_PER_BOX * len(boxes)
 
 
-def nearest(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return of the edges to each box only the one from the last that runs before it; `boxes` in the order they run."""
-    place = {name: number for number, name in enumerate(boxes)}
-    givers = {taker: giver for giver, taker in sorted(edges, key=lambda edge: place.get(edge[0], -1))}
-    return [(giver, taker) for taker, giver in givers.items()]
+def nearest_edges(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return one edge into each box: the one from the source that runs last. `boxes` are in the order they run."""
+    position = {name: number for number, name in enumerate(boxes)}
+    source_of = {target: source for source, target in sorted(edges, key=lambda edge: position.get(edge[0], -1))}
+    return [(source, target) for target, source in source_of.items()]
 
 
-def dot(listed: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tuple[str, str]], chosen: str) -> str:
-    """Return the graph in Graphviz's language: boxes inside their containers, and edges where data flows."""
-    found = {layer.name: layer for layer in listed}
-    inside = {name: [box for box in boxes if _within(box, name)] for name in found}
+def to_dot(all_layers: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tuple[str, str]], chosen: str) -> str:
+    """Return the graph in Graphviz's language: boxes in frames for their containers, and edges where data flows."""
+    boxes_in = {layer.name: [box for box in boxes if _is_inside(box, layer.name)] for layer in all_layers}
 
-    def lines(container: str) -> list[str]:
-        written = []
-        for layer in listed:
+    def statements(container: str) -> list[str]:
+        lines = []
+        for layer in all_layers:
             if layer.parent != container:
                 continue
             if layer.name in boxes:
-                written.append(_box(layer, layer.name == chosen))
-            elif inside[layer.name]:
+                lines.append(_box(layer, layer.name == chosen))
+            elif boxes_in[layer.name]:
                 title = f"label={_title(layer.name)}; labeljust=l; style=rounded; "
                 frame = 'penwidth=2; color="#6d3bd4"' if layer.name == chosen else 'color="#8a84a0"'
                 cluster = json.dumps(f"cluster {layer.name}")
-                written += [f"subgraph {cluster} {{ {title}{frame}", *lines(layer.name), "}"]
-        return written
+                lines += [f"subgraph {cluster} {{ {title}{frame}", *statements(layer.name), "}"]
+        return lines
 
-    arrows = [f"{json.dumps(giver)} -> {json.dumps(taker)}" for giver, taker in edges]
+    arrows = [f"{json.dumps(source)} -> {json.dumps(target)}" for source, target in edges]
     head = [f"digraph {{ {_GRAPH}", f"node [{_NODE}]", 'edge [color="#8a84a0"; arrowsize=0.6]']
-    return "\n".join([*head, *lines(""), *arrows, "}"])
+    return "\n".join([*head, *statements(""), *arrows, "}"])
 
 
 def _box(layer: Layer, chosen: bool) -> str:
@@ -78,10 +77,10 @@ def _box(layer: Layer, chosen: bool) -> str:
 
 
 def _title(name: str) -> str:
-    """Return the label of a frame, with as much room to its right: arrows enter in the middle."""
-    cell = f'<td align="left" width="{2 * _LETTER * len(name)}">{html.escape(name)}</td>'
+    """Return the label of a frame, padded on the right to twice its width: arrows enter in the middle of the frame."""
+    cell = f'<td align="left" width="{2 * _LETTER_WIDTH * len(name)}">{html.escape(name)}</td>'
     return f'<<table border="0" cellpadding="0"><tr>{cell}</tr></table>>'
 
 
-def _within(name: str, container: str) -> bool:
+def _is_inside(name: str, container: str) -> bool:
     return name.startswith(f"{container}.") if container else name != ""

@@ -1,4 +1,4 @@
-"""The parts of the architecture page: the totals, the graph, the table of layers."""
+"""The sections of the architecture page: the totals, the graph and the table of layers."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,66 +15,66 @@ from mirror_app.ui.components.graph import graph
 from mirror_app.ui.sidebar.selection import short
 from mirror_app.ui.state.session import Session, open_in_explore
 
-HEIGHT = 440
-_MAPS = "activations"
+HEIGHT = 440  # pixels: of the graph, and of the table
+_ACTIVATIONS = "activations"
 
 
 def show_totals(model: Model) -> None:
-    """Say in one line how large the model is and what one picture costs."""
-    whole = layer_facts.costs(model.name)[""]
+    """Show in one line the size of the model and the cost of one picture."""
+    total_cost = layer_facts.costs(model.name)[""]
     height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     st.caption(
-        f"**{live.shown(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
-        f"{short(whole.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
+        f"**{live.display_name(model.name)}**: {len(layer_facts.tree(model.name))} layers, {short(weights)} weights, and "
+        f"{short(total_cost.multiply_adds)} multiply-adds for a picture of {width} × {height} pixels."
     )
 
 
 def show_graph(model: Model, session: Session) -> None:
-    """Show the layers around the chosen one as a graph, the others folded; a click on a box chooses, everywhere."""
-    listed = layer_facts.tree(model.name)
+    """Show the graph, expanded around the chosen layer; a click on a box chooses a layer, on all pages."""
+    all_layers = layer_facts.tree(model.name)
     chosen = session.layer or ""
-    boxes = diagram.unfolded(listed, chosen)
+    boxes = diagram.visible_boxes(all_layers, chosen)
     edges = layer_facts.flow(model.name, tuple(boxes))
-    can_be_chosen = [layer.name for layer in listed if layer.call]
-    told = "Click a box to select and expand it; click its frame to go back up."
-    if diagram.crowded(boxes, edges):
-        edges = diagram.nearest(boxes, edges)
-        told += " Most layers here feed all later ones: only the arrow from the nearest is drawn."
+    selectable = [layer.name for layer in all_layers if layer.call]
+    caption = "Click a box to select and expand it; click its frame to go back up."
+    if diagram.is_crowded(boxes, edges):
+        edges = diagram.nearest_edges(boxes, edges)
+        caption += " Most layers here feed all later ones: only the arrow from the nearest is drawn."
 
     def choose() -> None:
-        if st.session_state.graph.picked in can_be_chosen:
+        if st.session_state.graph.picked in selectable:
             session.layer = st.session_state.graph.picked
 
     with st.container(height=HEIGHT, border=True):
-        graph(diagram.dot(listed, boxes, edges, chosen), can_be_chosen, chosen, "graph", choose)
+        graph(diagram.to_dot(all_layers, boxes, edges, chosen), selectable, chosen, "graph", choose)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if _MAPS in {entry.key for entry in session.entries}:
+        if _ACTIVATIONS in {entry.key for entry in session.entries}:
             st.button(
-                f"Show the maps of {page_parts.literal(chosen or live.shown(model.name))}",
+                f"Show the maps of {page_parts.literal(chosen or live.display_name(model.name))}",
                 icon=":material/search:",
                 on_click=open_in_explore,
-                args=(replace(session.request, layer=chosen, visualisation=_MAPS, params=()),),
+                args=(replace(session.request, layer=chosen, visualisation=_ACTIVATIONS, params=()),),
             )
-        st.caption(told, width="content")
+        st.caption(caption, width="content")
 
 
 def show_table(model: Model, session: Session) -> None:
-    """Show every layer that runs with what it costs; a click on a row chooses the layer, everywhere."""
+    """Show every layer that runs and its cost; a click on a row chooses the layer, on all pages."""
     costs = layer_facts.costs(model.name)
-    listed = [layer for layer in layer_facts.tree(model.name) if layer.name in costs]
+    measured = [layer for layer in layer_facts.tree(model.name) if layer.name in costs]
     key = f"architecture.{model.name}"
 
     def choose() -> None:
         if rows := st.session_state[key].selection.rows:
-            session.layer = listed[rows[0]].name
+            session.layer = measured[rows[0]].name
 
-    total = costs[""].seconds
-    rows = [number for number, layer in enumerate(listed) if layer.name == session.layer]
-    if rows != st.session_state.get(key, {}).get("selection", {}).get("rows"):  # it was chosen elsewhere
-        st.session_state[key] = {"selection": {"rows": rows}}
+    total_seconds = costs[""].seconds
+    selected_rows = [number for number, layer in enumerate(measured) if layer.name == session.layer]
+    if selected_rows != st.session_state.get(key, {}).get("selection", {}).get("rows"):  # chosen elsewhere
+        st.session_state[key] = {"selection": {"rows": selected_rows}}
     st.dataframe(
-        [_row(layer, costs[layer.name], total, live.shown(model.name)) for layer in listed],
+        [_row(layer, costs[layer.name], total_seconds, live.display_name(model.name)) for layer in measured],
         height=HEIGHT,
         hide_index=True,
         key=key,
@@ -98,26 +98,30 @@ def show_table(model: Model, session: Session) -> None:
                 help="Side of the input area that one output location sees. Empty: the whole picture, or unknown.",
             ),
             "memory": st.column_config.NumberColumn(
-                format="bytes", width=75, help="Of the layer's output, for one picture."
+                format="bytes", width=75, help="Memory of the layer's output for one picture."
             ),
         },
     )
-    parents = {layer.parent for layer in listed}
-    slowest = max((layer.name for layer in listed if layer.name not in parents), key=lambda name: costs[name].seconds)
-    named, share = page_parts.literal(slowest or live.shown(model.name)), costs[slowest].seconds / total
+    parents = {layer.parent for layer in measured}
+    leaves = [layer.name for layer in measured if layer.name not in parents]
+    slowest = max(leaves, key=lambda name: costs[name].seconds)
+    slowest_name, share = (
+        page_parts.literal(slowest or live.display_name(model.name)),
+        costs[slowest].seconds / total_seconds,
+    )
     st.caption(
         "Tick a row to select the layer; click a heading to sort. "
-        f"Slowest layer: **{named}** ({share:.0%} of the time)."
+        f"Slowest layer: **{slowest_name}** ({share:.0%} of the time)."
     )
 
 
-def _row(layer: Layer, cost: Cost, total: float, model: str) -> dict[str, Any]:
+def _row(layer: Layer, cost: Cost, total_seconds: float, model: str) -> dict[str, Any]:
     shape = layer.call.shape if layer.call else None
     return {
         "layer": layer.name or model,
         "type": layer.type,
         "output": " × ".join(map(str, shape)) if shape else "",
-        "time": cost.seconds / total,
+        "time": cost.seconds / total_seconds,
         "receptive field": max(cost.receptive_field) if cost.receptive_field else None,
         "weights": layer.weights,
         "multiply-adds": cost.multiply_adds,

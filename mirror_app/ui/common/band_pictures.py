@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.images import Picture
-from mirror_app.images.bands import stretched
+from mirror_app.images.bands import stretch_bands
 from mirror_app.precision import widened
 from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
@@ -79,6 +79,6 @@ def _enlarge(picture_name: str, name: str, values: Tensor) -> None:
     """Show one enlarged band with its values."""
     height, width = values.shape
     st.markdown(f"**{name.capitalize()}** of {picture_name}: {height} × {width}")
-    grey = Image.fromarray(stretched(values[None, None])[0, 0].mul(255).round().byte().cpu().numpy())
+    grey = Image.fromarray(stretch_bands(values[None, None])[0, 0].mul(255).round().byte().cpu().numpy())
     readout.image(enlarged(grey), widened(values).cpu().numpy(), "one-band", alt="The band")
     st.caption(f"Black is {float(values.min()):.3g}, white {float(values.max()):.3g}.")

@@ -66,7 +66,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     if "layers" in result.info:
         _head_of_stage(request, name)
     else:
-        where, noun = request.layer or live.shown(request.model), str(result.info.get("image", "map"))
+        where, noun = request.layer or live.display_name(request.model), str(result.info.get("image", "map"))
         title = f"{noun.capitalize()} {name}" if name.isdigit() else name
         st.markdown(f"**{title}** of `{where}`: {image.height} × {image.width}")
     channel = int(name) if name.isdigit() else number

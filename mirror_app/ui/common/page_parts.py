@@ -126,7 +126,7 @@ def show_provenance(request: Request, model: Model, picture: Picture, result: Re
     """Show the note of a result, and a caption: the method, layer and target, the raw range, and the time it took."""
     _show_note(result)
     entry = registry.get(request.visualisation)
-    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.shown(request.model)}`"
+    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.display_name(request.model)}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
     if "target_class" in result.info:
         number = result.info["target_class"][0]

@@ -1,4 +1,4 @@
-"""A place in a matrix of pictures: its request, and what is known of it."""
+"""A cell of the matrix of pictures: its request, and what is known about it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from mirror_app.visualisations import registry
 
 @dataclass
 class CellState:
-    """Where a cell stands on the page, and what is known of it: a result, or the sentence that says why there is none.
+    """The slots of a cell on the page, and what fills them: a result, or the message that says why there is none.
 
-    `changes` are the fields in which its request differs from the sidebar's. `caption` is what was asked for, with how
-    sure the model is of it, `note` what must be known to read the picture. `own_vmax` is the magnitude that is full
-    brightness in its picture alone, `vmax` the one that it was drawn with.
+    `changes` are the fields in which its request differs from the sidebar's. `caption` is the target with its
+    probability; `note` is a caution about the picture. `own_vmax` is the magnitude at full brightness on the cell's own
+    scale, `vmax` the one that the picture was drawn with.
     """
 
     row: int
@@ -45,42 +45,43 @@ class CellState:
 
     @property
     def done(self) -> bool:
+        """Whether there is something to draw: a result or a message."""
         return bool(self.result or self.message)
 
     @property
     def title(self) -> str:
-        """What it shows, in a line."""
+        """What the cell shows, in one line."""
         entry = registry.get(self.request.visualisation)
-        where = "every stage" if self.request.layer == layers.EVERY else self.request.layer
-        by = [live.shown(self.request.model), *([where] if entry.kind.uses_layer and where else [])]
-        return f"{entry.name} of {self.picture.name} ({', '.join(by)})"
+        layer = "every stage" if self.request.layer == layers.EVERY else self.request.layer
+        details = [live.display_name(self.request.model), *([layer] if entry.kind.uses_layer and layer else [])]
+        return f"{entry.name} of {self.picture.name} ({', '.join(details)})"
 
-    def resolve(self, session: Session, result: Callable[[Request], Result | None]) -> None:
-        """Find out what stands here: what `result` gives for its request, or why there is nothing."""
+    def resolve(self, session: Session, get_result: Callable[[Request], Result | None]) -> None:
+        """Store what `get_result` returns for the cell's request, or the reason why it fails."""
         try:
             self.request = request_of(session, self.changes)
-            found = result(self.request)
-            if found:
-                self.caption, self.note = caption_of(self.request, self.picture, found), page_parts.note_of(found)
-                self.own_vmax = store.vmax(self.request, found.raw, self.picture)
-            self.result = found
+            result = get_result(self.request)
+            if result:
+                self.caption, self.note = caption_of(self.request, self.picture, result), page_parts.note_of(result)
+                self.own_vmax = store.vmax(self.request, result.raw, self.picture)
+            self.result = result
         except Exception as error:
             self.message = page_parts.error_message(error)
 
-    def cell(self) -> Cell:
-        """Return the cell for a file; its numbers come from the cache, or are computed again."""
+    def to_file_cell(self) -> Cell:
+        """Return the cell as it goes into a file; its raw values come from the cache, or are computed again."""
         empty = Cell(self.row, self.column, self.request, message=self.message, caption=self.caption, note=self.note)
         if self.message:
             return empty
         raw = store.result(self.request, self.picture, lambda _: None).raw
         if raw.ndim == 2:
-            return replace(empty, raw=raw, message=numbers(raw.shape[1]))
+            return replace(empty, raw=raw, message=vector_message(raw.shape[1]))
         png = store.sheet(self.request, raw, self.picture, 0, engine.PAGE, self.vmax).png
         return replace(empty, raw=raw, picture=png, vmax=self.vmax)
 
 
 def caption_of(request: Request, picture: Picture, result: Result) -> str:
-    """Return what was asked for, a class with its probability, a number with its value; "" where nothing is asked."""
+    """Return the target of a result: a class with its probability, a number with its value, "" if it has no target."""
     if "target_class" not in result.info:
         return str(result.info.get("target", ""))
     number = result.info["target_class"][0]
@@ -89,15 +90,16 @@ def caption_of(request: Request, picture: Picture, result: Result) -> str:
     return f"{model.name_of(number)} · {text}" if text else model.name_of(number)
 
 
-def numbers(count: int) -> str:
-    """Return what is said of a result that is no picture."""
-    return f"{count:,} numbers and no picture: Explore shows them as bars."
+def vector_message(count: int) -> str:
+    """Return the message in the cell of a result that is a vector instead of an image."""
+    return f"{count:,} numbers, not an image: Explore shows them as bars."
 
 
 def request_of(session: Session, changes: Mapping[str, str]) -> Request:
-    """Return the sidebar's request with `changes`, and with the layer and the target that its model has.
+    """Return the sidebar's request with `changes`, and with the layer and the target translated to its model.
 
-    Raises MirrorError.
+    Raises:
+        MirrorError: The visualisation or the model cannot be used with these changes.
     """
     base = session.request
     request = matrix.varied(base, changes)
@@ -108,9 +110,9 @@ def request_of(session: Session, changes: Mapping[str, str]) -> Request:
         return request
     request = replace(request, output=session.outputs.get(request.model, ""))
     if "layer" not in changes:
-        here, there = layer_facts.tree(base.model), layer_facts.tree(request.model)
+        base_layers, other_layers = layer_facts.tree(base.model), layer_facts.tree(request.model)
         before_last = registry.get(base.visualisation).kind.before_last
-        request = replace(request, layer=matrix.layer_there(request.layer, here, there, before_last))
+        request = replace(request, layer=matrix.layer_there(request.layer, base_layers, other_layers, before_last))
     values = dict(request.params)
     if TARGET in values:
         classes = (store.model(name).classes for name in (base.model, request.model))

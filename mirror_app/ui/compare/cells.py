@@ -1,4 +1,4 @@
-"""The cells of a matrix of pictures: they fill one after the other, and each opens in Explore."""
+"""The cells of a matrix of pictures: they fill one after another, and each opens in Explore."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,154 +10,153 @@ from mirror_app.engine import Result
 from mirror_app.engine.request import Request
 from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
-from mirror_app.models.download import Fetched
+from mirror_app.models.download import DownloadProgress
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
-from mirror_app.ui.appearance.style import style
+from mirror_app.ui.appearance.style import add_stylesheet
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.page_parts import literal
-from mirror_app.ui.compare.cell_state import CellState, numbers
+from mirror_app.ui.compare.cell_state import CellState, vector_message
 from mirror_app.ui.state.session import Session, open_in_explore
 
 WARNING = ":orange[:material/warning:]"
-HEAD = 88  # pixels: the side of the picture with the name of an input
+THUMBNAIL_SIDE = 88  # pixels: of the picture next to the name of an input
 
 
 def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
-    """Show the matrix and return its places: what is cached at once, then picture by picture.
+    """Show the matrix and return its cells: cached pictures at once, then the others one by one.
 
-    Where they share one scale it is that of the brightest so far, and at the end that of the brightest of all.
+    With a shared scale, each picture is first drawn on the scale of the brightest one so far. At the end all are drawn
+    on the scale of the brightest of all.
     """
-    colours = f"--paper: {_theme('background')}; --ring: {_theme('primary')};"
-    style("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
+    colours = f"--paper: {_theme_colour('background')}; --ring: {_theme_colour('primary')};"
+    add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
     with st.container(key="matrix", gap=None):
-        places = _laid_out(session, rows, columns)
-    for place in places:
-        if store.is_loaded(place.request.model):
-            place.resolve(session, store.cached_result)
-        if not place.done:
-            place.picture_slot.caption("…")
-    waiting = [place for place in places if not place.done]
-    refused: dict[str, str] = {}
-    _draw_those_done(places, shared)
-    for place in waiting:
-        _fetch(place, refused)
-        if not place.message:
-            place.resolve(session, partial(_computed, place))
-        _draw(place, _brightest(places) if shared else None)
-    _draw_those_done(places, shared)
-    return places
+        cells = _lay_out(session, rows, columns)
+    for cell in cells:
+        if store.is_loaded(cell.request.model):
+            cell.resolve(session, store.cached_result)
+        if not cell.done:
+            cell.picture_slot.caption("…")
+    waiting = [cell for cell in cells if not cell.done]
+    failures: dict[str, str] = {}
+    _draw_finished(cells, shared)
+    for cell in waiting:
+        _fetch_model(cell, failures)
+        if not cell.message:
+            cell.resolve(session, partial(_compute, cell))
+        _draw(cell, _largest_vmax(cells) if shared else None)
+    _draw_finished(cells, shared)
+    return cells
 
 
-def _theme(name: str) -> str:
-    """Return the CSS of a colour of the theme, light or dark as the page is."""
-    colours = (st.get_option(f"theme.{kind}.{name}Color") for kind in ("light", "dark"))
+def _theme_colour(name: str) -> str:
+    """Return a colour of the theme as CSS, for light and dark pages."""
+    colours = (st.get_option(f"theme.{scheme}.{name}Color") for scheme in ("light", "dark"))
     return f"light-dark({', '.join(colour or 'Canvas' for colour in colours)})"
 
 
-def _laid_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
-    """Draw the names, and a place for each picture."""
-    places = []
+def _lay_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
+    """Draw the names of rows and columns and an empty slot for each picture; return the cells, row by row."""
+    cells = []
     with st.container(key="row-names"):
         st.container(key="corner").empty()
         for value, name in zip(columns.values, columns.names, strict=True):
             _show_name(session, columns.field, value, name)
-    for r, (value, name) in enumerate(zip(rows.values, rows.names, strict=True)):
-        with st.container(key=f"row-{r}"):
-            _show_name(session, rows.field, value, name)
-            for c, other in enumerate(columns.values):
-                changes = {rows.field: value, columns.field: other}
+    for row, (row_value, name) in enumerate(zip(rows.values, rows.names, strict=True)):
+        with st.container(key=f"row-{row}"):
+            _show_name(session, rows.field, row_value, name)
+            for column, column_value in enumerate(columns.values):
+                changes = {rows.field: row_value, columns.field: column_value}
                 request = matrix.varied(session.request, changes)
-                with st.container(key=f"spot-{r}-{c}", gap=None):
-                    with st.container(key=f"cell-{r}-{c}", gap=None):
+                picture = session.pictures[request.input]
+                with st.container(key=f"spot-{row}-{column}", gap=None):
+                    with st.container(key=f"cell-{row}-{column}", gap=None):
                         overlay, picture_slot = st.empty(), st.empty()
-                    with st.container(key=f"below-{r}-{c}"):
+                    with st.container(key=f"below-{row}-{column}"):
                         caption_slot = st.empty()
-                places.append(
-                    CellState(
-                        r, c, changes, request, session.pictures[request.input], overlay, picture_slot, caption_slot
-                    )
-                )
-    return places
+                cells.append(CellState(row, column, changes, request, picture, overlay, picture_slot, caption_slot))
+    return cells
 
 
 def _show_name(session: Session, field: str, value: str, name: str) -> None:
     with st.container(gap="xxsmall"):
         if field == "input":
             picture = session.pictures[value]
-            st.image(data_url(store.strip([picture.shown_id], HEAD, [picture])), alt="", width=HEAD // 2)
+            thumbnail = store.strip([picture.shown_id], THUMBNAIL_SIDE, [picture])
+            st.image(data_url(thumbnail), alt="", width=THUMBNAIL_SIDE // 2)
         st.caption(literal(name))
 
 
-def _fetch(place: CellState, refused: dict[str, str]) -> None:
-    """See that the model of a place is there, and say that it comes; one that cannot be fetched is tried once."""
-    name = place.request.model
+def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
+    """Load the model of a cell and show the progress there; a model that failed to load once is not tried again."""
+    name = cell.request.model
 
-    def say(fetched: Fetched | None) -> None:
-        state = f"Building {live.shown(name)}" if fetched is None else f"Fetching {name}: {fetched.share:.0%}"
-        place.picture_slot.caption(literal(f"{state} …"))
+    def on_progress(fetched: DownloadProgress | None) -> None:
+        state = f"Building {live.display_name(name)}" if fetched is None else f"Downloading {name}: {fetched.share:.0%}"
+        cell.picture_slot.caption(literal(f"{state} …"))
 
-    if name not in refused:
+    if name not in failures:
         try:
-            store.fetch(name, say)
+            store.fetch(name, on_progress)
         except Exception as error:
-            refused[name] = page_parts.error_message(error)
-    place.message = refused.get(name, "")
+            failures[name] = page_parts.error_message(error)
+    cell.message = failures.get(name, "")
 
 
-def _computed(place: CellState, request: Request) -> Result:
-    def say(state: str) -> None:
-        place.picture_slot.caption(f"{state} …")
+def _compute(cell: CellState, request: Request) -> Result:
+    def on_progress(state: str) -> None:
+        cell.picture_slot.caption(f"{state} …")
 
-    return store.result(request, place.picture, say)
-
-
-def _brightest(places: Sequence[CellState]) -> float | None:
-    return max((place.own_vmax for place in places if place.own_vmax is not None), default=None)
+    return store.result(request, cell.picture, on_progress)
 
 
-def _draw_those_done(places: Sequence[CellState], shared: bool) -> None:
-    scale = _brightest(places) if shared else None
-    for place in places:
-        if place.done:
-            _draw(place, scale)
+def _largest_vmax(cells: Sequence[CellState]) -> float | None:
+    return max((cell.own_vmax for cell in cells if cell.own_vmax is not None), default=None)
 
 
-def _draw(place: CellState, scale: float | None) -> None:
-    """Draw what stands in a place, where it is not drawn like that already; under a button that opens it."""
-    vmax = None if place.own_vmax is None else scale
-    if place.drawn and place.vmax == vmax:
+def _draw_finished(cells: Sequence[CellState], shared: bool) -> None:
+    vmax = _largest_vmax(cells) if shared else None
+    for cell in cells:
+        if cell.done:
+            _draw(cell, vmax)
+
+
+def _draw(cell: CellState, shared_vmax: float | None) -> None:
+    """Draw the picture of a cell, unless it is drawn like that already, under a button that opens it in Explore."""
+    vmax = None if cell.own_vmax is None else shared_vmax
+    if cell.drawn and cell.vmax == vmax:
         return
-    if place.result is None:
-        place.picture_slot.caption(literal(place.message))
+    if cell.result is None:
+        cell.picture_slot.caption(literal(cell.message))
     else:
-        if not place.drawn:
-            _cover(place)
-            _tell(place)
-        raw = place.result.raw
+        if not cell.drawn:
+            _add_overlay(cell)
+            _show_caption(cell)
+        raw = cell.result.raw
         if raw.ndim == 2:
-            place.picture_slot.caption(numbers(raw.shape[1]))
+            cell.picture_slot.caption(vector_message(raw.shape[1]))
         else:
-            png = store.thumbnail(place.request, raw, place.picture, vmax)
-            place.picture_slot.image(data_url(png), width="stretch", alt=place.title)
-    place.drawn, place.vmax = True, vmax
+            png = store.thumbnail(cell.request, raw, cell.picture, vmax)
+            cell.picture_slot.image(data_url(png), width="stretch", alt=cell.title)
+    cell.drawn, cell.vmax = True, vmax
 
 
-def _cover(place: CellState) -> None:
-    """Lay a button over a picture, with the note for those who hear the page and for those who point at it."""
-    about = f"{place.title}{f', for {place.caption}' if place.caption else ''}"
-    place.overlay.button(
-        literal(f"Open {place.title} in Explore{f'. {place.note}' if place.note else ''}"),
-        key=f"open-{place.row}-{place.column}",
-        help=literal(about) + (f"\n\n{WARNING} {literal(place.note)}" if place.note else ""),
+def _add_overlay(cell: CellState) -> None:
+    """Lay a button over a picture; its label and its tooltip contain the note."""
+    tooltip = f"{cell.title}{f', for {cell.caption}' if cell.caption else ''}"
+    cell.overlay.button(
+        literal(f"Open {cell.title} in Explore{f'. {cell.note}' if cell.note else ''}"),
+        key=f"open-{cell.row}-{cell.column}",
+        help=literal(tooltip) + (f"\n\n{WARNING} {literal(cell.note)}" if cell.note else ""),
         on_click=open_in_explore,
-        args=(place.request,),
+        args=(cell.request,),
     )
 
 
-def _tell(place: CellState) -> None:
-    """Say below a picture what was asked for, with a sign where there is a note."""
-    message = [WARNING] if place.note else []
-    message += [literal(place.caption)] if place.caption else []
-    if message:
-        place.caption_slot.caption(" ".join(message))
+def _show_caption(cell: CellState) -> None:
+    """Show the target below a picture, with a warning sign if there is a note."""
+    parts = [WARNING] if cell.note else []
+    parts += [literal(cell.caption)] if cell.caption else []
+    if parts:
+        cell.caption_slot.caption(" ".join(parts))

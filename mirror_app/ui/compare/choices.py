@@ -1,4 +1,4 @@
-"""What is chosen on one page only, such as the rows of a comparison: kept between pages, a part of the link."""
+"""Choices of one page only, such as the rows of a comparison: kept when the page changes, and part of the link."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,53 +8,57 @@ from mirror_app.errors import nearest
 from mirror_app.ui.state import query_params
 from mirror_app.ui.state.session import current, set_if_changed
 
-Shown = Callable[[str], str]
+Format = Callable[[str], str]
 
 
-def one(name: str, label: str, options: Sequence[str], why: str, shown: Shown = str) -> str:
-    """Let the visitor choose one of a few, the first where nothing was said.
+def one(name: str, label: str, options: Sequence[str], help_text: str, format_option: Format = str) -> str:
+    """Let the visitor choose one of a few options; the first is the default.
 
-    `name`, such as “compare.rows”, begins with the page's and is what a link calls it.
+    `name`, such as “compare.rows”, starts with the page's name. It is the key of the widget and the name in links.
     """
-    chosen = _arriving(name, options) or [st.session_state.get(name, "")]
-    set_if_changed(name, chosen[0] if chosen[0] in options else options[0])
-    st.segmented_control(label, options, format_func=shown, required=True, key=name, help=why, persist_state="session")
-    return _told(name, [st.session_state[name]], options[:1])[0]
+    requested = _from_link(name, options) or [st.session_state.get(name, "")]
+    set_if_changed(name, requested[0] if requested[0] in options else options[0])
+    st.segmented_control(
+        label, options, format_func=format_option, required=True, key=name, help=help_text, persist_state="session"
+    )
+    return _written_to_link(name, [st.session_state[name]], options[:1])[0]
 
 
-def several(name: str, label: str, options: Sequence[str], default: Sequence[str], shown: Shown = str) -> list[str]:
-    """Let the visitor choose some, `default` where nothing was said or nothing of it is left; else as `one`.
+def several(
+    name: str, label: str, options: Sequence[str], default: Sequence[str], format_option: Format = str
+) -> list[str]:
+    """Let the visitor choose several options; `default` if nothing was chosen, or none of it is left. See `one`.
 
-    The label is heard only. What is chosen stands in lines below each other, since × is hard to hit in a line that
-    scrolls; Enter takes the best match of what is typed, since “Select all” is not offered.
+    The label is only for screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls.
+    “Select all” is not offered, so that Enter takes the best match of what was typed.
     """
-    chosen = _arriving(name, options) or st.session_state.get(name, default)
-    left = [option for option in chosen if option in options]
-    set_if_changed(name, left if left or not chosen else list(default))
+    requested = _from_link(name, options) or st.session_state.get(name, default)
+    valid = [option for option in requested if option in options]
+    set_if_changed(name, valid if valid or not requested else list(default))
     st.multiselect(
         label,
         options,
-        format_func=shown,
+        format_func=format_option,
         key=name,
         label_visibility="collapsed",
         select_all=False,
         wrap=True,
         persist_state="session",
     )
-    return _told(name, st.session_state[name], default)
+    return _written_to_link(name, st.session_state[name], default)
 
 
-def _arriving(name: str, options: Sequence[str]) -> list[str]:
-    """Return what the link asked for, once; what is not among the options is said and left out."""
+def _from_link(name: str, options: Sequence[str]) -> list[str]:
+    """Return the options that the link asks for, on the first run only; report and drop what is not an option."""
     session = current()
-    asked = [text for text in session.linked.pop(name, "").split(",") if text]
-    for text in asked:
+    requested = [text for text in session.linked.pop(name, "").split(",") if text]
+    for text in requested:
         if text not in options:
-            session.problems.append(f"In the link: {name} cannot be '{text[:40]}'.{nearest(text, options)}")
-    return [text for text in asked if text in options]
+            session.problems.append(f"In the link: unknown value '{text[:40]}' for {name}.{nearest(text, options)}")
+    return [text for text in requested if text in options]
 
 
-def _told(name: str, chosen: Sequence[str], default: Sequence[str]) -> list[str]:
-    """Write what was chosen into the address, where it is not the default."""
+def _written_to_link(name: str, chosen: Sequence[str], default: Sequence[str]) -> list[str]:
+    """Write the choice into the page's URL unless it is the default, and return it."""
     query_params.write({name: None if list(chosen) == list(default) else ",".join(chosen)})
     return list(chosen)

@@ -1,1 +1,1 @@
-"""The parts of a page that Streamlit does not have, each with its script and its style."""
+"""Components that Streamlit lacks, each in a folder with its script and its style."""

@@ -49,7 +49,7 @@ def _goal(request: Request, model: Model) -> str:
     values: dict[str, Any] = checked(entry.params, dict(request.params))
     if TARGET in values:
         return f"generate an image of {_target_name(targets.from_value(values[TARGET]), model)}"
-    layer = f"layer `{request.layer}`" if request.layer else f"`{live.shown(request.model)}`"
+    layer = f"layer `{request.layer}`" if request.layer else f"`{live.display_name(request.model)}`"
     number = filter_of(request)
     subject = layer if number is None else f"filter {number} of {layer}"
     if not entry.kind.starts_from_noise:

@@ -1,48 +1,46 @@
-"""What a query finds: each of its words must stand in a text, or begin a word of it, in any order."""
+"""The guide's search: a text matches if each word of the query is in it, or starts one of its words, in any order."""
 
-import inspect
 import re
 
 from mirror_app.ui.common.glossary import WORDS
 from mirror_app.visualisations.registry import Entry
 
-# They stand in nearly every question, and tell nothing of what it is about.
-SMALL = frozenset(
+# These occur in nearly every question, and say nothing about its subject.
+STOP_WORDS = frozenset(
     "a an and are at be by can cause did do does for from get give has have how i in is it its look looking made make "
     "makes me model my network of on one or picture say says see show so some that the them they this to up use was "
     "what when which who with you".split()
 )
 
 
-def words(query: str) -> list[str]:
-    """Return the words of a query without the small ones."""
-    return [word for word in _split(query) if word not in SMALL]
+def keywords(query: str) -> list[str]:
+    """Return the words of a query without the stop words."""
+    return [word for word in _split(query) if word not in STOP_WORDS]
 
 
 def matches(query: str, text: str) -> bool:
-    """Tell whether each word of the query stands in the text: gradcam, grad cam and Grad-CAM are the same."""
+    """Return whether each keyword of the query is in the text; gradcam, grad cam and Grad-CAM are the same."""
     parts = _split(text)
-    # Two or three words are also found where the query writes them as one.
+    # Two or three words of the text also match if the query writes them as one.
     joined = ["".join(parts[first : first + 3]) for first in range(len(parts))]
-    return all(any(start.startswith(_singular(word)) for start in (*parts, *joined)) for word in words(query))
+    return all(any(start.startswith(_singular(word)) for start in (*parts, *joined)) for word in keywords(query))
 
 
-def all_of(entry: Entry) -> str:
-    """Return all that is said of a visualisation but when not to take it, which tells what it is not."""
+def searchable_text(entry: Entry) -> str:
+    """Return all texts about a visualisation except when not to use it, which describes what it is not."""
     question = (entry.asks.text, entry.asks.also) if entry.asks else ()
     parameters = [part for name, parameter in entry.params.items() for part in (name, parameter.label)]
-    told = inspect.getdoc(entry.kind) or ""
-    said = (entry.name, entry.key, entry.kind.__name__, entry.also, told, entry.use, entry.paper)
-    return " \n".join([*said, *question, *parameters])
+    about = (entry.name, entry.key, entry.kind.__name__, entry.also, entry.description, entry.use, entry.paper)
+    return " \n".join([*about, *question, *parameters])
 
 
-def meant(query: str) -> list[str]:
+def glossary_words(query: str) -> list[str]:
     """Return the words of the glossary that the query asks for."""
-    asked = words(query)
+    query_keywords = keywords(query)
     return [
         word
         for word, meaning in WORDS.items()
-        if any(matches(part, word) for part in asked) and matches(query, f"{word} {meaning}")
+        if any(matches(keyword, word) for keyword in query_keywords) and matches(query, f"{word} {meaning}")
     ]
 
 

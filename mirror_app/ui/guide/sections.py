@@ -1,4 +1,4 @@
-"""The parts of the guide: each visualisation in a few words, from what is declared with it."""
+"""The sections of the guide: each visualisation in brief, from its own declarations."""
 
 import inspect
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from mirror_app.ui.state.session import Session, current
 from mirror_app.visualisations.registry import Entry, Question
 
 PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
-SIDE = 104  # pixels of a picture
-# For each question, what a newcomer should try first; what is not named comes after.
-FIRST = (
+PICTURE_WIDTH = 104  # pixels
+# For each question, what a newcomer should try first; all others follow.
+RECOMMENDED = (
     *("grad-cam", "occlusion", "layer-cam", "rise", "hires-cam", "attention-rollout"),
     *("integrated-gradients", "lrp", "smoothgrad", "back-prop"),
     *("activations", "attention", "deep-dream", "inverted-representation"),
     *("filter-visualisation", "class-picture", "kernels"),
 )
-OWN = """\
+CUSTOM_EXAMPLE = """\
 from typing import Annotated
 
 from mirror_app import mirror
@@ -42,67 +42,71 @@ mirror(inputs, model, visualisations=[repeat])
 
 
 def find(session: Session) -> list[Entry]:
-    """Let the visitor choose a question and look for words; return the visualisations that answer, the best first."""
-    question = _ask(session.entries)
+    """Let the visitor choose a question and search; return the visualisations that match, the best first."""
+    question = _choose_question(session.entries)
     query = st.text_input(
-        "Find", placeholder="a name or words: heatmap, saliency, transformer …", key="guide-find", max_chars=60
+        "Find", placeholder="Name or keywords: heatmap, saliency, transformer …", key="guide-find", max_chars=60
     )
-    for word in search.meant(query):
+    for word in search.glossary_words(query):
         st.markdown(f"**{word.capitalize()}:** {WORDS[word]}")
-    named = [entry for entry in session.entries if search.matches(query, search.all_of(entry))]
-    found = [entry for entry in named if question in (None, entry.asks)]
-    if found:
-        st.caption(f"{len(found)} of {len(session.entries)} visualisations")
+    matches = [entry for entry in session.entries if search.matches(query, search.searchable_text(entry))]
+    answers = [entry for entry in matches if question in (None, entry.asks)]
+    if answers:
+        st.caption(f"{len(answers)} of {len(session.entries)} visualisations")
     else:
-        st.info(_nothing(query, len(named), session.entries), icon=":material/search_off:")
+        st.info(_no_match_message(query, len(matches), session.entries), icon=":material/search_off:")
     if question:
-        return sorted(found, key=lambda entry: FIRST.index(entry.key) if entry.key in FIRST else len(FIRST))
-    return sorted(found, key=lambda entry: _distance(query, entry))
+        return sorted(answers, key=_recommended_position)
+    return sorted(answers, key=lambda entry: _relevance_key(query, entry))
 
 
-def _distance(query: str, entry: Entry) -> tuple[bool, bool]:
-    """Return what sorts first those whose names are looked for, and then those whose question is."""
+def _recommended_position(entry: Entry) -> int:
+    return RECOMMENDED.index(entry.key) if entry.key in RECOMMENDED else len(RECOMMENDED)
+
+
+def _relevance_key(query: str, entry: Entry) -> tuple[bool, bool]:
+    """Return a sort key that puts matches in the name first, then matches in the question."""
     question = entry.asks.text if entry.asks else ""
     return not search.matches(query, f"{entry.name} {entry.also}"), not search.matches(query, question)
 
 
-def _ask(entries: Sequence[Entry]) -> Question | None:
-    """Let one of the questions be chosen that the visualisations answer."""
-    asked = {entry.asks for entry in entries}
-    questions = [question for question in Question if question in asked]
+def _choose_question(entries: Sequence[Entry]) -> Question | None:
+    """Let the visitor choose one of the questions that the visualisations answer."""
+    answered = {entry.asks for entry in entries}
+    questions = [question for question in Question if question in answered]
     if not questions:
         return None
     return st.pills(
-        "What do you want to know?", questions, format_func=lambda chosen: chosen.text, key="guide-question"
+        "What do you want to know?", questions, format_func=lambda question: question.text, key="guide-question"
     )
 
 
-def _nothing(query: str, elsewhere: int, entries: Sequence[Entry]) -> str:
-    """Return what is said where nothing is found, and what to try."""
-    asked = f"“{page_parts.literal(query)}”"
-    if elsewhere:
+def _no_match_message(query: str, match_count: int, entries: Sequence[Entry]) -> str:
+    """Return the message for no result; `match_count` visualisations match the query but answer another question."""
+    quoted = f"“{page_parts.literal(query)}”"
+    if match_count:
         return (
-            f"Nothing about {asked} answers this question. Click the question again to search everything: "
-            f"{elsewhere} found."
+            f"No visualisation for this question matches {quoted}. Click the question again to search everything: "
+            f"{match_count} found."
         )
-    if search.meant(query):
-        return f"No visualisation is about {asked} itself: what it means stands above."
+    if search.glossary_words(query):
+        return f"No visualisation matches {quoted}. Its meaning is explained above."
     names = [name.strip() for entry in entries for name in (entry.name, *entry.also.split(",")) if name.strip()]
     hint = page_parts.literal(nearest(query, [*names, *WORDS]))
-    other = ", or choose one of the questions above" if any(entry.asks for entry in entries) else ""
-    return f"No visualisation is about {asked}.{hint} Try a single word{other}."
+    alternative = ", or choose one of the questions above" if any(entry.asks for entry in entries) else ""
+    return f"No visualisation matches {quoted}.{hint} Try a single word{alternative}."
 
 
 def show(entry: Entry) -> None:
-    """Show what a visualisation is, when to take it and when not, and on demand its parameters and its paper."""
+    """Show what a visualisation does, when to use it and when not, and in a popover its parameters and paper."""
     with st.container(border=True):
         with st.container(horizontal=True):
-            drawn = PICTURES / f"{entry.key}.png"
-            if drawn.exists():
-                st.image(data_url(drawn.read_bytes()), width=SIDE, alt=f"An example of {entry.name}")
+            example = PICTURES / f"{entry.key}.png"
+            if example.exists():
+                st.image(data_url(example.read_bytes()), width=PICTURE_WIDTH, alt=f"An example of {entry.name}")
             with st.container():
                 st.markdown(f"#### {page_parts.literal(entry.name)}")
-                st.markdown(page_parts.literal(_told(entry)))
+                st.markdown(page_parts.literal(_description(entry)))
         if entry.use:
             st.markdown(f":green[:material/check:] **When:** {page_parts.literal(entry.use)}")
         if entry.avoid:
@@ -119,22 +123,22 @@ def show(entry: Entry) -> None:
                 _show_more(entry)
 
 
-def show_words() -> None:
-    """Show what the words of the field mean."""
+def show_glossary() -> None:
+    """Show the glossary in an expander."""
     with st.expander("Glossary: logit, feature map, gradient …", icon=":material/dictionary:"):
         for word, meaning in WORDS.items():
             st.markdown(f"**{word.capitalize()}:** {meaning}")
 
 
-def show_own() -> None:
-    """Show how one adds a visualisation of one's own."""
+def show_custom_example() -> None:
+    """Show how to add a custom visualisation."""
     st.subheader("Add your own")
-    st.markdown("A function whose annotations declare its widgets is enough. It gets its slider, link and downloads.")
-    st.code(OWN, language="python")
+    st.markdown("Write a function whose annotations declare its widgets. It gets its slider, link and downloads.")
+    st.code(CUSTOM_EXAMPLE, language="python")
 
 
-def _told(entry: Entry) -> str:
-    """Return what it shows: the first paragraph of its docstring, and where there is another, that one's first line."""
+def _description(entry: Entry) -> str:
+    """Return the first paragraph of the docstring of a visualisation, as one line."""
     return " ".join((inspect.getdoc(entry.kind) or "").split("\n\n")[0].split())
 
 
@@ -145,7 +149,7 @@ def _show_more(entry: Entry) -> None:
         st.markdown(f"**Paper:** {entry.paper}")
     st.markdown(f"**In Python:** `{entry.kind.__name__}`")
     for name, parameter in entry.params.items():
-        default = "the most likely class" if parameter.default is None else as_text(parameter.default)
+        default = "the top prediction" if parameter.default is None else as_text(parameter.default)
         label = page_parts.literal(parameter.label)
         st.markdown(f"**{label}** · `{name}={default}`  \n{parameter.help} *Accepted: {parameter.accepts()}.*")
 

@@ -12,7 +12,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
 from mirror_app.models import Model, catalogue
-from mirror_app.models.download import Fetched
+from mirror_app.models.download import DownloadProgress
 from mirror_app.params import Value
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
@@ -104,7 +104,7 @@ def _keep_target(model_name: str, session: Session) -> None:
     st.session_state[TARGET] = new_target
     if new_target is None:
         target_name = previous.name_of(target) if isinstance(target, int) else target
-        model, missing = page_parts.literal(live.shown(model_name)), page_parts.literal(target_name)
+        model, missing = page_parts.literal(live.display_name(model_name)), page_parts.literal(target_name)
         st.toast(f"{model} has no *{missing}*: its most likely class is shown.", icon=":material/swap_horiz:")
 
 
@@ -136,12 +136,12 @@ def _entry(entries: Sequence[registry.Entry], key: str) -> registry.Entry:
 
 
 def _model(session: Session) -> str:
-    sizes = catalogue.to_fetch()
+    sizes = catalogue.download_sizes()
     name = st.selectbox(
         "Model",
         session.models,
         format_func=lambda name: (
-            f"{name} · {sizes[name] / 2**20:,.0f} MB to download" if name in sizes else live.shown(name)
+            f"{name} · {sizes[name] / 2**20:,.0f} MB to download" if name in sizes else live.display_name(name)
         ),
         key="model",
         persist_state="session",
@@ -156,7 +156,7 @@ def _model(session: Session) -> str:
     return name
 
 
-def _show_loading(status: DeltaGenerator, name: str, fetched: Fetched | None) -> None:
+def _show_loading(status: DeltaGenerator, name: str, fetched: DownloadProgress | None) -> None:
     if fetched is None:
         status.progress(0.0, f"Building **{name}** …")
     else:
@@ -196,13 +196,13 @@ def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:
     shape = layer.call.shape if layer.call else None
     return {
         "name": layer.name,
-        "label": layer.label or live.shown(model_name),
+        "label": layer.label or live.display_name(model_name),
         "type": layer.type,
         "shape": " × ".join(map(str, shape)) if shape else "",
         "weights": short(layer.weights) if layer.weights else "",
         "reached": layer.call is not None,
         "parent": layer.parent,
-        "note": f"{layer.name or live.shown(model_name)}: {layer.type}, {layer.weights:,} weights",
+        "note": f"{layer.name or live.display_name(model_name)}: {layer.type}, {layer.weights:,} weights",
     }
 
 

@@ -70,7 +70,7 @@ def strip(shown_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
 def band_sheet(picture_id: str, _bands: Tensor) -> Sheet:
     """Return bands (C, H, W), each stretched to its own range, as a contact sheet in grey."""
-    images = render.shrink(bands.stretched(_bands[None])[0][:, None].expand(-1, 3, -1, -1), engine.TILE)
+    images = render.shrink(bands.stretch_bands(_bands[None])[0][:, None].expand(-1, 3, -1, -1), engine.TILE)
     columns = min(len(images), engine.COLUMNS)
     sheet_png = render.png(render.pixels(render.grid(images.cpu(), columns)))
     return Sheet(sheet_png, columns, len(images), len(images))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
-from mirror_app.images.bands import are_bands, as_colours
+from mirror_app.images.bands import are_bands, to_rgb
 from mirror_app.params import ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, fingerprint, lacking_explained
@@ -251,6 +251,6 @@ def require_finite(raw: Tensor, layer: str) -> None:
 
 def _as_picture(inputs: Tensor) -> Tensor:
     if are_bands(inputs.shape[1]):
-        return as_colours(inputs)
+        return to_rgb(inputs)
     low, high = inputs.amin((1, 2, 3), keepdim=True), inputs.amax((1, 2, 3), keepdim=True)
     return ((inputs - low) / (high - low).clamp(min=torch.finfo(inputs.dtype).tiny)).expand(-1, 3, -1, -1)

@@ -1,4 +1,4 @@
-"""What the browser does and Streamlit leaves alone: Back, and the sidebar of a narrow window."""
+"""Browser events that Streamlit does not handle: Back, and the sidebar of a narrow window."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -12,9 +12,9 @@ _component = from_folder(Path(__file__).parent)
 
 
 def listen() -> None:
-    """Let the view that the visitor goes back to, within a page, be shown again; on phones, let the sidebar go."""
-    _component(key="browser", on_went_change=_go)
+    """Restore the view when the visitor goes back within a page; on phones, close the sidebar after a choice."""
+    _component(key="browser", on_went_change=_restore)
 
 
-def _go() -> None:
+def _restore() -> None:
     session.go_to(dict(parse_qsl(st.session_state.browser.went.removeprefix("?"), keep_blank_values=True)))

@@ -1,41 +1,41 @@
-// What the browser does and Streamlit leaves alone: going back within a page is told to Python, and on a narrow window
-// the sidebar, which covers the page, goes once what was chosen there is to be seen; and help is no switch.
-// Python receives the trigger "went": the query of the address that was gone to.
+// Browser events that Streamlit does not handle. Going back within a page is reported to Python. On a narrow window the
+// sidebar covers the page, so it closes after a choice. A press on the help icon of a switch does not turn the switch.
+// Python receives the trigger "went": the query of the URL that the visitor went to.
 
-const NARROW = 768; // pixels: where Streamlit lays the sidebar over the page
-const LEAVING = '[data-testid="stSidebarNavLink"], [data-testid="stBaseButton-primary"]';
-const HELP = '[data-testid="stCheckbox"] [data-testid="stTooltipIcon"]';
-const PRESSES = ["pointerdown", "pointerup", "mousedown", "mouseup", "touchstart", "touchend", "click"];
+const NARROW = 768; // pixels: below this width, Streamlit shows the sidebar over the page
+const CLOSING = '[data-testid="stSidebarNavLink"], [data-testid="stBaseButton-primary"]';
+const HELP_ICON = '[data-testid="stCheckbox"] [data-testid="stTooltipIcon"]';
+const PRESS_EVENTS = ["pointerdown", "pointerup", "mousedown", "mouseup", "touchstart", "touchend", "click"];
 
-const ends = new WeakMap(); // by shadow root: what takes its listeners away
+const cleanups = new WeakMap(); // by shadow root: the function that removes its listeners
 
 export default function ({ parentElement, setTriggerValue }) {
-  ends.get(parentElement)?.();
+  cleanups.get(parentElement)?.();
   let page = location.pathname;
-  const went = () => {
-    if (location.pathname !== page) page = location.pathname; // Streamlit sees to another page
+  const onPopState = () => {
+    if (location.pathname !== page) page = location.pathname; // Streamlit handles another page
     else if (location.search) setTriggerValue("went", location.search);
-    else history.back(); // the address before the first view was written into it
+    else history.back(); // the URL before the first view was written into it
   };
-  const clicked = (event) => {
+  const onClick = (event) => {
     const sidebar = document.querySelector('[data-testid="stSidebar"]');
-    if (innerWidth < NARROW && sidebar?.contains(event.target) && event.target.closest(LEAVING))
+    if (innerWidth < NARROW && sidebar?.contains(event.target) && event.target.closest(CLOSING))
       setTimeout(() => sidebar.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click(), 200);
   };
-  // A press on the “?” beside a switch asks for help, and turns no switch.
-  const pressed = (event) => {
-    if (!event.target.closest?.(HELP)) return;
+  // A press on the “?” next to a switch must not turn the switch.
+  const onPress = (event) => {
+    if (!event.target.closest?.(HELP_ICON)) return;
     event.stopPropagation();
     if (event.type === "click") event.preventDefault();
   };
-  PRESSES.forEach((kind) => addEventListener(kind, pressed, true));
-  addEventListener("popstate", went);
-  addEventListener("click", clicked);
-  const end = () => {
-    PRESSES.forEach((kind) => removeEventListener(kind, pressed, true));
-    removeEventListener("popstate", went);
-    removeEventListener("click", clicked);
+  PRESS_EVENTS.forEach((kind) => addEventListener(kind, onPress, true));
+  addEventListener("popstate", onPopState);
+  addEventListener("click", onClick);
+  const cleanUp = () => {
+    PRESS_EVENTS.forEach((kind) => removeEventListener(kind, onPress, true));
+    removeEventListener("popstate", onPopState);
+    removeEventListener("click", onClick);
   };
-  ends.set(parentElement, end);
-  return end;
+  cleanups.set(parentElement, cleanUp);
+  return cleanUp;
 }

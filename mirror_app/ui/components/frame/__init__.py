@@ -1,4 +1,4 @@
-"""The newest frame of a film: it travels as bytes, since the address of a frame is gone when the next one comes."""
+"""The newest frame of a film, sent as bytes: Streamlit's URL of a frame expires when the next frame arrives."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ _component = from_folder(Path(__file__).parent)
 
 
 def frame(png: bytes, key: str) -> None:
-    """Show a PNG file as wide as there is room."""
+    """Show a PNG file at the full width of its container."""
     _component(key=key, data=png)

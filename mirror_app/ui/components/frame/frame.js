@@ -1,20 +1,20 @@
-// The newest frame of a film, as the bytes of a PNG file: the one before stays until the new one can be drawn.
+// The newest frame of a film, as the bytes of a PNG file. The previous frame stays until the new one is decoded.
 
-const newest = new WeakMap(); // by shadow root: the bytes of the frame that came last
+const newestBytes = new WeakMap(); // by shadow root: the bytes of the frame that arrived last
 
 export default function ({ data, parentElement }) {
-  if (data instanceof Uint8Array && newest.get(parentElement) !== data) draw(data, parentElement);
+  if (data instanceof Uint8Array && newestBytes.get(parentElement) !== data) draw(data, parentElement);
 }
 
 async function draw(bytes, root) {
-  newest.set(root, bytes);
-  const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  newestBytes.set(root, bytes);
+  const url = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
   const image = new Image();
   image.alt = "The newest frame";
-  image.src = address;
+  image.src = url;
   await image.decode();
-  URL.revokeObjectURL(address); // an image that is decoded needs it no more
-  if (newest.get(root) !== bytes) return; // a newer frame has come in the meantime
+  URL.revokeObjectURL(url); // a decoded image does not need it
+  if (newestBytes.get(root) !== bytes) return; // a newer frame has arrived in the meantime
   root.querySelector("img")?.remove();
   root.append(image);
 }

@@ -1,22 +1,22 @@
-// A graph that Streamlit draws in the same container, made of buttons: each box and each frame is a layer, and the one
-// that is chosen is scrolled to. Python receives the trigger "picked": the dotted name of a layer.
+// Turns the boxes and frames of a graph that Streamlit draws in the same container into buttons, and scrolls to the
+// chosen layer. Python receives the trigger "picked": the dotted name of a layer.
 
-const EDGE = 16; // pixels
-const graphs = new WeakMap(); // by shadow root: the graph beside it
+const MARGIN = 16; // pixels: above and left of a part that is too large to be centred
+const graphs = new WeakMap(); // by shadow root: the graph in the same container
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!graphs.has(parentElement)) graphs.set(parentElement, new Graph(parentElement.host.closest(".stVerticalBlock")));
   const graph = graphs.get(parentElement);
   graph.update(data, (name) => setTriggerValue("picked", name));
-  return () => graph.leave();
+  return () => graph.disconnect();
 }
 
 class Graph {
   constructor(container) {
     this.container = container;
-    this.watcher = new MutationObserver(() => this.draw());
-    this.onClick = (event) => this.take(event.target);
-    this.onKey = (event) => this.key(event);
+    this.observer = new MutationObserver(() => this.addButtons());
+    this.onClick = (event) => this.pickFrom(event.target);
+    this.onKey = (event) => this.pressKey(event);
   }
 
   update(data, pick) {
@@ -24,54 +24,55 @@ class Graph {
     this.chosen = data.chosen;
     this.scrolled = false;
     this.pick = pick;
-    this.leave();
+    this.disconnect();
     this.container.addEventListener("click", this.onClick);
     this.container.addEventListener("keydown", this.onKey);
-    // It is drawn after this call, and drawing it anew takes away what was written on it.
-    this.watcher.observe(this.container, { subtree: true, childList: true, attributeFilter: ["role"] });
-    this.draw();
+    // Streamlit draws the graph after this call; redrawing it removes the attributes.
+    this.observer.observe(this.container, { subtree: true, childList: true, attributeFilter: ["role"] });
+    this.addButtons();
   }
 
-  leave() {
-    this.watcher.disconnect();
+  disconnect() {
+    this.observer.disconnect();
     this.container.removeEventListener("click", this.onClick);
     this.container.removeEventListener("keydown", this.onKey);
   }
 
-  draw() {
-    for (const part of this.container.querySelectorAll("g.node, g.cluster")) {
-      const name = layer(part);
+  addButtons() {
+    const parts = [...this.container.querySelectorAll("g.node, g.cluster")];
+    for (const part of parts) {
+      const name = layerName(part);
       if (!this.layers.has(name) || part.getAttribute("role") === "button") continue;
       part.setAttribute("aria-label", name);
       part.setAttribute("tabindex", "0");
       part.setAttribute("role", "button");
     }
-    const chosen = [...this.container.querySelectorAll("g.node, g.cluster")].find((part) => layer(part) === this.chosen);
-    if (chosen && !this.scrolled) this.scroll(chosen);
+    const chosen = parts.find((part) => layerName(part) === this.chosen);
+    if (chosen && !this.scrolled) this.scrollTo(chosen);
   }
 
-  scroll(part) {
+  scrollTo(part) {
     this.scrolled = true;
-    const here = this.container.getBoundingClientRect(), there = part.getBoundingClientRect();
-    // In the middle, or where it is too large, its beginning.
-    this.container.scrollTop += there.top - here.top - Math.max(EDGE, (here.height - there.height) / 2);
-    this.container.scrollLeft += there.left - here.left - Math.max(EDGE, (here.width - there.width) / 2);
+    const view = this.container.getBoundingClientRect(), box = part.getBoundingClientRect();
+    // Centre the part, or show the top left corner of one that is too large.
+    this.container.scrollTop += box.top - view.top - Math.max(MARGIN, (view.height - box.height) / 2);
+    this.container.scrollLeft += box.left - view.left - Math.max(MARGIN, (view.width - box.width) / 2);
   }
 
-  key(event) {
+  pressKey(event) {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
-    event.stopPropagation(); // Streamlit has shortcuts of its own
-    this.take(event.target);
+    event.stopPropagation(); // keep it from Streamlit's shortcuts
+    this.pickFrom(event.target);
   }
 
-  take(element) {
+  pickFrom(element) {
     const part = element.closest('g[role="button"]');
-    if (part) this.pick(layer(part));
+    if (part) this.pick(layerName(part));
   }
 }
 
-// Graphviz names a box by its title, and a frame by a word of its own before it.
-function layer(part) {
+// Graphviz writes the name of a layer into the title of its part, with a prefix for a frame.
+function layerName(part) {
   return part.querySelector("title").textContent.replace(/^cluster /, "");
 }

@@ -1,4 +1,4 @@
-"""The tree of a model's layers, in which one is chosen."""
+"""The tree of a model's layers, in which the visitor selects one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,33 +13,38 @@ _component = from_folder(Path(__file__).parent)
 
 @dataclass
 class _Choice:
-    """What Python last asked the tree to select, how often it asked, and what the tree last returned."""
+    """The layer that Python last told the tree to select, how often it did so, and what the tree last returned."""
 
-    asked: str
-    times: int
+    pushed: str
+    push_count: int
     returned: str
 
 
 def layer_tree(nodes: Sequence[Mapping[str, object]], selected: str, key: str, height: int = 420) -> str:
-    """Show the layers as a tree and return the dotted name of the one selected now.
+    """Show the layers as a tree.
 
-    nodes: the layers in the order in which they run, each parent before its children, with `name` (dotted, ""
-    for the model itself), `label`, `type`, `shape`, `weights`, `reached`, `parent` (None for the model) and
-    `note` (a tooltip). A layer that was not reached is shown and opens, but a click does not select it.
-    selected: what was returned last time, or another name to select that one. Keep what is returned at once,
-    before any other call to Streamlit, since a newer click may end the run there.
-    height: at most so many CSS pixels for the rows, which scroll.
+    Args:
+        nodes: The layers in the order they run, each parent before its children, with `name` (dotted, "" for the
+            model itself), `label`, `type`, `shape`, `weights`, `reached`, `parent` (None for the model) and `note` (a
+            tooltip). A layer that was not reached can be expanded but not selected.
+        selected: The name returned by the last call, or another name to select that layer.
+        key: The key of the component, unique on the page.
+        height: The maximum height of the rows in CSS pixels; beyond it they scroll.
+
+    Returns:
+        The dotted name of the selected layer. Store it before any other call to Streamlit, since a newer click may end
+        the run there.
     """
     choice: _Choice = st.session_state.setdefault(f"{key}.choice", _Choice(selected, 0, selected))
     if selected != choice.returned:
-        choice.asked, choice.times, choice.returned = selected, choice.times + 1, selected
+        choice.pushed, choice.push_count, choice.returned = selected, choice.push_count + 1, selected
     with st.container(gap=None):
-        # Apart from the nodes, so that neither a click nor a question sends them again.
-        _component(key=f"{key}.asked", data={"key": key, "asked": choice.asked, "times": choice.times})
+        # Separate from the nodes, so that neither a click nor a push sends them again.
+        _component(key=f"{key}.asked", data={"key": key, "pushed": choice.pushed, "pushCount": choice.push_count})
         tree = {"key": key, "nodes": [dict(node) for node in nodes], "height": height}
         picked = _component(key=key, data=tree, on_picked_change=lambda: None).picked
-    # A click counts only if it came after the last time that Python asked.
+    # A click counts only if it came after the last push.
     match picked:
-        case {"name": str(name), "times": choice.times} if any(node["name"] == name for node in nodes):
+        case {"name": str(name), "pushCount": choice.push_count} if any(node["name"] == name for node in nodes):
             choice.returned = name
     return choice.returned

@@ -1,35 +1,35 @@
-// A tree of layers after the ARIA pattern, drawn as a flat list of the rows that are visible.
-// The component is mounted twice: once with {key, nodes, height}, which draws the tree and answers with the state
-// "picked": {name, times}, and once with {key, asked, times}, the layer that Python asks for, so that asking does not
-// send the nodes again.
+// A tree of layers that follows the ARIA pattern, drawn as a flat list of the visible rows.
+// The component is mounted twice: once with {key, nodes, height}, to draw the tree and set the state "picked":
+// {name, pushCount}, and once with {key, pushed, pushCount}, the layer that Python selects. A push does not send the
+// nodes again.
 
-const memories = new Map(); // by key: what outlives a change of the data
+const memories = new Map(); // by key: the state that survives a change of the data
 
 export default function ({ data, parentElement, setStateValue }) {
   const memory = memories.get(data.key) ?? {
-    open: new Set([""]), query: "", scroll: 0, focus: "", selected: "", waiting: false, times: null, tree: null,
+    open: new Set([""]), query: "", scroll: 0, focus: "", selected: "", pushCount: null, isPending: false, tree: null,
   };
   memories.set(data.key, memory);
   if (data.nodes) {
     if (memory.tree?.root !== parentElement) memory.tree = new LayerTree(parentElement, memory);
-    memory.tree.read(data.nodes, data.height, (name) => setStateValue("picked", { name, times: memory.times }));
-  } else if (data.times !== memory.times) {
-    Object.assign(memory, { selected: data.asked, focus: data.asked, times: data.times, waiting: true });
+    memory.tree.read(data.nodes, data.height, (name) => setStateValue("picked", { name, pushCount: memory.pushCount }));
+  } else if (data.pushCount !== memory.pushCount) {
+    Object.assign(memory, { selected: data.pushed, focus: data.pushed, pushCount: data.pushCount, isPending: true });
   }
   memory.tree?.update();
 }
 
 function element(tag, className, attributes = {}) {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
+  const result = document.createElement(tag);
+  result.className = className;
+  for (const [name, value] of Object.entries(attributes)) result.setAttribute(name, value);
+  return result;
 }
 
-function labelled(className, text) {
-  const made = element("span", className);
-  made.textContent = text; // never innerHTML: names come from anywhere
-  return made;
+function textElement(className, text) {
+  const result = element("span", className);
+  result.textContent = text; // never innerHTML: names are untrusted
+  return result;
 }
 
 function setAttribute(row, name, value) {
@@ -49,12 +49,12 @@ class LayerTree {
     });
     this.count = element("output", "count");
     this.list = element("div", "list", { role: "tree", "aria-label": "Layers" });
-    this.nothing = element("p", "nothing", { role: "status" });
+    this.noMatch = element("p", "nothing", { role: "status" });
     this.foot = element("div", "foot");
     this.path = element("div", "path");
     this.path.append(element("bdi", "whole"));
     this.facts = element("div", "facts");
-    this.search.append(this.filter, this.count, this.nothing);
+    this.search.append(this.filter, this.count, this.noMatch);
     this.foot.append(this.path, this.facts);
     this.box.append(this.search, this.list, this.foot);
     root.append(this.box);
@@ -75,38 +75,38 @@ class LayerTree {
     this.list.addEventListener("scroll", () => { this.memory.scroll = this.list.scrollTop; }, { passive: true });
   }
 
-  // -- what Python says ---------------------------------------------------------------------------------------
+  // -- data from Python ---------------------------------------------------------------------------------------
 
-  read(nodes, height, tell) {
-    this.tell = tell;
+  read(nodes, height, onSelect) {
+    this.onSelect = onSelect;
     this.list.style.setProperty("--height", `${height}px`);
     this.nodes = new Map(nodes.map((node) => [node.name, { ...node, children: [] }]));
     for (const node of this.nodes.values()) {
       const parent = this.nodes.get(node.parent);
       node.depth = parent ? parent.depth + 1 : 0;
-      node.words = `${node.name} ${node.type}`.toLowerCase();
+      node.searchText = `${node.name} ${node.type}`.toLowerCase();
       parent?.children.push(node);
-      node.place = parent?.children.length ?? 1;
+      node.position = parent?.children.length ?? 1;
     }
-    this.stale = true;
+    this.isStale = true;
   }
 
   update() {
     const { memory, list } = this;
     const focused = list.contains(this.root.activeElement);
-    if (this.stale) {
+    if (this.isStale) {
       this.rows.clear();
       list.replaceChildren();
-      this.stale = false;
+      this.isStale = false;
     }
-    const asked = memory.waiting && this.nodes.has(memory.selected); // else its nodes are still to come
-    if (asked) {
-      memory.waiting = false;
+    const isPushed = memory.isPending && this.nodes.has(memory.selected); // else its nodes have not arrived yet
+    if (isPushed) {
+      memory.isPending = false;
       this.openTo(memory.selected);
     }
     this.draw();
     list.scrollTop = memory.scroll;
-    if (asked) this.reveal(memory.selected);
+    if (isPushed) this.reveal(memory.selected);
     if (focused) this.rows.get(memory.focus)?.focus({ preventScroll: true });
   }
 
@@ -116,7 +116,7 @@ class LayerTree {
     let row = this.rows.get(node.name);
     if (row) return row;
     row = element("div", "row", {
-      role: "treeitem", "aria-level": node.depth + 1, "aria-posinset": node.place,
+      role: "treeitem", "aria-level": node.depth + 1, "aria-posinset": node.position,
       "aria-setsize": this.nodes.get(node.parent)?.children.length ?? 1,
       "aria-label": [node.label, node.type, node.reached ? node.shape : "not reached",
         node.weights && `${node.weights} weights`].filter(Boolean).join(", "),
@@ -125,27 +125,27 @@ class LayerTree {
     if (!node.reached) row.setAttribute("aria-disabled", "true");
     row.style.setProperty("--depth", node.depth);
     const name = element("span", "name");
-    name.append(labelled("label", node.label), labelled("type", node.type));
+    name.append(textElement("label", node.label), textElement("type", node.type));
     row.append(
       element("span", node.children.length ? "chevron" : "leaf"), name,
-      labelled("shape", node.reached ? node.shape : "not reached"), labelled("weights", node.weights),
+      textElement("shape", node.reached ? node.shape : "not reached"), textElement("weights", node.weights),
     );
     row.dataset.name = node.name;
     this.rows.set(node.name, row);
     return row;
   }
 
-  shown() {
+  visibleNames() {
     const { open, query } = this.memory;
-    const words = query.trim().toLowerCase();
+    const searched = query.trim().toLowerCase();
     const shown = new Set();
     this.matches = [];
     for (const node of this.nodes.values()) {
-      if (!words) {
+      if (!searched) {
         if (!node.depth || (shown.has(node.parent) && open.has(node.parent))) shown.add(node.name);
-      } else if (node.words.includes(words)) {
+      } else if (node.searchText.includes(searched)) {
         this.matches.push(node);
-        for (let up = node; up; up = this.nodes.get(up.parent)) shown.add(up.name);
+        for (let ancestor = node; ancestor; ancestor = this.nodes.get(ancestor.parent)) shown.add(ancestor.name);
       }
     }
     return shown;
@@ -153,9 +153,9 @@ class LayerTree {
 
   draw() {
     const { memory } = this;
-    const shown = this.shown();
+    const shown = this.visibleNames();
     const filtering = memory.query.trim() !== "";
-    if (!shown.has(memory.focus)) memory.focus = this.nearest(memory.focus, shown);
+    if (!shown.has(memory.focus)) memory.focus = this.nearestVisible(memory.focus, shown);
     for (const row of [...this.list.children]) if (!shown.has(row.dataset.name)) row.remove();
     let next = this.list.firstElementChild;
     for (const node of this.nodes.values()) {
@@ -167,9 +167,9 @@ class LayerTree {
       setAttribute(row, "aria-selected", node.name === memory.selected);
       if (node.children.length) setAttribute(row, "aria-expanded", this.expanded(node, shown, filtering));
     }
-    const none = filtering && !this.matches.length;
-    this.nothing.textContent = none ? `no layer matches “${memory.query.trim()}”` : "";
-    this.count.textContent = filtering && !none ? `${this.matches.length} of ${this.nodes.size}` : "";
+    const hasNoMatch = filtering && !this.matches.length;
+    this.noMatch.textContent = hasNoMatch ? `no layer matches “${memory.query.trim()}”` : "";
+    this.count.textContent = filtering && !hasNoMatch ? `${this.matches.length} of ${this.nodes.size}` : "";
     this.drawFoot();
   }
 
@@ -184,26 +184,27 @@ class LayerTree {
       ? [node.type, node.shape, node.weights && `${node.weights} weights`].filter(Boolean).join(" · ") : "";
   }
 
-  // -- moving about -------------------------------------------------------------------------------------------
+  // -- focus and scrolling ------------------------------------------------------------------------------------
 
-  nearest(name, shown) {
-    for (let up = this.nodes.get(name); up; up = this.nodes.get(up.parent)) if (shown.has(up.name)) return up.name;
+  nearestVisible(name, shown) {
+    for (let ancestor = this.nodes.get(name); ancestor; ancestor = this.nodes.get(ancestor.parent)) {
+      if (shown.has(ancestor.name)) return ancestor.name;
+    }
     return shown.values().next().value ?? "";
   }
 
   openTo(name) {
-    for (let up = this.nodes.get(this.nodes.get(name)?.parent); up; up = this.nodes.get(up.parent)) {
-      this.memory.open.add(up.name);
-    }
+    let ancestor = this.nodes.get(this.nodes.get(name)?.parent);
+    for (; ancestor; ancestor = this.nodes.get(ancestor.parent)) this.memory.open.add(ancestor.name);
   }
 
   reveal(name) {
     const row = this.rows.get(name);
-    if (!row?.isConnected) return; // never scrollIntoView, which would scroll the page too
+    if (!row?.isConnected) return; // not scrollIntoView, which would scroll the page too
     const { list } = this;
-    const above = row.offsetTop - 2 * row.offsetHeight; // with two rows of what stands around it
-    const below = row.offsetTop + 3 * row.offsetHeight - list.clientHeight;
-    list.scrollTop = Math.max(Math.min(list.scrollTop, above), below);
+    const highest = row.offsetTop - 2 * row.offsetHeight; // with two more rows above and below it
+    const lowest = row.offsetTop + 3 * row.offsetHeight - list.clientHeight;
+    list.scrollTop = Math.max(Math.min(list.scrollTop, highest), lowest);
   }
 
   goTo(row) {
@@ -217,16 +218,16 @@ class LayerTree {
     this.memory.focus = row.dataset.name;
   }
 
-  // -- what the visitor does ----------------------------------------------------------------------------------
+  // -- events -------------------------------------------------------------------------------------------------
 
   activate(node) {
     const { memory } = this;
-    const again = memory.open.has(node.name) && (memory.selected === node.name || !node.reached);
-    if (again) memory.open.delete(node.name);
+    const closes = memory.open.has(node.name) && (memory.selected === node.name || !node.reached);
+    if (closes) memory.open.delete(node.name);
     else memory.open.add(node.name);
     if (node.reached && memory.selected !== node.name) {
       memory.selected = node.name;
-      this.tell(node.name);
+      this.onSelect(node.name);
     }
     this.draw();
   }
@@ -239,7 +240,7 @@ class LayerTree {
 
   searchFor(query) {
     const { memory, list } = this;
-    if (!memory.query && query) list.style.minHeight = `${list.offsetHeight}px`; // what stands below keeps its place
+    if (!memory.query && query) list.style.minHeight = `${list.offsetHeight}px`; // so that the page below does not move
     memory.query = query;
     if (!query) {
       list.style.minHeight = "";

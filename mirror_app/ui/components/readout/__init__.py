@@ -1,4 +1,4 @@
-"""A picture whose numbers are told where one points at it."""
+"""A picture with a line below it that shows the values under the pointer."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,13 +27,23 @@ def image(
     planes: Sequence[str] = ("",),
     picks: bool = False,
 ) -> tuple[int, int] | None:
-    """Show a PNG file, and below it the number of the place that one points at; return the place picked in this run.
+    """Show a PNG file, and below it the value of the cell under the pointer.
 
-    values: (rows, columns), spread evenly over the picture, or (planes, rows, columns) where a place has several
-    numbers: `planes` are their names. They travel as shares of the largest of their plane in 16 bits, which is more
-    than the three digits that are told; where `names` are given they are numbers of these.
-    legend: what the colours of the picture mean; it stands beside the number, which it marks.
-    picks: whether a click, or Enter, picks a place, (row, column).
+    Args:
+        png: The picture.
+        values: (rows, columns), a grid of cells over the picture, or (planes, rows, columns) if a cell has several
+            values. They are sent as fractions of their plane's largest magnitude in 16 bits, more precise than the
+            three digits shown.
+        key: The key of the component, unique on the page.
+        alt: The alternative text of the picture.
+        hint: The text of the line when no cell is under the pointer.
+        legend: The meaning of the picture's colours, shown next to the value and marked at it.
+        names: If given, the values are indices of these names, which are shown instead.
+        planes: The names of the planes.
+        picks: Whether a click, or Enter, picks a cell.
+
+    Returns:
+        The cell picked in this run, (row, column), or None.
     """
     rows, columns = values.shape[-2:]
     values = values.reshape(-1, rows, columns)
@@ -44,15 +54,15 @@ def image(
         "scales": scales,
         "planes": list(planes),
         "names": None if names is None else list(names),
-        "label": f"{alt}: the arrow keys go from place to place" + (", Enter picks one" if picks else ""),
+        "label": f"{alt}: use the arrow keys to move between cells" + (", Enter to pick one" if picks else ""),
         "hint": hint,
         "legend": asdict(legend) if legend else None,
         "picks": picks,
     }
     with st.container(gap=None):
         picture(png, alt, key)
-        # The numbers travel apart, as bytes: what changes about the line does not send them again.
-        shares = values / np.array(scales)[:, None, None]
-        _component(key=f"{key}.values", data=shares.astype("<f2").tobytes())
+        # The values are sent separately, as bytes, so that a change of the line does not send them again.
+        fractions = values / np.array(scales)[:, None, None]
+        _component(key=f"{key}.values", data=fractions.astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=lambda: None).picked
     return (int(picked[0]), int(picked[1])) if picked else None

@@ -1,32 +1,33 @@
-// The numbers of a picture that stands in the same container: what lies under the pointer is told in a line below it,
-// and marked in the legend beside that, where the colours have one: {colours, low, high}.
-// The component is mounted twice there: once with the bytes of the numbers, float16, and once with what they are.
-// Python receives the trigger "picked": [row, column].
+// The values of a picture in the same container: a line below it shows the value under the pointer, and the legend next
+// to the line, {colours, low, high}, marks it.
+// The component is mounted twice in one container: once with the bytes of the values, float16, and once with their
+// description. Python receives the trigger "picked": [row, column].
 
-const FINGER = matchMedia("(hover: none)");
-const numbers = new WeakMap(); // by container: the numbers, each a share of the largest
-const lines = new WeakMap(); // by shadow root: the line there
+const TOUCH = matchMedia("(hover: none)");
+const fractions = new WeakMap(); // by container: the values, as fractions of their plane's largest magnitude
+const readouts = new WeakMap(); // by shadow root: its readout
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const container = parentElement.host.closest(".stVerticalBlock");
   if (data instanceof Uint8Array) {
     const halves = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    numbers.set(container, Float32Array.from({ length: data.byteLength / 2 }, (_, n) => wide(halves.getUint16(2 * n, true))));
+    const count = data.byteLength / 2;
+    fractions.set(container, Float32Array.from({ length: count }, (_, n) => fromHalf(halves.getUint16(2 * n, true))));
     return undefined;
   }
-  if (!lines.has(parentElement)) lines.set(parentElement, new Line(parentElement, container));
-  const line = lines.get(parentElement);
-  line.update(data, (place) => setTriggerValue("picked", place));
-  return () => line.leave();
+  if (!readouts.has(parentElement)) readouts.set(parentElement, new Readout(parentElement, container));
+  const readout = readouts.get(parentElement);
+  readout.update(data, (cell) => setTriggerValue("picked", cell));
+  return () => readout.disconnect();
 }
 
-// A number of 16 bits, as IEEE 754 has it.
-function wide(half) {
-  const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, part = half & 1023;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + part / 1024) : 2 ** -14 * (part / 1024));
+// The number that 16 bits stand for in IEEE 754.
+function fromHalf(bits) {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
-class Line {
+class Readout {
   constructor(root, container) {
     this.root = root;
     this.container = container;
@@ -40,11 +41,11 @@ class Line {
     this.foot.className = "foot";
     this.foot.append(this.line, this.legend.element);
     root.append(this.foot, this.mark);
-    this.onMove = (event) => this.point(event);
+    this.onMove = (event) => this.pointAt(event);
     this.onClick = (event) => this.click(event);
-    this.onLeave = () => this.rest();
-    this.onKey = (event) => this.key(event);
-    this.watcher = new MutationObserver(() => this.name());
+    this.onLeave = () => this.reset();
+    this.onKey = (event) => this.pressKey(event);
+    this.observer = new MutationObserver(() => this.makeFocusable());
   }
 
   update(data, pick) {
@@ -52,28 +53,28 @@ class Line {
     this.pick = pick;
     this.legend.update(data.legend);
     this.line.classList.toggle("several", data.planes.length > 1);
-    this.leave();
+    this.disconnect();
     this.container.addEventListener("pointermove", this.onMove);
     this.container.addEventListener("pointerleave", this.onLeave);
     this.container.addEventListener("click", this.onClick);
     this.container.addEventListener("keydown", this.onKey);
     this.container.addEventListener("focusout", this.onLeave);
-    this.watcher.observe(this.container, { subtree: true, childList: true });
-    this.name();
-    this.rest();
+    this.observer.observe(this.container, { subtree: true, childList: true });
+    this.makeFocusable();
+    this.reset();
   }
 
-  leave() {
+  disconnect() {
     this.container.removeEventListener("pointermove", this.onMove);
     this.container.removeEventListener("pointerleave", this.onLeave);
     this.container.removeEventListener("click", this.onClick);
     this.container.removeEventListener("keydown", this.onKey);
     this.container.removeEventListener("focusout", this.onLeave);
-    this.watcher.disconnect();
+    this.observer.disconnect();
   }
 
-  // The picture itself takes the focus, since a dialog keeps it from what stands in a shadow root.
-  name() {
+  // The picture itself takes the focus, since a dialog does not give it to an element in a shadow root.
+  makeFocusable() {
     this.image?.setAttribute("aria-label", this.data.label);
     this.image?.setAttribute("tabindex", "0");
   }
@@ -82,78 +83,81 @@ class Line {
     return this.container.querySelector('[data-testid="stImage"] img');
   }
 
-  under(event) {
+  cellUnder(event) {
     const box = this.image?.getBoundingClientRect();
     if (!box || event.composedPath()[0] !== this.image) return null;
-    const part = (at, from, size, count) => Math.min(count - 1, Math.max(0, Math.floor(((at - from) / size) * count)));
-    return [part(event.clientY, box.top, box.height, this.data.rows), part(event.clientX, box.left, box.width, this.data.columns)];
+    const { rows, columns } = this.data;
+    const index = (at, start, size, count) =>
+      Math.min(count - 1, Math.max(0, Math.floor(((at - start) / size) * count)));
+    return [index(event.clientY, box.top, box.height, rows), index(event.clientX, box.left, box.width, columns)];
   }
 
-  point(event) {
-    const place = this.under(event);
-    if (place) this.tell(place);
-    else if (document.activeElement !== this.image) this.rest();
+  pointAt(event) {
+    const cell = this.cellUnder(event);
+    if (cell) this.show(cell);
+    else if (document.activeElement !== this.image) this.reset();
   }
 
   click(event) {
-    const place = this.under(event);
-    if (!place) return;
-    if (this.data.picks) this.take(place);
-    else this.tell(place); // a finger does not hover
+    const cell = this.cellUnder(event);
+    if (!cell) return;
+    if (this.data.picks) this.showAndPick(cell);
+    else this.show(cell); // a finger does not hover
   }
 
-  take(place) {
-    this.tell(place);
-    this.pick(place);
+  showAndPick(cell) {
+    this.show(cell);
+    this.pick(cell);
   }
 
-  key(event) {
+  pressKey(event) {
     if (event.target !== this.image || event.key === "Tab" || event.key === "Escape") return;
-    event.stopPropagation(); // Streamlit has shortcuts of its own
+    event.stopPropagation(); // keep it from Streamlit's shortcuts
     const { rows, columns, picks } = this.data;
-    const [row, column] = this.place ?? [Math.floor(rows / 2), Math.floor(columns / 2)];
+    const [row, column] = this.cell ?? [Math.floor(rows / 2), Math.floor(columns / 2)];
     const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     if (event.key in steps) {
       event.preventDefault();
       const [down, across] = steps[event.key];
-      this.tell([Math.min(rows - 1, Math.max(0, row + down)), Math.min(columns - 1, Math.max(0, column + across))]);
-    } else if (event.key === "Enter" && picks) this.take([row, column]);
+      this.show([Math.min(rows - 1, Math.max(0, row + down)), Math.min(columns - 1, Math.max(0, column + across))]);
+    } else if (event.key === "Enter" && picks) this.showAndPick([row, column]);
   }
 
-  tell([row, column]) {
-    this.place = [row, column];
+  show([row, column]) {
+    this.cell = [row, column];
     const { rows, columns, scales, planes, names } = this.data;
-    const values = scales.map((scale, plane) => scale * this.share((plane * rows + row) * columns + column));
-    const told = values.map((value, plane) => `${planes[plane]} ${names ? names[value] ?? value : value.toPrecision(3)}`.trim());
-    this.line.textContent = `row ${row}, column ${column}: ${told.join(", ")}`;
+    const values = scales.map((scale, plane) => scale * this.fraction((plane * rows + row) * columns + column));
+    const text = (value) => (names ? names[value] ?? value : value.toPrecision(3));
+    const texts = values.map((value, plane) => `${planes[plane]} ${text(value)}`.trim());
+    this.line.textContent = `row ${row}, column ${column}: ${texts.join(", ")}`;
     this.legend.mark(values.length === 1 ? values[0] : NaN);
-    this.show(row, column);
+    this.markCell(row, column);
   }
 
-  share(number) {
-    return numbers.get(this.container)?.[number] ?? NaN;
+  fraction(index) {
+    return fractions.get(this.container)?.[index] ?? NaN;
   }
 
-  show(row, column) {
-    const box = this.image?.getBoundingClientRect(), here = this.root.host.getBoundingClientRect();
+  markCell(row, column) {
+    const box = this.image?.getBoundingClientRect(), host = this.root.host.getBoundingClientRect();
     this.mark.hidden = !box;
     if (!box) return;
     const height = box.height / this.data.rows, width = box.width / this.data.columns;
     Object.assign(this.mark.style, {
-      top: `${box.top - here.top + row * height}px`, left: `${box.left - here.left + column * width}px`,
+      top: `${box.top - host.top + row * height}px`, left: `${box.left - host.left + column * width}px`,
       height: `${height}px`, width: `${width}px`,
     });
   }
 
-  rest() {
-    this.place = undefined;
+  reset() {
+    this.cell = undefined;
     this.mark.hidden = true;
     this.legend.mark(NaN);
-    this.line.textContent = FINGER.matches ? this.data.hint.replace("Hover over", "Tap") : this.data.hint;
+    this.line.textContent = TOUCH.matches ? this.data.hint.replace("Hover over", "Tap") : this.data.hint;
   }
 }
 
-// What the colours mean: a bar from the lowest number to the highest.
+// The meaning of the colours: a bar from the lowest value to the highest.
 class Legend {
   constructor() {
     this.element = document.createElement("div");
@@ -175,11 +179,11 @@ class Legend {
     this.element.setAttribute("aria-label", `The colours go from ${short(range.low)} to ${short(range.high)}`);
   }
 
-  mark(number) {
+  mark(value) {
     const tick = this.bar.firstChild;
-    tick.hidden = !this.range || Number.isNaN(number);
+    tick.hidden = !this.range || Number.isNaN(value);
     if (tick.hidden) return;
     const { low, high } = this.range;
-    tick.style.left = `${100 * Math.min(1, Math.max(0, (number - low) / (high - low)))}%`;
+    tick.style.left = `${100 * Math.min(1, Math.max(0, (value - low) / (high - low)))}%`;
   }
 }

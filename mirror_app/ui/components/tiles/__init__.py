@@ -1,4 +1,4 @@
-"""Pictures of one size side by side, in which one can be clicked: a contact sheet, a strip of inputs."""
+"""Clickable pictures of one size, side by side: a contact sheet or a strip of inputs."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -26,15 +26,23 @@ def tiles(
     in_a_row: bool = False,
     on_pick: Callable[[], None] | None = None,
 ) -> int | None:
-    """Show the tiles of a sheet as buttons and return the index of the one picked in this run, or None.
+    """Show the tiles of a sheet as buttons.
 
-    sheet: one PNG of len(names) tiles of one size, row after row without gaps, `columns` in a row.
-    width: of a tile on the screen, in CSS pixels; how many stand in a row follows from the room there is.
-    selected: the index of the tile that wears a ring; None where a pick does not last.
-    label: what the tiles are together, for those who hear the page.
-    pixelated: enlarge without smoothing.
-    in_a_row: all in one row, which scrolls where there is no room.
-    on_pick: called at the start of the run that a pick causes; `st.session_state[key].picked` is the index.
+    Args:
+        sheet: One PNG file of len(names) tiles of one size, row by row without gaps.
+        names: The names of the tiles.
+        columns: The number of tiles in a row of the sheet.
+        width: The width of a tile on the screen, in CSS pixels. The width of the page decides how many fit in a row.
+        key: The key of the component, unique on the page.
+        selected: The index of the tile with a ring around it; None if a pick is not a lasting selection.
+        label: What the tiles are together, for screen readers.
+        captions: Whether to show the names below the tiles.
+        pixelated: Whether to enlarge without smoothing.
+        in_a_row: Whether to show all tiles in one row, which scrolls.
+        on_pick: Called at the start of the run that a pick causes; `st.session_state[key].picked` is the index.
+
+    Returns:
+        The index of the tile picked in this run, or None.
     """
     rows = -(-len(names) // columns)
     size = Image.open(io.BytesIO(sheet)).size
@@ -51,7 +59,7 @@ def tiles(
         "row": in_a_row,
     }
     with st.container(gap=None):
-        # The pixels travel apart, as bytes: what changes about the tiles does not send them again.
+        # The pixels are sent separately, as bytes, so that a change of the tiles does not send them again.
         _component(key=f"{key}.sheet", data=sheet)
         picked = _component(key=key, data=data, on_picked_change=on_pick or (lambda: None)).picked
     return picked if picked in range(len(names)) else None

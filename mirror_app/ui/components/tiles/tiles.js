@@ -1,45 +1,45 @@
-// Tiles cut out of one picture. The component is mounted twice in one container: once with the bytes of the PNG, which
-// it gives to that container as the CSS variable --sheet, and once with what the tiles are, which show parts of it.
+// Tiles cut out of one picture. The component is mounted twice in one container: once with the bytes of the PNG file,
+// which become the CSS variable --sheet of the container, and once with the description of the tiles.
 // Python receives the trigger "picked": the index of a tile.
 
 const RING = 4; // pixels around a tile
-const sheets = new WeakMap(); // by shadow root: the bytes that came last there, and the address of what is shown
-const groups = new WeakMap(); // by shadow root: the tiles there
+const sheets = new WeakMap(); // by shadow root: the bytes that arrived last, and the URL of the picture shown
+const groups = new WeakMap(); // by shadow root: its tiles
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (data instanceof Uint8Array) {
-    hold(data, parentElement);
-    return () => release(parentElement);
+    showSheet(data, parentElement);
+    return () => releaseSheet(parentElement);
   }
   if (!groups.has(parentElement)) groups.set(parentElement, new Tiles(parentElement));
   groups.get(parentElement).update(data, (index) => setTriggerValue("picked", index));
 }
 
-async function hold(bytes, root) {
-  if (!sheets.has(root)) sheets.set(root, { newest: null, address: null });
+async function showSheet(bytes, root) {
+  if (!sheets.has(root)) sheets.set(root, { newest: null, url: null });
   const sheet = sheets.get(root);
   if (sheet.newest === bytes) return;
   sheet.newest = bytes;
-  const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  const url = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
   const image = new Image();
-  image.src = address;
+  image.src = url;
   await image.decode(); // the old picture stays until the new one can be drawn
   if (sheet.newest === bytes) {
-    root.host.closest(".stVerticalBlock").style.setProperty("--sheet", `url("${address}")`);
-    forget(sheet.address);
-    sheet.address = address;
-  } else forget(address); // a newer one has come, or nobody looks any more
+    root.host.closest(".stVerticalBlock").style.setProperty("--sheet", `url("${url}")`);
+    revoke(sheet.url);
+    sheet.url = url;
+  } else revoke(url); // a newer one has arrived, or the tiles are gone
 }
 
-function release(root) {
-  if (root.host.isConnected) return; // Streamlit also cleans up after a call that a newer one overtook
+function releaseSheet(root) {
+  if (root.host.isConnected) return; // Streamlit also cleans up after a call that was overtaken by a newer one
   const sheet = sheets.get(root);
-  forget(sheet.address);
-  sheet.newest = sheet.address = null;
+  revoke(sheet.url);
+  sheet.newest = sheet.url = null;
 }
 
-function forget(address) {
-  if (address !== null) URL.revokeObjectURL(address);
+function revoke(url) {
+  if (url !== null) URL.revokeObjectURL(url);
 }
 
 class Tiles {
@@ -50,9 +50,11 @@ class Tiles {
     this.group.setAttribute("role", "group");
     this.group.addEventListener("click", (event) => this.onClick(event));
     this.group.addEventListener("keydown", (event) => this.onKey(event));
-    this.group.addEventListener("focusin", (event) => this.restAt([...this.group.children].indexOf(event.target)));
+    this.group.addEventListener("focusin", (event) => {
+      this.makeFocusable([...this.group.children].indexOf(event.target));
+    });
     root.append(this.group);
-    this.resting = 0;
+    this.focusable = 0;
   }
 
   update(data, pick) {
@@ -67,82 +69,82 @@ class Tiles {
     group.classList.toggle("captions", data.captions);
     group.classList.toggle("row", data.row);
     while (group.children.length > data.names.length) group.lastElementChild.remove();
-    while (group.children.length < data.names.length) group.append(tile());
+    while (group.children.length < data.names.length) group.append(newTile());
     data.names.forEach((name, index) => {
       const button = group.children[index];
       const [picture, caption] = button.children;
       caption.textContent = name;
       button.title = name;
       button.setAttribute("aria-label", name);
-      const across = index % data.columns, down = Math.floor(index / data.columns);
-      picture.style.backgroundPosition = `${part(across, data.columns)} ${part(down, data.rows)}`;
+      const column = index % data.columns, row = Math.floor(index / data.columns);
+      picture.style.backgroundPosition = `${offset(column, data.columns)} ${offset(row, data.rows)}`;
     });
-    this.mark(data.selected);
-    this.restAt(Math.min(data.selected ?? this.resting, data.names.length - 1));
-    if (data.row && data.selected !== this.brought) {
-      this.brought = data.selected; // a row that is scrolled by hand afterwards stays where it is
-      requestAnimationFrame(() => this.bring(group.children[data.selected]));
+    this.markSelected(data.selected);
+    this.makeFocusable(Math.min(data.selected ?? this.focusable, data.names.length - 1));
+    if (data.row && data.selected !== this.scrolledTo) {
+      this.scrolledTo = data.selected; // only once, so that the visitor can scroll away
+      requestAnimationFrame(() => this.scrollTo(group.children[data.selected]));
     }
   }
 
-  // Of a row that scrolls, the selected tile is in sight: what was just added is the last one.
-  bring(button) {
+  // Keep the selected tile of a row in view: a picture that was just added is the last one.
+  scrollTo(button) {
     if (!button) return;
-    const here = this.group.getBoundingClientRect(), there = button.getBoundingClientRect();
-    const left = there.left - RING - here.left, right = there.right + RING - here.right;
+    const view = this.group.getBoundingClientRect(), box = button.getBoundingClientRect();
+    const left = box.left - RING - view.left, right = box.right + RING - view.right;
     this.group.scrollLeft += Math.min(left, 0) + Math.max(right, 0);
   }
 
-  mark(selected) {
+  markSelected(selected) {
     [...this.group.children].forEach((button, index) => {
       if (this.data.selected === null) button.removeAttribute("aria-pressed");
       else button.setAttribute("aria-pressed", index === selected);
     });
   }
 
-  restAt(index) {
-    this.resting = index;
-    [...this.group.children].forEach((button, place) => { button.tabIndex = place === index ? 0 : -1; });
+  makeFocusable(index) {
+    this.focusable = index;
+    [...this.group.children].forEach((button, position) => { button.tabIndex = position === index ? 0 : -1; });
   }
 
   onClick(event) {
     const index = [...this.group.children].indexOf(event.target.closest("button"));
     if (index < 0) return;
-    this.mark(index);
+    this.markSelected(index);
     this.pick(index);
-    if (this.data.selected === null) this.comeBackTo(this.group.children[index]);
+    if (this.data.selected === null) this.restoreFocusTo(this.group.children[index]);
   }
 
-  // What a pick opens takes the focus with it when it is closed.
-  comeBackTo(button) {
+  // A pick may open a dialog, which loses the focus when it is closed.
+  restoreFocusTo(button) {
     let open = false;
-    this.watcher?.disconnect();
-    this.watcher = new MutationObserver(() => {
+    this.observer?.disconnect();
+    this.observer = new MutationObserver(() => {
       const dialog = document.querySelector('[role="dialog"]');
       if (open && !dialog) {
-        this.watcher.disconnect();
+        this.observer.disconnect();
         button.focus();
       }
       open = dialog !== null;
     });
-    this.watcher.observe(document.body, { subtree: true, childList: true });
+    this.observer.observe(document.body, { subtree: true, childList: true });
   }
 
   onKey(event) {
-    event.stopPropagation(); // Streamlit has shortcuts of its own
+    event.stopPropagation(); // keep it from Streamlit's shortcuts
     const buttons = [...this.group.children];
-    const here = buttons.indexOf(event.target);
-    const first = buttons[0].offsetTop;
-    const across = Math.max(buttons.filter((button) => button.offsetTop === first).length, 1);
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across,
-      Home: -here, End: buttons.length - 1 - here };
+    const current = buttons.indexOf(event.target);
+    const firstTop = buttons[0].offsetTop;
+    const perRow = Math.max(buttons.filter((button) => button.offsetTop === firstTop).length, 1);
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow, ArrowUp: -perRow,
+      Home: -current, End: buttons.length - 1 - current };
     if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    buttons[here + steps[event.key]]?.focus();
+    buttons[current + steps[event.key]]?.focus();
   }
 }
 
-function tile() {
+function newTile() {
   const button = document.createElement("button");
   button.type = "button";
   for (const name of ["picture", "caption"]) {
@@ -153,7 +155,7 @@ function tile() {
   return button;
 }
 
-// Where the n-th of so many parts begins, as CSS counts it: 0 % is the first part and 100 % the last.
-function part(number, count) {
-  return `${count > 1 ? (100 * number) / (count - 1) : 0}%`;
+// The offset of a tile as a CSS background-position: 0% is the first tile and 100% the last.
+function offset(index, count) {
+  return `${count > 1 ? (100 * index) / (count - 1) : 0}%`;
 }

@@ -1,6 +1,6 @@
-"""Ablation-CAM: a map weighs what the logit loses without it.
+"""Ablation-CAM: each map's weight is the drop in the class score when that map is set to zero.
 
-It uses no gradient, so saturation cannot mislead it; the price is one forward pass per map.
+No gradient is used, so saturation cannot mislead the method. It costs one forward pass per map, from the layer on.
 """
 
 from collections.abc import Iterator
@@ -30,65 +30,102 @@ from mirror_app.visualisations.registry import Question, visualisation
 class AblationCam(Visualisation):
     """Each map is switched off in turn; its weight is the drop in the class score.
 
-    The raw array is Σ (y - y without A) · A (N, h, w), before the ReLU, in units of logits. The paper divides by y, one
-    number for the whole picture, which would turn the map around where y is negative: here it does not. Of a
-    transformer the tokens of the grid are ablated, those before them stay.
+        raw = Σ_k (y - y_k) · A_k
 
-    What lies below the layer is computed once. One frame after each micro-batch, with the maps tried so far.
+    A_k is map k of the layer, y the score of the target (the logit of a class), and y_k that score when A_k is set to
+    zero everywhere. In a transformer, a map is one channel of the tokens on the grid; other tokens, such as the class
+    token, keep their values. What lies before the layer is computed only once. There is one frame after each
+    micro-batch, in which the maps not tried yet have weight 0.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
+            the network that has maps; "*" is every stage.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), signed, in units of logits times
+        activations; `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
+
+    Raises:
+        MirrorError: If the layer has no spatial maps, if the first axis of its output is not the batch, or if the
+            target does not exist.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import AblationCam
+        >>> head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), *head).eval()
+        >>> images, info = AblationCam(model)(torch.rand(1, 3, 64, 64), "1", target_class=3)
+        >>> images.shape, info["raw"].shape, info["target_class"]
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 62, 62]), [3])
+
+    References:
+        Desai and Ramaswamy 2020, "Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free
+        Localization", https://doi.org/10.1109/WACV45572.2020.9093360
+
+    Deviations from the paper:
+        The weight is y - y_k; the paper's is (y - y_k) / y. The divisor is one number for the whole picture, and would
+        change the sign of the map where y is negative.
+        A drop no larger than the rounding error of the scores counts as 0.
+        The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 
     look = staticmethod(render.heat)
     supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
-        own = self.view.capture(inputs, layer)
-        output = widened(own)
-        held = layout(self.view, inputs, layer, output)
-        if not held.is_batch_first:
+        activations = self.view.capture(inputs, layer)
+        output = widened(activations)
+        maps_layout = layout(self.view, inputs, layer, output)
+        if not maps_layout.is_batch_first:
             raise MirrorError(
-                f"Ablation-CAM puts something else in the place of a layer, picture by picture, and '{layer}' does not "
-                "give one picture after the other: take Grad-CAM."
+                f"Ablation-CAM needs the pictures on the first axis of a layer's output, and '{layer}' has them "
+                "elsewhere: use Grad-CAM."
             )
-        maps = held.maps(output)
+        maps = maps_layout.maps(output)
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)
         target = target_score.chosen(answers)
-        whole = target_score.score(answers, target)
+        intact_scores = target_score.score(answers, target)
         drops = maps.new_zeros(maps.shape[:2])
         info = {**target_score.info(target), "note": ""}
         for item in range(len(inputs)):
-            one = slice(item, item + 1)
-            live = maps[item].flatten(1).any(1).nonzero()[:, 0]
-            tried = _answers_without(target_score, inputs[one], layer, output[one], held, live)
-            for progress, span, found in tried:
-                left = target_score.score(found, target[one].expand(len(found)))
-                drops[item, live[span]] = (whole[item] - left).to(drops)
+            current = slice(item, item + 1)
+            channels = maps[item].flatten(1).any(1).nonzero()[:, 0]
+            batches = _answers_without(target_score, inputs[current], layer, output[current], maps_layout, channels)
+            for progress, span, ablated_answers in batches:
+                ablated_scores = target_score.score(ablated_answers, target[current].expand(len(ablated_answers)))
+                drops[item, channels[span]] = (intact_scores[item] - ablated_scores).to(drops)
                 yield Attribution(weighted_sum(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
-        drops[drops.abs() <= _rounding(answers, own.dtype)[:, None]] = 0
+        drops[drops.abs() <= _rounding_error(answers, activations.dtype)[:, None]] = 0
         if not drops.any():
-            info["note"] = "Without any one map of this layer the target's score stays what it is."
+            info["note"] = "Removing any single map of this layer leaves the target's score unchanged."
         yield Attribution(weighted_sum(drops, maps), {**info, "progress": 1.0})
 
 
 def _answers_without(
-    target_score: TargetScore, picture: Tensor, layer: str, output: Tensor, held: Layout, channels: Tensor
+    target_score: TargetScore, picture: Tensor, layer: str, output: Tensor, maps_layout: Layout, channels: Tensor
 ) -> Iterator[tuple[float, slice, Tensor]]:
-    """Yield `(progress, span, answers)` for one picture, without each of the layer's `channels` in turn."""
-    above = target_score.run_from(picture, layer)
+    """Yield `(progress, span, answers)` for one picture, with each of the layer's `channels` set to zero in turn."""
+    run = target_score.run_from(picture, layer)
 
-    def without(span: slice) -> Tensor:
-        absent = channels[span]
-        maps = held.maps(output).repeat(len(absent), 1, 1, 1)
-        maps[torch.arange(len(absent)), absent] = 0
-        return above(held.output(maps, output))
+    def ablate(span: slice) -> Tensor:
+        ablated = channels[span]
+        maps = maps_layout.maps(output).repeat(len(ablated), 1, 1, 1)
+        maps[torch.arange(len(ablated)), ablated] = 0
+        return run(maps_layout.output(maps, output))
 
-    return in_batches(without, len(channels), target_score.view)
+    return in_batches(ablate, len(channels), target_score.view)
 
 
-def _rounding(answers: Tensor, computed: torch.dtype) -> Tensor:
-    """Return by how much rounding alone may change one of the `answers` (N, K) from batch to batch, (N,).
+def _rounding_error(answers: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return by how much rounding alone may change an answer (N, K) from one batch to another, (N,).
 
-    In half precision, where sums are made in float32, it is the rounding of the two answers that are compared.
+    `dtype` is the type in which the model computes. Half precision sums in float32, so that only the two answers that
+    are compared are rounded.
     """
-    times = 1 if computed in HALF else 16
-    return times * torch.finfo(computed).eps * answers.abs().nan_to_num(posinf=0).amax(1)  # a masked class is -∞
+    factor = 1 if dtype in HALF else 16
+    return factor * torch.finfo(dtype).eps * answers.abs().nan_to_num(posinf=0).amax(1)  # a masked class is -∞

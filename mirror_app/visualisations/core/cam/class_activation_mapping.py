@@ -26,9 +26,38 @@ from mirror_app.visualisations.registry import Question, visualisation
 class ClassActivationMapping(Visualisation):
     """The original class activation map: the layer's maps, weighted by the classifier's weights for the class.
 
-    The raw array (N, h, w) is Σ W A: its average over the places, plus the classifier's bias, is the logit. That holds
-    only where nothing but a global average and a linear layer follow, which is tried on the inputs; MirrorError
-    elsewhere. https://arxiv.org/abs/1512.04150
+        raw = Σ_k W_ck · A_k        logit of class c = mean of raw over all locations + b_c
+
+    A_k is map k of the layer, W and b are the weights and the bias of the classifier. This holds only if nothing but a
+    global average and one linear layer follow, which is checked on the inputs. A 1 x 1 convolution before the average
+    counts as that linear layer.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Dotted name of the layer before the global average, or the submodule itself. None is the last stage of
+            the network that has maps.
+        target_class: Number of a class, from 0. None is the most likely class of each picture.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), signed, in units of logits;
+        `info["target_class"]`, the class of each picture.
+
+    Raises:
+        MirrorError: If more than a global average and one linear layer follow, if the layer has no spatial maps, or if
+            the target does not exist.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.models import resnet18
+        >>> from mirror_app.visualisations.core import ClassActivationMapping
+        >>> model, inputs = resnet18().eval(), torch.rand(1, 3, 64, 64)
+        >>> images, info = ClassActivationMapping(model)(inputs, "layer4", target_class=3)
+        >>> torch.allclose(info["raw"].mean() + model.fc.bias[3], model(inputs)[0, 3], atol=1e-4)
+        True
+
+    References:
+        Zhou, Khosla, Lapedriza, Oliva and Torralba 2016, "Learning Deep Features for Discriminative Localization",
+        https://arxiv.org/abs/1512.04150
     """
 
     look = staticmethod(render.heat)
@@ -39,20 +68,20 @@ class ClassActivationMapping(Visualisation):
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         logits = target_score.predict(inputs)
         target = target_score.chosen(logits)
-        weights = _averaged_by(self.view, maps, logits)
+        weights = _classifier_weights(self.view, maps, logits)
         if weights is None:
             raise MirrorError(
-                "CAM needs a layer that only a global average and one linear layer follow, and more follows "
-                f"'{layer}': {_instead(self.view, inputs, logits)}."
+                "CAM needs a layer that is followed only by a global average and one linear layer, and more follows "
+                f"'{layer}': {_alternative(self.view, inputs, logits)}."
             )
         evidence = weighted_sum(weights[target], widened(maps))
         yield Attribution(evidence, {**target_score.info(target), "note": ""})
 
 
-def _averaged_by(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
-    """Return the weights (classes, C) with which `logits` are the maps' averages, plus a bias; None where they are not.
+def _classifier_weights(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
+    """Return the weights (classes, C) of the layer that turns the maps' averages into `logits`; None if none does.
 
-    A 1 x 1 convolution before the average is the same as a linear layer behind it.
+    A 1 x 1 convolution before the average is equivalent to a linear layer after it.
     """
     averages = widened(maps).mean((2, 3))
     # In half precision the root of eps would let nearly every number pass.
@@ -69,9 +98,10 @@ def _averaged_by(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
     return None
 
 
-def _instead(view: View, inputs: Tensor, logits: Tensor) -> str:
+def _alternative(view: View, inputs: Tensor, logits: Tensor) -> str:
+    """Return what to use where CAM is not defined: a layer at which it is, or another method."""
     last = default_layer(view, inputs)
     output = view.capture(inputs, last) if last else inputs
-    if output.ndim == 4 and _averaged_by(view, output, logits) is not None:
+    if output.ndim == 4 and _classifier_weights(view, output, logits) is not None:
         return f"try '{last}'"
-    return "take Grad-CAM, which is the same where CAM is defined"
+    return "use Grad-CAM, which gives the same map where CAM is defined"

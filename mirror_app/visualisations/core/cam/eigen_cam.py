@@ -25,10 +25,40 @@ from mirror_app.visualisations.registry import Question, visualisation
 class EigenCam(Visualisation):
     """What a layer's maps have in common, whatever the class: their first principal component.
 
-    The raw array (N, h, w) is A v, the maps (h · w, C) on their first right singular vector, not centred, as in the
-    paper. The paper leaves the sign of a singular vector free. Here it is the one with which the map agrees with the
-    evidence for the model's answer: Σ (A v) · Σ_c g A is positive, g being the gradient of the most likely class's
-    logit. Where there is no such answer, the number of largest magnitude is positive, and a note says so.
+        raw = A v_1        A = U Σ Vᵀ
+
+    A (h · w, K) holds the K maps of one picture as its columns, not centred, and v_1 is its first right singular
+    vector. The sign of a singular vector is arbitrary. Here it is chosen so that the map agrees with the evidence for
+    the most likely class: the sum over all locations of raw · Σ_k g_k A_k is positive, where g is the gradient of that
+    class's logit with respect to the maps. If the model has no most likely class, the number of largest magnitude is
+    positive, and a note says that the sign is arbitrary.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
+            the network that has maps; "*" is every stage.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), signed, in units of activations;
+        `info["note"]`, what must be known to read the map.
+
+    Raises:
+        MirrorError: If the layer has no spatial maps.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.models import resnet18
+        >>> from mirror_app.visualisations.core import EigenCam
+        >>> images, info = EigenCam(resnet18().eval())(torch.rand(1, 3, 64, 64), "layer3")
+        >>> images.shape, info["raw"].shape
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 4, 4]))
+
+    References:
+        Muhammad and Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components",
+        https://arxiv.org/abs/2008.00299
+
+    Deviations from the paper:
+        The paper leaves the sign of the singular vector open; here it is chosen as described above.
     """
 
     look = staticmethod(render.heat)
@@ -36,27 +66,27 @@ class EigenCam(Visualisation):
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
-        held = layout(self.view, inputs, layer, output)
-        maps = held.maps(widened(output))
-        places = maps.flatten(2).mT
-        _, _, directions = torch.linalg.svd(places, full_matrices=False)
-        shared = (places @ directions[:, 0, :, None])[..., 0].unflatten(1, maps.shape[2:])
+        maps_layout = layout(self.view, inputs, layer, output)
+        maps = maps_layout.maps(widened(output))
+        matrix = maps.flatten(2).mT
+        _, _, right_vectors = torch.linalg.svd(matrix, full_matrices=False)
+        component = (matrix @ right_vectors[:, 0, :, None])[..., 0].unflatten(1, maps.shape[2:])
         note = "This is what the layer's maps have in common: it is the same for every class."
         try:
-            agreement = shared * self._evidence(inputs, layer, held)
+            agreement = component * self._evidence(inputs, layer, maps_layout)
         except MirrorError:
-            agreement = shared.flatten(1)
+            agreement = component.flatten(1)
             agreement = agreement.gather(1, agreement.abs().argmax(1, keepdim=True))
-            note += " Its sign is free: what is bright may as well be what is missing."
+            note += " Its sign is arbitrary: bright may also mean that the feature is missing."
         total = agreement.flatten(1).sum(1)[:, None, None]
-        yield Attribution(shared * torch.where(total < 0, -1, 1), {"note": note})
+        yield Attribution(component * torch.where(total < 0, -1, 1), {"note": note})
 
-    def _evidence(self, inputs: Tensor, layer: str, held: Layout) -> Tensor:
-        """Return the evidence (N, h, w) for the most likely class, place by place; raise MirrorError for no class."""
+    def _evidence(self, inputs: Tensor, layer: str, maps_layout: Layout) -> Tensor:
+        """Return the evidence (N, h, w) for the most likely class at each location; raise MirrorError without one."""
         target_score = TargetScore(self.view, inputs, None, self.output)
         output, answers = target_score.split(inputs, layer)
         score = target_score.score(answers, target_score.chosen(answers)).sum()
-        (slope,) = torch.autograd.grad(score, output, allow_unused=True)
-        if slope is None:
+        (gradient,) = torch.autograd.grad(score, output, allow_unused=True)
+        if gradient is None:
             raise target_score.apart(inputs, layer)
-        return (held.maps(widened(slope)) * held.maps(widened(output.detach()))).sum(1)
+        return (maps_layout.maps(widened(gradient)) * maps_layout.maps(widened(output.detach()))).sum(1)

@@ -14,7 +14,7 @@ from mirror_app.visualisations.core.gradients.back_prop import Guidable, gradien
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
-_ALIKE = 0.5  # a correlation below which two maps are not the same picture
+_SIMILAR = 0.5  # the correlation below which two maps count as different pictures
 
 
 @visualisation(
@@ -28,22 +28,55 @@ _ALIKE = 0.5  # a correlation below which two maps are not the same picture
 class GradCam(Guidable, GradientCam):
     """Which parts of the picture push the model towards this class.
 
-    The raw array is the signed sum (N, h, w), before the paper's ReLU, which the look applies. Guided, it is that ReLU
-    enlarged to the picture (bilinear) times the guided gradient: (N, C, H, W). `cam` in the info is the sum behind the
-    ReLU in both cases, (h, w) of one picture or (N, h, w) of several.
+        raw = Σ_k w_k · A_k        w_k = mean of g_k over all locations
+
+    A_k is map k of the layer, and g_k = ∂y/∂A_k the gradient of the target's score y (the logit of a class).
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
+            the network that has maps; "*" is every stage.
+        guide: Whether to return Guided Grad-CAM: ReLU(raw), enlarged to H x W (bilinear), times the gradient of guided
+            backpropagation. This needs a model whose only activations are ReLUs or similar rectifiers.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), signed, in units of logits, or
+        (N, C, H, W) if guided; `info["cam"]`, the map after the ReLU in both cases, (h, w) for one picture and
+        (N, h, w) for several; `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
+
+    Raises:
+        MirrorError: If the layer has no spatial maps or does not affect the target, if the target does not exist, or
+            if `guide` is set and the model has no rectifiers, or also other activations.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.models import resnet18
+        >>> from mirror_app.visualisations.core import GradCam
+        >>> images, info = GradCam(resnet18().eval())(torch.rand(1, 3, 64, 64), "layer4", target_class=3)
+        >>> images.shape, info["raw"].shape, info["target_class"]
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 2, 2]), [3])
+
+    References:
+        Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra 2017, "Grad-CAM: Visual Explanations from Deep Networks via
+        Gradient-based Localization", https://arxiv.org/abs/1610.02391
+
+    Deviations from the paper:
+        Unless guided, the map is raw, before the paper's final ReLU, which the colouring applies.
     """
 
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
         return (gradient.mean((2, 3), keepdim=True) * maps).sum(1)
 
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
-        averaged, place_by_place = self.combine(maps, gradient), (gradient * maps).sum(1)
-        alike = float(torch.corrcoef(torch.stack([averaged.flatten(), place_by_place.flatten()]))[0, 1])
-        if not alike < _ALIKE:  # nor where one of them is flat, and there is no correlation
+        averaged, elementwise = self.combine(maps, gradient), (gradient * maps).sum(1)
+        correlation = float(torch.corrcoef(torch.stack([averaged.flatten(), elementwise.flatten()]))[0, 1])
+        if not correlation < _SIMILAR:  # nor if a map is constant, which makes the correlation NaN
             return ""
         return (
-            "Do not rely on Grad-CAM here: it averages each map's gradient over all places, and its picture has little "
-            "in common with HiRes-CAM's, which does not. Take HiRes-CAM, Layer-CAM, or a later layer."
+            "Do not rely on Grad-CAM here: it averages each map's gradient over all locations, and its picture differs "
+            "widely from HiRes-CAM's, which does not average. Use HiRes-CAM, Layer-CAM or a later layer."
         )
 
     def attribute(
@@ -54,16 +87,18 @@ class GradCam(Guidable, GradientCam):
         guide: Annotated[
             bool,
             Toggle(
-                "Times the guided gradient: fine detail, which shows edges even where they do not matter.", "Guided"
+                "Multiply by the guided gradient for finer detail. Beware: edges show even where they are irrelevant.",
+                "Guided",
             ),
         ] = False,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        for plain in super().attribute(inputs, layer, target_class=target_class):
-            cam = plain.raw.relu()
+        for frame in super().attribute(inputs, layer, target_class=target_class):
+            cam = frame.raw.relu()
             if not guide:
-                yield Attribution(plain.raw, plain.info, {"cam": cam})
+                yield Attribution(frame.raw, frame.info, {"cam": cam})
                 continue
-            fine, _ = gradient(TargetScore(self.view, inputs, target_class, self.output), inputs, rewrite=probe.guide)
-            coarse = render.resize(cam, (inputs.shape[2], inputs.shape[3]))
-            yield Attribution(coarse[:, None] * fine, plain.info, {"cam": cam})
+            target_score = TargetScore(self.view, inputs, target_class, self.output)
+            guided_gradient, _ = gradient(target_score, inputs, rewrite=probe.guide)
+            enlarged = render.resize(cam, (inputs.shape[2], inputs.shape[3]))
+            yield Attribution(enlarged[:, None] * guided_gradient, frame.info, {"cam": cam})

@@ -1,7 +1,7 @@
-"""What the CAMs share that weight a layer's maps by the gradient of the class's logit: a paper adds one line to it.
+"""What is common to the CAMs that weight a layer's maps by the gradient of the class score.
 
-All of them trade in `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), and give a signed map (N, h, w), before the
-paper's ReLU, which the look applies.
+All of them take `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), and return a signed map (N, h, w), before the
+paper's ReLU, which the look applies. Each paper adds one line: how to combine them.
 """
 
 from abc import abstractmethod
@@ -17,13 +17,14 @@ from mirror_app.probe import Layout, default_layer, layout_of
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
-_FAINT = 0.05  # of the evidence against a class: less evidence for it is hardly visible
+_WEAK = 0.05  # as a share of the evidence against the target: less evidence for it is hardly visible
 
 
 class GradientCam(Visualisation):
-    """What the gradient CAMs share: the maps, the gradient, the class; a paper adds how to combine them.
+    """A CAM that combines a layer's maps with the gradient of the target's score; subclasses say how.
 
-    Raises MirrorError where the layer has no spatial map, or where its maps do not reach the output.
+    Raises:
+        MirrorError: If the layer has no spatial maps, or if its maps do not affect the target.
     """
 
     look = staticmethod(render.heat)
@@ -31,46 +32,49 @@ class GradientCam(Visualisation):
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
-        """Return the evidence (N, h, w) in `maps` (N, C, h, w), by which `gradient` (N, C, h, w) is the logit's."""
+        """Return the evidence (N, h, w) from `maps` (N, C, h, w) and the score's `gradient` (N, C, h, w) by them."""
 
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
-        """Return what a person must know about this method on these maps; nothing where all is well."""
+        """Return a caution about this method for these maps, or ""."""
         return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)
-        found = layout_of(self.view, inputs, layer)
+        maps_layout = layout_of(self.view, inputs, layer)
         output, answers = target_score.split(inputs, layer)
         target = target_score.chosen(answers)
-        (gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
-        if gradient is None:
+        (output_gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
+        if output_gradient is None:
             raise target_score.apart(inputs, layer)
-        if gradient.any() and not found.maps(gradient).any():
+        if output_gradient.any() and not maps_layout.maps(output_gradient).any():
+            alternative = _last_layer_with_gradient(target_score, inputs[:1], output[:1], maps_layout, target[:1])
             raise MirrorError(
-                f"Of the layer '{layer}' only the class token reaches the output, and that has no place in the "
-                f"picture: try '{_last_with_gradient(target_score, inputs[:1], output[:1], found, target[:1])}'."
+                f"Only the class token of '{layer}' reaches the output, and it has no location in the picture: "
+                f"try '{alternative}'."
             )
-        maps, slope = found.maps(widened(output.detach())), found.maps(widened(gradient))
-        evidence = self.combine(maps, slope)
-        note = _note(evidence, gradient) or self.caution(maps, slope)
+        maps, gradient = maps_layout.maps(widened(output.detach())), maps_layout.maps(widened(output_gradient))
+        evidence = self.combine(maps, gradient)
+        note = _note(evidence, output_gradient) or self.caution(maps, gradient)
         yield Attribution(evidence, {**target_score.info(target), "note": note})
 
 
-def _last_with_gradient(target_score: TargetScore, inputs: Tensor, like: Tensor, found: Layout, target: Tensor) -> str:
-    """Return the last layer to begin, of those with the same tokens, whose places reach the output."""
+def _last_layer_with_gradient(
+    target_score: TargetScore, inputs: Tensor, tokens: Tensor, maps_layout: Layout, target: Tensor
+) -> str:
+    """Return the last layer to start, of those with as many tokens as `tokens`, whose locations affect the output."""
     with torch.no_grad():
         target_score.view.record_calls(inputs)
     for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):
-        if call.shape and call.shape[:1] == like.shape[1:2] and len(call.shape) == like.ndim - 1:
+        if call.shape and call.shape[:1] == tokens.shape[1:2] and len(call.shape) == tokens.ndim - 1:
             output, answers = target_score.split(inputs, name)
-            (slope,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
-            if slope is not None and found.maps(slope).any():
+            (gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
+            if gradient is not None and maps_layout.maps(gradient).any():
                 return name
     return default_layer(target_score.view, inputs)
 
 
-def on_negative(maps: Tensor) -> str:
-    """Return a caution for methods that assume maps (N, C, h, w) that are not negative; nothing where none is."""
+def caution_for_negative(maps: Tensor) -> str:
+    """Return a caution, for methods that assume non-negative maps, if one of `maps` is negative, or ""."""
     if (maps < 0).any():
         return "This method assumes maps that are not negative, as after a ReLU. Some are negative: read with care."
     return ""
@@ -81,10 +85,10 @@ def _note(evidence: Tensor, gradient: Tensor) -> str:
         return "The gradient is zero everywhere: this layer does not affect the target's score."
     if not evidence.any():
         return "The map is zero everywhere: the layer's maps and their gradient do not overlap."
-    most, least = float(evidence.max()), float(evidence.min())
-    against = "switch on 'Also show evidence against' (under Look) to see the evidence against it."
-    if most <= 0:
-        return f"Nothing in this layer is evidence for the target: {against}"
-    if most < _FAINT * -least:
-        return f"Hardly anything in this layer is evidence for the target: {against}"
+    highest, lowest = float(evidence.max()), float(evidence.min())
+    advice = "switch on 'Also show evidence against' (under Look) to see the evidence against it."
+    if highest <= 0:
+        return f"Nothing in this layer is evidence for the target: {advice}"
+    if highest < _WEAK * -lowest:
+        return f"Hardly anything in this layer is evidence for the target: {advice}"
     return ""

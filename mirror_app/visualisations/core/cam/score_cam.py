@@ -1,6 +1,6 @@
-"""Score-CAM: a map weighs what the logit is where the map alone lets the picture through.
+"""Score-CAM: each map's weight is the class score of the picture seen through that map.
 
-It uses no gradient, so saturation cannot mislead it; the price is one forward pass per map.
+No gradient is used, so saturation cannot mislead the method. It costs one forward pass of the whole model per map.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,49 @@ from mirror_app.visualisations.registry import Question, visualisation
 class ScoreCam(Visualisation):
     """Each map is used as a mask; its weight is the class score of the masked picture.
 
-    A map, enlarged to the picture (bilinear) and then stretched to [0, 1], is the mask M; its weight is the softmax,
-    over all maps, of the logits of picture · M. The raw array is Σ weight · A (N, h, w), before the ReLU. A flat map's
-    mask is zero: all such maps share one forward pass. What is masked becomes 0, the mean colour of normalised inputs.
+        raw = Σ_k w_k · A_k        w = softmax over k of f(x ⊙ M_k)
 
-    The softmax is made for logits. A probability or a plain number has another scale, on which it would take all maps
-    alike or one alone: there the weight is the paper's increase of confidence, f(picture · M) - f(0).
+    A_k is map k of the layer, x the picture and f the target's score (the logit of a class). The mask M_k is A_k,
+    enlarged to the picture (bilinear) and then stretched to [0, 1]. Masked pixels become 0, the mean colour of
+    normalised inputs. The mask of a constant map is 0 everywhere; all such maps share one forward pass.
 
-    One frame after each micro-batch, in which the maps not tried yet count as flat.
+    The softmax is meant for logits. On the scale of a probability or of another number it would give all maps the same
+    weight, or one map all the weight. There w_k = f(x ⊙ M_k) - f(0), the paper's increase of confidence.
+
+    There is one frame after each micro-batch, in which the maps not tried yet count as constant.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
+            the network that has maps; "*" is every stage.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), in units of activations for logits;
+        `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
+
+    Raises:
+        MirrorError: If the layer has no spatial maps, or if the target does not exist.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import ScoreCam
+        >>> head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), *head).eval()
+        >>> images, info = ScoreCam(model)(torch.rand(1, 3, 64, 64), "1", target_class=3)
+        >>> images.shape, info["raw"].shape, info["target_class"]
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 62, 62]), [3])
+
+    References:
+        Wang, Wang, Du, Yang, Zhang, Ding, Mardziel and Hu 2020, "Score-CAM: Score-Weighted Visual Explanations for
+        Convolutional Neural Networks", https://arxiv.org/abs/1910.01279
+
+    Deviations from the paper:
+        For logits, the baseline's score f(0) is not subtracted: it cancels in the softmax.
+        For other numbers there is no softmax, as described above.
+        The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 
     look = staticmethod(render.heat)
@@ -47,24 +82,25 @@ class ScoreCam(Visualisation):
         maps = layout(self.view, inputs, layer, output).maps(output)
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         target = target_score.chosen(target_score.predict(inputs))
-        nothing = target_score.predict(torch.zeros_like(inputs[:1])).expand(len(inputs), -1)
-        baseline = target_score.score(nothing, target)[:, None]
+        baseline_answers = target_score.predict(torch.zeros_like(inputs[:1])).expand(len(inputs), -1)
+        baseline = target_score.score(baseline_answers, target)[:, None]
         scores = baseline.repeat(1, maps.shape[1])
-        live = (maps.amax((2, 3)) > maps.amin((2, 3))).nonzero()
+        varying = (maps.amax((2, 3)) > maps.amin((2, 3))).nonzero()
 
         def weights() -> Tensor:
             return scores.softmax(1) if target_score.is_logit else scores - baseline
 
-        def tried(span: slice) -> Tensor:
-            items, channels = live[span].T
+        def masked_scores(span: slice) -> Tensor:
+            items, channels = varying[span].T
             masks = _stretched(render.resize(maps[items, channels], (inputs.shape[2], inputs.shape[3])))
             return target_score.score(target_score.predict(inputs[items] * masks[:, None]), target[items])
 
-        info = {**target_score.info(target), "note": "" if len(live) else "All maps of this layer are flat here."}
-        for progress, span, found in in_batches(tried, len(live), self.view):
-            scores[tuple(live[span].T)] = found
+        note = "" if len(varying) else "All maps of this layer are constant, so none can serve as a mask."
+        info = {**target_score.info(target), "note": note}
+        for progress, span, span_scores in in_batches(masked_scores, len(varying), self.view):
+            scores[tuple(varying[span].T)] = span_scores
             yield Attribution(weighted_sum(weights(), maps), {**info, "progress": progress})
-        if not len(live):
+        if not len(varying):
             yield Attribution(weighted_sum(weights(), maps), {**info, "progress": 1.0})
 
 

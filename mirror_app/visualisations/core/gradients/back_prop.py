@@ -1,4 +1,4 @@
-"""How the logit of a class changes with each pixel."""
+"""How the class score changes with each pixel: the gradient, plain or guided."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -13,7 +13,7 @@ from mirror_app.visualisations.core.base import Attribution, TargetClass, Visual
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
-ZERO = "The gradient is zero everywhere: no small change of a pixel moves the target's score."
+ZERO_GRADIENT = "The gradient is zero everywhere: no small change of a pixel moves the target's score."
 Rewrite = Callable[[Tensor, probe.Rectifiers], None]
 
 
@@ -27,7 +27,7 @@ class Guidable(Visualisation):
 
 @visualisation(
     "Back Prop",
-    paper="Simonyan et al. 2014, “Deep Inside Convolutional Networks”, arxiv.org/abs/1312.6034",
+    paper="Simonyan et al. 2014, “Deep Inside Convolutional Networks”, https://arxiv.org/abs/1312.6034",
     use="To see which pixels the answer is most sensitive to, at the cost of one backward pass.",
     avoid="To judge how much a region contributes: a gradient describes small changes, and it is noisy.",
     asks=Question.PIXELS,
@@ -36,8 +36,49 @@ class Guidable(Visualisation):
 class Gradient(Guidable):
     """How sensitive the class score is to each pixel: the gradient.
 
-    The raw array is the signed gradient (N, C, H, W) by the normalised input; times that input it is a first guess of
-    how much each pixel adds (Shrikumar et al. 2016). It does not depend on the layer.
+        raw = ∂y/∂x        or, with `times_input`, raw = x ⊙ ∂y/∂x
+
+    x is the normalised picture, y the target's score (the logit of a class) and ⊙ the product pixel by pixel. Times the
+    input, the gradient is a first guess of how much each pixel adds to the score.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Has no effect: the gradient goes down to the pixels.
+        guide: Whether to use guided backpropagation, which also sets negative gradients to zero at each ReLU. This
+            needs a model whose only activations are ReLUs or similar rectifiers.
+        times_input: Whether to multiply the gradient by the input.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, C, H, W), signed, in logits per unit of the
+        normalised input, or in logits with `times_input`; `info["target_class"]`, the class of each picture;
+        `info["note"]`, only if a gradient is zero everywhere.
+
+    Raises:
+        MirrorError: If no gradient leads from the target to the picture, if the target does not exist, or if `guide`
+            is set and the model has no rectifiers, or also other activations.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import Gradient
+        >>> linear = nn.Linear(3 * 64 * 64, 5)
+        >>> images, info = Gradient(nn.Sequential(nn.Flatten(), linear))(torch.rand(1, 3, 64, 64), target_class=3)
+        >>> torch.equal(info["raw"].flatten(), linear.weight[3])
+        True
+
+    References:
+        Simonyan, Vedaldi and Zisserman 2014, "Deep Inside Convolutional Networks: Visualising Image Classification
+        Models and Saliency Maps", https://arxiv.org/abs/1312.6034
+        Springenberg, Dosovitskiy, Brox and Riedmiller 2015, "Striving for Simplicity: The All Convolutional Net",
+        https://arxiv.org/abs/1412.6806, for `guide`
+        Shrikumar, Greenside, Shcherbina and Kundaje 2016, "Not Just a Black Box: Learning Important Features Through
+        Propagating Activation Differences", https://arxiv.org/abs/1605.01713, for `times_input`
+
+    Deviations from the paper:
+        The gradient is signed and has a map for each colour. The paper's map, the largest magnitude over the colours,
+        is what the default colouring shows.
     """
 
     look = staticmethod(render.gradient)
@@ -62,27 +103,33 @@ class Gradient(Guidable):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)
-        slope, target = gradient(target_score, inputs, rewrite=probe.guide if guide else None)
-        note = noted(ZERO, ~slope.flatten(1).any(1))
+        input_gradient, target = gradient(target_score, inputs, rewrite=probe.guide if guide else None)
+        note = note_for(ZERO_GRADIENT, ~input_gradient.flatten(1).any(1))
         info = {**target_score.info(target), **({"note": note} if note else {})}
-        yield Attribution(slope * inputs if times_input else slope, info)
+        yield Attribution(input_gradient * inputs if times_input else input_gradient, info)
 
 
-def noted(note: str, concerns: Tensor) -> str:
-    """Return the note with the numbers of the inputs that it `concerns` (N,); without them where it concerns all."""
-    if not concerns.any() or concerns.all():
-        return note if concerns.any() else ""
-    numbers = (concerns.nonzero()[:, 0] + 1).tolist()
-    return f"Input {', '.join(map(str, numbers))} of {len(concerns)}: {note}"
+def note_for(note: str, affected: Tensor) -> str:
+    """Return the note with the numbers of the `affected` inputs (N,); without them if all are, and "" if none is."""
+    if not affected.any() or affected.all():
+        return note if affected.any() else ""
+    numbers = (affected.nonzero()[:, 0] + 1).tolist()
+    return f"Input {', '.join(map(str, numbers))} of {len(affected)}: {note}"
 
 
 def gradient(
     target_score: TargetScore, inputs: Tensor, target: Tensor | None = None, rewrite: Rewrite | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradient of each item's score by the inputs (N, C, H, W), and which of the answers it is (N,).
+    """Return the gradient of each item's score with respect to the inputs (N, C, H, W), and the answer it is of (N,).
 
-    `target` says which, else `target_score` does. `rewrite`, `probe.guide` or `probe.deconvolve`, changes what passes
-    the rectifiers: raises MirrorError where there are none on the way, or other activations.
+    Args:
+        target_score: Gives the model's answers, and the score among them.
+        inputs: Pictures (N, C, H, W).
+        target: The number of each item's answer (N,); None leaves the choice to `target_score`.
+        rewrite: `probe.guide` or `probe.deconvolve`, which change what passes the rectifiers.
+
+    Raises:
+        MirrorError: If `rewrite` is given, and there are no rectifiers on the way or also other activations.
     """
     rectifiers = probe.Rectifiers()
     with rectifiers if rewrite else nullcontext():

@@ -1,4 +1,4 @@
-"""The gradient, summed up on the way from a picture without information to the picture."""
+"""Integrated gradients: the gradient, integrated along the path from a baseline to the picture."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -30,9 +30,50 @@ BASELINES = ("black", "white", "mean colour", "blur", "noise")
 class IntegratedGradients(Visualisation):
     """How much each pixel adds to the class score, along the straight line from a baseline to the picture.
 
-    The raw array (N, C, H, W) is (x - b) · ∫ gradient(b + t (x - b)) dt, by Gauss and Legendre's rule. It adds up to
-    the difference of the logits of x and b: `completeness` in info is what is missing, as a share of that difference.
-    Black and white are those of pixels where the normalisation is known, else the ends of the input's own range.
+        raw = (x - b) ⊙ ∫₀¹ ∂y/∂x (b + t (x - b)) dt
+
+    x is the normalised picture, b the baseline and y the target's score (the logit of a class). The raw values of a
+    picture add up to y(x) - y(b), but for the error of the integration: `info["completeness"]`, for each picture, is
+    (sum of raw - (y(x) - y(b))) / |y(x) - y(b)|. The integral is computed by Gauss-Legendre quadrature. There is one
+    frame after each micro-batch.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Has no effect: the gradient goes down to the pixels.
+        steps: Number of points on the path, 2 to 300.
+        baseline: Where the path starts: "black", "white", "mean colour" (0 in normalised units), "blur" (the picture
+            itself, blurred) or "noise" (uniform). Black and white are those of pixels if the `mean` and `std` of the
+            normalisation are known, or else the ends of the input's own range, which
+            is taken to be at least 0 to 1.
+        seed: Seed of the noise, 0 to 1,000,000.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, C, H, W), signed, in logits;
+        `info["completeness"]`, as above; `info["target_class"]`, the class of each picture; `info["note"]`, a caution
+        if the completeness error exceeds 5%, or "".
+
+    Raises:
+        MirrorError: If no gradient leads from the target to the picture, if the target does not exist, if a
+            parameter is out of its range, or if `mean` and `std` do not have one number for each channel.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import IntegratedGradients
+        >>> model, inputs = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 5)), torch.rand(1, 3, 64, 64)
+        >>> images, info = IntegratedGradients(model)(inputs, steps=8, baseline="mean colour", target_class=3)
+        >>> gain = model(inputs)[0, 3] - model(torch.zeros_like(inputs))[0, 3]
+        >>> torch.allclose(info["raw"].sum(), gain, atol=1e-4)
+        True
+
+    References:
+        Sundararajan, Taly and Yan 2017, "Axiomatic Attribution for Deep Networks", https://arxiv.org/abs/1703.01365
+
+    Deviations from the paper:
+        The paper approximates the integral by a sum over equal steps, not by Gauss-Legendre quadrature.
+        The class is the most likely one of the picture, and stays the same along the path.
     """
 
     look = staticmethod(render.gradient)
@@ -55,40 +96,42 @@ class IntegratedGradients(Visualisation):
         baseline: Annotated[
             str,
             Dropdown(
-                "What the way begins from: a picture in which there is nothing to see. Where it has the picture's own "
-                "colour, that pixel cannot count.",
+                "The picture at which the path starts, which should hold no information. A pixel whose colour equals "
+                "the baseline's gets no attribution.",
                 options=BASELINES,
             ),
         ] = "black",
         seed: Annotated[int, Number("Seed of the noise.", min=0, max=10**6, when=("baseline", "noise"))] = 0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        start = self._start(inputs, baseline, seed)
+        baseline_inputs = self._baseline(inputs, baseline, seed)
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)
         target = target_score.chosen(answers)
-        gained = target_score.score(answers, target) - target_score.score(target_score.predict(start), target)
+        baseline_score = target_score.score(target_score.predict(baseline_inputs), target)
+        gain = target_score.score(answers, target) - baseline_score
         nodes, weights = (torch.from_numpy(part).to(inputs) for part in np.polynomial.legendre.leggauss(steps))
         nodes, weights = (nodes + 1) / 2, weights / 2  # from [-1, 1] to [0, 1]
-        total, seen = torch.zeros_like(inputs), inputs.new_zeros(len(inputs), 1, 1, 1)
+        gradient_sum, weight_sum = torch.zeros_like(inputs), inputs.new_zeros(len(inputs), 1, 1, 1)
 
-        def sampled(span: slice) -> tuple[Tensor, Tensor, Tensor]:
+        def gradients_on_path(span: slice) -> tuple[Tensor, Tensor, Tensor]:
             pairs = torch.arange(len(inputs) * steps, device=inputs.device)[span]
-            items, number = pairs // steps, pairs % steps
-            between = torch.lerp(start[items], inputs[items], nodes[number, None, None, None])
-            return items, weights[number, None, None, None], gradient(target_score, between, target[items])[0]
+            items, step = pairs // steps, pairs % steps
+            points = torch.lerp(baseline_inputs[items], inputs[items], nodes[step, None, None, None])
+            return items, weights[step, None, None, None], gradient(target_score, points, target[items])[0]
 
-        for progress, _, (items, weight, gradients) in in_batches(sampled, len(inputs) * steps, self.view):
-            total.index_add_(0, items, weight * gradients)
-            seen.index_add_(0, items, weight)
-            raw = (
-                (inputs - start) * total / torch.where(seen == 0, 1, seen) if progress < 1 else (inputs - start) * total
-            )
-            missing = (raw.sum((1, 2, 3)) - gained) / torch.where(gained == 0, 1, gained.abs())
-            info = {**target_score.info(target), "completeness": missing.tolist(), "progress": progress}
-            yield Attribution(raw, {**info, "baseline": baseline, **_told(missing, progress)})
+        for progress, _, (items, weight, gradients) in in_batches(gradients_on_path, len(inputs) * steps, self.view):
+            gradient_sum.index_add_(0, items, weight * gradients)
+            weight_sum.index_add_(0, items, weight)
+            raw = (inputs - baseline_inputs) * gradient_sum
+            if progress < 1:  # the integral so far stands for all of it
+                raw = raw / torch.where(weight_sum == 0, 1, weight_sum)
+            error = (raw.sum((1, 2, 3)) - gain) / torch.where(gain == 0, 1, gain.abs())
+            info = {**target_score.info(target), "completeness": error.tolist(), "progress": progress}
+            yield Attribution(raw, {**info, "baseline": baseline, **_completeness_info(error, progress)})
 
-    def _start(self, inputs: Tensor, baseline: str, seed: int) -> Tensor:
+    def _baseline(self, inputs: Tensor, baseline: str, seed: int) -> Tensor:
+        """Return the picture at which each item's path starts, (N, C, H, W)."""
         space = PixelSpace.of(inputs, self.mean, self.std)
         match baseline:
             case "black":
@@ -104,7 +147,7 @@ class IntegratedGradients(Visualisation):
                 return torch.zeros_like(inputs)
 
 
-def _told(missing: Tensor, progress: float) -> dict[str, str]:
-    worst = float(missing.abs().max())
-    note = f"The pixels' shares miss the change of the logit by {worst:.0%}: take more steps." if worst > 0.05 else ""
+def _completeness_info(error: Tensor, progress: float) -> dict[str, str]:
+    worst = float(error.abs().max())
+    note = f"The contributions miss the change in the score by {worst:.0%}: use more steps." if worst > 0.05 else ""
     return {"detail": f"completeness error {worst:.1e}", "note": note if progress == 1 else ""}

@@ -1,1 +1,1 @@
-"""What changes when parts of the picture are hidden."""
+"""Methods that hide parts of the picture and see what changes."""

@@ -1,4 +1,4 @@
-"""Occlusion: the model is asked for its output alone, with a patch over the picture."""
+"""Occlusion: the drop in the class score while a patch hides part of the picture."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -19,7 +19,7 @@ Box = tuple[slice, slice]
 
 @visualisation(
     "Occlusion",
-    paper="Zeiler and Fergus 2014, “Visualizing Convolutional Networks”, https://arxiv.org/abs/1311.2901",
+    paper="Zeiler and Fergus 2014, “Visualizing and Understanding Convolutional Networks”, https://arxiv.org/abs/1311.2901",
     use="For direct evidence from a black box, without gradients: hide a region and see what is lost.",
     avoid="For small patches on large pictures, when time matters; and when either of two objects would be enough.",
     asks=Question.WHERE,
@@ -28,8 +28,46 @@ Box = tuple[slice, slice]
 class Occlusion(Visualisation):
     """A patch slides over the picture; brightness shows how far the class score drops.
 
-    The raw array (N, H, W) is the drop of the logit, averaged over the patches that hide a pixel, in logits. The paper
-    takes the probability, and one number for each patch. One frame after each micro-batch, not yet hidden pixels zero.
+        raw at a pixel = mean of f(x) - f(x with the patch at P), over the positions P that hide the pixel
+
+    x is the normalised picture and f the target's score (the logit of a class). Patches start at multiples of the
+    stride; the last one of a row or column may reach over the border of the picture. There is one frame after each
+    micro-batch, in which pixels not hidden yet are 0.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Has no effect: only the model's output is used.
+        patch: Side of the square patch in pixels, 4 to 96.
+        stride: Distance between neighbouring patches in pixels, 2 to 48, at most `patch`.
+        fill: Value of the patch in normalised units, -10 to 10. 0 is the mean colour.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, H, W), signed, in logits;
+        `info["target_class"]`, the class of each picture.
+
+    Raises:
+        MirrorError: If the stride is larger than the patch, if a parameter is out of its range, or if the target does
+            not exist.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import Occlusion
+        >>> head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), *head).eval()
+        >>> images, info = Occlusion(model)(torch.rand(1, 3, 64, 64), patch=32, stride=32, target_class=3)
+        >>> images.shape, info["raw"].shape, len(info["raw"].unique())
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 64, 64]), 4)
+
+    References:
+        Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks",
+        https://arxiv.org/abs/1311.2901
+
+    Deviations from the paper:
+        The paper plots the probability of the class, one number for each position of the patch; here it is the drop of
+        the logit, averaged for each pixel.
     """
 
     look = staticmethod(render.heat)
@@ -67,32 +105,34 @@ class Occlusion(Visualisation):
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         if stride > patch:
-            raise MirrorError(f"A stride of {stride} leaves pixels that no patch of {patch} hides: at most {patch}.")
+            raise MirrorError(
+                f"A stride of {stride} leaves gaps between patches of {patch} pixels: choose at most {patch}."
+            )
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)
         target = target_score.chosen(answers)
-        whole = target_score.score(answers, target)
+        full_scores = target_score.score(answers, target)
         boxes = _boxes((inputs.shape[2], inputs.shape[3]), patch, stride)
-        lost, times = torch.zeros_like(inputs[:, 0]), torch.zeros_like(inputs[:, 0])
+        drop_sum, counts = torch.zeros_like(inputs[:, 0]), torch.zeros_like(inputs[:, 0])
 
-        def hidden(span: slice) -> Tensor:
+        def drops_behind(span: slice) -> Tensor:
             pairs = range(len(inputs) * len(boxes))[span]
             items = torch.tensor([pair // len(boxes) for pair in pairs], device=inputs.device)
             pictures = inputs[items]
             for picture, pair in zip(pictures, pairs, strict=True):
                 picture[:, *boxes[pair % len(boxes)]] = fill
-            return whole[items] - target_score.score(target_score.predict(pictures), target[items])
+            return full_scores[items] - target_score.score(target_score.predict(pictures), target[items])
 
-        for progress, span, drops in in_batches(hidden, len(inputs) * len(boxes), self.view):
+        for progress, span, drops in in_batches(drops_behind, len(inputs) * len(boxes), self.view):
             for pair, drop in zip(range(len(inputs) * len(boxes))[span], drops, strict=True):
-                place = (pair // len(boxes), *boxes[pair % len(boxes)])
-                lost[place] += drop
-                times[place] += 1
+                hidden = (pair // len(boxes), *boxes[pair % len(boxes)])
+                drop_sum[hidden] += drop
+                counts[hidden] += 1
             info = {**target_score.info(target), "note": "", "progress": progress}
-            yield Attribution(lost / times.clamp(min=1), info)
+            yield Attribution(drop_sum / counts.clamp(min=1), info)
 
 
 def _boxes(size: tuple[int, int], patch: int, stride: int) -> list[Box]:
-    """Return where the patch lies: the last ones of a row and of a column may reach over the picture's border."""
+    """Return the positions of the patch; the last of a row or column may reach over the picture's border."""
     starts = [range(0, max(side - patch, 0) + stride, stride) for side in size]
     return [(slice(top, top + patch), slice(left, left + patch)) for top in starts[0] for left in starts[1]]

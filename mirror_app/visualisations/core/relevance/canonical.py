@@ -1,11 +1,11 @@
-"""A computation in its canonical form, in which relevance flows by rules where a gradient would flow.
+"""A model's computation in canonical form: relevance flows down its graph by rules, in place of the gradient.
 
-What flows down the graph is the slope c = R / x, relevance over activation: then each sum, concatenation, pooling and
-ReLU hands on, by its ordinary gradient, shares in proportion to what its inputs gave, and none of them needs a rule
-(Montavon et al. 2019, “Layer-Wise Relevance Propagation: An Overview”). Only the linear layers get another backward
-pass. A batch norm is one with the linear layer before it, and where there is none it is a linear layer of its own.
+What flows is c = R / x, relevance over activation. Sums, concatenations, poolings and ReLUs then pass on, by their
+ordinary gradient, shares in proportion to what each input contributed, and need no rule (Montavon et al. 2019,
+"Layer-Wise Relevance Propagation: An Overview"). Only linear layers get a backward pass of their own. A batch norm is
+merged with the linear layer before it; without one, it counts as a linear layer itself.
 
-Functions are caught as they are called, in this computation alone: it does not matter whether a module calls them.
+Functions are intercepted as they are called, in this computation only, whether or not a module calls them.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from mirror_app import probe
 from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF, widened
-from mirror_app.visualisations.core.relevance.rules import Linear, Rule, nonzero, without_none, z_plus
+from mirror_app.visualisations.core.relevance.rules import Linear, Rule, as_divisor, without_nan, z_plus
 
 Function = Callable[..., Tensor]
 
@@ -34,9 +34,11 @@ PRODUCTS = (torch.matmul, torch.mm, torch.bmm, Tensor.matmul, Tensor.mm, Tensor.
 
 @dataclass(frozen=True)
 class Composite:
-    """Whose rule is which: of convolutions, of dense layers, of those that see the picture, and of lone batch norms.
+    """Which rule applies to which layers.
 
-    An output of a batch norm has one product and a bias: α-β would double its relevance wherever the two disagree.
+    `first` applies to the layers that take the picture itself; None leaves them the rule of their kind. `lone_norm`
+    applies to batch norms that follow no linear layer. Their outputs have one product and a bias: α-β would double the
+    relevance wherever the two have opposite signs.
     """
 
     convolution: Rule
@@ -47,9 +49,9 @@ class Composite:
 
 @dataclass(frozen=True)
 class Flow:
-    """A linear layer in the graph: the tensor that it takes there, its rule, and where the relevance ends, if it does.
+    """A linear layer in the graph, with the tensor it takes there and its rule.
 
-    What arrives at a layer that sees the picture goes to `ends`, as its source and the relevance of that.
+    If the layer takes the picture, relevance ends there: its backward pass appends `(source, relevance)` to `ends`.
     """
 
     source: Tensor
@@ -59,25 +61,26 @@ class Flow:
 
 
 class Canonical(TorchFunctionMode):
-    """In `with Canonical(composite, picture):` a model runs as ever, and builds a graph down which slopes flow.
+    """In `with Canonical(composite, from_picture):` a model runs as usual and builds a graph for R / x to flow down.
 
-    Where the graph begins at the `picture`, slopes end at the layers that see it, and their relevance is in `ends`.
+    With `from_picture`, the graph starts at the picture. Relevance then ends at the layers that take it, and the
+    backward pass collects it in `ends`.
 
-    Half numbers are computed with in float32, also under autocast: slopes R / x leave the range of half precision.
+    Half-precision values are computed in float32, also under autocast: R / x leaves the range of half precision.
     """
 
-    def __init__(self, composite: Composite, picture: bool) -> None:
+    def __init__(self, composite: Composite, from_picture: bool) -> None:
         super().__init__()
         self.composite = composite
-        self.picture = picture
+        self.from_picture = from_picture
         self.ends: list[tuple[Tensor, Tensor]] = []
 
     def __torch_function__(self, func: Function, types: object, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = _widened(args), _widened(kwargs or {})
         with _without_autocast():
-            return _widened(self._called(func, args, kwargs))
+            return _widened(self._dispatch(func, args, kwargs))
 
-    def _called(self, func: Function, args: Any, kwargs: Any) -> Any:
+    def _dispatch(self, func: Function, args: Any, kwargs: Any) -> Any:
         if func in CONVOLUTIONS:
             return self._linear(func, self.composite.convolution, *args, **kwargs)
         if func is F.linear:
@@ -85,37 +88,38 @@ class Canonical(TorchFunctionMode):
         if func in PRODUCTS and len(args) == 2 and not kwargs:
             return self._product(func, *args)
         if func is F.pad and (args[2:3] == ("circular",) or kwargs.get("mode") == "circular"):
-            return _wrapped(args[0], args[1] if len(args) > 1 else kwargs["pad"])
+            return _pad_circular(args[0], args[1] if len(args) > 1 else kwargs["pad"])
         if func is F.batch_norm:
             return self._batch_norm(*args, **kwargs)
         if func in (F.relu6, F.hardtanh):
-            return _bounded(func, *args, **kwargs)
+            return _bounded_relu(func, *args, **kwargs)
         return func(*args, **kwargs)
 
     def _linear(
         self,
         func: Function,
         rule: Rule,
-        input: Tensor,  # noqa: A002 - its name for those who call it by name
+        input: Tensor,  # noqa: A002 - PyTorch's name, which callers may use
         weight: Tensor,
         bias: Tensor | None = None,
-        *rest: object,
-        **options: object,
+        *more_args: object,
+        **kwargs: object,
     ) -> Tensor:
         def call(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            return func(inputs, weight, bias, *rest, **options)
+            return func(inputs, weight, bias, *more_args, **kwargs)
 
-        if weight.requires_grad or not input.requires_grad:  # a product of two answers, or nothing to share
+        if weight.requires_grad or not input.requires_grad:  # a product of two activations, or no relevance to pass on
             return call(input, weight, bias)
         leaf = input.detach().requires_grad_()
         outputs = call(leaf, weight, bias)
-        return self._ruled(input, Linear(leaf, outputs, call, weight, bias, _channel_axis(func, weight, outputs)), rule)
+        layer = Linear(leaf, outputs, call, weight, bias, _channel_axis(func, weight, outputs))
+        return self._with_rule(input, layer, rule)
 
-    def _product(self, func: Function, one: Tensor, other: Tensor) -> Tensor:
-        """A product of matrices is a dense layer where one of the two is weights, on whichever side."""
-        if not one.requires_grad and other.requires_grad:
-            return self._linear(lambda inputs, weight, _: func(weight, inputs), self.composite.dense, other, one)
-        return self._linear(lambda inputs, weight, _: func(inputs, weight), self.composite.dense, one, other)
+    def _product(self, func: Function, left: Tensor, right: Tensor) -> Tensor:
+        """Treat a product of matrices as a dense layer if one of the two, on either side, holds weights."""
+        if not left.requires_grad and right.requires_grad:
+            return self._linear(lambda inputs, weight, _: func(weight, inputs), self.composite.dense, right, left)
+        return self._linear(lambda inputs, weight, _: func(inputs, weight), self.composite.dense, left, right)
 
     def _batch_norm(
         self,
@@ -130,8 +134,8 @@ class Canonical(TorchFunctionMode):
     ) -> Tensor:
         if training or running_mean is None or running_var is None:
             raise MirrorError(
-                "LRP needs batch norms with statistics of their own, and one of this model takes the batch's: "
-                "try Grad-CAM, or a batch norm with track_running_stats."
+                "LRP needs batch norms with running statistics, and one in this model uses those of the batch: "
+                "use Grad-CAM, or a batch norm with track_running_stats=True."
             )
 
         def normalised(values: Tensor) -> Tensor:
@@ -141,23 +145,23 @@ class Canonical(TorchFunctionMode):
             return normalised(input)
         scale = (running_var + eps).rsqrt() if weight is None else (running_var + eps).rsqrt() * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        below = _flow(input.grad_fn)
-        if below and below.layer.channel_axis is not None and (input.ndim == 2 or below.layer.weight.ndim > 2):
-            merged = _merged(below.layer, scale, shift, normalised(below.layer.outputs))
-            return _apply(replace(below, layer=merged))
+        previous = _flow(input.grad_fn)
+        if previous and previous.layer.channel_axis is not None and (input.ndim == 2 or previous.layer.weight.ndim > 2):
+            merged = _merge_batch_norm(previous.layer, scale, shift, normalised(previous.layer.outputs))
+            return _apply(replace(previous, layer=merged))
         leaf = input.detach().requires_grad_()
-        places = (-1, *[1] * (input.ndim - 2))
-        layer = Linear(leaf, normalised(leaf), _scaled, scale.reshape(places), shift.reshape(places))
-        return self._ruled(input, layer, self.composite.lone_norm)
+        per_channel = (-1, *[1] * (input.ndim - 2))
+        layer = Linear(leaf, normalised(leaf), _scaled, scale.reshape(per_channel), shift.reshape(per_channel))
+        return self._with_rule(input, layer, self.composite.lone_norm)
 
-    def _ruled(self, source: Tensor, layer: Linear, rule: Rule) -> Tensor:
-        if self.picture and not any(_flow(node) for node in probe.graph(source)):
+    def _with_rule(self, source: Tensor, layer: Linear, rule: Rule) -> Tensor:
+        if self.from_picture and not any(_flow(node) for node in probe.graph(source)):
             return _apply(Flow(source, layer, self.composite.first or rule, self.ends))
         return _apply(Flow(source, layer, rule, None))
 
 
 def _widened(values: Any) -> Any:
-    """Return `values` with all half tensors in them, at whatever depth, in float32."""
+    """Return `values`, nested to any depth, with all half-precision tensors in float32."""
     if not any(isinstance(leaf, Tensor) and leaf.dtype in HALF for leaf in tree_leaves(values)):
         return values
     return tree_map(lambda leaf: widened(leaf) if isinstance(leaf, Tensor) else leaf, values)
@@ -169,23 +173,23 @@ def _without_autocast() -> AbstractContextManager[object]:
 
 
 class _Ruled(torch.autograd.Function):
-    """A linear layer: forward as it is, backward the slope that its rule gives."""
+    """A linear layer with its own forward pass, and a backward pass from R / x of its outputs to that of its source."""
 
     @staticmethod
     def forward(ctx: Any, source: Tensor, flow: Flow) -> Tensor:
         ctx.flow = flow
-        # A clone, since what comes next may work in place, and the rule needs the outputs as they were.
+        # A clone, since the next function may work in place, and the rule needs the outputs unchanged.
         return flow.layer.outputs.detach().clone()
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, None]:
         flow: Flow = ctx.flow
         outputs = flow.layer.outputs.detach()
-        relevance = flow.rule(flow.layer, without_none(outputs * slope, slope, outputs))
+        relevance = flow.rule(flow.layer, without_nan(outputs * slope, slope, outputs))
         if flow.ends is not None:
             flow.ends.append((flow.source, relevance))
             return None, None
-        return relevance / nonzero(flow.layer.inputs.detach()), None
+        return relevance / as_divisor(flow.layer.inputs.detach()), None
 
 
 def _apply(flow: Flow) -> Tensor:
@@ -194,19 +198,19 @@ def _apply(flow: Flow) -> Tensor:
 
 
 def _flow(node: Node | None) -> Flow | None:
-    """Return the linear layer that a node of the graph is, if it is one."""
+    """Return the linear layer that a node of the graph stands for, or None."""
     return getattr(node, "flow", None)
 
 
 def _channel_axis(func: Function, weight: Tensor, outputs: Tensor) -> int | None:
-    """Return the axis of `weight` that counts the channels of the outputs; None where no axis counts them all."""
+    """Return the axis of `weight` that counts the channels of the outputs, or None if no axis counts all of them."""
     if func in TRANSPOSED:
         return 1 if weight.shape[1] == outputs.shape[1] else None
     return 0 if func is F.linear or func in CONVOLUTIONS else None
 
 
-def _merged(layer: Linear, scale: Tensor, shift: Tensor, outputs: Tensor) -> Linear:
-    """Return `layer` and the batch norm after it as one, in which the batch norm's `outputs` were computed from it."""
+def _merge_batch_norm(layer: Linear, scale: Tensor, shift: Tensor, outputs: Tensor) -> Linear:
+    """Return `layer` and the batch norm after it as one layer; `outputs` are those of the batch norm."""
     assert layer.channel_axis is not None
     weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1 - layer.channel_axis))
     if layer.bias is None:
@@ -215,12 +219,12 @@ def _merged(layer: Linear, scale: Tensor, shift: Tensor, outputs: Tensor) -> Lin
     return replace(layer, outputs=outputs, weight=weight, bias=bias)
 
 
-def _wrapped(inputs: Tensor, margins: Sequence[int]) -> Tensor:
-    """Return `inputs` with what leaves at one side coming in at the other, as a concatenation: its last side first."""
-    for number, (before, after) in enumerate(zip(margins[::2], margins[1::2], strict=True), 1):
-        side = inputs.shape[-number]
-        parts = [inputs.narrow(-number, side - before, before), inputs, inputs.narrow(-number, 0, after)]
-        inputs = torch.cat(parts, -number)
+def _pad_circular(inputs: Tensor, padding: Sequence[int]) -> Tensor:
+    """Return `inputs` padded circularly by concatenation; `padding` starts with the last axis, as in `F.pad`."""
+    for axis, (before, after) in enumerate(zip(padding[::2], padding[1::2], strict=True), 1):
+        side = inputs.shape[-axis]
+        parts = [inputs.narrow(-axis, side - before, before), inputs, inputs.narrow(-axis, 0, after)]
+        inputs = torch.cat(parts, -axis)
     return inputs
 
 
@@ -228,7 +232,7 @@ def _scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return inputs * weight if bias is None else inputs * weight + bias
 
 
-def _bounded(func: Function, input: Tensor, *rest: object, **options: object) -> Tensor:  # noqa: A002
-    """Let the relevance of a bounded ReLU pass whole: above the bound its gradient is zero, and its answer is not."""
-    output = func(input.clone(), *rest, **options)  # a clone, since it may work in place
-    return input * (output / nonzero(input)).detach()
+def _bounded_relu(func: Function, input: Tensor, *args: object, **kwargs: object) -> Tensor:  # noqa: A002
+    """Let all relevance pass a bounded ReLU: above the bound its gradient is zero, but its output is not."""
+    output = func(input.clone(), *args, **kwargs)  # a clone, since it may work in place
+    return input * (output / as_divisor(input)).detach()

@@ -1,4 +1,4 @@
-"""Which pixels, or which places of a layer, a class's logit was computed from: layer-wise relevance propagation."""
+"""LRP: which pixels, or which locations of a layer, a class score was computed from."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -17,10 +17,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 
 def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
-    """Return what each choice of a rule means: composites as published, then single rules, of that ε and γ.
+    """Return the composite for each value of the parameter `rule`: published ones, then single rules with ε and γ.
 
-    Kohlbrenner et al. 2020, “Towards Best Practice in Explaining Neural Network Decisions with LRP”; Montavon et al.
-    2019, “Layer-Wise Relevance Propagation: An Overview”.
+    References:
+        Kohlbrenner et al. 2020, "Towards Best Practice in Explaining Neural Network Decisions with LRP",
+        https://arxiv.org/abs/1910.09840
+        Montavon et al. 2019, "Layer-Wise Relevance Propagation: An Overview",
+        https://doi.org/10.1007/978-3-030-28954-6_10
     """
     stable = rules.epsilon(1e-9)
     return {
@@ -34,7 +37,7 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
     }
 
 
-# What hands slopes on in proportion by its gradient alone: f(a x) = a f(x), for all a > 0, and our linear layers.
+# Operations whose gradient passes relevance on in proportion, f(a x) = a f(x) for all a > 0, and our linear layers.
 PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
 
 
@@ -49,9 +52,61 @@ PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Ma
 class LRP(Visualisation):
     """Traces the class score backwards through the network, splitting it among the inputs of each layer.
 
-    The raw array is the signed relevance, summed over channels: (N, H, W) of the picture, or (N, h, w) of a layer. It
-    adds up to the logit but for what biases take; `conservation` in info is how much of it is there, 1 being all.
-    Raises MirrorError for what is no sum of parts: softmax attention, GELU, layer norms, gates.
+        R_i = Σ_j s_ij · R_j        raw = Σ R over the channels
+
+    R starts as the target's score (the logit of a class). At each linear layer, output j passes the share s_ij of its
+    relevance R_j to input i, and the rule says how: see `mirror_app.visualisations.core.relevance.rules`. Sums,
+    concatenations, poolings and ReLUs share in proportion to what each input contributed. A batch norm is merged with
+    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb, and for outputs
+    that lack products of a sign that the rule counts. `info["conservation"]` is the sum of raw divided by the score,
+    for each picture; 1 means that nothing is lost.
+
+    Args:
+        inputs: Pictures (N, C, H, W), normalised as the model expects.
+        layer: Dotted name of a layer with spatial maps, or the submodule itself. Used only with `at="the layer"`.
+        rule: How layers distribute relevance. "epsilon-plus" uses z⁺ in convolutions and ε = 1e-9 in dense layers;
+            "epsilon-plus-flat" adds the flat rule in the layers that take the picture; "epsilon-gamma-box" uses
+            γ = 0.25 in convolutions, ε = 1e-9 in dense layers and zᴮ in the layers that take the picture. "epsilon",
+            "gamma", "z-plus" and "alpha-beta" (α = 2, β = 1) use one rule for all convolutions and dense layers.
+        epsilon: ε of the rule "epsilon", 0 to 1.
+        gamma: γ of the rule "gamma", 0 to 10.
+        at: "the picture" for the relevance of the pixels, "the layer" for that of the locations of `layer`.
+        target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
+            target, such as "layer3:5": channel 5 of layer3.
+
+    Returns:
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, H, W), or (N, h, w) at a layer, signed, in
+        logits; `info["conservation"]`, as above; `info["target_class"]`, the class of each picture; `info["note"]`, a
+        caution or "".
+
+    Raises:
+        MirrorError: If the model uses operations for which LRP has no rule, such as softmax attention, GELU, layer
+            norms, gates or batch norms without running statistics, if the layer has no spatial maps or does not affect
+            the target, if the target does not exist, or if a parameter is out of its range.
+
+    Example:
+        Without biases, the relevance of the pixels adds up to the logit.
+
+        >>> import torch
+        >>> from torch import nn
+        >>> from mirror_app.visualisations.core import LRP
+        >>> head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5, bias=False)
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.ReLU(), *head).eval()
+        >>> inputs = torch.rand(1, 3, 64, 64)
+        >>> images, info = LRP(model)(inputs, target_class=3)
+        >>> torch.allclose(info["raw"].sum(), model(inputs)[0, 3], rtol=1e-3)
+        True
+
+    References:
+        Bach, Binder, Montavon, Klauschen, Müller and Samek 2015, "On Pixel-Wise Explanations for Non-Linear Classifier
+        Decisions by Layer-Wise Relevance Propagation", https://doi.org/10.1371/journal.pone.0130140
+        Kohlbrenner, Bauer, Nakajima, Binder, Samek and Lapuschkin 2020, "Towards Best Practice in Explaining Neural
+        Network Decisions with LRP", https://arxiv.org/abs/1910.09840, for the composites
+
+    Deviations from the paper:
+        Preprocessing inside the model, such as its own normalisation, shares relevance by the weights of the pixels
+        alone: their values play no part.
+        The bounds of zᴮ are the lowest and the highest value in each channel of the layer's input, picture by picture.
     """
 
     look = staticmethod(render.heat)
@@ -72,8 +127,8 @@ class LRP(Visualisation):
         epsilon: Annotated[
             float,
             Slider(
-                "Absorbs weak or contradictory relevance. 0 is the gradient times the picture, or times what the first "
-                "layer sees, where the model normalises the picture itself.",
+                "Absorbs weak or contradictory relevance. 0 gives the gradient times the picture, or times the first "
+                "layer's input if the model normalises the picture itself.",
                 max=1,
                 step=0.01,
                 when=("rule", "epsilon"),
@@ -96,52 +151,56 @@ class LRP(Visualisation):
         ] = "the picture",
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
-        picture = layer == "" or at == "the picture"
+        from_picture = layer == "" or at == "the picture"
         target_score = TargetScore(self.view, inputs, target_class, self.output)
-        held = None if picture else probe.layout_of(self.view, inputs, layer)
-        with Canonical(composites(epsilon, gamma)[rule], picture) as canonical:
-            source, answers = target_score.output(inputs) if picture else target_score.split(inputs, layer)
-        _refuse_strangers(answers)
+        maps_layout = None if from_picture else probe.layout_of(self.view, inputs, layer)
+        with Canonical(composites(epsilon, gamma)[rule], from_picture) as canonical:
+            source, answers = target_score.output(inputs) if from_picture else target_score.split(inputs, layer)
+        _require_proportional(answers)
         target = target_score.chosen(answers)
         logits = target_score.score(answers, target)
-        parts = _shared_out(logits, source, canonical.ends)
-        raw = torch.stack([held.maps(part) if held else part for part in parts]).sum((0, 2))
-        conserved = raw.sum((1, 2)) / rules.nonzero(logits.detach())
+        parts = _relevance_parts(logits, source, canonical.ends)
+        raw = torch.stack([maps_layout.maps(part) if maps_layout else part for part in parts]).sum((0, 2))
+        conserved = raw.sum((1, 2)) / rules.as_divisor(logits.detach())
         info = {**target_score.info(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
         yield Attribution(raw, info)
 
 
-def _shared_out(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """Return the parts of the relevance of `source` for `logits` (N,); it ends at `ends`, which fill now."""
+def _relevance_parts(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Return the parts whose sum is the relevance of `source` for `logits` (N,).
+
+    The backward pass from the logits fills `ends`, which must be empty before.
+    """
     slope = None
     if logits.requires_grad:
         (slope,) = torch.autograd.grad(logits.sum(), source, allow_unused=True, retain_graph=True)
-    parts = [_passed_down(seen, source, relevance) for seen, relevance in ends]
+    parts = [_through_preprocessing(first_input, source, relevance) for first_input, relevance in ends]
     if slope is not None:
         parts.append(source.detach() * slope)
     if not parts:
-        raise MirrorError("The model's output does not depend on what this layer gives: choose another.")
+        raise MirrorError("The model's output does not depend on this layer: choose another.")
     return parts
 
 
-def _passed_down(seen: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
-    """Return the relevance of `pixels`, given that of what the first layer saw of them: by the flat rule.
+def _through_preprocessing(first_input: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
+    """Return the relevance of `pixels`, given that of the first layer's input, which was computed from them.
 
-    What lies between is preprocessing, such as a model's own normalisation, whose scale and shift are no evidence.
+    R_i = Σ_j J_ji / (Σ_i J_ji) · R_j, with J the Jacobian of `first_input` by the pixels. What lies between is
+    preprocessing, such as a model's own normalisation, whose scale and shift are no evidence.
     """
-    direction = torch.zeros_like(seen, requires_grad=True)
-    (back,) = torch.autograd.grad(seen, pixels, direction, create_graph=True)
-    (count,) = torch.autograd.grad(back, direction, torch.ones_like(back))  # how much of all pixels, weighted, is here
-    return torch.autograd.grad(seen, pixels, relevance / rules.nonzero(count), retain_graph=True)[0]
+    direction = torch.zeros_like(first_input, requires_grad=True)
+    (back,) = torch.autograd.grad(first_input, pixels, direction, create_graph=True)
+    (row_sums,) = torch.autograd.grad(back, direction, torch.ones_like(back))  # of J: back is Jᵀ · direction
+    return torch.autograd.grad(first_input, pixels, relevance / rules.as_divisor(row_sums), retain_graph=True)[0]
 
 
-def _refuse_strangers(output: Tensor) -> None:
-    """Raise MirrorError where the graph of `output` holds what does not share relevance in proportion."""
-    strangers = {name for node in probe.graph(output) if (name := probe.operation(node)) not in PROPORTIONAL}
-    if strangers:
+def _require_proportional(output: Tensor) -> None:
+    """Raise MirrorError if the graph of `output` has operations that do not share relevance in proportion."""
+    names = sorted({name for node in probe.graph(output) if (name := probe.operation(node)) not in PROPORTIONAL})
+    if names:
+        listed = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         raise MirrorError(
-            f"LRP shares relevance out among the parts of a sum, and {', '.join(sorted(strangers))} in this model "
-            "is no sum of parts: use Grad-CAM, or LRP at a layer above it."
+            f"LRP has no rule for {listed}, which this model uses. Use Grad-CAM, or choose a later layer."
         )
 
 
@@ -153,5 +212,5 @@ def _note(raw: Tensor, conserved: Tensor) -> str:
         note = "There is no evidence for this class: switch on 'Also show evidence against' (under Look). "
     worst = conserved[(conserved - 1).abs().argmax()]
     if abs(worst - 1) > 0.1:
-        note += f"The relevance adds up to {worst:.2f} of the logit, not to all of it: biases and ε take the rest."
+        note += f"The relevance adds up to {worst:.2f} of the logit: biases and ε account for the difference."
     return note.strip()

@@ -1,10 +1,17 @@
-"""The rules of layer-wise relevance propagation: how each output of a linear layer shares its relevance out.
+"""The rules of layer-wise relevance propagation: how each output of a linear layer distributes its relevance.
 
-An output z_j = Σ_i x_i w_ij + b_j is a sum of products, and each product x_i w_ij brings its input i a part of the
-relevance R_j. The rules differ in how they count the products. What a bias counts for is given to no input.
+An output z_j = Σ_i x_i w_ij + b_j is a sum of products, and each product p_ij = x_i w_ij earns its input i a share of
+the relevance R_j. The rules differ in how they count the products. The share of the bias goes to no input.
 
-Bach et al. 2015, “On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation”;
-Montavon et al. 2019, “Layer-Wise Relevance Propagation: An Overview”, for their names.
+In the formulae below, p⁺ = max(p, 0) and p⁻ = min(p, 0).
+
+References:
+    Bach et al. 2015, "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance
+    Propagation", https://doi.org/10.1371/journal.pone.0130140
+    Montavon et al. 2017, "Explaining nonlinear classification decisions with deep Taylor decomposition",
+    https://arxiv.org/abs/1512.02479
+    Montavon et al. 2019, "Layer-Wise Relevance Propagation: An Overview",
+    https://doi.org/10.1007/978-3-030-28954-6_10, for the names of the rules
 """
 
 from collections.abc import Callable
@@ -17,10 +24,10 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Linear:
-    """A layer that is linear but for its bias: `call(inputs, weight, bias)` gives its outputs.
+    """A layer that is linear but for its bias: `call(inputs, weight, bias)` computes its outputs.
 
-    `outputs` is its value at `inputs`, a leaf, with the graph between the two. `channel_axis` is the axis of the weight
-    that counts the channels of the outputs, where there is one.
+    `inputs` is a leaf of the graph, `outputs` what the layer computes from it, with the graph between the two.
+    `channel_axis` is the axis of the weight that counts the channels of the outputs, if there is one.
     """
 
     inputs: Tensor
@@ -31,19 +38,19 @@ class Linear:
     channel_axis: int | None = None
 
 
-# From the relevance of the outputs to that of the inputs, of their shapes.
+# From the relevance of a layer's outputs to that of its inputs, in their shapes.
 Rule = Callable[[Linear, Tensor], Tensor]
 
 
 def epsilon(strength: float) -> Rule:
-    """Return the ε-rule: by the products as they are, where |z_j| grows by `strength`, which absorbs what is weak.
+    """Return the ε-rule, in which |z_j| grows by ε = `strength`: weak outputs then pass on less relevance.
 
-    R_i = Σ_j x_i w_ij / (z_j + ε sign z_j) R_j, with sign 0 = 1. Bach et al. 2015, eq. 58; 0 is LRP-0.
+    R_i = Σ_j p_ij / (z_j + ε sign z_j) · R_j, with sign 0 = 1. Bach et al. 2015, eq. 58; with ε = 0 it is LRP-0.
     """
 
     def rule(layer: Linear, relevance: Tensor) -> Tensor:
         outputs = layer.outputs.detach()
-        ratio = relevance / nonzero(torch.where(outputs < 0, outputs - strength, outputs + strength))
+        ratio = relevance / as_divisor(torch.where(outputs < 0, outputs - strength, outputs + strength))
         (back,) = torch.autograd.grad(layer.outputs, layer.inputs, ratio, retain_graph=True)
         return layer.inputs.detach() * back
 
@@ -51,78 +58,91 @@ def epsilon(strength: float) -> Rule:
 
 
 def z_plus(layer: Linear, relevance: Tensor) -> Tensor:
-    """By the positive products alone: α-β with α = 1 and β = 0. Montavon et al. 2017, “Deep Taylor Decomposition”."""
-    return _favouring(1, layer, relevance)
+    """Distribute relevance by the positive products alone: the z⁺-rule, which is α-β with α = 1 and β = 0.
+
+    R_i = Σ_j p_ij⁺ / (Σ_i p_ij⁺ + b_j⁺) · R_j. Montavon et al. 2017.
+    """
+    return _share_by_sign(1, layer, relevance)
 
 
 def alpha_beta(layer: Linear, relevance: Tensor) -> Tensor:
-    """Twice by the positive products, less once by the negative ones. Bach et al. 2015, eq. 60, α = 2 and β = 1."""
-    return 2 * _favouring(1, layer, relevance) - _favouring(-1, layer, relevance)
+    """Distribute relevance twice by the positive products, less once by the negative ones: α = 2 and β = 1.
+
+    R_i = Σ_j (2 p_ij⁺ / (Σ_i p_ij⁺ + b_j⁺) - p_ij⁻ / (Σ_i p_ij⁻ + b_j⁻)) · R_j. Bach et al. 2015, eq. 60.
+    """
+    return 2 * _share_by_sign(1, layer, relevance) - _share_by_sign(-1, layer, relevance)
 
 
 def gamma(strength: float) -> Rule:
-    """Return the γ-rule: the products of the sign of z_j count 1 + `strength` times.
+    """Return the γ-rule, in which the products with the sign of z_j count 1 + γ times, with γ = `strength`.
 
-    Montavon et al. 2019 for inputs that are nowhere negative; Andéol et al. 2021 for all.
+    R_i = Σ_j q_ij / (Σ_i q_ij + b_j + γ b_j^s) · R_j, with q_ij = p_ij + γ p_ij^s and s the sign of z_j; an output of 0
+    passes nothing on. Montavon et al. 2019 for non-negative inputs; Andéol et al. 2021 for all.
     """
 
     def rule(layer: Linear, relevance: Tensor) -> Tensor:
-        rest = 1 / (1 + strength)
-        positive = _favouring(1, layer, relevance * (layer.outputs > 0), rest)
-        against = relevance * (layer.outputs < 0)
-        return positive + _favouring(-1, layer, against, rest) if against.any() else positive
+        other_factor = 1 / (1 + strength)
+        positive = _share_by_sign(1, layer, relevance * (layer.outputs > 0), other_factor)
+        negative_outputs = relevance * (layer.outputs < 0)
+        if not negative_outputs.any():
+            return positive
+        return positive + _share_by_sign(-1, layer, negative_outputs, other_factor)
 
     return rule
 
 
 def flat(layer: Linear, relevance: Tensor) -> Tensor:
-    """In equal parts among all the inputs that an output sees. Lapuschkin et al. 2019, “Unmasking Clever Hans”."""
-    return _shared(layer, relevance, [(torch.ones_like(layer.inputs), torch.ones_like(layer.weight))], None)
+    """Distribute relevance in equal parts among all the inputs that an output depends on: the flat rule.
+
+    R_i = Σ_j R_j / n_j, over the outputs j that depend on input i, where n_j is the number of the inputs of j.
+    Lapuschkin et al. 2019, "Unmasking Clever Hans predictors", https://doi.org/10.1038/s41467-019-08987-4
+    """
+    return _share(layer, relevance, [(torch.ones_like(layer.inputs), torch.ones_like(layer.weight))], None)
 
 
 def box(layer: Linear, relevance: Tensor) -> Tensor:
-    """By how far the inputs are from the worst they could be: zᴮ. Montavon et al. 2017, “Deep Taylor Decomposition”.
+    """Distribute relevance by the distance of the inputs from the bounds of their range: the zᴮ-rule.
 
-    R_i = Σ_j (x_i w_ij - l_i w_ij⁺ - h_i w_ij⁻) / Σ_i (the same) R_j, where l and h are the least and the greatest
-    value of this item's channel: the range that the model's preprocessing could give is not known here.
+    R_i = Σ_j q_ij / Σ_i q_ij · R_j, with q_ij = x_i w_ij - l_i w_ij⁺ - h_i w_ij⁻. Montavon et al. 2017. l and h are the
+    lowest and the highest value in this item's channel, since the range of the model's preprocessing is not known here.
     """
     inputs, weight = layer.inputs.detach(), layer.weight
-    sides = tuple(range(min(2, inputs.ndim - 1), inputs.ndim))
-    above, below = inputs - inputs.amin(sides, keepdim=True), inputs - inputs.amax(sides, keepdim=True)
-    return _shared(layer, relevance, [(above, weight.clamp(min=0)), (below, weight.clamp(max=0))], None)
+    spatial = tuple(range(min(2, inputs.ndim - 1), inputs.ndim))
+    above_low, below_high = inputs - inputs.amin(spatial, keepdim=True), inputs - inputs.amax(spatial, keepdim=True)
+    return _share(layer, relevance, [(above_low, weight.clamp(min=0)), (below_high, weight.clamp(max=0))], None)
 
 
-def nonzero(numbers: Tensor) -> Tensor:
-    """Return `numbers` as divisors: those that are nothing, or next to it, become 1e-20."""
+def as_divisor(numbers: Tensor) -> Tensor:
+    """Return `numbers` with those of magnitude below 1e-20 replaced by 1e-20, so that one can divide by them."""
     return torch.where(numbers.abs() < 1e-20, 1e-20, numbers)
 
 
-def without_none(shares: Tensor, amount: Tensor, whole: Tensor) -> Tensor:
-    """Return `shares`, 0 where there is no `amount` to share and the `whole` is not finite: a masked class is -∞."""
-    return torch.where((amount == 0) & ~whole.isfinite(), 0, shares)
+def without_nan(shares: Tensor, amount: Tensor, total: Tensor) -> Tensor:
+    """Return `shares` of an `amount`, 0 where it is 0 and the `total` is not finite, as the -∞ of a masked class."""
+    return torch.where((amount == 0) & ~total.isfinite(), 0, shares)
 
 
-def _favouring(sign: int, layer: Linear, relevance: Tensor, rest: float = 0) -> Tensor:
-    """Share by the products: those of that `sign` count in full, and the others `rest` times."""
+def _share_by_sign(sign: int, layer: Linear, relevance: Tensor, other_factor: float = 0) -> Tensor:
+    """Distribute relevance by the products: those with `sign` count once, and the others `other_factor` times."""
 
     def counted(numbers: Tensor, sign: int) -> Tensor:
-        return F.leaky_relu(numbers if sign > 0 else -numbers, rest)
+        return F.leaky_relu(numbers if sign > 0 else -numbers, other_factor)
 
     inputs = layer.inputs.detach()
-    pieces = [(inputs.clamp(min=0), counted(layer.weight, sign))]
+    terms = [(inputs.clamp(min=0), counted(layer.weight, sign))]
     if (inputs < 0).any():
-        pieces.append((-inputs.clamp(max=0), counted(layer.weight, -sign)))
-    return _shared(layer, relevance, pieces, None if layer.bias is None else counted(layer.bias, sign))
+        terms.append((-inputs.clamp(max=0), counted(layer.weight, -sign)))
+    return _share(layer, relevance, terms, None if layer.bias is None else counted(layer.bias, sign))
 
 
-def _shared(layer: Linear, relevance: Tensor, pieces: list[tuple[Tensor, Tensor]], bias: Tensor | None) -> Tensor:
-    """Share by the sum of the products of several (inputs, weight)."""
+def _share(layer: Linear, relevance: Tensor, terms: list[tuple[Tensor, Tensor]], bias: Tensor | None) -> Tensor:
+    """Distribute relevance by the products of each term (inputs, weight), of which the outputs are the sum."""
     with torch.enable_grad():
-        leaves = [part.detach().requires_grad_() for part, _ in pieces]
-        total = layer.call(leaves[0], pieces[0][1], bias)
-        for leaf, (_, weight) in zip(leaves[1:], pieces[1:], strict=True):
+        leaves = [inputs.detach().requires_grad_() for inputs, _ in terms]
+        total = layer.call(leaves[0], terms[0][1], bias)
+        for leaf, (_, weight) in zip(leaves[1:], terms[1:], strict=True):
             total = total + layer.call(leaf, weight, None)
-    ratio = without_none(relevance / nonzero(total.detach()), relevance, total.detach())
+    ratio = without_nan(relevance / as_divisor(total.detach()), relevance, total.detach())
     back = torch.autograd.grad(total, leaves, ratio)
     shares = [leaf.detach() * slope for leaf, slope in zip(leaves, back, strict=True)]
     return shares[0] if len(shares) == 1 else torch.stack(shares).sum(0)

@@ -1,0 +1,232 @@
+"""The sections of the trust page: three tests of a picture, each with its result in figures and in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from mirror_app import evaluation, live, render
+from mirror_app.engine import Result
+from mirror_app.engine.request import Request
+from mirror_app.errors import MirrorError
+from mirror_app.evaluation import Depth, verdict
+from mirror_app.evaluation.verdict import Curves, Removal
+from mirror_app.images import Picture
+from mirror_app.ui import store
+from mirror_app.ui.appearance.inline import data_url
+from mirror_app.ui.common import layer_facts, page_parts
+from mirror_app.ui.store import OnProgress
+from mirror_app.ui.trust import verdict_text
+from mirror_app.ui.trust.verdict_text import Answer
+from mirror_app.visualisations import registry
+from mirror_app.visualisations.registry import Entry
+
+SMALLEST_SHARE = 0.0001  # smaller shares are shown as "less than" this one
+LOW_PROBABILITY = 0.1  # below this one there is little to remove
+METHOD = "This method"  # in a legend, where a long name would overlap the next one; the legend sorts capitals first
+CHART_HEIGHT = 260  # pixels
+NO_PROBABILITY = (
+    "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so only the "
+    "test below applies."
+)
+ALTERNATIVES = ("grad-cam", "lrp", "integrated-gradients")  # suggested if the chosen method cannot be tested
+_RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, “RISE”)."
+_PAPERS = {
+    Removal.DELETION: _RISE,
+    Removal.INSERTION: _RISE,
+    Removal.ROAD: "From -1 to 1: the mean probability without the least relevant pixels, minus that without the most "
+    "relevant ones (Rong et al. 2022, “ROAD”).",
+}
+_CHART_TITLES = {
+    Removal.DELETION: "**Pixels removed**: probability",
+    Removal.INSERTION: "**Pixels restored**: probability",
+    Removal.ROAD: "**Pixels painted over**: difference in probability",
+}
+CORRELATION_HELP = (
+    "Rank correlation with the first picture: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
+    "ranking, which is the inverted picture. Some similarity may remain by chance: even a random network computes its "
+    "maps from the same input."
+)
+
+
+def offer_alternatives(entry: Entry, entries: Sequence[Entry]) -> None:
+    """Say that the chosen method cannot be tested, and offer some that can be."""
+    st.info(
+        f"{page_parts.literal(entry.name)} does not measure how much each location contributes to a class, so there is "
+        "nothing to test. Choose a method that does:",
+        icon=":material/info:",
+    )
+    testable = [other for other in entries if verdict.is_attribution(other)]
+    testable.sort(key=lambda other: ALTERNATIVES.index(other.key) if other.key in ALTERNATIVES else len(ALTERNATIVES))
+    with st.container(horizontal=True):
+        for other in testable[: len(ALTERNATIVES)]:
+            st.button(
+                f"Test {page_parts.literal(other.name)}",
+                key=f"test {other.key}",
+                icon=":material/verified:",
+                on_click=_choose,
+                args=(other,),
+            )
+
+
+def _choose(entry: Entry) -> None:
+    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
+
+
+def show_warning(entry: Entry) -> None:
+    """Warn of a method that is known to ignore the model, in place of a verdict."""
+    st.warning(
+        f"**Verdict:** not an explanation. With these settings, {page_parts.literal(entry.name)} is known to show the "
+        "picture's edges more than the model's reasons (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
+        "below say about this picture. Use plain Grad-CAM or LRP instead.",
+        icon=":material/warning:",
+    )
+
+
+def show_subject(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> int:
+    """Show which picture, class and layer are tested; return the number of the class."""
+    model = store.model(request.model, request.output)
+    prediction = store.prediction(model, picture, on_progress)
+    target = verdict.target_of(request, result, prediction)
+    parts = [
+        f"Picture: {page_parts.literal(picture.name)}",
+        f"{model.kind.noun.capitalize()}: *{page_parts.literal(model.name_of(target))}* ({prediction.text(target)})",
+    ]
+    if registry.get(request.visualisation).kind.uses_layer:
+        parts.append(f"Layer: `{request.layer or live.display_name(request.model)}`")
+    st.caption(" · ".join(parts))
+    return target
+
+
+def show_curves(
+    request: Request, picture: Picture, result: Result, target: int, on_progress: OnProgress
+) -> Sequence[Answer]:
+    """Show whether the pixels with the most evidence matter to the model; return an answer for each kind of removal."""
+    entry = registry.get(request.visualisation)
+    st.markdown("#### Do its pixels matter to the model?")
+    if not store.prediction(store.model(request.model, request.output), picture, on_progress).probabilities.size:
+        st.info(NO_PROBABILITY, icon=":material/info:")
+        return [Answer(None, "Removing and restoring pixels was not tested: the model outputs no probability.")]
+    st.caption(
+        "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
+        "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
+        "interpolated from their neighbours, once starting with the most evidence and once with the least: the second "
+        "order should keep the probability higher. A good method beats random numbers (the mean of "
+        f"{verdict.DRAWS} draws, with the seeds {_enumerated(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and "
+        "the edges of the picture, neither of which depends on the model. Removed pixels are set to 0 in the model's "
+        "normalised input: medium grey for most models."
+    )
+    with st.container(key="trust-curves"):
+        method_curves, baselines = store.curves(request, picture, result, target, on_progress)
+        curves = {entry.name: method_curves} | baselines
+        ignores_model = entry.kind.ignores_model(dict(request.params))
+        # Three in one row would cut off the legends.
+        first_row, second_row = st.columns(2, gap="large"), st.columns(2, gap="large")
+        for removal, slot in zip(Removal, (*first_row, *second_row), strict=False):
+            with slot:
+                _show_chart(curves, removal, ignores_model)
+        probability = method_curves.deletion[0]
+        if probability < LOW_PROBABILITY:
+            st.caption(
+                f":material/info: The probability starts at only {probability:.1%}, so there is little to remove: the "
+                "curves are more informative for a confident prediction."
+            )
+    return [verdict_text.of_curves(curves, removal) for removal in Removal]
+
+
+def _enumerated(seeds: Sequence[int]) -> str:
+    return f"{', '.join(map(str, seeds[:-1]))} and {seeds[-1]}"
+
+
+def _show_chart(curves: dict[str, Curves], removal: Removal, ignores_model: bool) -> None:
+    """Show the curves of a removal, and below them what they mean."""
+    values = [each.curve(removal).tolist() for each in curves.values()]
+    lines = dict(zip([METHOD, *list(curves)[1:]], values, strict=True))
+    st.markdown(_CHART_TITLES[removal])
+    st.line_chart(
+        {"share of pixels": verdict.shares(removal), **lines}, x="share of pixels", y=list(lines), height=CHART_HEIGHT
+    )
+    areas = " · ".join(f"{name} {each.area(removal):.3f}" for name, each in curves.items())
+    st.caption(
+        f"Area under the curve: {areas} ({'lower' if removal is Removal.DELETION else 'higher'} is better). "
+        f"{verdict_text.below_chart(curves, removal, ignores_model)}",
+        help=_PAPERS[removal],
+    )
+
+
+def show_shuffled(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> Answer:
+    """Show the picture next to those of models with shuffled weights, from the last layer down; return the answer."""
+    st.markdown("#### Does it depend on what the model has learned?")
+    st.caption(
+        "More and more of the weights are permuted, starting from the last layer: the model knows less and less, so "
+        "the picture should change. A picture that stays the same shows the input, not the model."
+    )
+    with st.container(key="trust-swipe"):
+        st.caption("Swipe the row of pictures to see all of them.")
+    if buffers := evaluation.held_as_buffers(store.model(request.model).module):
+        names = f"{page_parts.literal(', '.join(buffers[:3]))}{' and others' if len(buffers) > 3 else ''}"
+        st.caption(f"Buffers are not shuffled, although these may be weights: {names}.")
+    depths = evaluation.depths(layer_facts.tree(request.model))
+    first, *others = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
+    unshuffled_png = store.sheet(request, result.raw, picture, 0, 1).png
+    _fill(first.empty(), unshuffled_png, f"**{page_parts.literal(live.display_name(request.model))}** unchanged")
+    slots = [column.empty() for column in others]
+    for slot, depth in zip(slots, depths, strict=True):
+        _fill(slot, _blank(request, picture), f"**…** · {_caption(depth)}", CORRELATION_HELP)
+    correlations: dict[str, float] = {}
+    for slot, depth in zip(slots, depths, strict=True):
+        try:
+            shuffled = store.shuffled(request, picture, result, depth, on_progress)
+        except MirrorError as error:
+            _fill(slot, _blank(request, picture), f"{_caption(depth)}: {page_parts.literal(str(error))}")
+            continue
+        correlation = correlations[depth.words] = verdict.likeness(result, shuffled)
+        png = store.sheet(request, shuffled.raw, picture, 0, 1, of=depth.words).png
+        _fill(slot, png, f"**{verdict_text.signed(correlation)}** · {_caption(depth)}", CORRELATION_HELP)
+    answer = verdict_text.of_shuffled(correlations, store.model(request.model).untrained)
+    st.markdown(answer.words if answer.good is None else verdict_text.below_shuffled(correlations))
+    return answer
+
+
+def _fill(slot: DeltaGenerator, png: bytes, caption: str, help_text: str | None = None) -> None:
+    """Show a picture in `slot`, with its caption below."""
+    with slot.container():
+        st.image(data_url(png), width="stretch", alt=caption.replace("*", "").replace("\\", ""))
+        st.caption(caption, help=help_text)
+
+
+def _caption(depth: Depth) -> str:
+    return f"{page_parts.literal(depth.words)} shuffled"
+
+
+def _blank(request: Request, picture: Picture) -> bytes:
+    """Return an empty picture of the size of the ones to come, so that nothing moves when they arrive."""
+    height, width = store.model_input_rgb(request.model, picture.shown_id, picture).shape[:2]
+    return render.png(np.full((height, width, 3), 128, np.uint8))
+
+
+def show_sum(request: Request, result: Result) -> None:
+    """Show whether the values add up to the target's score, if the method promises that."""
+    st.markdown("#### Does it add up?")
+    if verdict_text.of_sum(result.info) == verdict_text.NOT_FINITE:
+        st.markdown(verdict_text.NOT_FINITE.words)
+    elif "completeness" in result.info:
+        error = abs(result.info["completeness"][0])
+        percentage = f"{error:.2%}" if error >= SMALLEST_SHARE else f"less than {SMALLEST_SHARE:.2%}"
+        st.markdown(
+            "The values of all pixels should add up to the gain in the target's score between the baseline and the "
+            f"picture. They miss it by **{percentage}** of that gain."
+        )
+    elif "conservation" in result.info:
+        share = result.info["conservation"][0]
+        st.markdown(
+            f"The relevance should add up to the logit. It adds up to **{share:.1%}** of it; biases and the "
+            "propagation rule absorb the rest."
+        )
+    else:
+        st.markdown(
+            "Only integrated gradients and LRP are designed to add up to the logit, so only they are measured. The "
+            f"values of {registry.get(request.visualisation).name} rank locations; they do not say how much each one "
+            "contributes."
+        )

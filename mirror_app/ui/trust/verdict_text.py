@@ -1,0 +1,194 @@
+"""The sentences in which the trust page reports its tests and its verdict."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from mirror_app.evaluation.verdict import Curves, Removal
+from mirror_app.ui.common.page_parts import literal
+
+SIMILAR = 0.5  # magnitude of a rank correlation from which two maps look much the same
+MARGIN = 0.01  # difference of two areas from which one method is clearly better
+CEILING = 0.9  # share of the largest possible gain above which there is hardly room to be better
+NEAR, FAR = 0.1, 0.5  # relative error of a sum: small up to the first, large from the second
+TEST_NAMES = {Removal.DELETION: "removal", Removal.INSERTION: "restoration", Removal.ROAD: "painting-over"}
+_ACTIONS = {Removal.DELETION: "Removing", Removal.INSERTION: "Restoring", Removal.ROAD: "Painting over"}
+_BASELINES = {"random": "random pixels", "edges": "edges"}
+_ICONS = {
+    True: ":green[:material/check_circle:]",
+    False: ":orange[:material/error:]",
+    None: ":material/do_not_disturb_on:",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a test as a sentence, and whether it speaks for the method: None if it is uninformative."""
+
+    good: bool | None
+    words: str
+
+
+NOT_FINITE = Answer(None, "The sum cannot be tested: the target's score is not a finite number.")
+
+
+def verdict_and_answers(answers: Sequence[Answer]) -> str:
+    """Return the verdict, followed by a line for each answer, as Markdown."""
+    results = {answer.good for answer in answers}
+    if True not in results:
+        verdict = "do not rely on it here." if False in results else "the tests are uninformative here."
+    elif False in results:
+        verdict = "use with caution."
+    else:
+        verdict = "passes every test that applies here." if None in results else "passes every test here."
+    return "  \n".join([f"**Verdict:** {verdict}", *(f"{_ICONS[answer.good]} {answer.words}" for answer in answers)])
+
+
+def unbeaten_baselines(curves: Mapping[str, Curves], removal: Removal) -> list[str] | None:
+    """Return the baselines that the method is not clearly better than; None if the test is uninformative.
+
+    `curves` has the method first, then the baselines. A tie with a baseline that is close to the best possible result
+    does not count against the method.
+    """
+    if curves["random"].is_settled_at_once(removal):
+        return None
+    method_gain, *baseline_gains = _gains(curves, removal).values()
+    baselines = zip(list(curves)[1:], baseline_gains, strict=True)
+    unbeaten = [name for name, gain in baselines if method_gain <= gain + MARGIN]
+    is_near_best = method_gain >= CEILING * _largest_gain(curves, removal)
+    is_tied_at_best = is_near_best and method_gain >= max(baseline_gains) - MARGIN
+    return None if unbeaten and is_tied_at_best else unbeaten
+
+
+def of_curves(curves: Mapping[str, Curves], removal: Removal) -> Answer:
+    """Return whether the highlighted pixels matter more than the baselines' when removed, restored or painted over."""
+    unbeaten = unbeaten_baselines(curves, removal)
+    if unbeaten is None:
+        reason = _why_uninformative(curves, removal)
+        return Answer(None, f"The {TEST_NAMES[removal]} test is uninformative here: {reason}.")
+    effect = "helps" if removal is Removal.INSERTION else "hurts"
+    comparison = "no more than" if unbeaten else "more than"
+    action, baselines = _ACTIONS[removal], " or ".join(_BASELINES[name] for name in unbeaten or _BASELINES)
+    return Answer(
+        not unbeaten,
+        f"{action} the highlighted pixels {effect} the class {comparison} {action.lower()} {baselines}.",
+    )
+
+
+def below_chart(curves: Mapping[str, Curves], removal: Removal, ignores_model: bool) -> str:
+    """Return the caption below the chart of a removal, as coloured Markdown."""
+    unbeaten = unbeaten_baselines(curves, removal)
+    if unbeaten is None:
+        return f":orange[Uninformative here:] {_why_uninformative(curves, removal)}."
+    if not unbeaten and ignores_model:
+        return ":orange[Better than both, but this proves little:] edges often lie on the object."
+    if not unbeaten:
+        return ":green[Clearly better than both.]"
+    gains = _gains(curves, removal)
+    method_gain = next(iter(gains.values()))
+    worse_than = [name for name in unbeaten if method_gain < gains[name] - MARGIN]
+    if worse_than:
+        return f":orange[Worse than {' and '.join(worse_than)}.]"
+    return f":orange[Not clearly better than {' and '.join(unbeaten)}.]"
+
+
+def of_shuffled(correlations: Mapping[str, float], untrained: bool) -> Answer:
+    """Return whether the picture changes with the weights, from the rank correlation at each depth of shuffling.
+
+    A picture with its signs inverted, evidence for a class becoming evidence against it, counts as unchanged.
+    """
+    uninformative = "The shuffling test is uninformative here:"
+    if untrained:
+        return Answer(None, f"{uninformative} the model is untrained, and has learned nothing.")
+    if not correlations:
+        return Answer(None, f"{uninformative} no shuffled model gave a picture.")
+    if any(math.isnan(correlation) for correlation in correlations.values()):
+        return Answer(None, f"{uninformative} the map has the same value everywhere, and cannot be compared.")
+    unchanged = _unchanged_depths(correlations)
+    barely_changes = _barely_changes(correlations, unchanged)
+    if len(unchanged) == len(correlations):
+        return Answer(False, f"Shuffling the weights {barely_changes}: it shows the input more than the model.")
+    if unchanged:
+        return Answer(False, f"Shuffling the last layer {barely_changes}; shuffling earlier layers does.")
+    return Answer(True, "Shuffling the weights changes it: it depends on what the model has learned.")
+
+
+def below_shuffled(correlations: Mapping[str, float]) -> str:
+    """Return the caption that says from which depth of shuffling the picture changes."""
+    unchanged = _unchanged_depths(correlations)
+    barely_changes = _barely_changes(correlations, unchanged)
+    if len(unchanged) == len(correlations):
+        weakest = min(correlations.values(), key=abs)
+        return (
+            f":orange[Shuffling {barely_changes}], at any depth (weakest rank correlation {signed(weakest)}): it "
+            "shows the input more than what the model has learned."
+        )
+    first_changed = list(correlations)[len(unchanged)]
+    correlation = f"(rank correlation {signed(correlations[first_changed])})"
+    if not unchanged:
+        return (
+            f":green[Shuffling the last layer already changes it] {correlation}: it depends on what that layer has "
+            "learned."
+        )
+    return (
+        f":orange[Shuffling {literal(unchanged[-1])} {barely_changes}]; :green[shuffling {literal(first_changed)} "
+        f"does] {correlation}: it depends on the earlier layers but hardly on the last "
+        f"{'one' if len(unchanged) == 1 else 'ones'}."
+    )
+
+
+def of_sum(info: Mapping[str, Any]) -> Answer | None:
+    """Return whether the values add up to the score of the class; None if the method does not promise that."""
+    shares = [*info.get("completeness", [])[:1], *info.get("conservation", [])[:1]]
+    if not all(map(math.isfinite, shares)):
+        return NOT_FINITE
+    if "completeness" in info:
+        error = abs(info["completeness"][0])
+        return Answer(_is_small(error), f"The sum of its values misses the gain in the class score by {error:.1%}.")
+    if "conservation" in info:
+        share = info["conservation"][0]
+        return Answer(_is_small(abs(1 - share)), f"Its values add up to {share:.1%} of the class score.")
+    return None
+
+
+def _is_small(error: float) -> bool | None:
+    return True if error <= NEAR else False if error > FAR else None
+
+
+def signed(correlation: float) -> str:
+    """Return a rank correlation with its sign, or "flat" if there is nothing to compare."""
+    if math.isnan(correlation):
+        return "flat"
+    return f"{correlation:+.2f}".replace("-", "−")
+
+
+def _unchanged_depths(correlations: Mapping[str, float]) -> list[str]:
+    """Return the depths, from the first on, at which the picture stays much the same."""
+    return list(takewhile(lambda depth: abs(correlations[depth]) >= SIMILAR, correlations))
+
+
+def _barely_changes(correlations: Mapping[str, float], unchanged: Sequence[str]) -> str:
+    """Return what shuffling does to the picture at the depths `unchanged`, in words."""
+    is_inverted = any(correlations[depth] < 0 for depth in unchanged)
+    return "barely changes it, except for inverting it" if is_inverted else "barely changes it"
+
+
+def _gains(curves: Mapping[str, Curves], removal: Removal) -> dict[str, float]:
+    return {name: each.gain(removal) for name, each in curves.items()}
+
+
+def _largest_gain(curves: Mapping[str, Curves], removal: Removal) -> float:
+    """Return the gain of a curve that jumps at once to the most extreme value of any of these curves."""
+    if removal is Removal.ROAD:
+        return float(next(iter(curves.values())).road[0, 0])
+    drawn = [each.curve(removal) for each in curves.values()]
+    return max(float(abs(curve - curve[0]).max()) for curve in drawn)
+
+
+def _why_uninformative(curves: Mapping[str, Curves], removal: Removal) -> str:
+    if not curves["random"].is_settled_at_once(removal):
+        return "edges or random pixels do nearly as well as any method can"
+    effect = "restores" if removal is Removal.INSERTION else "erases"
+    return f"{_ACTIONS[removal].lower()} a random 10% of the pixels already {effect} the class"
