@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 __all__ = ["mirror"]
 
-# Without it, Intel's matrix products round by where in memory the numbers lie, and the same request gives other bits.
+# Without it, Intel's matrix products round differently depending on memory alignment, so a request would not be
+# reproducible bit for bit.
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
 
 def __getattr__(name: str) -> object:
-    """Fetch `mirror` when it is first asked for: PyTorch and the page take seconds to import."""
+    """Import `mirror` on first use: PyTorch and the page take seconds to import."""
     if name != "mirror":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mirror_app.live.launch import mirror

@@ -6,7 +6,7 @@ try:
     from mirror_app.cli import main
 
     code = main()
-except KeyboardInterrupt:  # while PyTorch is imported, too
+except KeyboardInterrupt:  # also while PyTorch is being imported
     print("Stopped.", file=sys.stderr)
     code = 130
 sys.exit(code)

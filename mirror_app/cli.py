@@ -1,6 +1,6 @@
-"""The command line, `python -m mirror_app`: the requests of the page, without a browser.
+"""The command line, `python -m mirror_app`: the same requests as on the page, without a browser.
 
-Exit codes: 0; 1 where it cannot be done, and one sentence says why; 2 for what cannot be read; 130 for Ctrl+C.
+Exit codes: 0 for success; 1 for an error, whose message goes to stderr; 2 for wrong arguments; 130 for Ctrl+C.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mirror_app import engine, images, layers
+from mirror_app import engine, images, layers, targets
 from mirror_app.bundled.examples import examples
 from mirror_app.engine import Result
 from mirror_app.engine.request import Request
@@ -26,7 +26,23 @@ BAR = 30  # characters
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command says and return the exit code."""
+    """Run a command.
+
+    Args:
+        arguments: The words of the command; by default, those that the program was started with.
+
+    Returns:
+        The exit code: 0, or 1 after an error, whose message goes to stderr.
+
+    Raises:
+        SystemExit: With code 2, if the arguments are wrong.
+
+    Example:
+        >>> from mirror_app.cli import main
+        >>> main(["list", "rise"])  # doctest: +ELLIPSIS
+        RISE: ...
+        0
+    """
     options = _parser().parse_args(arguments)
     if options.settings:
         os.environ["MIRROR_SETTINGS"] = options.settings
@@ -36,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MirrorError as error:
         print(error, file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -48,30 +64,45 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, work: Callable[[argparse.Namespace], None], summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
         added.set_defaults(command=work)
-        added.add_argument("--settings", metavar="FILE", help="the file in which the owner names models")
+        added.add_argument("--settings", metavar="FILE", help="a file with the models to offer")
         return added
 
-    listed = command("list", _list, "The visualisations, or the parameters of one.")
-    listed.add_argument("visualisation", nargs="?")
-    command("models", _models, "The models that there are.")
-    command("layers", _layers, "The layers of a model, in the order in which they run.").add_argument("model")
+    list_parser = command("list", _list, "List the visualisations, or the parameters of one.")
+    list_parser.add_argument("visualisation", nargs="?", help="list the parameters of this one")
+    command("models", _models, "List the available models.")
+    layers_parser = command("layers", _layers, "List the layers of a model in the order they run.")
+    layers_parser.add_argument("model", help="a model's name")
     render = command(
-        "render", _render, "Write a picture as the page shows it, its raw numbers, or its frames as a film."
+        "render", _render, "Write the picture that the page shows, its raw values, or its frames as a film."
     )
-    render.add_argument("--model", default=catalogue.BUNDLED, help="a model's name (%(default)s)")
+    render.add_argument("--model", default=catalogue.BUNDLED, help="a model's name (default: %(default)s)")
     render.add_argument(
-        "--image", default=examples()[0].id, help="a file, or the name of a bundled picture (%(default)s)"
+        "--image", default=examples()[0].id, help="a file, or the name of a bundled picture (default: %(default)s)"
     )
-    render.add_argument("--layer", help="a dotted name; without it, where the page begins")
-    render.add_argument("--visualisation", default="grad-cam", help="its name (%(default)s)")
-    render.add_argument("--param", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="as in a link")
-    render.add_argument("--target", help="the class, by its number or its name; without it, the most likely one")
+    render.add_argument("--layer", help="a layer's dotted name (default: the page's default layer)")
+    render.add_argument("--visualisation", default="grad-cam", help="a visualisation's name (default: %(default)s)")
     render.add_argument(
-        "--output-kind", default="", metavar="KIND", help=f"what the model's numbers are: {', '.join(OutputKind)}"
+        "--param", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="a parameter; may be repeated"
     )
-    render.add_argument("--page", type=int, default=1, help=f"of a sheet of more than {engine.PAGE} images")
     render.add_argument(
-        "--output", type=_output, required=True, metavar="FILE", help=".png, .npy (raw), .gif or .mp4 (frames)"
+        "--target",
+        help="a class name, a class number, or a target such as features.8:3 (default: the most likely class)",
+    )
+    render.add_argument(
+        "--output-kind", default="", metavar="KIND", help=f"the kind of the model's output: {', '.join(OutputKind)}"
+    )
+    render.add_argument(
+        "--page",
+        type=int,
+        default=1,
+        help=f"the page of a contact sheet, with {engine.PAGE} images each (default: %(default)s)",
+    )
+    render.add_argument(
+        "--output",
+        type=_output,
+        required=True,
+        metavar="FILE",
+        help="a .png (picture), .npy (raw values), .gif or .mp4 (frames) file",
     )
     return parser
 
@@ -79,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"'{text}' is no NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NAME=VALUE")
     return name, value
 
 
@@ -87,7 +118,7 @@ def _output(text: str) -> Path:
     path = Path(text)
     accepted = (".png", ".npy", *animation.FORMATS)
     if path.suffix.lower() not in accepted:
-        raise argparse.ArgumentTypeError(f"'{text}' ends in none of {', '.join(accepted)}")
+        raise argparse.ArgumentTypeError(f"'{text}' must end in one of {', '.join(accepted)}")
     return path
 
 
@@ -108,24 +139,25 @@ def _list(options: argparse.Namespace) -> None:
 def _models(options: argparse.Namespace) -> None:
     sizes = catalogue.download_sizes()
     rows = [
-        (name, f"{sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else "here") for name in catalogue.names()
+        (name, f"{sizes[name] / 2**20:,.0f} MB to download" if name in sizes else "available")
+        for name in catalogue.names()
     ]
     _table(rows)
-    print(f"\nThose of torchvision, untrained: their name with '{catalogue.UNTRAINED}' after it.")
+    print(f"\nAppend '{catalogue.UNTRAINED}' to the name of a torchvision model to use random weights.")
 
 
 def _layers(options: argparse.Namespace) -> None:
     rows = []
     for layer in engine.tree(_model(options.model))[1:]:
         shape = layer.call.shape if layer.call else None
-        gives = " × ".join(map(str, shape)) if shape else "" if layer.call else "never runs"
-        rows.append((layer.name, f"{layer.type:20} {gives}"))
+        output = " × ".join(map(str, shape)) if shape else "" if layer.call else "never runs"
+        rows.append((layer.name, f"{layer.type:20} {output}"))
     _table(rows)
 
 
 def _render(options: argparse.Namespace) -> None:
     if not options.output.parent.is_dir():
-        raise MirrorError(f"There is no folder '{options.output.parent}' to write '{options.output.name}' into.")
+        raise MirrorError(f"Cannot write '{options.output}': there is no folder '{options.output.parent}'.")
     entry, picture = registry.get(options.visualisation), _picture(options.image)
     model = _model(options.model).with_output(options.output_kind)
     layer = options.layer
@@ -138,18 +170,18 @@ def _render(options: argparse.Namespace) -> None:
     def sheet(result: Result) -> bytes:
         return package.still(request, result.raw, model_input_rgb, options.page)
 
-    kept: list[bytes] = []
+    frames: list[bytes] = []
     for result in engine.frames(request, model, picture):
-        _show(entry.name, result.info.get("progress"))
+        _show_progress(entry.name, result.info.get("progress"))
         if options.output.suffix.lower() in animation.FORMATS:
-            kept.append(sheet(result))
+            frames.append(sheet(result))
     match options.output.suffix.lower():
         case ".npy":
             content = package.npy(result.raw)
         case ".png":
             content = sheet(result)
         case ending:
-            content = animation.FORMATS[ending].write(kept, entry.name)
+            content = animation.FORMATS[ending].write(frames, entry.name)
     _write(options.output, content)
     for note in picture.notes:
         print(f"{picture.name}: {note}", file=sys.stderr)
@@ -158,19 +190,30 @@ def _render(options: argparse.Namespace) -> None:
 
 
 def _values(entry: registry.Entry, model: Model, options: argparse.Namespace) -> dict[str, Value]:
-    given = dict(options.param)
+    texts = dict(options.param)
     if options.target is not None:
-        classes = model.classes
-        given["target_class"] = str(classes.index(options.target)) if options.target in classes else options.target
-    return {name: entry.parse(name, text) for name, text in given.items()}
+        texts["target_class"] = _target(options.target, model.classes)
+    return {name: entry.parse(name, text) for name, text in texts.items()}
+
+
+def _target(text: str, classes: Sequence[str]) -> str:
+    if text in classes:
+        return str(classes.index(text))
+    try:
+        return str(targets.parse(text))
+    except MirrorError as error:
+        raise MirrorError(
+            f"Unknown target '{text[:60]}'. Enter a class, its number, or a target such as {targets.EXAMPLES}."
+            f"{nearest(text, classes)}"
+        ) from error
 
 
 def _model(name: str) -> Model:
-    for found in catalogue.load_with_progress(name, device()):
-        if isinstance(found, Model):
-            return found
-        _show(f"Fetching {name}", found.share)
-    raise AssertionError("A model comes at the end.")
+    for step in catalogue.load_with_progress(name, device()):
+        if isinstance(step, Model):
+            return step
+        _show_progress(f"Downloading {name}", step.share)
+    raise AssertionError("The last step is the model.")
 
 
 def _picture(text: str) -> Picture:
@@ -182,7 +225,7 @@ def _picture(text: str) -> Picture:
     except OSError as error:
         bundled = [picture.id for picture in examples()]
         raise MirrorError(
-            f"The picture '{text}' cannot be read ({error.strerror}), nor is it one of {', '.join(bundled)}."
+            f"Cannot read the picture '{text}' ({error.strerror}). Bundled pictures: {', '.join(bundled)}."
             f"{nearest(text, bundled)}"
         ) from error
     return images.decode(content, Path(text).name)
@@ -192,15 +235,15 @@ def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise MirrorError(f"'{path}' cannot be written: {error.strerror}.") from error
+        raise MirrorError(f"Cannot write '{path}': {error.strerror}.") from error
 
 
-def _show(what: str, share: float | None) -> None:
-    """Draw how far the work is on the terminal, if it is one."""
+def _show_progress(task: str, share: float | None) -> None:
+    """Draw a progress bar on stderr if that is a terminal."""
     if share is not None and sys.stderr.isatty():
         done = round(share * BAR)
         end = "\n" if share >= 1 else ""
-        print(f"\r{what} {'█' * done}{'░' * (BAR - done)} {share:4.0%}", end=end, file=sys.stderr, flush=True)
+        print(f"\r{task} {'█' * done}{'░' * (BAR - done)} {share:4.0%}", end=end, file=sys.stderr, flush=True)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> None:

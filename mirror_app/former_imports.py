@@ -1,4 +1,4 @@
-"""Modules that documentation, downloaded code or people's scripts may name, and where they are now."""
+"""Former names of modules, which documentation and users' scripts may still import."""
 
 import sys
 from importlib import import_module
@@ -32,12 +32,14 @@ MOVED = {
 
 
 class FormerImports(MetaPathFinder, Loader):
-    """Finds a module under its former name."""
+    """Finds modules by their former names."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return a spec that this finder loads, if `fullname` is a former name."""
         return ModuleSpec(fullname, self) if fullname in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
+        """Replace the module by the one under its current name."""
         sys.modules[module.__name__] = import_module(MOVED[module.__name__])
 
 

@@ -1,4 +1,4 @@
-"""The layers of a model: their tree, in the order in which they run, and how to find one by its dotted name."""
+"""The layers of a model: their tree in the order in which they run, lookup by dotted name, and stages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from mirror_app.errors import MirrorError, nearest
 
 Shape = tuple[int, ...]
 
-EVERY = "*"  # in place of a layer's name: every stage of the network
+EVERY = "*"  # instead of a layer's name: all stages of the network
 
 
 @dataclass(frozen=True)
 class Call:
-    """How a forward pass met a layer: when it first began there, how often, and the shape of its last output.
+    """What a forward pass recorded of a layer.
 
-    `shape` is without the batch; None where the output is not one tensor.
+    `order` ranks the layers by their first call, `times` counts the calls, and `shape` is that of the last output
+    without the batch, or None if the output is not a single tensor.
     """
 
     order: int
@@ -28,7 +29,19 @@ class Call:
 
 @dataclass(frozen=True)
 class Layer:
-    """A submodule under its dotted name; `call` is None where the forward pass never reaches it."""
+    """A submodule of a model.
+
+    Args:
+        name: Its dotted name; '' is the model itself.
+        type: The name of its class.
+        weights: The number of parameters in it, including those of its children.
+        parent: The name of the layer that contains it; None for the model.
+        depth: The number of layers that contain it.
+        call: What the forward pass recorded; None if it never reaches this layer.
+        is_weighted: Whether the layer itself has parameters, not only its children.
+        is_default: Whether visualisations start at this layer.
+        is_before_last: Whether visualisations that prefer the stage before the last start at this layer.
+    """
 
     name: str
     type: str
@@ -36,192 +49,224 @@ class Layer:
     parent: str | None
     depth: int
     call: Call | None
-    is_weighted: bool = False  # whether it has weights of its own, and not only in the layers within
-    is_default: bool = False  # whether one begins with it: `probe.default_layer`
-    is_before_last: bool = False  # whether what shows the stage before the last begins with it
+    is_weighted: bool = False
+    is_default: bool = False
+    is_before_last: bool = False
 
     @property
     def label(self) -> str:
+        """The last part of the dotted name."""
         return self.name.rpartition(".")[2]
 
 
 def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "", before_last: str = "") -> list[Layer]:
-    """Return all layers of `model`, parents before children, siblings in the order in which they run.
+    """Return all layers of `model`, itself first, parents before children, siblings in the order in which they run.
 
-    A container that is never called itself (an `nn.ModuleList`) stands where the first of its children runs; layers
-    that are never reached come last. `default` and `before_last` are the names of the layers to begin with.
+    A container that is never called itself, such as an `nn.ModuleList`, takes the position of its first child. Layers
+    that the forward pass never reaches come last among their siblings.
+
+    Args:
+        model: The model, whose layers are its `named_modules()`.
+        calls: What a forward pass recorded, by the layer's name.
+        default: The name of the layer to mark with `is_default`.
+        before_last: The name of the layer to mark with `is_before_last`.
+
+    Example:
+        >>> from torch import nn
+        >>> from mirror_app.layers import Call, tree
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+        >>> calls = {"": Call(0, 1, (8, 30, 30)), "0": Call(1, 1, (8, 30, 30)), "1": Call(2, 1, (8, 30, 30))}
+        >>> for layer in tree(model, calls):
+        ...     print(layer.depth, layer.type, layer.weights)
+        0 Sequential 224
+        1 Conv2d 224
+        1 ReLU 0
     """
     modules = dict(model.named_modules())
-    first = _first_runs(modules, calls)
+    first = _first_positions(modules, calls)
     children: dict[str, list[str]] = {name: [] for name in modules}
     for name in modules:
         if name:
             children[parent_of(name)].append(name)
-    listed: list[Layer] = []
+    layers: list[Layer] = []
 
     def visit(name: str, depth: int) -> None:
         weights = sum(p.numel() for p in modules[name].parameters())
         parent = parent_of(name) if name else None
-        own = any(True for _ in modules[name].parameters(recurse=False))
+        weighted = any(True for _ in modules[name].parameters(recurse=False))
         kind, call = type(modules[name]).__name__, calls.get(name)
-        listed.append(Layer(name, kind, weights, parent, depth, call, own, name == default, name == before_last))
+        layers.append(Layer(name, kind, weights, parent, depth, call, weighted, name == default, name == before_last))
         for child in sorted(children[name], key=first.__getitem__):
             visit(child, depth + 1)
 
     visit("", 0)
-    return listed
+    return layers
 
 
 def parent_of(name: str) -> str:
-    """Return the dotted name of the layer that holds `name`; '' is the model."""
+    """Return the name of the layer that contains the layer `name`; '' is the model."""
     return name.rpartition(".")[0]
 
 
 def find(model: nn.Module, layer: str | nn.Module) -> str:
-    """Return the dotted name of `layer`, a name or a submodule of `model`; raise MirrorError."""
+    """Return the dotted name of a layer: the first one, if it is registered under several.
+
+    Args:
+        model: The model that contains the layer.
+        layer: A dotted name, or a submodule of `model`.
+
+    Raises:
+        MirrorError: If the model does not contain the layer.
+
+    Example:
+        >>> from torch import nn
+        >>> from mirror_app import layers
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+        >>> layers.find(model, model[1])
+        '1'
+    """
     names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
-    if isinstance(layer, str) and layer not in names.values():  # a second name of a module is as good as its first
+    if isinstance(layer, str) and layer not in names.values():  # perhaps the second name of a shared module
         layer = dict(model.named_modules(remove_duplicate=False)).get(layer, layer)
     if isinstance(layer, nn.Module):
         if id(layer) not in names:
-            raise MirrorError(f"This {type(layer).__name__} is no layer of the model: a submodule of it is needed.")
+            raise MirrorError(f"This {type(layer).__name__} is no layer of the model: pass one of its submodules.")
         return names[id(layer)]
     if layer not in names.values():
         raise MirrorError(f"The model has no layer '{layer[:80]}'.{nearest(layer, names.values())}")
     return layer
 
 
-def default_layer(listed: Sequence[Layer], before_last: bool = False) -> str:
-    """Return the name of the layer to begin with; it is empty, the model itself, where no layer has a map.
+def default_layer(layers: Sequence[Layer], before_last: bool = False) -> str:
+    """Return the name of the layer that visualisations start at; '', the model, if no layer has a spatial map.
 
-    `before_last` asks for that of the stage before the last, as `probe.default_layer` does.
+    With `before_last`, return the one for visualisations that prefer the stage before the last.
     """
-    return next((layer.name for layer in listed if (layer.is_before_last if before_last else layer.is_default)), "")
+    return next((layer.name for layer in layers if (layer.is_before_last if before_last else layer.is_default)), "")
 
 
-def candidates(listed: Sequence[Layer], classes: int | None) -> list[str]:
-    """Return the layers that a look at a model may begin with, the best first; whether one works has to be tried.
+def candidates(layers: Sequence[Layer], classes: int | None) -> list[str]:
+    """Return the layers that visualisations may start at, the best first; the caller tries which of them work.
 
-    Each is the outermost layer that ends with the last layer that has weights, then with the one before it, and so on:
-    a whole stage, normalised, activated, concatenated. Layers inside the repeated blocks of a network, and linear
-    layers alone, come after all others. Where the model does not give one number for each of its `classes` (None), its
-    last convolutions make the places or boxes of the answer, and the end of the backbone comes first. Maps of classes,
-    which only an average follows, are passed over.
+    Each is the outermost layer that ends with the last weighted layer, then with the last but one, and so on: a whole
+    stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. If the
+    model does not give one number per class (`classes` is None), its last convolutions compute locations or boxes, and
+    the end of the backbone comes first. Maps of classes that are only averaged afterwards are skipped.
     """
-    found = {layer.name: layer for layer in listed}
-    ends = sorted((layer for layer in listed if _may_end(layer)), key=_order, reverse=True)
-    linear = [_order(layer) for layer in listed if layer.type == "Linear" and layer.call]
+    by_name = {layer.name: layer for layer in layers}
+    ends = sorted((layer for layer in layers if _can_end_stage(layer)), key=_order, reverse=True)
+    linear = [_order(layer) for layer in layers if layer.type == "Linear" and layer.call]
     if classes and ends and not (linear and max(linear) > _order(ends[0])):
         ends = [layer for layer in ends if layer.type != "Conv2d" or (_shape(layer) or ())[0] != classes]
-    names = dict.fromkeys(_ending_with(found, listed, layer) for layer in ends)
-    blocks = _repeated(listed)
+    names = dict.fromkeys(_outermost_ending_with(by_name, layers, layer) for layer in ends)
+    blocks = _repeated_blocks(layers)
     outer = [
         name
         for name in names
-        if found[name].type != "Linear" and not any(name.startswith(f"{block}.") for block in blocks)
+        if by_name[name].type != "Linear" and not any(name.startswith(f"{block}.") for block in blocks)
     ]
-    run = [layer for layer in listed if layer.type == "Conv2d" and _places(layer)]
-    backbone = [_around(found, _end_of_backbone(run).name, _sides)] if run and classes is None else []
+    convs = [layer for layer in layers if layer.type == "Conv2d" and _map_size(layer)]
+    backbone = [_outermost(by_name, _end_of_backbone(convs).name, _sides)] if convs and classes is None else []
     return list(dict.fromkeys([*backbone, *outer, *names]))
 
 
-def _may_end(layer: Layer) -> bool:
-    """Tell whether a stage may end with this layer: it has weights of its own, or moves axes, and gives maps."""
-    return bool(layer.name and _places(layer) and (layer.is_weighted or layer.type == "Permute"))
+def _can_end_stage(layer: Layer) -> bool:
+    """Tell whether a stage can end with this layer: it outputs maps, and is weighted or permutes axes."""
+    return bool(layer.name and _map_size(layer) and (layer.is_weighted or layer.type == "Permute"))
 
 
-def _ending_with(found: Mapping[str, Layer], listed: Sequence[Layer], layer: Layer) -> str:
-    """Return the outermost layer that ends with `layer` and has as many places, or numbers; not the model itself."""
+def _outermost_ending_with(by_name: Mapping[str, Layer], layers: Sequence[Layer], layer: Layer) -> str:
+    """Return the outermost layer, below the model, that ends with `layer` and has an output of the same size."""
     name, best = layer.parent, layer.name
     while name:
-        within = [other for other in listed if other.name.startswith(f"{name}.") and _may_end(other)]
+        within = [other for other in layers if other.name.startswith(f"{name}.") and _can_end_stage(other)]
         if max(within, key=_order) is not layer:
             break
-        same = _sides(found[name]) == _sides(layer) or prod(_shape(found[name]) or ()) == prod(_shape(layer) or ())
-        if _places(found[name]) and same:
+        same = _sides(by_name[name]) == _sides(layer) or prod(_shape(by_name[name]) or ()) == prod(_shape(layer) or ())
+        if _map_size(by_name[name]) and same:
             best = name
-        name = found[name].parent
+        name = by_name[name].parent
     return best
 
 
-def _repeated(listed: Sequence[Layer]) -> list[str]:
-    """Return the blocks of which several, of one type and with layers of their own, give one shape side by side."""
-    holders = {layer.parent for layer in listed}
+def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
+    """Return the blocks that repeat: siblings with children that have the same type and output shape."""
+    holders = {layer.parent for layer in layers}
     groups: dict[tuple[str | None, str, Shape], list[str]] = {}
-    for layer in listed:
+    for layer in layers:
         if layer.name in holders and layer.type != "Sequential" and (shape := _shape(layer)):
             groups.setdefault((layer.parent, layer.type, shape), []).append(layer.name)
     return [name for names in groups.values() if len(names) > 1 for name in names]
 
 
-def _end_of_backbone(run: Sequence[Layer]) -> Layer:
-    """Return the last of the widest convolutions in that part of the model where the first of them is."""
-    most = max(map(_channels, run))
-    widest = [layer for layer in run if _channels(layer) == most]
+def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
+    """Return the last of the widest convolutions, within the top-level part that contains the first of them."""
+    most = max(map(_channels, convs))
+    widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]
     return [layer for layer in widest if layer.name.partition(".")[0] == part][-1]
 
 
-def stages(listed: Sequence[Layer]) -> list[str]:
-    """Return one layer for each stage of the network, in the order in which they run.
+def stages(layers: Sequence[Layer]) -> list[str]:
+    """Return the name of one layer per stage of the network, in the order in which they run.
 
-    A stage ends where the maps change their size: it is the outermost layer around the last block with maps of that
-    size. Where the size never changes, as that of a vision transformer's tokens, its repeated blocks are the stages.
+    A stage ends where the size of the maps changes; its layer is the outermost one that contains the last block with
+    maps of that size. If the size never changes, as in a vision transformer, the repeated blocks are the stages.
     """
-    found = {layer.name: layer for layer in listed}
-    blocks = [block for block in _blocks(found, listed[0]) if _places(block)]
-    last = [block for block, then in zip_longest(blocks, blocks[1:]) if not _alike(block, then)]
-    names = [_around(found, block.name, _places) for block in last]
+    by_name = {layer.name: layer for layer in layers}
+    blocks = [block for block in _blocks(by_name, layers[0]) if _map_size(block)]
+    last = [block for block, following in zip_longest(blocks, blocks[1:]) if not _same_map_size(block, following)]
+    names = [_outermost(by_name, block.name, _map_size) for block in last]
     siblings: dict[str | None, list[str]] = {}
-    for name in _repeated(listed):
-        if blocks and _alike(found[name], blocks[-1]):
-            siblings.setdefault(found[name].parent, []).append(name)
+    for name in _repeated_blocks(layers):
+        if blocks and _same_map_size(by_name[name], blocks[-1]):
+            siblings.setdefault(by_name[name].parent, []).append(name)
     repeated = max(siblings.values(), key=len, default=[])
     return repeated if len(names) < 3 and len(repeated) >= len(names) else names
 
 
-def stages_before(listed: Sequence[Layer], name: str) -> list[str]:
-    """Return the stages that end before the layer of that name does, and give another count of numbers; the last first.
+def stages_before(layers: Sequence[Layer], name: str) -> list[str]:
+    """Return the stages that end before the layer `name` and have outputs of another size, the last one first.
 
-    The same numbers with their axes moved, or normalised, are the same stage.
+    An output of the same size, permuted or normalised, belongs to the same stage.
     """
-    found = {layer.name: layer for layer in listed}
+    by_name = {layer.name: layer for layer in layers}
 
     def end(name: str) -> int:
-        return max(_order(layer) for layer in listed if f"{layer.name}.".startswith(f"{name}."))
+        return max(_order(layer) for layer in layers if f"{layer.name}.".startswith(f"{name}."))
 
     def size(name: str) -> int:
-        return prod(_shape(found[name]) or ())
+        return prod(_shape(by_name[name]) or ())
 
-    return [stage for stage in reversed(stages(listed)) if end(stage) < end(name) and size(stage) != size(name)]
+    return [stage for stage in reversed(stages(layers)) if end(stage) < end(name) and size(stage) != size(name)]
 
 
-def _blocks(found: Mapping[str, Layer], layer: Layer) -> list[Layer]:
-    """Return what runs one after the other inside `layer`: sequences and what gives no maps are taken apart."""
-    children = [child for child in found.values() if child.parent == layer.name]
-    if children and (layer.name == "" or layer.type == "Sequential" or not _places(layer)):
-        return [block for child in children for block in _blocks(found, child)]
+def _blocks(by_name: Mapping[str, Layer], layer: Layer) -> list[Layer]:
+    """Return the blocks that run one after the other in `layer`, looking into sequences and layers without maps."""
+    children = [child for child in by_name.values() if child.parent == layer.name]
+    if children and (layer.name == "" or layer.type == "Sequential" or not _map_size(layer)):
+        return [block for child in children for block in _blocks(by_name, child)]
     return [layer] if layer.call else []
 
 
-def _alike(layer: Layer, other: Layer | None) -> bool:
-    return other is not None and _places(layer) == _places(other)
+def _same_map_size(layer: Layer, other: Layer | None) -> bool:
+    return other is not None and _map_size(layer) == _map_size(other)
 
 
-def outermost_like(listed: Sequence[Layer], name: str) -> str:
-    """Return the outermost layer around `name` that gives something of the same shape; '' is the model."""
-    return _around({layer.name: layer for layer in listed}, name, _shape)
+def outermost_like(layers: Sequence[Layer], name: str) -> str:
+    """Return the outermost layer that contains the layer `name` and has the same output shape; '' is the model."""
+    return _outermost({layer.name: layer for layer in layers}, name, _shape)
 
 
-def _around(found: Mapping[str, Layer], name: str, alike: Callable[[Layer], Shape | None]) -> str:
-    """Return the outermost layer around `name` that is like it."""
-    while (parent := found[name].parent) is not None and alike(found[parent]) == alike(found[name]):
+def _outermost(by_name: Mapping[str, Layer], name: str, property_of: Callable[[Layer], Shape | None]) -> str:
+    """Return the outermost layer that contains the layer `name` and shares this property with it."""
+    while (parent := by_name[name].parent) is not None and property_of(by_name[parent]) == property_of(by_name[name]):
         name = parent
     return name
 
 
-def _places(layer: Layer) -> Shape | None:
-    """Return what tells the places of a layer's maps: their height and width, or how many tokens there are."""
+def _map_size(layer: Layer) -> Shape | None:
+    """Return the size of a layer's maps: (height, width), or (tokens,); None if it has no maps."""
     shape = _shape(layer)
     if not shape or len(shape) == 1 or max(shape[1:]) == 1:
         return None
@@ -234,7 +279,7 @@ def _order(layer: Layer) -> int:
 
 def _channels(layer: Layer) -> int:
     shape = _shape(layer)
-    return shape[0] if shape and _places(layer) else 0
+    return shape[0] if shape and _map_size(layer) else 0
 
 
 def _sides(layer: Layer) -> Shape | None:
@@ -246,9 +291,9 @@ def _shape(layer: Layer) -> Shape | None:
     return layer.call.shape if layer.call else None
 
 
-def _first_runs(modules: Mapping[str, nn.Module], calls: Mapping[str, Call]) -> dict[str, tuple[int, int]]:
-    never = len(calls)
-    first = {name: (calls[name].order if name in calls else never, place) for place, name in enumerate(modules)}
+def _first_positions(modules: Mapping[str, nn.Module], calls: Mapping[str, Call]) -> dict[str, tuple[int, int]]:
+    last = len(calls)
+    first = {name: (calls[name].order if name in calls else last, position) for position, name in enumerate(modules)}
     for name in reversed(list(modules)):
         if name and parent_of(name) not in calls:
             first[parent_of(name)] = min(first[parent_of(name)], first[name])

@@ -1,4 +1,4 @@
-"""The frame of the dashboard: `streamlit run mirror_app/main.py`."""
+"""The dashboard: `streamlit run mirror_app/main.py`."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import add_stylesheet
 
 HERE = Path(__file__).resolve().parent
-# In the repository the pages stand beside the package; a wheel carries them inside it.
+# The pages are next to the package in the repository, and inside it in a wheel.
 PAGES = next(folder for folder in (HERE.parent / "pages", HERE / "pages") if folder.is_dir())
 
 st.set_page_config(page_title="Mirror", page_icon=data_url((HERE / "ui" / "icon.png").read_bytes()), layout="wide")
@@ -30,19 +30,19 @@ page = st.navigation(
 )
 
 arguments = argparse.ArgumentParser()
-arguments.add_argument("--settings", help="the file in which the owner names models")
-if chosen := arguments.parse_known_args()[0].settings:
-    os.environ["MIRROR_SETTINGS"] = chosen
+arguments.add_argument("--settings", help="a file with the models to offer")
+if settings := arguments.parse_known_args()[0].settings:
+    os.environ["MIRROR_SETTINGS"] = settings
 
 add_stylesheet("page")
-place = st.empty()  # always there, so that nothing below it moves when what it shows has gone
+status = st.empty()  # always present, so that nothing below it moves when it becomes empty
 if "torch" not in sys.modules:
-    with place.container():
+    with status.container():
         st.title("Mirror")
-        st.markdown("Pick a model, a picture and a layer, and see what the network sees.")
-        with st.spinner("Waking up: PyTorch takes a few seconds the first time.", show_time=True):
+        st.markdown("Choose a model, a picture and a layer, and see what the network sees.")
+        with st.spinner("Starting: the first import of PyTorch takes a few seconds.", show_time=True):
             import torch  # noqa: F401
-    place.empty()
+    status.empty()
 
 from mirror_app import live
 from mirror_app.errors import MirrorError
@@ -54,11 +54,11 @@ from mirror_app.ui.state import session
 live.restore_program()
 browser.listen()
 try:
-    selection.draw(place, page.title.lower())
+    selection.draw(status, page.title.lower())
 except MirrorError as error:
-    place.error(page_parts.literal(str(error)), icon=":material/error:")
+    status.error(page_parts.literal(str(error)), icon=":material/error:")
     st.stop()
-if session.current().leaving:
-    session.current().leaving = False
+if session.current().explore_next:
+    session.current().explore_next = False
     st.switch_page(explore)
 page.run()

@@ -1,4 +1,4 @@
-"""Numbers that need care: half precision, and shares of what may be nothing."""
+"""Arithmetic that needs care: half precision, shares of a total that may be zero, relative differences."""
 
 import torch
 from torch import Tensor
@@ -7,22 +7,22 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 def widened(numbers: Tensor) -> Tensor:
-    """Return float16 and bfloat16 numbers in float32, which holds them exactly, and all others as they are."""
+    """Return float16 and bfloat16 values as float32, which holds them exactly, and other values unchanged."""
     return numbers.float() if numbers.dtype in HALF else numbers
 
 
 def share_of(part: Tensor, whole: Tensor) -> Tensor:
-    """Return part / whole; where the whole is nothing every part of it is nothing too, and stays as it is."""
+    """Return part / whole, and `part` unchanged where the whole is 0."""
     return part / torch.where(whole == 0, 1, whole)
 
 
-def relative_difference(one: Tensor, other: Tensor) -> float:
-    """Return the largest difference of two tensors of one shape as a share of the largest finite number in `other`.
+def relative_difference(values: Tensor, reference: Tensor) -> float:
+    """Return max |values - reference| / max |reference|, over the finite values of the denominator.
 
-    Equal infinities, as of masked classes, are no difference. Without numbers it is 0.
+    Equal infinities, such as the logits of masked classes, do not differ. For empty tensors it is 0.
     """
-    if not one.numel():
+    if not values.numel():
         return 0.0
-    one, other = one.double(), other.double()
-    largest = other.abs().nan_to_num(posinf=0).max().clamp(min=torch.finfo(torch.float32).tiny)
-    return float(torch.where(one == other, 0, (one - other).abs()).max() / largest)
+    values, reference = values.double(), reference.double()
+    largest = reference.abs().nan_to_num(posinf=0).max().clamp(min=torch.finfo(torch.float32).tiny)
+    return float(torch.where(values == reference, 0, (values - reference).abs()).max() / largest)

@@ -1,8 +1,10 @@
-"""What is asked of a model, in words: a class, or one number of a layer or of an entry of the model's output.
+"""Targets, the quantities that a visualisation explains, and their text form.
 
-207             class 207                     features.8:3       map 3 of the layer features.8, all its places
-:out:15@12,80   the pixel in row 12 and       features.8:3@4,5   its one unit in row 4 and column 5
-                column 80 of class 15         :scores:0          the score of the first box of a detection
+207                 class 207
+features.8:3        feature map 3 of the layer features.8, summed over its locations
+features.8:3@4,5    its unit in row 4, column 5
+:out:15@12,80       class 15 of the output's entry "out", at row 12, column 80
+:scores:0           the score of the first box of a detection
 """
 
 import re
@@ -17,56 +19,81 @@ LONGEST = 200
 
 @dataclass(frozen=True)
 class Target:
-    """The number of a `channel` of what `layer` gives, or of the entry of it that `entries` lead to, at `place`.
+    """A quantity to explain: a channel of a layer's output, or of an entry of that output.
 
-    The layer '' is the model, whose channels are its classes; without a place all its places are summed up. The channel
-    None is the most likely class.
+    Args:
+        layer: The dotted name of a layer; '' is the model, whose channels are its classes.
+        entries: The keys or indices that lead to the tensor, if the output is a dictionary, list or tuple.
+        channel: The number of the channel; None is the most likely class.
+        position: The location within the channel, (row, column) for a map; without it, all locations are summed.
     """
 
     layer: str = ""
     entries: tuple[str, ...] = ()
     channel: int | None = None
-    place: tuple[int, ...] = ()
+    position: tuple[int, ...] = ()
 
     @property
     def is_class(self) -> bool:
-        """Whether it is no more than a class of the model."""
-        return not (self.layer or self.entries or self.place)
+        """Whether the target is a class of the model."""
+        return not (self.layer or self.entries or self.position)
 
     def __str__(self) -> str:
-        """The text that `parse` reads back."""
+        """Return the text that `parse` turns into this target."""
         if self.is_class:
             return "" if self.channel is None else str(self.channel)
-        place = f"@{','.join(map(str, self.place))}" if self.place else ""
-        return ":".join([self.layer, *self.entries, f"{self.channel}{place}"])
+        position = f"@{','.join(map(str, self.position))}" if self.position else ""
+        return ":".join([self.layer, *self.entries, f"{self.channel}{position}"])
 
     @property
-    def words(self) -> str:
-        """How a person would say it."""
+    def description(self) -> str:
+        """The target in words, such as “channel 3 of features.8”."""
         if self.entries:
             words = [f"“{':'.join(self.entries)}” {self.channel}"]
         else:
             words = [f"channel {self.channel}" if self.layer else f"class {self.channel}"]
         if self.layer:
             words.append(f"of {self.layer}")
-        if len(self.place) == 2:
-            words.append(f"in row {self.place[0]}, column {self.place[1]}")
-        elif self.place:
-            words.append(f"at {', '.join(map(str, self.place))}")
+        if len(self.position) == 2:
+            words.append(f"in row {self.position[0]}, column {self.position[1]}")
+        elif self.position:
+            words.append(f"at {', '.join(map(str, self.position))}")
         return " ".join(words)
 
 
 def parse(text: str) -> Target:
-    """Return the target that a text names; raise MirrorError."""
+    """Return the target that `text` describes.
+
+    The grammar is `class`, or `layer:entry:...:channel@position`, in which the entries and the position are optional.
+
+    Args:
+        text: At most 200 characters, such as '207', 'features.8:3', 'features.8:3@4,5' or ':out:15@12,80'.
+
+    Returns:
+        The target. Whether the model has such a layer and channel is checked when it is used.
+
+    Raises:
+        MirrorError: If the text does not follow the grammar.
+
+    Example:
+        >>> from mirror_app import targets
+        >>> target = targets.parse("features.8:3@4,5")
+        >>> target.layer, target.channel, target.position
+        ('features.8', 3, (4, 5))
+        >>> target.description
+        'channel 3 of features.8 in row 4, column 5'
+        >>> targets.parse("207").is_class
+        True
+    """
     layer, *entries, last = text.split(":") if ":" in text else ("", text)
     numbers = _NUMBERS.fullmatch(last)
     if numbers is None or len(text) > LONGEST or (":" not in text and numbers[2]):
         shown = text if len(text) <= 60 else f"{text[:60]}…"
-        raise MirrorError(f"There is no target '{shown}': one like {EXAMPLES} is needed.")
-    place = tuple(int(number) for number in numbers[2].split(",")) if numbers[2] else ()
-    return Target(layer, tuple(entries), int(numbers[1]), place)
+        raise MirrorError(f"Unknown target '{shown}'. Enter a class number, or a target such as {EXAMPLES}.")
+    position = tuple(int(number) for number in numbers[2].split(",")) if numbers[2] else ()
+    return Target(layer, tuple(entries), int(numbers[1]), position)
 
 
-def of(value: int | str | None) -> Target:
-    """Return the target that a value of `target_class` means: a class, None for the most likely one, or a text."""
+def from_value(value: int | str | None) -> Target:
+    """Return the target for a value of `target_class`: a class number, None for the most likely class, or a text."""
     return parse(value) if isinstance(value, str) else Target(channel=value)

@@ -1,4 +1,4 @@
-"""What takes long, and is made step by step: frames as they come, Stop, a film, and on from there."""
+"""Visualisations that run step by step: their frames, Stop, and a film."""
 
 import streamlit as st
 
@@ -13,20 +13,20 @@ request = session.request
 picture = session.pictures[session.picture]
 model = store.model(request.model, request.output)
 run_slot = store.run_slot()
-if session.asked:
+if session.run_requested:
     run_slot.begin(request, model, picture)
-    session.asked = False
+    session.run_requested = False
 
 page_parts.show_problems(session)
 strip.show(session)
 dream = run_slot.run
 entry = registry.get((dream.request if dream else request).visualisation)
 page_parts.heading(entry.name, entry.summary)
-shown, beside = st.columns([3, 2], gap="large")
-with shown:
+left, right = st.columns([3, 2], gap="large")
+with left:
     if dream:
         progress.show(session, dream)
     else:
         progress.invite(request, model)
-with beside:
+with right:
     page_parts.show_input(model, picture)

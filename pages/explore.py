@@ -1,4 +1,4 @@
-"""One picture, one layer, one visualisation: what the network sees."""
+"""One visualisation of one layer for one picture."""
 
 import time
 
@@ -18,16 +18,16 @@ entry = registry.get(request.visualisation)
 
 page_parts.show_problems(session)
 strip.show(session)
-say = page_parts.heading(entry.name, entry.summary)
-shown, beside = st.columns([3, 2], gap="large")
-with shown, st.container(key="picture"), page_parts.failures():
-    asked = time.perf_counter()
-    result = store.result(request, picture, say)
+show_state = page_parts.heading(entry.name, entry.summary)
+left, right = st.columns([3, 2], gap="large")
+with left, st.container(key="picture"), page_parts.failures():
+    requested = time.perf_counter()
+    result = store.result(request, picture, show_state)
     page_parts.show_images(request, picture, result)
-    page_parts.show_provenance(request, model, picture, result, cached=result.finished < asked)
+    page_parts.show_provenance(request, model, picture, result, cached=result.finished < requested)
     downloads.show(session, picture, result)
-say("")
-with beside:
+show_state("")
+with right:
     page_parts.show_input(model, picture)
     with page_parts.failures():
         answers.show(model, picture)

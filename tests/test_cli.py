@@ -110,18 +110,22 @@ def test_a_sheet_has_pages(tmp_path: Path) -> None:
         (["--model", "shaeps"], "Did you mean 'shapes'"),
         (["--visualisation", "grad-kam"], "Did you mean 'grad-cam'"),
         (["--layer", "features.99"], "no layer 'features.99'. Did you mean 'features.9"),
-        (["--image", "missing.jpg"], "The picture 'missing.jpg' cannot be read (No such file or directory)"),
+        (["--image", "missing.jpg"], "Cannot read the picture 'missing.jpg' (No such file or directory)"),
         (["--image", "checked-hart"], "Did you mean 'checked-heart'"),
         (["--image", __file__], "'test_cli.py' is not a picture in a supported format"),
         (["--param", "strength=loud"], "strength cannot be 'loud': a number from 0 to 1"),
         (["--param", "strenght=1"], "no parameter 'strenght'. Did you mean 'strength'"),
         (["--target", "99"], "No class 99: classes run from 0 to 31"),
+        (["--target", "checked hart"], "Unknown target 'checked hart'. Enter a class, its number, or a target such as"),
         (["--output-kind", "lables"], "output cannot be 'lables': one of classes, labels"),
         (["--output-kind", "probabilities"], "'probabilities' does not fit: the model gives numbers from"),
         (["--output-kind", "embedding"], "returns an embedding, which has no top prediction"),
         (["--page", "2"], "No image 64: this request gives 1 image"),
         (["--visualisation", "activations", "--layer", "pool"], "gives 144 numbers and no picture: write an .npy file"),
-        (["--output", "no/such/folder/a.png"], "There is no folder 'no/such/folder'"),
+        (
+            ["--output", "no/such/folder/a.png"],
+            "Cannot write 'no/such/folder/a.png': there is no folder 'no/such/folder'",
+        ),
         (["--output", "a.gif"], "Grad-CAM is computed in one step and has no frames"),
         (["--settings", "missing.toml"], "missing.toml' cannot be read"),
     ],
@@ -197,4 +201,4 @@ def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
 def test_a_reader_who_leaves_early_is_no_failure() -> None:
     shell = f"set -o pipefail; {sys.executable} -m mirror_app models | head -1"
     ended = subprocess.run(["bash", "-c", shell], env=LIVE, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["shapes", "here"], "")
+    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["shapes", "available"], "")

@@ -54,7 +54,7 @@ def test_a_value_survives_a_link(name: str, value: Value) -> None:
         ("steps", 10**9, "steps cannot be 1000000000"),
         ("steps", 2.5, "whole number"),
         ("steps", True, "whole number"),
-        ("rate", float("inf"), "rate cannot be inf: a number from 0"),
+        ("rate", float("inf"), "rate cannot be inf: a number of 0 or more is needed"),
         ("rate", float("nan"), "rate cannot be nan"),
         ("rate", -0.1, "rate cannot be -0.1"),
         ("kind", "giuded", "one of plain, guided is needed. Did you mean 'guided'?"),

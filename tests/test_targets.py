@@ -277,7 +277,7 @@ def test_a_box_that_a_mask_hides_counts_nothing() -> None:
 def test_the_grammar_is_one_to_one(text: str, target: Target, words: str) -> None:
     assert targets.parse(text) == target
     assert str(target) == text
-    assert target.words == words
+    assert target.description == words
     assert targets.parse(f":{target.channel}") == Target(channel=target.channel)
 
 
@@ -285,7 +285,7 @@ def test_the_grammar_is_one_to_one(text: str, target: Target, words: str) -> Non
     "text", ["", ":", "a:", "a:b", "3@1", "a:-1", "a:1@", "a:1@2,", "a:1@1,2,3,4,5", "a:½", "a:" + "9" * 30, "x" * 999]
 )
 def test_what_is_no_target_is_refused(text: str) -> None:
-    with pytest.raises(MirrorError, match="There is no target") as caught:
+    with pytest.raises(MirrorError, match="Unknown target") as caught:
         targets.parse(text)
     assert len(str(caught.value)) < 200
 

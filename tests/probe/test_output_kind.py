@@ -333,20 +333,20 @@ def test_one_logit_is_shown_as_a_number_until_the_visitor_says_otherwise(show: C
     told = words(test)
     assert f"number 0 · {logit:.4g}" in told
     assert f"for *number 0* ({logit:.4g})" in told
-    assert "Assumed: the model does not say what its numbers are, and they are shown as numbers." in told
+    assert "The model does not declare what its numbers are. They are shown as numbers." in told
     assert not has_percent(told)
     assert bars(test) == 0
     raw = np.array(test.session_state.mirror.request.digest())
     choice = meaning(test)
     assert choice is not None
-    assert [option.split(":")[0] for option in choice.options] == ["Labels", "Numbers, as they are", "An embedding"]
+    assert [option.split(":")[0] for option in choice.options] == ["Labels", "Plain numbers", "An embedding"]
     choice.select_index(0).run()
     assert lives(test)
     told = words(test)
     share = f"{1 / (1 + np.exp(-logit)):.1%}"
     assert f"label 0 · {share}" in told
-    assert f"for *label 0* ({share} sure)" in told
-    assert "Assumed" not in told
+    assert f"for *label 0* ({share})" in told
+    assert "does not declare" not in told
     assert bars(test) == 1
     assert test.session_state.mirror.request.digest() != raw
     assert test.query_params["output-kind"] == "labels"
@@ -364,7 +364,7 @@ def test_labels_have_bars_of_their_own(show: Callable[..., str], outputs: int, f
         shares = model.net(PICTURES[:1]).sigmoid()[0].sort(descending=True).values[:5]
     told = words(test)
     assert all(f" · {share:.1%}" in told for share in shares.tolist())
-    assert "together they need not make 100%" in told
+    assert "need not add up to 100%" in told
     assert meaning(test) is None
     assert [bar.proto.value for bar in test.get("progress")] == [int(100 * share) for share in shares.tolist()]
 
@@ -390,7 +390,7 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
 def test_what_a_link_says_and_the_model_cannot_be_is_taken_back(show: Callable[..., str]) -> None:
     test = page(model=show(Linear(classes=1)), **{"output-kind": "classes"})
     assert "the softmax of one is always 1" in words(test)
-    next(button for button in test.button if button.label.startswith("Let the model say")).click().run()
+    next(button for button in test.button if button.label.startswith("Use the model's own")).click().run()
     assert lives(test)
     assert "output-kind" not in test.query_params
     test = page(**{"output-kind": "lables"})
@@ -401,7 +401,7 @@ def test_what_a_link_says_and_the_model_cannot_be_is_taken_back(show: Callable[.
 def test_a_model_of_the_catalogue_is_never_assumed() -> None:
     test = page()
     assert meaning(test) is None
-    assert "Assumed" not in words(test)
+    assert "does not declare" not in words(test)
     assert "output-kind" not in test.query_params
 
 

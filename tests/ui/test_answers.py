@@ -92,10 +92,10 @@ def test_a_box_is_chosen_and_asked_about() -> None:
 
 def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -> None:
     page = dashboard(f"?model={SEGMENTS}", 390, 900, "dark", at_rest=False)
-    hint = page.get_by_text("Click on a place to ask about it.")
+    hint = page.get_by_text("Click a location to explain it.")
     expect(hint).to_be_visible(timeout=90_000)
     page.wait_for_selector(READY)
-    image = page.get_by_alt_text("What the model sees where")
+    image = page.get_by_alt_text("The predicted regions")
     image.scroll_into_view_if_needed()
     box = image.bounding_box()
     assert box is not None
@@ -113,7 +113,7 @@ def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -
 
 def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> None:
     page = dashboard(f"?model={DETECTS}", at_rest=False)
-    seen = page.get_by_alt_text("The boxes that the model found")
+    seen = page.get_by_alt_text("The detected boxes")
     expect(seen).to_be_visible(timeout=90_000)
     page.wait_for_selector(READY)
     before = seen.get_attribute("src")
@@ -132,7 +132,7 @@ def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> N
 
 def test_an_entry_of_any_output_is_typed(dashboard: Callable[..., Page]) -> None:
     page = dashboard(f"?model={SEGMENTS}", at_rest=False)
-    expect(page.get_by_text("Click on a place to ask about it.")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("Click a location to explain it.")).to_be_visible(timeout=90_000)
     page.wait_for_selector(READY)
     box = page.get_by_role("combobox", name="Target")
     box.fill(":out:7@100,300")

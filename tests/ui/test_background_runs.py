@@ -102,7 +102,7 @@ def pressed(run: AppTest) -> AppTest:
 
 def test_nothing_begins_before_dream_is_pressed(run: AppTest) -> None:
     assert not run.exception
-    assert any("press **Dream**" in info.value for info in run.info)
+    assert any("Press **Dream**" in info.value for info in run.info)
     captions = [picture.caption for block in run.get("image") for picture in block.proto.imgs]
     assert "An example: the bundled network." in captions
     names = [entry.name for entry in registry.entries() if entry.kind.is_iterative]
@@ -130,18 +130,20 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
         next(box for box in run.selectbox if box.label == "Visualisation").set_value(visualisation).run()
         if box:
             next(widget for widget in (*run.selectbox, *run.number_input) if widget.label == box).set_value(value)
-        return " ".join(said(run.run())).split("the model will picture ")[1]
+        return " ".join(said(run.run())).split("Press **Dream** to ")[1].removesuffix(" Settings are in the sidebar.")
 
-    assert planned("deep-dream") == "what layer `features` sees."
-    assert planned("deep-dream", "Filter, -1 for all", 3) == "what filter 3 of layer `features` looks for."
-    assert planned("filter-visualisation") == "what filter 0 of layer `features` looks for."
-    assert planned("inverted-representation") == "what layer `features` sees."
-    assert planned("class-picture") == "the class that it finds in the input."
-    assert planned("class-picture", "Target", 4) == "*striped ring*."
+    assert planned("deep-dream") == "exaggerate whatever layer `features` detects."
+    assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects."
+    assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`."
+    assert planned("inverted-representation") == (
+        "generate an image to which layer `features` responds as to the input."
+    )
+    assert planned("class-picture") == "generate an image of the class predicted for the input."
+    assert planned("class-picture", "Target", 4) == "generate an image of *striped ring*."
     next(slider for slider in run.slider if slider.label == "Steps").set_value(2)
     pressed(run)
-    assert not any("the model will picture" in sentence for sentence in said(run))
-    assert planned("class-picture", "Target", 5) == "*checked ring*."
+    assert not any("Press **Dream**" in sentence for sentence in said(run))
+    assert planned("class-picture", "Target", 5) == "generate an image of *checked ring*."
 
 
 def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_the_input(run: AppTest) -> None:
@@ -158,7 +160,7 @@ def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_t
     with torch.no_grad():
         sure, of_input = (model.module(x).softmax(1)[0, 4] for x in ((inputs - mean) / std, model.inputs(picture)))
     assert f"{sure:.1%}" != f"{of_input:.1%}"
-    line = f"for *striped ring* (the model is {sure:.1%} sure of it in this picture) · raw values"
+    line = f"for *striped ring* ({sure:.1%} in this picture) · raw values"
     assert any(line in caption.value for caption in run.caption)
     explored = run.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("class-picture").run()

@@ -212,15 +212,15 @@ def test_the_link_to_share_holds_the_whole_matrix() -> None:
     assert opens(page(**read).switch_page("../pages/compare.py").run()) == opens(test)
     assert read["compare.scale"] == "one"
     assert read["strength"] == "0.3"
-    assert "do not travel" not in words(test)
+    assert "not included in the link" not in words(test)
 
 
 def test_pictures_of_ones_own_do_not_travel_and_that_is_said() -> None:
     test = upload(page(), "mine.png", png())
-    assert "Pictures of your own do not travel" in words(test)
+    assert "Uploaded pictures are not included in the link" in words(test)
     test.switch_page("../pages/compare.py").run()
     assert any(" of mine.png" in title for title in opens(test))
-    assert "Pictures of your own do not travel" in words(test)
+    assert "Uploaded pictures are not included in the link" in words(test)
 
 
 def test_numbers_are_said_to_be_numbers_and_open_too() -> None:

@@ -142,9 +142,9 @@ def test_a_view_of_an_uploaded_picture_says_that_it_does_not_travel(
     expect(page.get_by_text("holiday.jpg ·")).to_be_visible()
     settled(page)
     page.get_by_role("button", name="Share").click()
-    expect(page.get_by_text("Pictures of your own do not travel with it")).to_be_visible()
+    expect(page.get_by_text("Uploaded pictures are not included in the link")).to_be_visible()
     other = dashboard(f"?{page.url.partition('?')[2]}")
-    expect(other.get_by_role("alert")).to_contain_text("uploaded pictures do not travel")
+    expect(other.get_by_role("alert")).to_contain_text("an uploaded picture, which links cannot include")
     shown(other, "for checked heart")
 
 
@@ -216,7 +216,7 @@ def test_a_target_is_picked_by_its_class_or_typed(dashboard: Callable[..., Page]
     expect(page).to_have_url(re.compile("target_class=features.1%3A5%408%2C9"))
     box.fill("nothing:x")
     box.press("Enter")
-    expect(page.get_by_text("target_class cannot be 'nothing:x'")).to_be_visible()
+    expect(page.get_by_text("Unknown target 'nothing:x'")).to_be_visible()
     expect(page.get_by_text("for checked heart")).to_be_visible()
 
 

@@ -43,20 +43,20 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
     page.screenshot(path=SCREENSHOTS / f"dream-stopped-{width}-{scheme}.png")
     assert faults(page) == []
 
-    on = page.get_by_role("button", name="Dream on from here")
+    on = page.get_by_role("button", name="Continue from here")
     expect(on).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_test_id("stPopoverBody").locator("code")).to_contain_text("octaves=8&steps=100")
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Save the film").click()
+    page.get_by_role("button", name="Save film").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="(.gif)").click()
+        page.get_by_role("button", name="(GIF)").click()
     assert download.value.suggested_filename == "deep-dream-features.4.gif"
     with Image.open(download.value.path()) as film:
         assert film.format == "GIF"
         assert getattr(film, "n_frames", 1) > 3
     with page.expect_download() as download:
-        page.get_by_role("button", name="(.mp4)").click()
+        page.get_by_role("button", name="(MP4)").click()
     assert download.value.suggested_filename == "deep-dream-features.4.mp4"
     with av.open(download.value.path()) as film:
         pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
@@ -89,13 +89,13 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(
 def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     go(page, "Dream")
-    expect(page.get_by_text("then press Dream")).to_be_visible()
+    expect(page.get_by_text("Press Dream to")).to_be_visible()
     steps = page.get_by_role("slider", name="Steps")
     steps.focus()
     for _ in range(5):
         steps.press("ArrowRight")
     page.wait_for_selector(READY)
-    expect(page.get_by_text("then press Dream")).to_be_visible()
+    expect(page.get_by_text("Press Dream to")).to_be_visible()
     page.get_by_role("button", name="Dream", exact=True).click()
     expect(page.get_by_text("computed in")).to_be_visible(timeout=60_000)
     go(page, "Explore")
@@ -103,7 +103,7 @@ def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(das
     go(page, "Dream")
     expect(page.get_by_text("computed in")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save the picture").click()
+        page.get_by_role("button", name="Save picture").click()
     assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (128, 128)
 
 
@@ -112,23 +112,23 @@ def test_a_class_picture_says_what_it_will_be_and_is_kept_under_its_name(dashboa
     go(page, "Dream")
     expect(page.get_by_role("img", name="An example of Deep Dream")).to_be_visible()
     choose(page, "Visualisation", "Class picture")
-    expect(page.get_by_text("picture the class that it finds in the input")).to_be_visible()
+    expect(page.get_by_text("generate an image of the class predicted for the input")).to_be_visible()
     expect(page.get_by_role("img", name="An example of Class picture")).to_be_visible()
     expect(page.get_by_role("combobox", name="Target")).to_be_in_viewport(ratio=1)
     target = page.get_by_role("combobox", name="Target")
     target.click()
     target.fill("features.8:3")
     target.press("Enter")
-    expect(page.get_by_text("the model will picture channel 3 of features.8.")).to_be_visible()
+    expect(page.get_by_text("generate an image of channel 3 of features.8.")).to_be_visible()
     choose(page, "Target", "striped ring")
-    expect(page.get_by_text("the model will picture striped ring")).to_be_visible()
+    expect(page.get_by_text("generate an image of striped ring")).to_be_visible()
     assert faults(page) == []
     page.get_by_role("button", name="Dream", exact=True).click()
-    expect(page.get_by_text("sure of it in this picture")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("% in this picture")).to_be_visible(timeout=60_000)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save the picture").click()
+        page.get_by_role("button", name="Save picture").click()
     assert download.value.suggested_filename == "class-picture-striped-ring.png"
-    page.get_by_role("button", name="Take as an input").click()
+    page.get_by_role("button", name="Use as input").click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
     expect(page.get_by_text("The settings have changed")).to_be_visible()
     expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_have_count(0)

@@ -171,7 +171,7 @@ def test_all_maps_of_a_layer_are_taken_home_as_one_picture(dashboard: Callable[.
     settled(page)
     page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="(.png)").click()
+        page.get_by_role("button", name="(PNG)").click()
     download.value.save_as(tmp_path / "maps.png")
     with Image.open(tmp_path / "maps.png") as saved:
         assert saved.size == (8 * 16, 18 * 16)

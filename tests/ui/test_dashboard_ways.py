@@ -163,16 +163,16 @@ def test_a_class_of_the_answer_is_clicked_on_and_explained(
 ) -> None:
     page = dashboard(f"?visualisation={visualisation}")
     page.get_by_role("button", name="checked disc · 1.3%").click()
-    shown(page, f"{method} at features · for checked disc (1.3% sure)")
+    shown(page, f"{method} at features · for checked disc (1.3%)")
 
 
 def test_of_a_picture_that_is_cut_the_original_shows_what_the_model_does_not_see(
     dashboard: Callable[..., Page],
 ) -> None:
     page = dashboard("?model=alexnet-untrained")
-    expect(page.get_by_text("224 × 224 pixels, resized and cut for the model")).to_be_visible()
+    expect(page.get_by_text("224 × 224 pixels, resized and cropped for the model")).to_be_visible()
     page.get_by_role("radio", name="Original").click()
-    expect(page.get_by_text("128 × 128 pixels: the model does not see what is pale")).to_be_visible()
+    expect(page.get_by_text("128 × 128 pixels: the model does not see the pale area")).to_be_visible()
 
 
 def test_a_target_stays_what_it_is_when_the_model_changes_or_goes_with_a_word(dashboard: Callable[..., Page]) -> None:

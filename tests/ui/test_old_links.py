@@ -12,7 +12,7 @@ import mirror_app.visualisations.core  # noqa: F401 - fills the registry
 from mirror_app.engine.request import VERSION, Request
 from mirror_app.params import as_text
 from mirror_app.ui.state import old_links
-from mirror_app.ui.state.session import Session, _follow, param_key
+from mirror_app.ui.state.session import Session, _apply_query, param_key
 from mirror_app.visualisations import registry
 from tests.browser import ROOT
 
@@ -29,7 +29,7 @@ def _a_visit_of_its_own() -> Iterator[None]:
 def opened(query: dict[str, str]) -> tuple[Session, dict[str, str]]:
     """What the visitor then has: the session, and each parameter's value as a link writes it."""
     session = Session()
-    _follow(query, session)
+    _apply_query(query, session)
     entry = registry.get(st.session_state["visualisation"])
     values = {
         name: st.session_state.get(param_key(entry, name), parameter.default)

@@ -112,11 +112,11 @@ def test_a_link_opens_the_same_request(entry: registry.Entry) -> None:
         ({"layer": "features.99"}, "no layer 'features.99'"),
         ({"layer": "<script>alert(1)</script>"}, "no layer '<script>"),
         ({"visualisation": "grad-kam"}, "Did you mean 'grad-cam'"),
-        ({"input": "0123456789abcdef"}, "uploaded pictures do not travel"),
+        ({"input": "0123456789abcdef"}, "an uploaded picture, which links cannot include"),
         ({"strength": "1e999"}, "strength cannot be inf"),
         ({"strength": "loud"}, "strength cannot be 'loud'"),
         ({"target_class": "-1"}, "target_class cannot be '-1'"),
-        ({"target_class": "32"}, "32: the model has 32 classes"),
+        ({"target_class": "32"}, "No class 32: classes run from 0 to 31"),
         ({"guide": "x" * 10_000}, "guide cannot be 'xxx"),
         ({"no\x00thing\ufffd": "1"}, "no parameter"),
     ],
@@ -135,12 +135,12 @@ def test_uploads_are_taken_selected_and_removed() -> None:
     upload(test, "red.png", png())
     assert lives(test)
     session = test.session_state.mirror
-    assert [own.name for own in session.own] == ["red.png"]
-    assert session.picture == session.own[0].id == session.request.input
+    assert [own.name for own in session.added_pictures] == ["red.png"]
+    assert session.picture == session.added_pictures[0].id == session.request.input
     upload(test, "red too.png", png())
-    assert len(session.own) == 1  # the same pixels
+    assert len(session.added_pictures) == 1  # the same pixels
     test.button[0].click().run()
-    assert test.session_state.mirror.own == []
+    assert test.session_state.mirror.added_pictures == []
     assert lives(test)
 
 

@@ -20,6 +20,7 @@ from mirror_app.images import Picture
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.ui import store
 from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
+from mirror_app.ui.store import computations
 from tests.networks import Linear
 
 
@@ -105,7 +106,7 @@ def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: 
         with pytest.raises(Left):
             ASK[what](name, leaves)
         gate.set()
-        while store._jobs()._jobs:
+        while computations.jobs()._jobs:
             time.sleep(0.01)
     gate.clear()  # a computation would now wait, and `never` be called
     ASK[what](name, never)

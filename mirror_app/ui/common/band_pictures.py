@@ -1,6 +1,6 @@
-"""An input of bands, such as a satellite's: band by band, the mean of all, or three of them as colours.
+"""Inputs with bands, such as satellite images, shown band by band, as their mean, or with three bands as colours.
 
-What is chosen here is also what heat is laid over, on every page, and what stands in the strip.
+The same view is used in the strip of inputs and below the heat maps of all pages.
 """
 
 import streamlit as st
@@ -22,7 +22,7 @@ ALL, MEAN, THREE = "Band by band", "Mean", "In colour"
 
 
 def show(picture: Picture, values: Tensor) -> None:
-    """Show a picture whose bands are `values` (C, H, W), and let the visitor choose how."""
+    """Show a picture whose bands are `values` (C, H, W), with the choice of a view."""
     count, height, width = values.shape
     view = st.segmented_control(
         "Show the bands",
@@ -32,10 +32,10 @@ def show(picture: Picture, values: Tensor) -> None:
         key="band-view",
         label_visibility="collapsed",
         persist_state="session",
-        on_change=_choose,
+        on_change=_show_as_chosen,
     )
     if view == THREE:
-        _ask_for_three(count)
+        _choose_three(count)
     names = [f"band {number}" for number in range(count)]
     if view == ALL:
         sheet = store.band_sheet(picture.id, values)
@@ -49,11 +49,11 @@ def show(picture: Picture, values: Tensor) -> None:
     else:
         inline.picture(render.png(picture.pixels), picture.name, key="input")
     st.caption(f"{picture.name} · {width} × {height} pixels, {count} bands, each stretched to its own range")
-    over = ", ".join(f"{names[n]} as {colour}" for n, colour in zip(picture.colours or (), COLOURS, strict=False))
-    st.caption(f"Heat maps are drawn over {over or 'the mean of all bands'}.")
+    background = ", ".join(f"{names[n]} as {colour}" for n, colour in zip(picture.colours or (), COLOURS, strict=False))
+    st.caption(f"Heat maps are drawn over {background or 'the mean of all bands'}.")
 
 
-def _ask_for_three(count: int) -> None:
+def _choose_three(count: int) -> None:
     for column, colour in zip(st.columns(3, gap="xsmall"), COLOURS, strict=True):
         column.selectbox(
             f"{colour.capitalize()} band",
@@ -62,21 +62,21 @@ def _ask_for_three(count: int) -> None:
             key=f"band.{colour}",
             placeholder="None",
             persist_state="session",
-            on_change=_choose,
+            on_change=_show_as_chosen,
         )
 
 
-def _choose() -> None:
-    """Show three bands as colours once all three are chosen; which of them are colours is not guessed."""
+def _show_as_chosen() -> None:
+    """Show three bands as colours once all three are chosen: Mirror does not guess which bands are colours."""
     chosen = [st.session_state.get(f"band.{colour}") for colour in COLOURS]
     numbers = [number for number in chosen if number is not None]
-    is_asked = st.session_state["band-view"] == THREE and len(numbers) == len(COLOURS)
-    current().show_bands((numbers[0], numbers[1], numbers[2]) if is_asked else None)
+    is_complete = st.session_state["band-view"] == THREE and len(numbers) == len(COLOURS)
+    current().show_bands((numbers[0], numbers[1], numbers[2]) if is_complete else None)
 
 
 @st.dialog("One band", width="medium")
 def _enlarge(picture_name: str, name: str, values: Tensor) -> None:
-    """Show one band large, with its numbers."""
+    """Show one enlarged band with its values."""
     height, width = values.shape
     st.markdown(f"**{name.capitalize()}** of {picture_name}: {height} × {width}")
     grey = Image.fromarray(stretch_bands(values[None, None])[0, 0].mul(255).round().byte().cpu().numpy())

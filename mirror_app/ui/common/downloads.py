@@ -1,4 +1,4 @@
-"""What a visitor takes home of a picture: the image, the raw numbers, the code, or all of it."""
+"""Downloads of a picture: the image, its raw values, the code, or all of them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ from mirror_app.visualisations import registry
 
 
 def show(session: Session, picture: Picture, result: Result) -> None:
-    """Offer the files of the picture that the session's request gave, and the lines of Python that make it."""
+    """Offer the files of the picture of the session's request, and the Python code that computes it."""
     request = session.request
     model_input_rgb = store.model_input_rgb(request.model, picture.shown_id, picture)
     code = _code(session, picture, picture.name)
@@ -34,30 +34,32 @@ def show(session: Session, picture: Picture, result: Result) -> None:
             _offer(
                 name, "Picture", ".png", "image/png", partial(package.full_sheet, request, result.raw, model_input_rgb)
             )
-        _offer(name, "Raw numbers", ".npy", "application/octet-stream", partial(package.npy, result.raw))
-        told = _named(request, result), picture.pixels, model_input_rgb, _code(session, picture, package.ORIGINAL)
-        _offer(name, "Everything", ".zip", "application/zip", partial(package.package, request, result.raw, *told))
+        _offer(name, "Raw values", ".npy", "application/octet-stream", partial(package.npy, result.raw))
+        content = _named(request, result), picture.pixels, model_input_rgb, _code(session, picture, package.ORIGINAL)
+        _offer(name, "All files", ".zip", "application/zip", partial(package.package, request, result.raw, *content))
     if code:
         with st.expander("Show the code"):
             st.code(code, language="python")
 
 
 def stem(request: Request, result: Result) -> str:
-    """Return the name of a file of `result` without its ending: it tells the layer and filter, or else the target."""
-    told, number = _named(request, result), filter_of(request)
+    """Return the file name of `result` without its ending: the method, the layer or target, and the filter."""
+    info, number = _named(request, result), filter_of(request)
     uses_layer = registry.get(request.visualisation).kind.uses_layer
-    where = request.layer.replace(layers.EVERY, "stages") if uses_layer else told.get("target_name", told.get("target"))
+    where = request.layer.replace(layers.EVERY, "stages") if uses_layer else info.get("target_name", info.get("target"))
     parts = [request.visualisation, where, None if number is None else str(number)]
     return "-".join(filename_part(part) for part in parts if part)
 
 
-def _offer(name: str, label: str, ending: str, mime: str, made: Callable[[], bytes]) -> None:
-    """Offer a file that is made when it is asked for."""
-    st.download_button(f"{label} ({ending})", made, f"{name}{ending}", mime, on_click="ignore", width="stretch")
+def _offer(name: str, label: str, ending: str, mime: str, make: Callable[[], bytes]) -> None:
+    """Offer a file, which `make` writes when it is downloaded."""
+    st.download_button(
+        f"{label} ({ending[1:].upper()})", make, f"{name}{ending}", mime, on_click="ignore", width="stretch"
+    )
 
 
 def _named(request: Request, result: Result) -> dict[str, Any]:
-    """Return what there is to say of a result, the class that was asked about by its name too."""
+    """Return the info of a result, together with the name of the explained class."""
     if "target_class" not in result.info:
         return result.info
     model = store.model(request.model, request.output)
@@ -65,7 +67,7 @@ def _named(request: Request, result: Result) -> dict[str, Any]:
 
 
 def _code(session: Session, picture: Picture, file: str) -> str:
-    """Return the lines that make the picture, `file` being one's own; what lives in one's own program has none."""
+    """Return the code that computes the picture, reading an uploaded one from `file`; '' for a live model."""
     if live.session_of(session.request.model) is not None:
         return ""
-    return snippet(session.request, picture, file if picture in session.own else None)
+    return snippet(session.request, picture, file if picture in session.added_pictures else None)

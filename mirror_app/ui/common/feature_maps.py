@@ -1,4 +1,4 @@
-"""Many images of one request: a contact sheet in pages, and one of its maps large."""
+"""Requests with many images: a contact sheet in pages, and a dialog that enlarges one of them."""
 
 import io
 from dataclasses import replace
@@ -24,8 +24,8 @@ COLOURS = ("red", "green", "blue")
 
 @st.fragment
 def show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
-    """Show many images of a request in pages of 64, in which one can be clicked on to see it large."""
-    live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
+    """Show the images of a request in pages of 64; a click enlarges one."""
+    live.restore_program()  # a fragment runs without main.py, which does this for pages
     pages = -(-count // PAGE)
     film = "layers" in result.info
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -43,7 +43,7 @@ def show_sheet(request: Request, picture: Picture, result: Result, count: int) -
 
 
 def _names(request: Request, result: Result, count: int) -> list[str]:
-    """Return what the images of a result are called, in their order: by their layers, or by their numbers."""
+    """Return the names of the images of a result in their order: the layers or the numbers."""
     if dict(request.params).get("order") == render.ORDERS[1]:
         return [str(number) for number in render.indices_by_peak(torch.from_numpy(result.raw)).tolist()]
     names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
@@ -51,7 +51,7 @@ def _names(request: Request, result: Result, count: int) -> list[str]:
 
 
 def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.ndarray:
-    """Return the numbers of one image of `count`: (3, h, w) where it is shown in colour, else (1, h, w)."""
+    """Return the values of one of `count` images: (3, h, w) if it is shown in colour, else (1, h, w)."""
     planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
     look = registry.get(request.visualisation).kind.look
     in_colour = len(planes) == len(COLOURS) and look in (render.picture, render.weights)
@@ -60,21 +60,21 @@ def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.nd
 
 @st.dialog("One image", width="medium")
 def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
-    """Show one image of many large, with its figures."""
-    one = Image.open(io.BytesIO(store.sheet(request, result.raw, picture, number, 1).png))
+    """Show one enlarged image with its statistics."""
+    image = Image.open(io.BytesIO(store.sheet(request, result.raw, picture, number, 1).png))
     name = _names(request, result, count)[number]
     if "layers" in result.info:
         _head_of_stage(request, name)
     else:
         where, noun = request.layer or live.display_name(request.model), str(result.info.get("image", "map"))
         title = f"{noun.capitalize()} {name}" if name.isdigit() else name
-        st.markdown(f"**{title}** of `{where}`: {one.height} × {one.width}")
+        st.markdown(f"**{title}** of `{where}`: {image.height} × {image.width}")
     channel = int(name) if name.isdigit() else number
     values = _values(request, result.raw, channel, count)
     picks = registry.get(request.visualisation).kind.image_per_channel
-    above = st.container()
-    place = readout.image(
-        enlarged(one),
+    buttons = st.container()
+    clicked_cell = readout.image(
+        enlarged(image),
         values,
         "one-map",
         alt="The map" if picks else "The image",
@@ -82,29 +82,29 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
         picks=picks,
     )
     if picks:
-        with above:
-            picking.ask(f"{request.layer}:{channel}", place)
-    figures = {
+        with buttons:
+            picking.offer_map(f"{request.layer}:{channel}", clicked_cell)
+    statistics = {
         "Minimum": values.min(),
         "Maximum": values.max(),
         "Mean": values.mean(),
         "Zeros": np.mean(values == 0),
     }
-    for column, (name, figure) in zip(st.columns(4), figures.items(), strict=True):
-        column.metric(name, f"{figure:.0%}" if name == "Zeros" else f"{figure:.3g}")
+    for column, (name, value) in zip(st.columns(4), statistics.items(), strict=True):
+        column.metric(name, f"{value:.0%}" if name == "Zeros" else f"{value:.3g}")
 
 
 def _head_of_stage(request: Request, layer: str) -> None:
-    """Name the stage of a film, and lead to it."""
+    """Name the layer of one of all stages, with a button that shows it alone."""
     entry = registry.get(request.visualisation)
     st.markdown(f"**{entry.name}** at `{layer}`")
-    st.caption("Here the maps of all stages have the size of the input: enlarged, a peak becomes a little lower.")
+    st.caption("The maps of all stages are enlarged to the size of the input, which smooths narrow peaks.")
     if st.button("Show this layer alone", on_click=choose, args=(replace(request, layer=layer),)):
-        st.rerun()  # the whole page, and not this part of it alone
+        st.rerun()  # the whole page, not only this fragment
 
 
 def enlarged(map_: Image.Image) -> bytes:
-    """Return a small map as a PNG file of about 512 pixels, each of its places a square."""
+    """Return a small map as a PNG file of about 512 pixels, in which each cell is a square."""
     cell = max(1, 512 // max(map_.size))
     file = io.BytesIO()
     map_.resize((map_.width * cell, map_.height * cell), Image.Resampling.NEAREST).save(file, "PNG")

@@ -1,4 +1,4 @@
-"""The glossary: the terms of the field, for those who meet them for the first time."""
+"""The glossary of terms."""
 
 import re
 
@@ -22,6 +22,6 @@ WORDS = {
 
 
 def explained(text: str) -> str | None:
-    """Return what the words in `text` mean that not everyone knows, as Markdown; None where there are none."""
-    found = [word for word in WORDS if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)]
-    return "\n\n".join(f"**{word.capitalize()}:** {WORDS[word]}" for word in found) or None
+    """Return the explanations of the terms in `text` as Markdown, or None if there are none."""
+    terms = [word for word in WORDS if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)]
+    return "\n\n".join(f"**{word.capitalize()}:** {WORDS[word]}" for word in terms) or None

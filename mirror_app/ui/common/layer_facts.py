@@ -1,4 +1,4 @@
-"""What is known of a model's layers: which there are, what each costs, where data flows; kept between reruns."""
+"""The layers of a model, their costs and the data flow between them, cached between reruns."""
 
 import streamlit as st
 
@@ -9,17 +9,17 @@ from mirror_app.ui.store import model
 
 
 def tree(model_name: str) -> list[Layer]:
-    """Return the layers of the model of that name, in the order in which they run."""
+    """Return the layers of a model in the order in which they run."""
     return _tree(model_name, live.revision(model_name))
 
 
 def costs(model_name: str) -> dict[str, Cost]:
-    """Return what each layer of the model of that name costs."""
+    """Return the cost of each layer of a model."""
     return _costs(model_name, live.revision(model_name))
 
 
 def flow(model_name: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return between which of the layers `names` data flows."""
+    """Return the pairs of the layers `names` between which data flows."""
     return _flow(model_name, names, live.revision(model_name))
 
 

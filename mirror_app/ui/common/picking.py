@@ -1,4 +1,4 @@
-"""From what is pointed at to a target: a map is a channel, a place of it a unit."""
+"""Buttons that explain what was clicked: a class, a feature map, or one of its units."""
 
 import streamlit as st
 
@@ -6,29 +6,29 @@ from mirror_app import targets
 from mirror_app.ui.state.session import TARGET, current, explain_target
 from mirror_app.visualisations import registry
 
-FIRST = "back-prop"  # what explains a target, where nothing else was chosen
+FIRST = "back-prop"  # explains a target unless another visualisation is selected
 
 
-def explaining() -> registry.Entry | None:
-    """Return what explains a class that is clicked on: what is chosen, else the first that takes a target, if any."""
+def explaining_entry() -> registry.Entry | None:
+    """Return the visualisation that explains a clicked class: the selected one, or else the first with a target."""
     session = current()
-    candidates = [registry.get(key) for key in (st.session_state.visualisation, session.first)]
+    candidates = [registry.get(key) for key in (st.session_state.visualisation, session.default_visualisation)]
     return next((entry for entry in (*candidates, *session.entries) if TARGET in entry.params), None)
 
 
 def choose_class(entry: registry.Entry, number: int) -> None:
-    """Let `entry` explain the class of that number; for callbacks, as `explain_target`."""
+    """Select `entry` and let it explain class `number`. Only for callbacks."""
     st.session_state.visualisation = entry.key
     st.session_state[TARGET] = number
 
 
-def ask(channel: str, place: tuple[int, int] | None) -> None:
-    """Let the visitor ask what in the picture raises a channel, a target's text, or its unit at the place picked."""
-    remembered = st.session_state.get("pointed")
-    if place:
-        remembered = st.session_state.pointed = (channel, place)
-    st.caption("What in the picture raises this map? Or click on a place of it to ask about that one unit.")
-    unit = remembered[1] if remembered and remembered[0] == channel else None
+def offer_map(channel: str, cell: tuple[int, int] | None) -> None:
+    """Offer to explain `channel`, the text of a target, and its unit at the (row, column) that was clicked last."""
+    last_clicked = st.session_state.get("pointed")
+    if cell:
+        last_clicked = st.session_state.pointed = (channel, cell)
+    st.caption("What in the picture activates this map? Click a cell to explain that one unit.")
+    unit = last_clicked[1] if last_clicked and last_clicked[0] == channel else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         entry = _method("map")
         _button(entry, channel, "Explain this map")
@@ -36,24 +36,22 @@ def ask(channel: str, place: tuple[int, int] | None) -> None:
             _button(entry, f"{channel}@{unit[0]},{unit[1]}", f"Explain row {unit[0]}, column {unit[1]}")
 
 
-def explain(target: str, label: str) -> None:
-    """Let the visitor ask what in the picture raises a target."""
+def offer_target(target: str, label: str) -> None:
+    """Offer to explain `target` with a button that has this label."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _button(_method("answer"), target, label)
 
 
-def _method(place: str) -> registry.Entry:
-    able = {entry.key: entry for entry in current().entries if "target_class" in entry.params}
-    keys = list(able)
+def _method(context: str) -> registry.Entry:
+    by_key = {entry.key: entry for entry in current().entries if TARGET in entry.params}
+    keys = list(by_key)
     start = keys.index(FIRST) if FIRST in keys else 0
-    names = {key: entry.name for key, entry in able.items()}
-    key = f"explain-with.{place}"
-    return able[st.selectbox("Explain it with", keys, start, format_func=names.__getitem__, key=key, width=200)]
+    names = {key: entry.name for key, entry in by_key.items()}
+    key = f"explain-with.{context}"
+    return by_key[st.selectbox("Explain with", keys, start, format_func=names.__getitem__, key=key, width=200)]
 
 
 def _button(entry: registry.Entry, target: str, label: str) -> None:
-    words = targets.parse(target).words
-    if st.button(
-        label, on_click=explain_target, args=(entry, target), help=f"Show what in the picture raises {words}."
-    ):
-        st.rerun()  # the whole page, and not this part of it alone
+    hint = f"Show what in the picture activates {targets.parse(target).description}."
+    if st.button(label, on_click=explain_target, args=(entry, target), help=hint):
+        st.rerun()  # the whole page, not only this fragment

@@ -1,4 +1,4 @@
-"""All inputs as a strip: a click selects one, files and photographs are added, and one's own are removed."""
+"""The strip of inputs: select one, add files and photographs, remove those that were added."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from mirror_app.ui import store
 from mirror_app.ui.components.tiles import tiles
 from mirror_app.ui.state.session import Session, current
 
-TOLD = 3  # refusals of files that are told one by one
-THUMBNAIL = 64
+REPORTED = 3  # files whose error is shown; the others are only counted
+THUMBNAIL = 64  # pixels
 
 
 def show(session: Session) -> None:
-    """Show all inputs in one row in which a click selects, and beside them where more are added."""
+    """Show all inputs in one row, followed by the widgets that add and remove pictures."""
     pictures = list(session.pictures.values())
     with st.container(key="inputs", horizontal=True, vertical_alignment="center", gap="small"):
         tiles(
@@ -34,7 +34,7 @@ def show(session: Session) -> None:
             on_pick=_take_input,
         )
         add(session)
-        if session.picture in {own.id for own in session.own}:
+        if session.picture in {picture.id for picture in session.added_pictures}:
             st.button(
                 "Remove",
                 icon=":material/delete:",
@@ -46,12 +46,12 @@ def show(session: Session) -> None:
 
 
 def add(session: Session) -> None:
-    """Let pictures be added, from files and the camera, where they can be inputs."""
+    """Show the widgets that add pictures from files and the camera, if the model accepts these."""
     if not session.takes_pictures:
-        st.caption("Inputs of bands come from Python.")
+        st.caption("Inputs with bands can only be passed from Python.")
         return
     st.file_uploader(
-        "Add pictures of your own",
+        "Add your own pictures",
         [kind.lower() for kind in FORMATS] + ["jpg"],
         accept_multiple_files=True,
         key=f"uploads.{session.uploads}",
@@ -60,7 +60,7 @@ def add(session: Session) -> None:
         width=110,
     )
     camera = st.popover("Camera", icon=":material/photo_camera:", key="camera", on_change="rerun", width="content")
-    if camera.open:  # the browser asks for leave only then
+    if camera.open:  # only then does the browser ask for permission
         with camera:
             st.camera_input(
                 "A photograph", key=f"photo.{session.uploads}", on_change=_take_photograph, label_visibility="collapsed"
@@ -83,13 +83,13 @@ def _take_photograph() -> None:
 
 def _take(files: Sequence[UploadedFile]) -> None:
     session = current()
-    refused = []
+    errors = []
     for file in files:
         try:
             session.add(decode(file.getvalue(), file.name))
         except MirrorError as error:
-            refused.append(str(error))
-    session.problems += refused[:TOLD]
-    if len(refused) > TOLD:
-        session.problems.append(f"{len(refused) - TOLD} more files were rejected.")
-    session.uploads += 1  # a new key is an empty uploader: the strip shows what was taken
+            errors.append(str(error))
+    session.problems += errors[:REPORTED]
+    if rest := errors[REPORTED:]:
+        session.problems.append(f"{len(rest)} more {'file was' if len(rest) == 1 else 'files were'} not added.")
+    session.uploads += 1  # a new key empties the uploader: the strip shows what was added

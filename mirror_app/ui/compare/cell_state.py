@@ -13,7 +13,7 @@ from mirror_app.export.matrix import TARGET, Cell
 from mirror_app.images import Picture
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
-from mirror_app.ui.state.background_runs import with_prediction
+from mirror_app.ui.state.background_runs import predicted_picture
 from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
@@ -66,7 +66,7 @@ class CellState:
                 self.own_vmax = store.vmax(self.request, result.raw, self.picture)
             self.result = result
         except Exception as error:
-            self.message = page_parts.reason(error)
+            self.message = page_parts.error_message(error)
 
     def to_file_cell(self) -> Cell:
         """Return the cell as it goes into a file; its raw values come from the cache, or are computed again."""
@@ -86,7 +86,7 @@ def caption_of(request: Request, picture: Picture, result: Result) -> str:
         return str(result.info.get("target", ""))
     number = result.info["target_class"][0]
     model = store.model(request.model, request.output)
-    text = store.prediction(model, with_prediction(request, result, model, picture)).text(number)
+    text = store.prediction(model, predicted_picture(request, result, model, picture)).text(number)
     return f"{model.name_of(number)} · {text}" if text else model.name_of(number)
 
 

@@ -100,7 +100,7 @@ def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
         try:
             store.fetch(name, on_progress)
         except Exception as error:
-            failures[name] = page_parts.reason(error)
+            failures[name] = page_parts.error_message(error)
     cell.message = failures.get(name, "")
 
 

@@ -189,7 +189,7 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
             usual = [key for key in DEFAULT_METHODS if key in options] or options
             return options, list(dict.fromkeys([base.visualisation, *usual]))[:DEFAULT_LENGTH]
         case "input":
-            own = [picture.id for picture in session.own]
+            own = [picture.id for picture in session.added_pictures]
             if INPUTS_KEY in st.session_state:  # pictures that were added since the last run are chosen
                 previous = st.session_state.get(OWN_INPUTS_KEY, [])
                 st.session_state[INPUTS_KEY] = [

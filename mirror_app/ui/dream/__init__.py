@@ -1,1 +1,1 @@
-"""The dream page."""
+"""The Dream page."""

@@ -1,4 +1,4 @@
-"""The parts of the dream page: the frames as they come, how far it is, and what can be done with the last one."""
+"""The parts of the Dream page: the newest frame, the progress, and what can be done with the result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,14 +23,14 @@ from mirror_app.ui.state.background_runs import BackgroundRun, FrameSnapshot, fi
 from mirror_app.ui.state.session import TARGET, Session, choose
 from mirror_app.visualisations import registry
 
-LOOK = 0.4  # seconds between two looks at what runs
+REFRESH_SECONDS = 0.4  # between two updates of a running dream
 
 
 def invite(request: Request, model: Model) -> None:
-    """Say what will be pictured once it is asked for, and show an example where there is one."""
+    """Show what the Dream button will do, with an example if there is one."""
     entry = registry.get(request.visualisation)
     st.info(
-        f"Choose the settings in the sidebar, then press **Dream**: the model will picture {_planned(request, model)}.",
+        f"Press **Dream** to {_goal(request, model)}. Settings are in the sidebar.",
         icon=":material/bedtime:",
     )
     example = PICTURES / f"{entry.key}.png"
@@ -43,32 +43,40 @@ def invite(request: Request, model: Model) -> None:
         )
 
 
-def _planned(request: Request, model: Model) -> str:
-    """Return in words, as Markdown, what `request` will picture."""
-    values: dict[str, Any] = checked(registry.get(request.visualisation).params, dict(request.params))
+def _goal(request: Request, model: Model) -> str:
+    """Return what `request` does as an infinitive in Markdown, such as “exaggerate whatever layer `fc` detects”."""
+    entry = registry.get(request.visualisation)
+    values: dict[str, Any] = checked(entry.params, dict(request.params))
     if TARGET in values:
-        target = targets.of(values[TARGET])
-        if not target.is_class:
-            return f"*{page_parts.literal(target.words)}*"
-        if target.channel is None:
-            noun = model.kind.noun
-            return (
-                f"the {noun} that it finds in the input" if model.kind.has_probabilities else f"what raises its {noun}"
-            )
-        return f"*{page_parts.literal(model.name_of(target.channel))}*"
-    where = f"layer `{request.layer}`" if request.layer else f"`{live.display_name(request.model)}`"
+        return f"generate an image of {_target_name(targets.from_value(values[TARGET]), model)}"
+    layer = f"layer `{request.layer}`" if request.layer else f"`{live.display_name(request.model)}`"
     number = filter_of(request)
-    return f"what {where} sees" if number is None else f"what filter {number} of {where} looks for"
+    subject = layer if number is None else f"filter {number} of {layer}"
+    if not entry.kind.starts_from_noise:
+        return f"exaggerate whatever {subject} detects"
+    if number is not None:
+        return f"generate an image that activates {subject}"
+    return f"generate an image to which {subject} responds as to the input"
+
+
+def _target_name(target: targets.Target, model: Model) -> str:
+    """Return the name of a target in Markdown."""
+    if not target.is_class:
+        return f"*{page_parts.literal(target.description)}*"
+    if target.channel is not None:
+        return f"*{page_parts.literal(model.name_of(target.channel))}*"
+    noun = model.kind.noun
+    return f"the {noun} predicted for the input" if model.kind.has_probabilities else f"the model's {noun}"
 
 
 def show(session: Session, run: BackgroundRun) -> None:
-    """Show the dream: while it runs its newest frame, again and again, with how far it is and Stop."""
-    st.fragment(run_every=LOOK if run.running else None)(_show)(session, run, run.running)
+    """Show a dream: its newest frame and, while it runs, its progress and the Stop button."""
+    st.fragment(run_every=REFRESH_SECONDS if run.running else None)(_show)(session, run, run.running)
 
 
-def _show(session: Session, run: BackgroundRun, began_running: bool) -> None:
-    live.restore_program()  # a fragment runs without the frame of the page, which does it elsewhere
-    if began_running and not run.running:
+def _show(session: Session, run: BackgroundRun, was_running: bool) -> None:
+    live.restore_program()  # a fragment runs without main.py, which does this for pages
+    if was_running and not run.running:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="dream-state"):
         if run.running:
@@ -85,10 +93,10 @@ def _show(session: Session, run: BackgroundRun, began_running: bool) -> None:
 
 
 def _progress(run: BackgroundRun) -> tuple[float, str]:
-    """Return how far the dream is, in [0, 1], and what there is to say of it."""
+    """Return the progress of a dream in [0, 1], and its description."""
     snapshot = run.newest
     if snapshot is None:
-        return 0.0, f"Waiting: {run.jobs_ahead} before you …" if run.jobs_ahead else "Beginning …"
+        return 0.0, f"Waiting: {run.jobs_ahead} before you …" if run.jobs_ahead else "Starting …"
     share = float(snapshot.result.info["progress"])
     left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"
@@ -99,30 +107,32 @@ def _actions(session: Session, run: BackgroundRun) -> None:
     if snapshot is None:
         return
     if registry.get(run.request.visualisation).kind.starts_from_noise:
-        label, icon, then = "Take as an input", ":material/add_photo_alternate:", "you can look at it on other pages"
+        label, icon, purpose = "Use as input", ":material/add_photo_alternate:", "to look at it on other pages"
     else:
-        label, icon, then = "Dream on from here", ":material/fast_forward:", "the same begins again from it"
-    told = f"This picture becomes an input of yours, and {then}."
-    if st.button(label, icon=icon, on_click=_take, args=(session, run, snapshot), help=told):
-        st.rerun()  # the whole page, and not this part of it alone
+        label, icon, purpose = "Continue from here", ":material/fast_forward:", "and start the same dream from it"
+    hint = f"Add this picture to your inputs, {purpose}."
+    if st.button(label, icon=icon, on_click=_use_as_input, args=(session, run, snapshot), help=hint):
+        st.rerun()  # the whole page, not only this fragment
     name = downloads.stem(run.request, snapshot.result)
-    with st.popover("Save the film", icon=":material/movie:", key="film"):
+    with st.popover("Save film", icon=":material/movie:", key="film"):
         for ending, form in animation.FORMATS.items():
             if form.is_available():
                 data, file = partial(_film, form.write, run, snapshot), f"{name}{ending}"
-                st.download_button(f"Film ({ending})", data, file, form.mime, on_click="ignore", width="stretch")
+                st.download_button(
+                    f"Film ({ending[1:].upper()})", data, file, form.mime, on_click="ignore", width="stretch"
+                )
     st.download_button(
-        "Save the picture", snapshot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
+        "Save picture", snapshot.still, f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
     )
 
 
 def _finish(session: Session, run: BackgroundRun, snapshot: FrameSnapshot | None) -> None:
-    """Say what the picture is; raise what made the computation fail."""
+    """Show the caption of a dream that has ended; raise the error of one that failed."""
     model = store.model(run.request.model, run.request.output)
     if not run.stopped:
         run.job.result()
     if snapshot is None:
-        st.info("It was stopped before its first frame.", icon=":material/info:")
+        st.info("Stopped before the first frame.", icon=":material/info:")
         return
     if run.stopped:
         st.caption(f"Stopped at {snapshot.result.info['progress']:.0%}.")
@@ -130,23 +140,23 @@ def _finish(session: Session, run: BackgroundRun, snapshot: FrameSnapshot | None
     share(session, run.request.to_query(), [run.picture])
     uses_layer = registry.get(run.request.visualisation).kind.uses_layer
     if run.request != (session.request if uses_layer else replace(session.request, layer=run.request.layer)):
-        planned = _planned(session.request, store.model(session.request.model, session.request.output))
+        goal = _goal(session.request, store.model(session.request.model, session.request.output))
         st.info(
-            f"The settings have changed since: press **Dream**, and the model will picture {planned}.",
+            f"The settings have changed since. Press **Dream** to {goal}.",
             icon=":material/history:",
         )
     if len(snapshot.result.info.get("curve", ())) > 1:
-        climbed = st.expander("How the objective grew", key="climbed", on_change="rerun")
-        if climbed.open:  # the first chart of a server takes a second, and Stop must not wait for it
-            climbed.line_chart(snapshot.result.info["curve"], height=180, x_label="step", y_label="objective")
+        objective = st.expander("Objective over time", key="climbed", on_change="rerun")
+        if objective.open:  # the first chart of a server takes a second, which must not delay Stop
+            objective.line_chart(snapshot.result.info["curve"], height=180, x_label="step", y_label="objective")
 
 
 def _film(write: Callable[[Sequence[bytes], str], bytes], run: BackgroundRun, snapshot: FrameSnapshot) -> bytes:
     return write(snapshot.film.stills, registry.get(run.request.visualisation).name)
 
 
-def _take(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None:
-    """Take the newest frame as an input; ask for the same again where it would begin from that."""
+def _use_as_input(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None:
+    """Add the newest frame to the inputs; a dream that starts from an input is requested again from it."""
     try:
         picture = generated_picture(snapshot.result, store.model(run.request.model), run.picture)
         session.add(picture)
@@ -154,9 +164,9 @@ def _take(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None
         session.problems.append(str(error))
         return
     st.toast(
-        f"*{page_parts.literal(picture.name)}* is the input now, on every page.", icon=":material/add_photo_alternate:"
+        f"*{page_parts.literal(picture.name)}* is now the input on every page.", icon=":material/add_photo_alternate:"
     )
     if not registry.get(run.request.visualisation).kind.starts_from_noise:
         choose(run.request)
-        session.picture, session.asked = picture.id, True
+        session.picture, session.run_requested = picture.id, True
         st.session_state["dream-visualisation"] = run.request.visualisation

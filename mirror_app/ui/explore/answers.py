@@ -1,4 +1,4 @@
-"""The model's answer for a picture: classes, regions or boxes, of which the last two can be pointed at."""
+"""The model's prediction for a picture: classes, regions or boxes, each of which can be explained."""
 
 import io
 from collections.abc import Sequence
@@ -22,47 +22,48 @@ from mirror_app.ui.components import readout
 from mirror_app.ui.explore import output_kind_choice
 from mirror_app.visualisations import registry
 
-MOST_BOXES = 20
-SHOWN = 5  # classes
-COVER = 0.55  # how much the colour of a region covers the picture
+MAX_BOXES = 20
+SHOWN = 5  # classes with the highest scores
+OPACITY = 0.55  # of the colours of regions over the picture
 
 
 def show(model: Model, picture: Picture) -> None:
-    """Show the model's numbers, each to be asked about; else the regions or the boxes; else what it gives, in words."""
+    """Show the classes or numbers that the model predicts, or else its boxes or regions, or else its outputs."""
     try:
-        said = store.prediction(model, picture)
+        prediction = store.prediction(model, picture)
     except MirrorError:
         output_kind_choice.offer_undo(model)
         raise
-    st.markdown("**The model's answer**", help=f"Click a {model.kind.noun} to see the evidence for it.")
-    if len(said.answers):
-        _show_numbers(said, model)
-        output_kind_choice.ask(said, model)
+    st.markdown("**Prediction**", help=f"Click a {model.kind.noun} to see the evidence for it.")
+    if len(prediction.answers):
+        _show_numbers(prediction, model)
+        output_kind_choice.show(prediction, model)
         return
     st.caption(
-        f"No classes, but {literal(said.output_summary)}. Pick what you want explained, or type it as the target."
+        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Select what to explain below, "
+        "or enter it as the target."
     )
     model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
-    if said.boxes:
-        _show_boxes(said.boxes[:MOST_BOXES], model.labels, model_input_rgb)
-    elif said.regions is not None:
-        _show_regions(said.regions, model.labels, model_input_rgb)
+    if prediction.boxes:
+        _show_boxes(prediction.boxes[:MAX_BOXES], model.labels, model_input_rgb)
+    elif prediction.regions is not None:
+        _show_regions(prediction.regions, model.labels, model_input_rgb)
 
 
-def _show_numbers(said: Prediction, model: Model) -> None:
-    """Show the most likely classes, or the first of several numbers, which have no order by size."""
-    entry, count = picking.explaining(), len(said.answers)
-    order = np.arange(count) if model.kind is OutputKind.NUMBERS else said.values.argsort()[::-1]
+def _show_numbers(prediction: Prediction, model: Model) -> None:
+    """Show the most likely classes; of a regression's outputs, which have no ranking, show the first ones."""
+    entry, count = picking.explaining_entry(), len(prediction.answers)
+    order = np.arange(count) if model.kind is OutputKind.NUMBERS else prediction.values.argsort()[::-1]
     with st.container(gap="xsmall"):
         for number in order[:SHOWN].tolist():
-            _show_number(entry, number, model.name_of(number), said)
+            _show_number(entry, number, model.name_of(number), prediction)
 
 
-def _show_number(entry: registry.Entry | None, number: int, name: str, said: Prediction) -> None:
-    """Show a number of the model under a button that lets `entry` explain it, and its probability as a bar."""
+def _show_number(entry: registry.Entry | None, number: int, name: str, prediction: Prediction) -> None:
+    """Show one number on a button that lets `entry` explain it, and its probability as a bar."""
     with st.container(gap=None):
         st.button(
-            f"{literal(name)} · {literal(said.text(number))}",
+            f"{literal(name)} · {literal(prediction.text(number))}",
             key=f"ask-{number}",
             type="tertiary",
             width="stretch",
@@ -71,45 +72,48 @@ def _show_number(entry: registry.Entry | None, number: int, name: str, said: Pre
             args=(entry, number),
             disabled=entry is None,
         )
-        if len(said.probabilities):
-            st.progress(min(max(float(said.probabilities[number]), 0.0), 1.0))
+        if len(prediction.probabilities):
+            st.progress(min(max(float(prediction.probabilities[number]), 0.0), 1.0))
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.ndarray) -> None:
-    """Show the class of each place in a colour of its own; a place that is clicked on can be asked about."""
+    """Show the predicted class of each location as a colour; a clicked location can be explained."""
     numbers, counts = np.unique(regions.classes, return_counts=True)
     names = [_label(labels, number) for number in range(int(numbers.max()) + 1)]
-    place = readout.image(
+    clicked_cell = readout.image(
         _coloured(regions, model_input_rgb),
         regions.classes,
         "regions",
-        alt="What the model sees where",
-        hint="Click on a place to ask about it.",
+        alt="The predicted regions",
+        hint="Click a location to explain it.",
         names=names,
         picks=True,
     )
     shares = sorted(zip(counts / counts.sum(), numbers, strict=True), reverse=True)[:SHOWN]
     st.caption(" · ".join(f"{literal(names[number])} {share:.0%}" for share, number in shares))
-    if place:
-        st.session_state.region = (regions.target(*place), names[regions.classes[place]])
-    if asked := st.session_state.get("region"):
-        picking.explain(asked[0], f"Explain {literal(asked[1])} here")
+    if clicked_cell:
+        st.session_state.region = (regions.target(*clicked_cell), names[regions.classes[clicked_cell]])
+    if region := st.session_state.get("region"):
+        target, name = region
+        picking.offer_target(target, f"Explain {literal(name)} here")
 
 
 def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], model_input_rgb: np.ndarray) -> None:
-    """Show the boxes over the picture, and let one be asked about."""
-    words = [f"{_label(labels, box.label)} {box.score:.0%}" for box in boxes]
-    chosen = st.selectbox("Box", range(len(boxes)), format_func=lambda number: f"{number}: {words[number]}", key="box")
-    inline.picture(_framed(boxes, chosen, model_input_rgb), "The boxes that the model found", key="boxes")
-    picking.explain(boxes[chosen].target, f"Explain box {chosen}")
+    """Show the boxes over the picture, with the choice of one to explain."""
+    captions = [f"{_label(labels, box.label)} {box.score:.0%}" for box in boxes]
+    chosen = st.selectbox(
+        "Box", range(len(boxes)), format_func=lambda number: f"{number}: {captions[number]}", key="box"
+    )
+    inline.picture(_framed(boxes, chosen, model_input_rgb), "The detected boxes", key="boxes")
+    picking.offer_target(boxes[chosen].target, f"Explain box {chosen}")
 
 
 def _coloured(regions: Regions, model_input_rgb: np.ndarray) -> bytes:
     palette = np.array([_colour(number) for number in range(int(regions.classes.max()) + 1)], np.float32)
     height, width = model_input_rgb.shape[:2]
     classes = np.asarray(Image.fromarray(regions.classes).resize((width, height), Image.Resampling.NEAREST))
-    cover = np.where(classes == 0, 0, COVER)[..., None]  # class 0 is the ground, by custom
-    return render.png((model_input_rgb * (1 - cover) + palette[classes] * cover).astype(np.uint8))
+    opacity = np.where(classes == 0, 0, OPACITY)[..., None]  # class 0 is the background, by convention
+    return render.png((model_input_rgb * (1 - opacity) + palette[classes] * opacity).astype(np.uint8))
 
 
 def _framed(boxes: Sequence[Box], chosen: int, model_input_rgb: np.ndarray) -> bytes:
@@ -123,7 +127,7 @@ def _framed(boxes: Sequence[Box], chosen: int, model_input_rgb: np.ndarray) -> b
 
 
 def _colour(number: int) -> tuple[int, ...]:
-    """Return a colour for a class: neighbouring numbers lie far apart on the circle of hues."""
+    """Return the colour of a class, whose hue differs strongly from that of the next class."""
     return ImageColor.getrgb(f"hsl({number * 137 % 360}, 75%, 55%)")
 
 

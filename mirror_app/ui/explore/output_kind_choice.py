@@ -1,4 +1,4 @@
-"""What the model's numbers are taken for: in a line below the answer, with a choice where it is only assumed."""
+"""The kind of the model's output, in a caption below the prediction; an assumed kind can be changed."""
 
 import streamlit as st
 import torch
@@ -11,21 +11,21 @@ from mirror_app.ui.state.session import choose_output, current, set_if_changed
 
 KEY = "output-kind"
 CHOICES = {
-    OutputKind.CLASSES: "Classes: one of them holds (softmax)",
-    OutputKind.LABELS: "Labels: several may hold (sigmoid)",
-    OutputKind.NUMBERS: "Numbers, as they are",
-    OutputKind.PROBABILITIES: "Probabilities already",
+    OutputKind.CLASSES: "Classes: exactly one applies (softmax)",
+    OutputKind.LABELS: "Labels: several may apply (sigmoid)",
+    OutputKind.NUMBERS: "Plain numbers",
+    OutputKind.PROBABILITIES: "Already probabilities",
     OutputKind.EMBEDDING: "An embedding",
 }
 CAPTIONS = {
-    OutputKind.LABELS: "Independent labels: each has its own probability, and together they need not make 100%.",
+    OutputKind.LABELS: "Independent labels: each has its own probability, and these need not add up to 100%.",
     OutputKind.NUMBERS: "Numbers, not probabilities.",
     OutputKind.EMBEDDING: "An embedding, not classes: the largest of its {count} channels.",
 }
 
 
-def ask(prediction: Prediction, model: Model) -> None:
-    """Say what the numbers are; where nobody but the visitor said so, let the visitor choose."""
+def show(prediction: Prediction, model: Model) -> None:
+    """Show what the numbers are, with a choice unless the model itself declares it."""
     meaning = prediction.meaning
     if meaning is None:
         return
@@ -34,7 +34,7 @@ def ask(prediction: Prediction, model: Model) -> None:
     if not meaning.assumed and model.name not in current().outputs:
         return
     if meaning.assumed:
-        st.caption(f"Assumed: the model does not say what its numbers are, and they are shown as {meaning.kind}.")
+        st.caption(f"The model does not declare what its numbers are. They are shown as {meaning.kind}.")
     answers = torch.from_numpy(prediction.answers)[None]
     options = [kind for kind in CHOICES if not mismatch_reason(kind, answers)]
     set_if_changed(KEY, meaning.kind)
@@ -50,9 +50,9 @@ def ask(prediction: Prediction, model: Model) -> None:
 
 
 def offer_undo(model: Model) -> None:
-    """Let the visitor take back what a link said of this model."""
+    """Offer to undo the output kind that a link selected for this model."""
     if model.name in current().outputs:
-        st.button("Let the model say what its numbers are", on_click=choose_output, args=(model.name, ""))
+        st.button("Use the model's own output kind", on_click=choose_output, args=(model.name, ""))
 
 
 def _choose(model_name: str) -> None:

@@ -156,4 +156,4 @@ def _show_more(entry: Entry) -> None:
 
 def _try(entry: Entry) -> None:
     st.session_state.visualisation = entry.key
-    current().leaving = True
+    current().explore_next = True

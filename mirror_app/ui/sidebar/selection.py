@@ -1,4 +1,4 @@
-"""The sidebar, in which the request is put together: a model, a layer, a visualisation, its parameters."""
+"""The sidebar, which builds the request: the model, layer and visualisation, and its parameters."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,38 +22,39 @@ from mirror_app.ui.state import query_params
 from mirror_app.ui.state.session import TARGET, Session, current
 from mirror_app.visualisations import registry
 
-Chosen = tuple[str, dict[str, Value]]  # the layer that a visualisation looks at, its parameters
+Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 
 
-def draw(place: DeltaGenerator, page: str) -> None:
-    """Draw the sidebar and leave the request that it makes in the session and in the address; raise MirrorError.
+def draw(status: DeltaGenerator, page: str) -> None:
+    """Draw the sidebar, and write its request into the session and the URL; raise MirrorError.
 
-    `place`, on the page of that name, is where the model's coming is shown. What `choices` wrote for that page into
-    the address stays there.
+    `status` is an empty element of the page, in which the loading of the model is shown. URL parameters that belong to
+    `page`, such as 'compare.rows', are kept; those of other pages are removed.
     """
     session = current()
     with st.sidebar:
         st.caption("Look inside an image model.")
         model_name = _model(session)
-        store.fetch(model_name, partial(_show_coming, place, model_name))
-        place.empty()
-        room = st.container(gap="xxsmall")  # the layers stand above the visualisation, by which one of them comes first
+        store.fetch(model_name, partial(_show_loading, status, model_name))
+        status.empty()
+        # The layer tree is shown above the visualisation, but drawn after it: the default layer depends on it.
+        tree_container = st.container(gap="xxsmall")
         is_dream = page == "dream"
         entry = _dream_entry(session) if is_dream else _entry(list(session.entries), "visualisation")
-        with room:
+        with tree_container:
             session.layer = _layer(model_name, entry, session)
         _keep_target(model_name, session)
         model = store.model(model_name, session.outputs.get(model_name, ""))
-        layer, values = (_choose_dream if is_dream else _choose)(entry, session, model)
-    _aim(values, model, session, place)
+        layer, values = (_choose_dream_params if is_dream else _choose_params)(entry, session, model)
+    _set_default_target(values, model, session, status)
     output = session.outputs.get(model_name, "")
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values), output)
-    others = (name for name in (*st.query_params, *session.told) if not name.startswith(f"{page}."))
-    query_params.write({**dict.fromkeys(others), **session.request.to_query()}, page)
+    outdated = (name for name in (*st.query_params, *session.written_query) if not name.startswith(f"{page}."))
+    query_params.write({**dict.fromkeys(outdated), **session.request.to_query()}, page)
 
 
-def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
-    """Let it be chosen whether a visualisation is shown at every stage, and with which parameters."""
+def _choose_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
+    """Show the switch for every stage, and the widgets of the parameters."""
     everywhere = entry.kind.supports_all_stages and st.toggle(
         "At every stage",
         key="everywhere",
@@ -63,23 +64,23 @@ def _choose(entry: registry.Entry, session: Session, model: Model) -> Chosen:
     values = widgets.draw_all(entry, entry.method_params, model)
     values |= _transformations(entry, model)
     if entry.render_params:
-        with st.expander("Look", expanded=not entry.method_params):  # what can be changed is in sight
+        with st.expander("Look", expanded=not entry.method_params):  # open if there is nothing else to set
             values |= widgets.draw_all(entry, entry.render_params, model)
-    session.asked = False
+    session.run_requested = False
     return layers.EVERY if everywhere else session.layer or "", values
 
 
-def _choose_dream(entry: registry.Entry, session: Session, model: Model) -> Chosen:
-    """Let the parameters of what takes long be chosen, which begins only when it is asked for."""
-    begin = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
+def _choose_dream_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
+    """Show the button that starts a dream, and the widgets of its parameters."""
+    is_pressed = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
     values = widgets.draw_all(entry, {**entry.method_params, **entry.render_params}, model)
     values |= _transformations(entry, model)
-    session.asked = session.asked or begin
+    session.run_requested = session.run_requested or is_pressed
     return session.layer or "", values
 
 
 def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
-    """Let it be chosen, folded away, what is done around the computation."""
+    """Show the widgets of the transformations, collapsed."""
     if not entry.transform_params:
         return {}
     with st.expander("Transformations"):
@@ -87,40 +88,41 @@ def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
 
 
 def _keep_target(model_name: str, session: Session) -> None:
-    """Where another model was chosen, let the target be what it was by name; else the most likely class, and say so."""
-    before, session.target_model = session.target_model or model_name, model_name
+    """After a change of the model, keep the target if the new model has it; else reset it with a message."""
+    previous_name, session.target_model = session.target_model or model_name, model_name
     target = st.session_state.get(TARGET)
-    if target is None or before == model_name or not store.is_loaded(before):
+    if target is None or previous_name == model_name or not store.is_loaded(previous_name):
         return
-    here, there = (store.model(name, session.outputs.get(name, "")) for name in (before, model_name))
+    names = previous_name, model_name
+    previous, current_model = (store.model(name, session.outputs.get(name, "")) for name in names)
     if isinstance(target, int):
-        kept = matrix.corresponding_target(target, here.classes, there.classes)
+        new_target = matrix.corresponding_target(target, previous.classes, current_model.classes)
     else:
-        trees = ({layer.name: layer.call for layer in layer_facts.tree(name)} for name in (before, model_name))
-        alike = len({tree.get(targets.parse(target).layer) for tree in trees}) == 1 and here.labels == there.labels
-        kept = target if alike else None
-    st.session_state[TARGET] = kept
-    if kept is None:
-        named = here.name_of(target) if isinstance(target, int) else target
-        model, what = page_parts.literal(live.display_name(model_name)), page_parts.literal(named)
-        st.toast(f"{model} has no *{what}*: its most likely class is shown.", icon=":material/swap_horiz:")
+        trees = ({layer.name: layer.call for layer in layer_facts.tree(name)} for name in names)
+        has_same_layer = len({tree.get(targets.parse(target).layer) for tree in trees}) == 1
+        new_target = target if has_same_layer and previous.labels == current_model.labels else None
+    st.session_state[TARGET] = new_target
+    if new_target is None:
+        target_name = previous.name_of(target) if isinstance(target, int) else target
+        model, missing = page_parts.literal(live.display_name(model_name)), page_parts.literal(target_name)
+        st.toast(f"{model} has no *{missing}*: its most likely class is shown.", icon=":material/swap_horiz:")
 
 
-def _aim(values: dict[str, Value], model: Model, session: Session, place: DeltaGenerator) -> None:
-    """Where a model that marks places is asked for nothing, ask for the surest of its regions or boxes."""
+def _set_default_target(values: dict[str, Value], model: Model, session: Session, status: DeltaGenerator) -> None:
+    """Explain the most certain box or region of a model that predicts these, unless a target is selected."""
     if values.get(TARGET, "") is not None or model.classes or not model.labels:
         return
     picture = session.pictures[session.picture]
-    with suppress(MirrorError):  # the page says why, where the answer should stand
-        values[TARGET] = store.prediction(model, picture, partial(_show_asking, place)).most_confident_target
-    place.empty()
+    with suppress(MirrorError):  # the page shows the error in place of the prediction
+        values[TARGET] = store.prediction(model, picture, partial(_show_predicting, status)).most_confident_target
+    status.empty()
 
 
 def _dream_entry(session: Session) -> registry.Entry:
-    """Let one be chosen of the visualisations that take long; raise MirrorError where there is none."""
+    """Show the choice of a visualisation for the Dream page; raise MirrorError if there is none."""
     dreams = [entry for entry in session.entries if entry.kind.is_iterative]
     if not dreams:
-        raise MirrorError("Nothing that is offered here is made step by step: choose another page.")
+        raise MirrorError("None of the visualisations offered here runs step by step. Choose another page.")
     if st.session_state.visualisation in [entry.key for entry in dreams]:
         st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
     return _entry(dreams, "dream-visualisation")
@@ -139,7 +141,7 @@ def _model(session: Session) -> str:
         "Model",
         session.models,
         format_func=lambda name: (
-            f"{name} · {sizes[name] / 2**20:,.0f} MB to fetch" if name in sizes else live.display_name(name)
+            f"{name} · {sizes[name] / 2**20:,.0f} MB to download" if name in sizes else live.display_name(name)
         ),
         key="model",
         persist_state="session",
@@ -147,46 +149,46 @@ def _model(session: Session) -> str:
     if catalogue.can_be_untrained(name) and st.toggle(
         "Untrained",
         key="untrained",
-        help="Random weights: what the architecture sees before it has learned anything. Nothing is fetched.",
+        help="Use random weights: what the architecture sees before training. Nothing is downloaded.",
         persist_state="session",
     ):
         name += catalogue.UNTRAINED
     return name
 
 
-def _show_coming(place: DeltaGenerator, name: str, fetched: DownloadProgress | None) -> None:
+def _show_loading(status: DeltaGenerator, name: str, fetched: DownloadProgress | None) -> None:
     if fetched is None:
-        place.progress(0.0, f"Building **{name}** …")
+        status.progress(0.0, f"Building **{name}** …")
     else:
-        there, total = (size / 2**20 for size in (fetched.bytes, fetched.total))
-        place.progress(fetched.share, f"Fetching **{name}**, once: {there:,.0f} of {total:,.0f} MB …")
+        received, total = (size / 2**20 for size in (fetched.bytes, fetched.total))
+        status.progress(fetched.share, f"Downloading **{name}**, once: {received:,.0f} of {total:,.0f} MB …")
 
 
-def _show_asking(place: DeltaGenerator, state: str) -> None:
-    place.badge(f"The model's answer: {state.lower()} …", icon=":material/progress_activity:", color="violet")
+def _show_predicting(status: DeltaGenerator, state: str) -> None:
+    status.badge(f"Prediction: {state.lower()} …", icon=":material/progress_activity:", color="violet")
 
 
 def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
-    listed = layer_facts.tree(model_name)
+    tree = layer_facts.tree(model_name)
     module = store.model(model_name).module
-    first, chosen = layers.default_layer(listed, entry.kind.before_last), session.layer
-    before, session.layer_of = session.layer_of or entry, entry
-    if chosen == layers.default_layer(listed, before.kind.before_last):
-        chosen = first  # nothing was chosen: another visualisation begins where it does
-    if session.links_to_last:
-        chosen, session.links_to_last = layers.default_layer(listed), False
+    default, selected = layers.default_layer(tree, entry.kind.before_last), session.layer
+    previous, session.layer_entry = session.layer_entry or entry, entry
+    if selected == layers.default_layer(tree, previous.kind.before_last):
+        selected = default  # no layer was selected: each visualisation has its own default
+    if session.link_at_last_stage:
+        selected, session.link_at_last_stage = layers.default_layer(tree), False
     if session.linked_layer is not None:
         try:
-            chosen = layers.find(module, session.linked_layer)
+            selected = layers.find(module, session.linked_layer)
         except MirrorError as error:
             session.problems.append(f"In the link: {error}")
         session.linked_layer = None
-    if chosen not in {layer.name for layer in listed}:
-        chosen = first
-    st.markdown(":small[Layer]", help="Layers are listed in the order in which they run.")
-    picked = layer_tree([_node(layer, model_name) for layer in listed], chosen, key="layers", height=300)
-    if picked != chosen:
-        st.session_state.everywhere = False  # who clicks on a layer wants to see it
+    if selected not in {layer.name for layer in tree}:
+        selected = default
+    st.markdown(":small[Layer]", help="Layers are listed in the order they run.")
+    picked = layer_tree([_node(layer, model_name) for layer in tree], selected, key="layers", height=300)
+    if picked != selected:
+        st.session_state.everywhere = False  # show the layer that was clicked
     return picked
 
 
@@ -205,7 +207,7 @@ def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:
 
 
 def short(count: int) -> str:
-    """Return a count as a person would say it: 9.2 k, 1.3 M."""
+    """Return a count in a short form, such as 9.2 k or 1.3 M."""
     for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"

@@ -1,11 +1,12 @@
-"""A parameter's declaration becomes its widget."""
+"""The widgets of parameters, drawn from their declarations."""
 
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
 import streamlit as st
 
-from mirror_app.errors import MirrorError
+from mirror_app import targets
+from mirror_app.errors import MirrorError, nearest
 from mirror_app.models import Model
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 from mirror_app.ui.state.session import current, param_key, set_if_changed
@@ -13,7 +14,7 @@ from mirror_app.visualisations.registry import Entry
 
 
 def draw_all(entry: Entry, parameters: Mapping[str, Parameter], model: Model) -> dict[str, Value]:
-    """Draw the widgets of `parameters` and return their values; one whose condition is not met keeps what it had."""
+    """Draw the widgets of `parameters` and return their values; one that is hidden by its condition keeps its value."""
     values: dict[str, Value] = {}
     for name, parameter in parameters.items():
         key = param_key(entry, name)
@@ -25,7 +26,7 @@ def draw_all(entry: Entry, parameters: Mapping[str, Parameter], model: Model) ->
 
 @singledispatch
 def draw(parameter: Parameter, key: str, model: Model) -> Value:
-    """Draw the widget of `parameter` under `key`, where its value already is, and return the value."""
+    """Draw the widget of a parameter, whose value is in the session state under `key`, and return its value."""
     raise TypeError(f"There is no widget for a {type(parameter).__name__}.")
 
 
@@ -33,21 +34,28 @@ def draw(parameter: Parameter, key: str, model: Model) -> Value:
 def _(parameter: Slider, key: str, model: Model) -> Value:
     number = int if parameter.whole else float
     low, high, step = number(parameter.min), number(parameter.max), number(parameter.step)
-    shown = "%d" if parameter.whole else "%g"
-    chosen: float = st.slider(
-        parameter.label, low, high, step=step, format=shown, key=key, help=parameter.help, persist_state="session"
+    number_format = "%d" if parameter.whole else "%g"
+    value: float = st.slider(
+        parameter.label,
+        low,
+        high,
+        step=step,
+        format=number_format,
+        key=key,
+        help=parameter.help,
+        persist_state="session",
     )
-    return chosen
+    return value
 
 
 @draw.register
 def _(parameter: Number, key: str, model: Model) -> Value:
     number = int if parameter.whole else float
     low, high = (None if abs(end) == float("inf") else number(end) for end in (parameter.min, parameter.max))
-    chosen: float = st.number_input(
+    value: float = st.number_input(
         parameter.label, low, high, step=number(parameter.step), key=key, help=parameter.help, persist_state="session"
     )
-    return chosen
+    return value
 
 
 @draw.register
@@ -76,37 +84,44 @@ def _(parameter: Toggle, key: str, model: Model) -> Value:
 def _(parameter: ClassPicker, key: str, model: Model) -> Value:
     classes = model.classes
     try:
-        set_if_changed(key, parameter.check(_called(st.session_state[key], classes)))
-    except MirrorError as error:
-        current().problems.append(str(error))
+        set_if_changed(key, parameter.check(_class_number(st.session_state[key], classes)))
+    except MirrorError:
+        typed = str(st.session_state[key])
+        shown = typed if len(typed) <= 60 else f"{typed[:60]}…"
+        current().problems.append(
+            f"Unknown target '{shown}'. Enter a class, its number, or a target such as {targets.EXAMPLES}."
+            f"{nearest(typed, classes)}"
+        )
         st.session_state[key] = None
     if classes and isinstance(number := st.session_state[key], int) and number >= len(classes):
         current().problems.append(
-            f"{parameter.label} cannot be {number}: the model has {len(classes)} {model.kind.nouns}, from 0 on."
+            f"No {model.kind.noun} {number}: {model.kind.nouns} run from 0 to {len(classes) - 1}."
         )
         st.session_state[key] = None
-    chosen: Value = st.selectbox(
+    value: Value = st.selectbox(
         parameter.label,
         range(len(classes)),
         index=None,
         format_func=lambda number: classes[number] if number in range(len(classes)) else str(number),
-        placeholder=_default_target(model),
+        placeholder=_placeholder(model),
         accept_new_options=True,
         key=key,
         help=parameter.help,
         persist_state="session",
     )
-    return chosen
+    return value
 
 
-def _default_target(model: Model) -> str:
-    """Return what is explained where no target is chosen."""
+def _placeholder(model: Model) -> str:
+    """Return the name of the default target."""
     if model.kind.has_probabilities or model.labels:
         return "Top prediction"
-    return "The number" if len(model.classes) == 1 else f"Choose a {model.kind.noun}, or type its number"
+    return "The number" if len(model.classes) == 1 else f"Choose a {model.kind.noun}, or enter its number"
 
 
-def _called(value: Value, classes: Sequence[str]) -> Value:
-    """Return the class whose name was typed, whole or in part, as the list shows it; else the value as it is."""
-    alike = [number for number, name in enumerate(classes) if isinstance(value, str) and value.lower() in name.lower()]
-    return min(alike, key=lambda number: len(classes[number]), default=value)
+def _class_number(value: Value, classes: Sequence[str]) -> Value:
+    """Return the number of the class with the shortest name that contains a typed text, or else `value` unchanged."""
+    if not isinstance(value, str):
+        return value
+    matches = [number for number, name in enumerate(classes) if value.lower() in name.lower()]
+    return min(matches, key=lambda number: len(classes[number]), default=value)

@@ -1,1 +1,1 @@
-"""The session of a visitor, and the link that holds a view."""
+"""The session of a visitor, its link, and its background runs."""

@@ -1,4 +1,4 @@
-"""One visitor's long computation: it goes on while other pages are looked at, and what it has made stays."""
+"""Long computations of a visitor, which continue while other pages are open and keep their newest frame."""
 
 import time
 from collections.abc import Callable, Generator
@@ -23,7 +23,7 @@ Store = Callable[[Request, Result], None]
 
 @dataclass(frozen=True)
 class FrameSnapshot:
-    """The newest frame of a dream, as a PNG file too, and the film up to it."""
+    """A frame of a dream: its result, its PNG file, and the film up to it."""
 
     result: Result
     still: bytes
@@ -31,45 +31,47 @@ class FrameSnapshot:
 
 
 class BackgroundRun:
-    """A request that is computed frame by frame, until its end or until `stop`."""
+    """A request that is computed frame by frame, until it is finished or `stop` is called."""
 
     def __init__(
         self, jobs: Jobs[FrameSnapshot], request: Request, model: Model, picture: Picture, store: Store
     ) -> None:
         self.request, self.picture = request, picture
         self.stopped = False
-        self._last: FrameSnapshot | None = None  # when it was stopped: the work itself goes on for a moment
-        self._hold = ExitStack()  # a job lives while somebody holds it
+        self._last: FrameSnapshot | None = None  # when it was stopped; the computation continues for a moment
+        self._membership = ExitStack()  # a job runs as long as somebody has joined it
         self._jobs = jobs
-        self.job: Job[FrameSnapshot] = self._hold.enter_context(
+        self.job: Job[FrameSnapshot] = self._membership.enter_context(
             jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_snapshots, request, model, picture, store))
         )
 
     @property
     def running(self) -> bool:
+        """Whether it is neither finished nor stopped."""
         return not (self.stopped or self.job.done.is_set())
 
     @property
     def newest(self) -> FrameSnapshot | None:
+        """The newest frame; once stopped, the newest at that time."""
         return self._last if self.stopped else self.job.newest
 
     @property
     def jobs_ahead(self) -> int:
-        """How many others must be through before this one begins."""
+        """How many other runs start before this one."""
         return self._jobs.jobs_ahead(self.job)
 
     def stop(self) -> None:
-        """Let go of the computation: it ends with its next frame, and what there is stays."""
+        """Stop the computation at its next frame, and keep the newest one."""
         if self.running:
             self._last, self.stopped = self.job.newest, True
-        self._hold.close()
-        self.job.last_watched = float("-inf")  # nobody else holds this one, so that it need not wait for who comes back
+        self._membership.close()
+        self.job.last_watched = float("-inf")  # nobody else can join, so it need not wait for them
 
 
 class RunSlot:
-    """Holds the dream that a visitor began last, and ends it when the visitor is gone.
+    """Holds the last dream that a visitor started, and ends it when the visitor leaves.
 
-    What a dream has made when it reaches its end goes to `store`.
+    A dream that reaches its end passes its result to `store`.
     """
 
     def __init__(self, jobs: Jobs[FrameSnapshot], store: Store) -> None:
@@ -78,33 +80,33 @@ class RunSlot:
         self.run: BackgroundRun | None = None
 
     def begin(self, request: Request, model: Model, picture: Picture) -> None:
-        """Begin a dream, and end the one before it."""
+        """Start a dream, and stop the previous one."""
         self.end()
         self.run = BackgroundRun(self._jobs, request, model, picture, self._store)
 
     def end(self) -> None:
-        """End what runs."""
+        """Stop the dream that is running, if any."""
         if self.run:
             self.run.stop()
 
 
 def generated_picture(result: Result, model: Model, picture: Picture) -> Picture:
-    """Return the pixels that `result` made of `picture` as a picture that goes to the model as it is."""
+    """Return the image in `result`, made from `picture`, as a picture that goes to the model without preprocessing."""
     mean, std = (torch.tensor(part)[:, None, None] for part in model.preprocessing.scale(picture))
     exact = (torch.from_numpy(result.raw[0]) - mean) / std
     name = picture.name.removesuffix(", dreamed") + ", dreamed"
-    found = images.from_tensor(exact.to(model.dtype), name, model.preprocessing)
-    return images.with_extra_inputs(found, picture.extra_inputs) if picture.extra_inputs else found
+    generated = images.from_tensor(exact.to(model.dtype), name, model.preprocessing)
+    return images.with_extra_inputs(generated, picture.extra_inputs) if picture.extra_inputs else generated
 
 
-def with_prediction(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
-    """Return the picture of which it is told how sure the model is: what was made, or what was looked at."""
+def predicted_picture(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
+    """Return the picture whose prediction is shown: the generated one if `request` generates one, else the input."""
     is_iterative = registry.get(request.visualisation).kind.is_iterative
     return generated_picture(result, model, picture) if is_iterative else picture
 
 
 def filter_of(request: Request) -> int | None:
-    """Return the number of the filter that `request` asks for; None where it asks for no single one."""
+    """Return the number of the single filter that `request` selects, or None if it selects none."""
     entry = registry.get(request.visualisation)
     channel = checked(entry.params, dict(request.params)).get("channel")
     return channel if isinstance(channel, int) and channel >= 0 else None

@@ -1,4 +1,4 @@
-"""The address of the page holds the view: whoever opens it sees the same, and Back leads to the one before."""
+"""The URL holds the view: opening it shows the same view, and the browser's Back button returns to the last one."""
 
 from collections.abc import Mapping
 
@@ -7,17 +7,17 @@ import streamlit as st
 from mirror_app.ui.state.session import current
 
 
-def write(said: Mapping[str, str | None], page: str = "") -> None:
-    """Let the address say this, and nothing under a name with None.
+def write(parameters: Mapping[str, str | None], page: str = "") -> None:
+    """Write parameters into the URL, and remove those whose value is None.
 
-    It is written only where something else was said last, on this `page` where one is named: it may be that of another
-    view, to which the visitor is just going back.
+    The URL changes only if the parameters differ from those written last, by the same `page` if one is given: the
+    browser may just be going back to the URL of another view, which must not be overwritten.
     """
-    session, there = current(), st.query_params.to_dict()
+    session, current_query = current(), st.query_params.to_dict()
     if page and page != session.page:
-        session.page, session.told = page, {}
-    news = any(session.told.get(name) != text for name, text in said.items())
-    session.told.update(said)
-    wanted = {name: text for name, text in {**there, **said}.items() if text is not None}
-    if (news or not there) and wanted != there:
-        st.query_params.from_dict(wanted)
+        session.page, session.written_query = page, {}
+    has_changed = any(session.written_query.get(name) != text for name, text in parameters.items())
+    session.written_query.update(parameters)
+    query = {name: text for name, text in {**current_query, **parameters}.items() if text is not None}
+    if (has_changed or not current_query) and query != current_query:
+        st.query_params.from_dict(query)

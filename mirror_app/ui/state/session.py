@@ -1,4 +1,4 @@
-"""What one visitor has chosen, and how a link becomes a choice."""
+"""The session of one visitor: what is selected, and how a link selects it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,103 +18,107 @@ from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui.state import old_links
 from mirror_app.visualisations import registry
 
-FIRST = "grad-cam"  # the visualisation that a newcomer sees
+FIRST = "grad-cam"  # the visualisation of a new session
 TARGET = "target_class"
-MOST = 24  # pictures that one visitor may have at a time
-LONGEST = 100_000_000  # pixels that one visitor's own pictures may have together
+MAX_PICTURES = 24  # that one visitor may add
+MAX_PIXELS = 100_000_000  # of all pictures that one visitor added
 
 
 @dataclass
 class Session:
-    """One visitor's state: the pictures, the choice as a Request, and sentences that wait to be shown once.
+    """The state of one visitor: the pictures, the selection as a Request, and messages to show once.
 
-    `live_session` is what a Python session shows, where its address led here. What a widget holds (model,
-    visualisation, parameters) lives in Streamlit's session state under the widget's key.
+    `live_session` holds the objects of a Python session, if the visitor follows its link. The values of widgets (model,
+    visualisation, parameters) are in Streamlit's session state, under the widgets' keys.
     """
 
     live_session: live.LiveSession | None = None
     pictures: dict[str, Picture] = field(init=False)
     picture: str = field(init=False)
     layer: str | None = None
-    layer_of: registry.Entry | None = None  # the visualisation that the layer was chosen for
-    linked_layer: str | None = None  # from the address, until the model is there to ask
-    links_to_last: bool = False  # whether a link of old begins at the last stage, until the model is there to ask
-    linked: dict[str, str] = field(default_factory=dict)  # from the address, until the page that it belongs to asks
-    asked: bool = False  # whether what takes long was asked for: by a press on “Dream”, or by a link
-    leaving: bool = False  # whether Explore is to be shown next
-    target_model: str | None = None  # the model that the target was chosen for
-    outputs: dict[str, str] = field(default_factory=dict)  # what the visitor says that a model's numbers are
-    page: str = ""  # the one that `told` is of
-    told: dict[str, str | None] = field(default_factory=dict)  # what was written into the address last
-    uploads: int = 0
+    layer_entry: registry.Entry | None = None  # the visualisation that the layer was selected for
+    linked_layer: str | None = None  # from the link, until the model is loaded
+    link_at_last_stage: bool = False  # whether an old link means the last stage, until the model is loaded
+    linked: dict[str, str] = field(
+        default_factory=dict
+    )  # values from the link for single pages, until the page reads them
+    run_requested: bool = False  # whether Dream was pressed, or a link to a dream was opened
+    explore_next: bool = False  # whether the next page is Explore
+    target_model: str | None = None  # the model that the target was selected for
+    outputs: dict[str, str] = field(default_factory=dict)  # the output kinds that the visitor chose, by model
+    page: str = ""  # the page that wrote `written_query`
+    written_query: dict[str, str | None] = field(default_factory=dict)  # the URL parameters that were written last
+    uploads: int = 0  # how often files were uploaded
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pictures = {picture.id: picture for picture in self.given}
+        self.pictures = {picture.id: picture for picture in self.initial_pictures}
         self.picture = next(iter(self.pictures))
 
     @property
-    def given(self) -> Sequence[Picture]:
-        """The pictures that were there before the visitor brought any."""
+    def initial_pictures(self) -> Sequence[Picture]:
+        """The pictures that were there before the visitor added any."""
         return self.live_session.pictures if self.live_session else examples()
 
     @property
     def models(self) -> Sequence[str]:
-        """The names of the models that can be picked."""
+        """The names of the models to choose from."""
         return list(self.live_session.models) if self.live_session else catalogue.names()
 
     @property
     def entries(self) -> Sequence[registry.Entry]:
-        """The visualisations that can be picked."""
+        """The visualisations to choose from."""
         return self.live_session.entries if self.live_session else registry.entries()
 
     @property
-    def first(self) -> str:
-        """The key of the visualisation that is shown first: where some were named, the first of them."""
+    def default_visualisation(self) -> str:
+        """The key of the visualisation that is shown first."""
         return FIRST if list(self.entries) == registry.entries() else self.entries[0].key
 
     @property
-    def own(self) -> list[Picture]:
-        """The pictures that the visitor brought."""
-        given = {picture.id for picture in self.given}
-        return [picture for picture in self.pictures.values() if picture.id not in given]
+    def added_pictures(self) -> list[Picture]:
+        """The pictures that the visitor added."""
+        initial_ids = {picture.id for picture in self.initial_pictures}
+        return [picture for picture in self.pictures.values() if picture.id not in initial_ids]
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether a visitor's pictures can become inputs: not where these are bands, which no picture file has."""
-        return not any(picture.band_count for picture in self.given)
+        """Whether picture files can become inputs: not if the model expects bands, which these files lack."""
+        return not any(picture.band_count for picture in self.initial_pictures)
 
     def add(self, picture: Picture) -> None:
-        """Take a picture of the visitor's and select it; raise MirrorError where there are too many."""
-        pixels = sum(own.pixels.size // 3 for own in self.own) + picture.pixels.size // 3
-        if picture.id not in self.pictures and (pixels > LONGEST or len(self.own) == MOST):
-            raise MirrorError(f"There is no room for '{picture.name}': remove some of your pictures first.")
+        """Add a picture and select it; raise MirrorError if a limit is reached."""
+        pixels = sum(added.pixels.size // 3 for added in [*self.added_pictures, picture])
+        if picture.id not in self.pictures and (pixels > MAX_PIXELS or len(self.added_pictures) == MAX_PICTURES):
+            full = len(self.added_pictures) == MAX_PICTURES
+            limit = f"{MAX_PICTURES} pictures" if full else f"{MAX_PIXELS // 10**6} megapixels"
+            raise MirrorError(f"Limit of {limit} reached; '{picture.name}' was not added.")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
 
     def show_bands(self, colours: Colours | None) -> None:
-        """Show those bands of every input as red, green and blue; None for the mean of all in grey."""
+        """Show these bands of all inputs as red, green and blue; with None, show the mean of all bands in grey."""
         self.pictures = {key: with_colours(picture, colours) for key, picture in self.pictures.items()}
 
     def remove(self, picture_id: str) -> None:
-        """Forget a picture of the visitor's and select the first."""
+        """Remove a picture that the visitor added, and select the first one."""
         del self.pictures[picture_id]
         self.picture = next(iter(self.pictures))
 
 
 def current() -> Session:
-    """Return the visitor's session; at its start, what the address asks for is chosen."""
+    """Return the visitor's session; a new one starts with what its link selects."""
     if "mirror" not in st.session_state:
         query = st.query_params.to_dict()
         st.session_state.mirror = session = Session(live.session_of(query.get("model", "")))
-        _follow(query, session)
-    found: Session = st.session_state.mirror
-    return found
+        _apply_query(query, session)
+    stored: Session = st.session_state.mirror
+    return stored
 
 
 def choose(request: Request) -> None:
-    """Make `request` the visitor's choice; only a callback may call this, before any widget is drawn."""
+    """Select `request`. Only for callbacks, which run before any widget is drawn."""
     session, entry = current(), registry.get(request.visualisation)
     session.target_model = request.model
     _choose_model(session, request.model)
@@ -122,7 +126,7 @@ def choose(request: Request) -> None:
     st.session_state.visualisation = entry.key
     st.session_state.everywhere = request.layer == layers.EVERY
     if request.layer != layers.EVERY:
-        session.layer, session.layer_of = request.layer, entry
+        session.layer, session.layer_entry = request.layer, entry
     session.picture = request.input
     values = dict(request.params)
     for name, parameter in entry.params.items():
@@ -130,13 +134,13 @@ def choose(request: Request) -> None:
 
 
 def open_in_explore(request: Request) -> None:
-    """Make `request` the visitor's choice, and show Explore next; for callbacks, as `choose`."""
+    """Select `request` and open Explore next. Only for callbacks, as `choose`."""
     choose(request)
-    current().leaving = True
+    current().explore_next = True
 
 
 def go_to(query: Mapping[str, str]) -> None:
-    """Make the view that an address of this visit holds the visitor's choice; for callbacks, as `choose`."""
+    """Select the view of an earlier link of this visit. Only for callbacks, as `choose`."""
     session = current()
     for name in [name for name in st.session_state if str(name).startswith("compare.")]:
         del st.session_state[name]
@@ -145,38 +149,38 @@ def go_to(query: Mapping[str, str]) -> None:
         for name, parameter in entry.params.items():
             st.session_state[param_key(entry, name)] = parameter.default
     session.target_model = None
-    _follow(query, session)
-    session.asked = False  # what takes long does not begin again
+    _apply_query(query, session)
+    session.run_requested = False  # going back does not start a dream again
 
 
 def explain_target(entry: registry.Entry, target: str) -> None:
-    """Let `entry` show why the model gives `target`; only a callback may call this, before any widget is drawn."""
+    """Select `entry` and let it explain `target`. Only for callbacks, as `choose`."""
     st.session_state.visualisation, st.session_state.everywhere = entry.key, False
     st.session_state[TARGET] = entry.parse(TARGET, target)
 
 
-def choose_output(model_name: str, word: str) -> None:
-    """Take the numbers of that model for what `word` says; "" for what the model itself says."""
+def choose_output(model_name: str, kind: str) -> None:
+    """Select the output kind of a model; "" for the one that the model itself declares."""
     outputs = current().outputs
     outputs.pop(model_name, None)
-    if word:
-        outputs[model_name] = word
+    if kind:
+        outputs[model_name] = kind
 
 
 def set_if_changed(key: str, value: object) -> None:
-    """Let a widget have a value; one that it has already would undo what is chosen in the browser meanwhile."""
+    """Set the value of a widget, unless it has it already: writing it again could undo a change in the browser."""
     if st.session_state.get(key) != value:
         st.session_state[key] = value
 
 
 def param_key(entry: registry.Entry, name: str) -> str:
-    """Return the key of the widget for a parameter; what is asked for stays when another visualisation is chosen."""
+    """Return the key of a parameter's widget. All visualisations share that of the target, so that it is kept."""
     return name if isinstance(entry.params.get(name), ClassPicker) else f"{entry.key}.{name}"
 
 
-def _follow(query: Mapping[str, str], session: Session) -> None:
-    """Choose what a link asks for; what it gets wrong stays at its default, and is said."""
-    session.links_to_last = old_links.begins_at_last_stage(query)
+def _apply_query(query: Mapping[str, str], session: Session) -> None:
+    """Select what a link says; a wrong value is reported, and its default is used."""
+    session.link_at_last_stage = old_links.begins_at_last_stage(query)
     query = old_links.completed(query)
 
     def attempt(name: str, choose: Callable[[str], None]) -> None:
@@ -198,7 +202,10 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
 
     def choose_picture(text: str) -> None:
         if text not in session.pictures:
-            raise MirrorError("its picture is not here, since uploaded pictures do not travel: upload it, too.")
+            session.problems.append(
+                "This link used an uploaded picture, which links cannot include. Upload it to see the same view."
+            )
+            return
         session.picture = text
 
     def choose_parameter(name: str, text: str) -> None:
@@ -207,14 +214,14 @@ def _follow(query: Mapping[str, str], session: Session) -> None:
     def choose_kind(text: str) -> None:
         session.outputs[query.get("model") or session.models[0]] = OutputKind.of(text)
 
-    session.outputs.pop(query.get("model", ""), None)  # what was said before is not in this link
+    session.outputs.pop(query.get("model", ""), None)  # a link without an output kind means the declared one
     attempt("model", partial(_choose_model, session))
     attempt(OUTPUT, choose_kind)
     attempt("visualisation", choose_visualisation)
     attempt("layer", choose_layer)
     attempt("input", choose_picture)
-    entry = registry.get(st.session_state.setdefault("visualisation", session.first))
-    session.asked = "visualisation" in query
+    entry = registry.get(st.session_state.setdefault("visualisation", session.default_visualisation))
+    session.run_requested = "visualisation" in query
     for name in query:
         if "." in name:
             session.linked[name] = query[name]

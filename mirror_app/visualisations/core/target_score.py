@@ -67,7 +67,7 @@ class TargetScore:
         self.view = view
         self.output_kind = output
         self.kind: OutputKind | None = None
-        self.target = targets.of(target_class)
+        self.target = targets.from_value(target_class)
         self.layer = layers.find(view.source, self.target.layer)
         self.picture = inputs[:1].detach()
 
@@ -111,7 +111,7 @@ class TargetScore:
             if self.target.is_class and self.kind is None:
                 meaning = meaning_of(output, self.view.source, self.output_kind)
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return self._columns(entry if self.layer or self.target.place else flatten_to_rows(entry))
+            return self._columns(entry if self.layer or self.target.position else flatten_to_rows(entry))
         if not self.target.entries:
             raise _ambiguous_output_error(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
@@ -153,7 +153,7 @@ class TargetScore:
     def info(self, chosen: Tensor) -> Info:
         """Return the info about the target: the explained classes by number, or the target in words."""
         if self.kind is None:
-            return {"target": self.target.words}
+            return {"target": self.target.description}
         return {"target_class": chosen.tolist(), "output": self.kind.value}
 
     def no_dependence_error(self, inputs: Tensor, layer: str) -> MirrorError:
@@ -235,7 +235,7 @@ class TargetScore:
 
     def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
         """Return the target's position in the axes after the channels of `columns` (N, K, …); of tokens, the index."""
-        position, sides = self.target.place, tuple(columns.shape[2:])
+        position, sides = self.target.position, tuple(columns.shape[2:])
         if self.layer and len(sides) == 1 and len(position) == 2:
             tokens: Layout = layout(self.view, self.picture.expand(len(values), -1, -1, -1), self.layer, values)
             assert tokens.positions is not None

@@ -1,0 +1,38 @@
+"""Parameters read from the annotations of a function, and their values checked and written as text."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, get_type_hints
+
+from mirror_app.errors import MirrorError, nearest
+from mirror_app.params.widgets import Number, Parameter, Value
+
+
+def declared(function: Callable[..., object]) -> dict[str, Parameter]:
+    """Return the parameters that the annotations of `function` declare, by name, in the order of its arguments."""
+    arguments = inspect.signature(function).parameters
+    parameters = {}
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        for declaration in getattr(hint, "__metadata__", ()):
+            if isinstance(declaration, Parameter):
+                label = declaration.label or name.replace("_", " ").capitalize()
+                full: Parameter = replace(declaration, name=name, label=label, default=arguments[name].default)
+                parameters[name] = full.annotated(hint.__origin__) if isinstance(full, Number) else full
+    return parameters
+
+
+def checked(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the value of every parameter, checked: from `values`, or else its default; raise MirrorError."""
+    for name in values:
+        if name not in parameters:
+            accepted = f"one of {', '.join(parameters)} is needed" if parameters else "there are none"
+            raise MirrorError(f"There is no parameter '{name}': {accepted}.{nearest(name, parameters)}")
+    return {name: parameter.check(values.get(name, parameter.default)) for name, parameter in parameters.items()}
+
+
+def as_text(value: Value) -> str:
+    """Return the text for `value` in a link, which `Parameter.parse` turns back into the same value."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,29 @@
+"""Models, results and pictures, cached between reruns and shared by all visitors."""
+
+from mirror_app.ui.store.computations import OnProgress, close
+from mirror_app.ui.store.models import fetch, is_loaded, model
+from mirror_app.ui.store.pictures import band_sheet, input_png, model_input_rgb, sheet, strip, thumbnail, vmax
+from mirror_app.ui.store.results import cached_result, prediction, result, run_slot, store_result
+from mirror_app.ui.store.trust import curves, shuffled
+
+__all__ = [
+    "OnProgress",
+    "band_sheet",
+    "cached_result",
+    "close",
+    "curves",
+    "fetch",
+    "input_png",
+    "is_loaded",
+    "model",
+    "model_input_rgb",
+    "prediction",
+    "result",
+    "run_slot",
+    "sheet",
+    "shuffled",
+    "store_result",
+    "strip",
+    "thumbnail",
+    "vmax",
+]

@@ -1,0 +1,78 @@
+"""The results of requests and the predictions of models, each computed once for all visitors."""
+
+from collections.abc import Generator
+from functools import partial
+
+import streamlit as st
+
+from mirror_app import engine, live
+from mirror_app.engine import Prediction, Result
+from mirror_app.engine.request import Request
+from mirror_app.images import Picture
+from mirror_app.models import Model
+from mirror_app.ui.state.background_runs import RunSlot
+from mirror_app.ui.store.computations import Missing, OnProgress, background_jobs, cached_or_computed, request_key
+from mirror_app.ui.store.models import model
+
+
+def result(request: Request, picture: Picture, on_progress: OnProgress) -> Result:
+    """Return the raw values of `request`, computed unless they are cached; raise MirrorError.
+
+    While they are computed, `on_progress` is called several times a second with the state of the work.
+    """
+    raw_request = engine.without_render_params(request)
+    frames = partial(_frames, raw_request, picture)
+    return cached_or_computed(result_cache, request_key(raw_request), frames, on_progress)
+
+
+def cached_result(request: Request) -> Result | None:
+    """Return the result of `request` if it is cached, else None."""
+    try:
+        return result_cache(request_key(engine.without_render_params(request)), None)
+    except Missing:
+        return None
+
+
+def store_result(request: Request, result: Result) -> None:
+    """Cache the result of a background run, so that `result` and `cached_result` find it."""
+    result_cache(request_key(engine.without_render_params(request)), result)
+
+
+def prediction(model: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
+    """Return the prediction of `model` for `picture`; raise MirrorError."""
+    frames = partial(_predictions, model, picture)
+    return cached_or_computed(_prediction_cache, prediction_key(model, picture), frames, on_progress)
+
+
+def prediction_key(model: Model, picture: Picture) -> str:
+    """Return the cache key of the prediction of `model` for `picture`."""
+    return f"{model.name} {live.revision(model.name)} of {picture.id}, {model.output}"
+
+
+@st.cache_resource(scope="session", on_release=RunSlot.end, show_spinner=False)
+def run_slot() -> RunSlot:
+    """Return the slot of this visitor's background run, which ends with the visit."""
+    return RunSlot(background_jobs(), store_result)
+
+
+@st.cache_data(max_entries=256, max_size="256mb", show_spinner=False)
+def result_cache(key: str, _result: Result | None) -> Result:
+    """Return the result cached under `key`, which is `_result` if there is none; raise Missing if that is None."""
+    if _result is None:
+        raise Missing
+    return _result
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _prediction_cache(key: str, _prediction: Prediction | None) -> Prediction:
+    if _prediction is None:
+        raise Missing
+    return _prediction
+
+
+def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]:
+    return engine.frames(request, model(request.model), picture)
+
+
+def _predictions(model: Model, picture: Picture) -> Generator[Prediction, None, None]:
+    yield engine.predict(model, picture)
