@@ -24,5 +24,5 @@ def relative_difference(values: Tensor, reference: Tensor) -> float:
     if not values.numel():
         return 0.0
     values, reference = values.double(), reference.double()
-    largest = reference.abs().nan_to_num(posinf=0).max().clamp(min=torch.finfo(torch.float32).tiny)
-    return float(torch.where(values == reference, 0, (values - reference).abs()).max() / largest)
+    peak_magnitude = reference.abs().nan_to_num(posinf=0).max().clamp(min=torch.finfo(torch.float32).tiny)
+    return float(torch.where(values == reference, 0, (values - reference).abs()).max() / peak_magnitude)

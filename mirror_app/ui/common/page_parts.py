@@ -24,7 +24,7 @@ from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
 BARS = 40
-COLOURED = f"Grey is zero. {readout.HINT}"
+COLOUR_HINT = f"Grey is zero. {readout.HINT}"
 READING = (
     "Raw values are the values before colouring. The colour bar ends slightly below the maximum because enlarging the "
     "map smooths narrow peaks. In a coloured picture on grey, red, green and blue show the values of these channels, "
@@ -105,7 +105,7 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         legend = engine.legend(request, result.raw, store.vmax(request, result.raw, picture))
         shown = checked(entry.params, dict(request.params)).get("show")
-        hint = COLOURED if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
+        hint = COLOUR_HINT if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
         readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
 
 

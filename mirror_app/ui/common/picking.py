@@ -28,12 +28,16 @@ def offer_map(channel: str, cell: tuple[int, int] | None) -> None:
     if cell:
         last_clicked = st.session_state.pointed = (channel, cell)
     st.caption("What in the picture activates this map? Click a cell to explain that one unit.")
-    unit = last_clicked[1] if last_clicked and last_clicked[0] == channel else None
+    clicked_cell = last_clicked[1] if last_clicked and last_clicked[0] == channel else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         entry = _method("map")
         _button(entry, channel, "Explain this map")
-        if unit:
-            _button(entry, f"{channel}@{unit[0]},{unit[1]}", f"Explain row {unit[0]}, column {unit[1]}")
+        if clicked_cell:
+            _button(
+                entry,
+                f"{channel}@{clicked_cell[0]},{clicked_cell[1]}",
+                f"Explain row {clicked_cell[0]}, column {clicked_cell[1]}",
+            )
 
 
 def offer_target(target: str, label: str) -> None:

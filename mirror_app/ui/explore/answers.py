@@ -40,8 +40,8 @@ def show(model: Model, picture: Picture) -> None:
         output_kind_choice.show(prediction, model)
         return
     st.caption(
-        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Select what to explain below, "
-        "or enter it as the target."
+        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Select what to explain "
+        "below, or enter it as the target."
     )
     model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
     if prediction.boxes:
@@ -81,7 +81,7 @@ def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.n
     numbers, counts = np.unique(regions.classes, return_counts=True)
     names = [_label(labels, number) for number in range(int(numbers.max()) + 1)]
     clicked_cell = readout.image(
-        _coloured(regions, model_input_rgb),
+        _with_regions(regions, model_input_rgb),
         regions.classes,
         "regions",
         alt="The predicted regions",
@@ -108,7 +108,7 @@ def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], model_input_rgb: np
     picking.offer_target(boxes[chosen].target, f"Explain box {chosen}")
 
 
-def _coloured(regions: Regions, model_input_rgb: np.ndarray) -> bytes:
+def _with_regions(regions: Regions, model_input_rgb: np.ndarray) -> bytes:
     palette = np.array([_colour(number) for number in range(int(regions.classes.max()) + 1)], np.float32)
     height, width = model_input_rgb.shape[:2]
     classes = np.asarray(Image.fromarray(regions.classes).resize((width, height), Image.Resampling.NEAREST))

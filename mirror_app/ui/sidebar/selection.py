@@ -208,7 +208,7 @@ def _node(layer: layers.Layer, model_name: str) -> dict[str, object]:
 
 def short(count: int) -> str:
     """Return a count in a short form, such as 9.2 k or 1.3 M."""
-    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+    for suffix, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if count >= size:
-            return f"{count / size:.3g} {unit}"
+            return f"{count / size:.3g} {suffix}"
     return str(count)
