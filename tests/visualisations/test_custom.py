@@ -25,7 +25,8 @@ from mirror_app.visualisations.core import Activations, Attribution, GradCam, Vi
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
 from tests.networks import Linear
-from tests.odd_models import NormOfTheBatch, Small
+from tests.odd_models.base import Small
+from tests.odd_models.batches import NormOfTheBatch
 
 INPUT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
 PARAMS = {"repeat": {"type": "slider", "min": 1, "max": 100, "value": 2, "step": 1, "params": {}}}

@@ -1,0 +1,86 @@
+"""What cannot be explained is refused in one sentence."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mirror_app.errors import MirrorError
+from mirror_app.visualisations.core import (
+    Activations,
+    GradCam,
+    Gradient,
+)
+from tests.odd_models.base import Small
+from tests.probe.odd_models.checks import ONE
+
+
+def _scripted() -> nn.Module:
+    return torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+
+
+def _quantised() -> nn.Module:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(432, 3))
+    return torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+
+
+class _Complex(Small):
+    def forward(self, inputs: Tensor) -> Any:
+        return torch.fft.fft(super().forward(inputs))
+
+
+class _ComplexMaps(nn.Module):
+    def forward(self, inputs: Tensor) -> Any:
+        return torch.fft.fft2(inputs)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (_scripted, "TorchScript program"),
+        (_quantised, "quantised"),
+        (lambda: nn.Sequential(nn.LazyConv2d(3, 3)), "lazy"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, device="meta")), "meta device"),
+        (_Complex, "complex numbers"),
+        (lambda: "resnet18", "The model is a str"),
+    ],
+)
+def test_what_cannot_be_looked_into_gets_one_sentence(build: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(MirrorError, match=sentence):
+        Gradient(build())(ONE)
+
+
+def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
+    model = Small()
+    for given, sentence in (
+        (ONE[:0], "contain no picture"),
+        (ONE * torch.nan, "not finite"),
+        (ONE.to(torch.complex64), "a float tensor"),
+        (ONE.long(), "a float tensor"),
+    ):
+        with pytest.raises(MirrorError, match=sentence):
+            Gradient(model)(given)
+    layers: list[Any] = [2, 2.5, [model.conv, model.first], object()]
+    for layer in layers:
+        with pytest.raises(MirrorError, match="The layer is a"):
+            GradCam(model)(ONE, layer)
+    expected = GradCam(model)(ONE, "conv", target_class=3)[1]["raw"]
+    for layer in ([model.conv], (model.conv,), ["conv"]):
+        assert torch.equal(GradCam(model)(ONE, layer, target_class=3)[1]["raw"], expected)  # type: ignore[arg-type]
+    targets: list[Any] = [np.int64(3), np.uint8(3), torch.tensor(3), torch.tensor([3])]
+    for target in targets:
+        assert torch.equal(GradCam(model)(ONE, "conv", target_class=target)[1]["raw"], expected)
+    for target in (3.0, True, torch.tensor([1, 2]), -1, [3]):
+        with pytest.raises(MirrorError, match="target_class"):
+            GradCam(model)(ONE, "conv", target_class=target)
+    with pytest.raises(MirrorError, match="complex numbers"):
+        Activations(nn.Sequential(_ComplexMaps(), nn.Identity()))(ONE, "0")
+    broken = Small()
+    nn.init.constant_(broken.head.bias, torch.nan)
+    nn.init.constant_(broken.head.weight, torch.nan)
+    with pytest.raises(MirrorError, match="not finite"):
+        Gradient(broken)(ONE, target_class=0)
