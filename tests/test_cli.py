@@ -22,7 +22,7 @@ from mirror_app.ui import store
 from mirror_app.visualisations import registry
 from tests.app import cheaply, page
 from tests.browser import ROOT
-from tests.images.test_images import P3, profile
+from tests.images.test_colours import P3, profile
 from tests.networks import ANYWHERE, quick
 
 LAYER = "features.9.0"

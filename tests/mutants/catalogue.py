@@ -164,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         "a wrong mean",
-        ("tests/images/test_images.py", "tests/engine/test_engine.py"),
+        ("tests/images/test_preprocessing.py", "tests/engine/test_engine.py"),
         (
             Edit(
                 "mirror_app/images/preprocessing.py",
@@ -259,7 +259,7 @@ MUTANTS = (
     ),
     Mutant(
         "a picture that shuffled weights only turn over taken for a different one",
-        ("tests/evaluation/test_trust.py",),
+        ("tests/evaluation/test_verdict.py",),
         (
             Edit(
                 "mirror_app/ui/trust/verdict_text.py",

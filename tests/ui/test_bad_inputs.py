@@ -1,7 +1,7 @@
 """Bad input of every kind at the door of the page: each has the outcome that it should, and costs nothing.
 
 The cases have the numbers of the list that we work from: F files, I images, P parameters, Q addresses and HTTP. What
-happens to a file before the page sees it is in `test_images.py`, to weights in `test_user_models.py`.
+happens to a file before the page sees it is in `tests/images/`, to weights in `test_user_models.py`.
 """
 
 import http.client

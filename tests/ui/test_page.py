@@ -21,7 +21,7 @@ from mirror_app.ui import store
 from mirror_app.ui.state.session import param_key
 from mirror_app.visualisations import registry
 from tests.app import cheaply, lives, page, png, said, upload
-from tests.images.test_images import P3, profile
+from tests.images.test_colours import P3, profile
 from tests.networks import ANYWHERE, quick
 
 
