@@ -619,7 +619,7 @@ def test_where_memory_is_short_batches_are_halved(error: Exception) -> None:
 
 
 def test_what_never_fits_is_one_sentence_and_other_errors_are_not_swallowed() -> None:
-    with pytest.raises(MirrorError, match="even one sample"):
+    with pytest.raises(MirrorError, match="a single sample"):
         list(in_batches(lambda span: torch.empty(10**15), 3))  # the CPU's own words
     with pytest.raises(RuntimeError, match="another"):
         list(in_batches(_fail, 3))
