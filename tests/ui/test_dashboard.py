@@ -153,7 +153,7 @@ def test_what_cannot_be_shown_says_why_and_the_page_stands(
     dashboard: Callable[..., Page], width: int, scheme: str
 ) -> None:
     page = dashboard("?visualisation=attention", width, 900, scheme, at_rest=False)
-    expect(page.get_by_text("take Grad-CAM")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("use Grad-CAM")).to_be_visible(timeout=90_000)
     expect(page.get_by_role("button", name="checked heart · 96.2%")).to_be_attached()
     page.wait_for_selector(READY)
     page.wait_for_timeout(500)

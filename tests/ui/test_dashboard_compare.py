@@ -76,7 +76,7 @@ def test_nothing_overflows_overlaps_or_fails(dashboard: Callable[..., Page], wid
 def test_a_picture_is_a_button_that_opens_it_in_explore(dashboard: Callable[..., Page]) -> None:
     page = dashboard(f"?{SMALL}")
     matrix(page)
-    expect(page.locator(".st-key-cell-1-0")).to_contain_text("take Grad-CAM")
+    expect(page.locator(".st-key-cell-1-0")).to_contain_text("use Grad-CAM")
     cell = page.get_by_role("button", name="Open Grad-CAM of striped ring (shapes, features) in Explore")
     cell.hover()
     expect(page.get_by_role("tooltip")).to_contain_text("Grad-CAM of striped ring (shapes, features), for striped ring")
@@ -109,7 +109,7 @@ def test_all_of_it_is_downloaded(dashboard: Callable[..., Page], tmp_path: Path)
         assert [cell["request"]["visualisation"] for cell in cells[::2]] == ["grad-cam", "attention", "activations"]
         for cell in cells:
             if cell["row"] == "Attention":
-                assert "take Grad-CAM" in cell["message"]
+                assert "use Grad-CAM" in cell["message"]
             else:
                 assert np.isfinite(np.load(io.BytesIO(kept.read(cell["raw"])))).all()
                 assert Image.open(io.BytesIO(kept.read(cell["picture"]))).width >= 128
