@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser import ROOT
-from tests.rooms import DOCUMENT, FLOORS, table
+from tests.packages import DOCUMENT, LAYERS, table
 
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LEVEL = {package: number for number, layer in enumerate(LAYERS) for package in layer}
 
 UPSTAIRS = ("mirror_app.ui", "mirror_app.main", "mirror_app.live.server", "pages")
 
@@ -20,11 +20,17 @@ def name_of(file: Path) -> str:
 
 
 FILES = {name_of(file): file for folder in ("mirror_app", "pages") for file in (ROOT / folder).rglob("*.py")}
-PACKAGES = {"mirror_app", "mirror_app.ui", "mirror_app.visualisations"}  # they hold rooms and are none
+PACKAGES = {
+    "mirror_app",
+    "mirror_app.ui",
+    "mirror_app.visualisations",
+}  # not packages of the list
 
 
-def room_of(module: str) -> str:
-    return max((room for room in FLOOR if module == room or module.startswith(f"{room}.")), key=len, default="")
+def package_of(module: str) -> str:
+    return max(
+        (package for package in LEVEL if module == package or module.startswith(f"{package}.")), key=len, default=""
+    )
 
 
 def imports_of(module: str) -> set[str]:
@@ -41,16 +47,18 @@ def imports_of(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", sorted(FILES))
-def test_every_module_has_its_room_and_imports_only_downwards(module: str) -> None:
+def test_every_module_has_its_package_and_imports_only_downwards(module: str) -> None:
     if module in PACKAGES:
         doors = {"mirror_app.live.launch", "mirror_app.former_imports"}
         assert imports_of(module) <= doors, f"{module} imports more than the door"
         return
-    room = room_of(module)
-    assert room, f"{module} is in no room"
+    package = package_of(module)
+    assert package, f"{module} is in no package"
     for other in imports_of(module):
-        below = room_of(other)
-        assert below == room or FLOOR[below] < FLOOR[room], f"{module} imports {other}, which does not stand below it"
+        below = package_of(other)
+        assert below == package or LEVEL[below] < LEVEL[package], (
+            f"{module} imports {other}, which does not stand below it"
+        )
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
@@ -72,7 +80,7 @@ def test_streamlit_is_known_upstairs_only_and_hooks_in_the_probe_only() -> None:
         text = file.read_text(encoding="utf-8")
         if not module.startswith(UPSTAIRS):
             assert "streamlit" not in text.lower(), module
-        if room_of(module) != "mirror_app.probe":
+        if package_of(module) != "mirror_app.probe":
             assert "_hook(" not in text, module
             assert "prehook(" not in text, module
         if module != "mirror_app.bundled.training":  # training alone may touch the gradients of weights
@@ -95,5 +103,5 @@ def test_files_and_functions_fit_the_eye() -> None:
                 assert node.end_lineno - node.lineno - documentation <= 60, f"{module}.{node.name}"
 
 
-def test_the_rooms_in_contributing_are_those_that_are_checked() -> None:
-    assert table() in DOCUMENT.read_text(encoding="utf-8"), "python -m tests.rooms"
+def test_the_packages_in_contributing_are_those_that_are_checked() -> None:
+    assert table() in DOCUMENT.read_text(encoding="utf-8"), "python -m tests.packages"

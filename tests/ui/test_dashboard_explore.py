@@ -152,7 +152,7 @@ def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., 
     page.get_by_role("button", name="Download").click()
     for ending in (".png", ".npy", ".zip"):
         with page.expect_download() as download:
-            page.get_by_role("button", name=f"({ending})").click()
+            page.get_by_role("button", name=f"({ending[1:].upper()})").click()
         assert download.value.suggested_filename == f"layer-cam-features.4{ending}"
         download.value.save_as(tmp_path / f"file{ending}")
     model, picture = catalogue.load("shapes"), examples()[0]

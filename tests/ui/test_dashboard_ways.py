@@ -126,7 +126,7 @@ def asks_for_help(page: Page, press: Callable[[Locator], None]) -> None:
     """The “?” beside a switch tells what it does, and leaves it as it is; a press on the switch turns it."""
     switch = page.get_by_test_id("stCheckbox").filter(has_text="Guided")
     press(switch.get_by_test_id("stTooltipIcon"))
-    expect(page.get_by_text("fine detail, which shows edges even where they do not matter")).to_be_visible()
+    expect(page.get_by_text("edges show even where they are irrelevant")).to_be_visible()
     page.wait_for_timeout(500)
     settled(page)
     expect(switch.get_by_role("switch")).not_to_be_checked()

@@ -1,11 +1,11 @@
-"""The rooms of the house, in the one order of its imports: `python -m tests.rooms` writes it to CONTRIBUTING."""
+"""The packages in the order in which they may import each other: `python -m tests.packages` writes CONTRIBUTING."""
 
 import ast
 
 from tests.browser import ROOT
 
-# From the ground up; rooms of one line are neighbours that may not know each other.
-FLOORS = [
+# From the bottom up; those on one line may not import each other.
+LAYERS = [
     ["mirror_app.errors", "mirror_app.precision", "mirror_app.former_imports"],
     ["mirror_app.targets", "mirror_app.layers"],
     ["mirror_app.params", "mirror_app.images"],
@@ -31,23 +31,23 @@ FLOORS = [
     ["pages", "mirror_app.main"],
 ]
 DOCUMENT = ROOT / "CONTRIBUTING.md"
-BEGIN, END = "| room | what is in it |\n| --- | --- |\n", "\n## Add a visualisation"
+BEGIN, END = "| package | what is in it |\n| --- | --- |\n", "\n## Add a visualisation"
 
 
 def table() -> str:
-    """Return the rows of the table of rooms, from the roof down, each with the first line of its docstring."""
-    rooms = [room for floor in reversed(FLOORS) for room in floor]
-    return "".join(f"| `{_path(room)}` | {_first_line(room)} |\n" for room in rooms)
+    """Return the rows of the table of packages, from the top down, each with the first line of its docstring."""
+    packages = [package for layer in reversed(LAYERS) for package in layer]
+    return "".join(f"| `{_path(package)}` | {_first_line(package)} |\n" for package in packages)
 
 
-def _path(room: str) -> str:
-    folder = room.replace(".", "/")
+def _path(package: str) -> str:
+    folder = package.replace(".", "/")
     return f"{folder}/" if (ROOT / folder).is_dir() else f"{folder}.py"
 
 
-def _first_line(room: str) -> str:
-    path = ROOT / _path(room)
-    if room == "pages":
+def _first_line(package: str) -> str:
+    path = ROOT / _path(package)
+    if package == "pages":
         return "The pages: each reads the selection, asks the store, and shows."
     text = (path / "__init__.py" if path.is_dir() else path).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
