@@ -13,12 +13,23 @@ from tests.networks import quick
 
 
 def page(to: str = "", **query: str | list[str]) -> AppTest:
-    """The dashboard, opened by a link with that query; after it, where one is named, another of its pages."""
+    """The dashboard, opened by a link with that query; after it, where one is named, another of its pages.
+
+    The test runner gives every visit the same session, so that Dream would show the background run of another test.
+    """
+    if to == "dream":
+        AppTest.from_function(_forget_background_run).run()
     test = AppTest.from_file(str(ROOT / "mirror_app" / "main.py"), default_timeout=90)
     for name, value in {"v": VERSION, **query}.items():
         test.query_params[name] = value
     test.run()
     return test.switch_page(f"../pages/{to}.py").run() if to else test
+
+
+def _forget_background_run() -> None:
+    from mirror_app.ui import store
+
+    store.run_slot.clear()
 
 
 def png(colour: tuple[int, int, int] = (200, 30, 30)) -> bytes:
