@@ -130,7 +130,7 @@ def find(model: nn.Module, layer: str | nn.Module) -> str:
         layer = dict(model.named_modules(remove_duplicate=False)).get(layer, layer)
     if isinstance(layer, nn.Module):
         if id(layer) not in names:
-            raise MirrorError(f"This {type(layer).__name__} is no layer of the model: pass one of its submodules.")
+            raise MirrorError(f"This {type(layer).__name__} is not a layer of the model: pass one of its submodules.")
         return names[id(layer)]
     if layer not in names.values():
         raise MirrorError(f"The model has no layer '{layer[:80]}'.{nearest(layer, names.values())}")

@@ -1,4 +1,4 @@
-"""How far the current picture can be trusted: three tests, with figures."""
+"""How far the current map can be trusted: three tests, with figures."""
 
 import streamlit as st
 
@@ -17,9 +17,7 @@ ignores_model = entry.kind.ignores_model(dict(request.params))
 
 page_parts.show_problems(session)
 strip.show(session)
-on_progress = page_parts.heading(
-    f"Can {entry.name} be trusted here?", "Three tests of the picture on the Explore page."
-)
+on_progress = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of the map on the Explore page.")
 if not verdict.is_attribution(entry):
     trust_tests.offer_alternatives(entry, session.entries)
     st.stop()

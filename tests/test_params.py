@@ -50,19 +50,19 @@ def test_a_value_survives_a_link(name: str, value: Value) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("steps", 0, "steps cannot be 0: a whole number from 1 to 100"),
-        ("steps", 10**9, "steps cannot be 1000000000"),
+        ("steps", 0, "steps must be a whole number from 1 to 100, not 0."),
+        ("steps", 10**9, "steps must be a whole number from 1 to 100, not 1000000000"),
         ("steps", 2.5, "whole number"),
         ("steps", True, "whole number"),
-        ("rate", float("inf"), "rate cannot be inf: a number of 0 or more is needed"),
-        ("rate", float("nan"), "rate cannot be nan"),
-        ("rate", -0.1, "rate cannot be -0.1"),
-        ("kind", "giuded", "one of plain, guided is needed. Did you mean 'guided'?"),
+        ("rate", float("inf"), "rate must be a number of 0 or more, not inf."),
+        ("rate", float("nan"), "rate must be a number of 0 or more, not nan"),
+        ("rate", -0.1, "rate must be a number of 0 or more, not -0.1"),
+        ("kind", "giuded", "kind must be plain or guided, not 'giuded'. Did you mean 'guided'?"),
         ("name", "too long", "at most 5 characters"),
         ("sharp", 1, "on or off"),
         ("target_class", -1, "number of a class"),
         ("target_class", 1.0, "number of a class"),
-        ("other", 1, "There is no parameter 'other'"),
+        ("other", 1, "There is no parameter 'other'. Accepted parameters: steps, rate, "),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: Value, words: str) -> None:

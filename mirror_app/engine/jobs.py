@@ -1,7 +1,7 @@
 """Computations in the background: a few workers, a queue, and the newest frame of each computation.
 
 A request for something that is being computed joins the computation. A computation that nobody waits for is abandoned
-between two frames, unless it was computing its last frame: the worker stores the result at the end.
+between two frames. If it is already computing its last frame, it finishes and its result is stored.
 """
 
 import time

@@ -26,7 +26,7 @@ class Prediction:
         meaning: What the numbers are (classes, labels, numbers ...), or None if that is unknown.
         output_summary: The parts of the model's output and their shapes, such as "out 21 × 64 × 64".
         deviation: The largest difference between the outputs of the model and of the private copy that visualisations
-            work on, as a share of the largest number in the same tensor. It is 0 if they agree.
+            work on, as a share of the largest number in the same tensor; 0 if they agree.
         boxes: The boxes that a detection model found, the most confident first.
         regions: The most likely class at each location, for a segmentation model.
 

@@ -35,7 +35,7 @@ def deletion(
 ) -> Tensor:
     """Return the probability of a class while pixels are set to 0, starting with the most evidence.
 
-    In normalised inputs, 0 is the mean colour. A small `area` below the curve is good: the probability falls quickly.
+    In normalised inputs, 0 is the mean colour. A small `area` under the curve is good: the probability falls quickly.
 
     Args:
         model: A function from inputs (N, C, H, W) to numbers (N, K).
@@ -76,7 +76,7 @@ def insertion(
 ) -> Tensor:
     """Return the probability of a class while a blurred picture is restored, starting with the most evidence.
 
-    The blur is Gaussian. Its standard deviation is a sixteenth of the longer side. A large `area` below the curve is
+    The blur is Gaussian. Its standard deviation is a sixteenth of the longer side. A large `area` under the curve is
     good: the probability rises quickly.
 
     Args:
@@ -181,7 +181,7 @@ def drops_early(deletion_curve: Tensor, shares: Sequence[float] = ()) -> bool:
 def recovers_early(insertion_curve: Tensor, shares: Sequence[float] = ()) -> bool:
     """Tell whether restoring the first tenth of the pixels brings back more than half of the probability.
 
-    It is also true if blurring the picture never took that much.
+    This is also true if blurring never removed half of the probability in the first place.
 
     Args:
         insertion_curve: The probability while pixels are restored, (S,).

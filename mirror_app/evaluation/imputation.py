@@ -50,7 +50,7 @@ def impute(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> T
 
 
 def _multigrid(values: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
-    """Return `values` with all other than the known pixels filled in, starting from the solution at half the size."""
+    """Return `values` with all unknown pixels filled in, starting from the solution at half the size."""
     size = (values.shape[2], values.shape[3])
     if min(size) <= SMALLEST:
         initial = values.sum((2, 3), keepdim=True) / is_known.sum((2, 3), keepdim=True)

@@ -16,7 +16,7 @@ def peak_inside(maps: Tensor, masks: Tensor) -> Tensor:
         masks: 1 on the object and 0 elsewhere, (N, H, W).
 
     Returns:
-        1 if the peak lies inside the mask, else 0, for each map, (N,).
+        For each map, 1 if the peak lies inside the mask and 0 if not, (N,).
 
     Example:
         >>> import torch

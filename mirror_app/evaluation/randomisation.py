@@ -40,8 +40,9 @@ class Depth:
 def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth]:
     """Return how far down the weights of a model can be shuffled, from the last layer to everything.
 
-    The first depth is the last layer that runs and has weights of its own. The depths after it hold every layer that
-    starts after a stage of the network has ended, stage by stage. The last depth is the whole model.
+    The first depth is the last layer that runs and has weights of its own. Each further depth belongs to an
+    earlier stage of the network: it holds every layer that starts after that stage has ended. The last depth is the
+    whole model.
 
     Args:
         model_layers: The layers of a model, as `mirror_app.engine.tree` returns them.
@@ -85,7 +86,7 @@ def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int =
     Args:
         model: The model.
         layers: Dotted names of layers, as `named_modules()` has them.
-        seed: The same seed gives a layer the same order, whatever else is shuffled.
+        seed: The same seed gives a layer the same order, whichever other layers are shuffled.
 
     Returns:
         The copy.
@@ -153,7 +154,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
         second: A map of the same shape.
 
     Returns:
-        The correlation, in [-1, 1]: 1 for the same order, -1 for the opposite order. It is 0 if one map is constant,
+        The correlation, in [-1, 1]: 1 for the same order, -1 for the opposite order, 0 if one map is constant,
         and NaN if both are, since there is no order to compare.
 
     Example:

@@ -83,7 +83,7 @@ def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
     """Return an attribution as one map of the size of the picture.
 
     Args:
-        raw: The raw numbers, (1, h, w) or (1, C, h, w). The magnitudes of several channels are summed up.
+        raw: The raw numbers, (1, h, w) or (1, C, h, w). The magnitudes of several channels are summed.
         size: The height and width of the map, (H, W).
 
     Returns:
@@ -108,7 +108,7 @@ def curves(request: Request, model: Model, picture: Picture, result: Result) -> 
         result: The result of the request, which must be evidence for a class.
 
     Raises:
-        MirrorError: The result is no evidence for a class, or the model gives no probabilities.
+        MirrorError: The result is not evidence for a class, or the model gives no probabilities.
     """
     prediction = engine.predict(model, picture)
     target, size = explained_class(request, result, prediction), _size(model.inputs(picture))
@@ -142,7 +142,7 @@ def shuffled(
 ) -> Generator[Result, None, None]:
     """Yield the frames of `request` on a copy of the model whose weights are shuffled down to `depth`.
 
-    They explain the class that `result` explains, whatever class is most likely for the copy.
+    The frames explain the class that `result` explains, even if another class is the most likely for the copy.
 
     Args:
         request: The request that gave the result.
@@ -181,7 +181,7 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
         prediction: The answer of the model to the picture.
 
     Raises:
-        MirrorError: The result is no evidence for a class, or no class is the most likely: the model gives several
+        MirrorError: The result is not evidence for a class, or no class is the most likely: the model gives several
             numbers, an embedding, regions or boxes.
     """
     entry = registry.get(request.visualisation)
@@ -190,7 +190,7 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
     if "target" in result.info:
         raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
     if len(result.raw) > 1:
-        raise MirrorError("One layer can be tested at a time: switch “At every stage” off, or choose a layer.")
+        raise MirrorError("Only one layer can be tested at a time: switch off “At every stage”, or choose a layer.")
     if not len(prediction.answers):
         raise MirrorError("Only a classification model can be tested: choose one that gives classes.")
     if "target_class" in result.info:

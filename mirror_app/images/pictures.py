@@ -95,7 +95,7 @@ def decode(data: bytes, name: str) -> Picture:
     if not data:
         raise _refusal(name, "is empty")
     if len(data) > MAX_BYTES:
-        raise _refusal(name, "is too large a file")
+        raise _refusal(name, "is too large")
     if data.startswith(b"\xff\xd8") and max(map(data.count, (b"\xff\xda", b"Exif\0\0"))) > _MAX_MARKERS:
         raise _refusal(name, "has too many scans or Exif blocks")
     try:

@@ -25,7 +25,7 @@ _ROTATIONS = {
 def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the pixels of an image, uint8 (H, W, 3), upright, in sRGB and on white, with notes on what was converted.
 
-    Of an animation, only the first frame is read. Raises one of `BROKEN` for a file that cannot be read.
+    Only the first frame of an animation is read. Raises one of `BROKEN` for a file that cannot be read.
     """
     notes = []
     # A camera's JPEG with embedded previews ("MPO") is not an animation; `n_frames` would read all frames.

@@ -84,10 +84,10 @@ def mirror(
             partials that create one, or functions decorated with `offer`. None offers all visualisations.
         port: the port of the page, on this computer only. If it is in use, the next free one is taken.
         open_browser: whether to open a browser tab.
-        mean: for normalising Pillow images, one value per channel. None takes that of a `Model`, else ImageNet's.
+        mean: for normalising Pillow images, one value per channel. None takes the mean of a `Model`, or ImageNet's.
         std: the same for the standard deviation.
         size: the crop of Pillow images in pixels, a side or (height, width). None takes the size of the first
-            input if it is a tensor, else that of a `Model`, else 224.
+            input if it is a tensor, or the size of a `Model`, or 224.
         classes: the names of the model's outputs.
         output: the meaning of the model's outputs: "classes", "labels", "numbers", "probabilities", "embedding",
             "regions" or "boxes". None reads it from the model's configuration, or assumes "classes", and "numbers"

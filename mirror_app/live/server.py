@@ -27,7 +27,9 @@ class Server:
 
     def __init__(self, port: int) -> None:
         if Runtime.exists():
-            raise MirrorError("Streamlit already runs in this process. Start Mirror from a plain script or a notebook.")
+            raise MirrorError(
+                "Streamlit is already running in this process. Start Mirror from a plain script or a notebook."
+            )
         self._socket = _listening_socket(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         live.keep_program()

@@ -30,7 +30,7 @@ _UNNORMALISED = "All values lie in [0, 1], so this input may not be normalised. 
 
 @dataclass(frozen=True)
 class PreprocessingOverrides:
-    """What the caller states about preprocessing, class names and the meaning of the output; None is not stated."""
+    """What the caller states about preprocessing, class names and the meaning of the output; None means not stated."""
 
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
@@ -50,7 +50,7 @@ def live_session(
     items = list(_single_inputs(inputs))
     nets = dict(model) if isinstance(model, Mapping) else {_name(model): model}
     if not items or not nets:
-        raise MirrorError("There is nothing to show: at least one input and one model are needed.")
+        raise MirrorError("There is nothing to show: give at least one input and one model.")
     preprocessings = {name: _preprocessing(name, net, items, overrides) for name, net in nets.items()}
     first_preprocessing = next(iter(preprocessings.values()))
     pictures = [_picture(item, number, first_preprocessing) for number, item in enumerate(items, 1)]
@@ -80,7 +80,7 @@ def _name(net: object) -> str:
 
 
 def _preprocessing(name: str, net: object, inputs: Sequence[Input], overrides: PreprocessingOverrides) -> Preprocessing:
-    """Return the preprocessing of a model: as overridden, else the `Model`'s own, else ImageNet's."""
+    """Return the preprocessing of a model: as overridden, or the `Model`'s own, or ImageNet's."""
     if not isinstance(net, nn.Module | Model):
         raise MirrorError(f"The model '{name}' is a {type(net).__name__}, not an nn.Module.")
     preprocessing = net.preprocessing if isinstance(net, Model) else IMAGENET
@@ -156,7 +156,7 @@ def _model(
 
 
 def _with_meaning(model: Model, net: Net, output: Any, overrides: PreprocessingOverrides) -> Model:
-    """Return `model` with the meaning and names of its output: as the caller states, else as `net` does."""
+    """Return `model` with the meaning and names of its output: as the caller states, or as `net` does."""
     declared = net.with_output(overrides.output or "") if isinstance(net, Model) else model
     kind = overrides.output or (declared.output.kind if declared.output else "")
     names = overrides.classes or declared.classes or declared.labels

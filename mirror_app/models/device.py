@@ -1,4 +1,4 @@
-"""The device that models run on: MIRROR_DEVICE if set, else CUDA, else Apple's MPS, else the CPU."""
+"""The device that models run on: MIRROR_DEVICE if set, or the first available of CUDA, Apple's MPS and the CPU."""
 
 import os
 

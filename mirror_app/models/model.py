@@ -56,7 +56,7 @@ class Model:
         Args:
             output: what the module returned for one picture.
             kind: an OutputKind such as "labels"; "" reads it from the module's configuration, or assumes the usual.
-            names: the names of the numbers; by default those in the configuration, else "class 0", "class 1", …
+            names: the names of the numbers; by default those in the configuration, or "class 0", "class 1", …
 
         Raises:
             MirrorError: when the kind or the number of names does not fit the output.

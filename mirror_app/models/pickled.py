@@ -49,4 +49,6 @@ def _check_structure(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo
     if is_compressed or sum(entry.file_size for entry in entries) > file.stat().st_size:
         raise MirrorError(f"'{file.name}' is compressed, which could exhaust memory. {accepted}.")
     if archive.comment or min(entry.header_offset for entry in entries) or len(set(names)) < len(names):
-        raise MirrorError(f"'{file.name}' can be read in two ways, which torch.save never writes. {accepted}.")
+        raise MirrorError(
+            f"'{file.name}' was not written by torch.save: its contents can be read in two ways. {accepted}."
+        )

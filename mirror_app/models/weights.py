@@ -38,7 +38,7 @@ def load_into(module: nn.Module, file: Path) -> None:
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """Return the tensors in `file` by name, on the CPU; raise MirrorError if it holds anything else."""
+    """Return the tensors in `file` by name, on the CPU; raise MirrorError if it holds other things, too."""
     if not file.is_file():
         raise MirrorError(f"The weights file '{file}' does not exist.")
     try:

@@ -23,11 +23,11 @@ def declared(function: Callable[..., object]) -> dict[str, Parameter]:
 
 
 def checked(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the value of every parameter, checked: from `values`, or else its default; raise MirrorError."""
+    """Return the checked value of every parameter, the default of those not in `values`; raise MirrorError."""
     for name in values:
         if name not in parameters:
-            accepted = f"one of {', '.join(parameters)} is needed" if parameters else "there are none"
-            raise MirrorError(f"There is no parameter '{name}': {accepted}.{nearest(name, parameters)}")
+            accepted = f"Accepted parameters: {', '.join(parameters)}." if parameters else "No parameter is accepted."
+            raise MirrorError(f"There is no parameter '{name}'. {accepted}{nearest(name, parameters)}")
     return {name: parameter.check(values.get(name, parameter.default)) for name, parameter in parameters.items()}
 
 

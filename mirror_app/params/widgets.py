@@ -45,15 +45,15 @@ class Parameter(ABC):
 
     def refuse(self, value: object, hint: str = "") -> MirrorError:
         """Return the error that names the parameter, the refused `value` and what would be accepted."""
-        return MirrorError(f"{self.name} cannot be {_shown(value)}: {self.accepts()} is needed.{hint}")
+        return MirrorError(f"{self.name} must be {self.accepts()}, not {_shown(value)}.{hint}")
 
 
 @dataclass(frozen=True)
 class Number(Parameter):
     """A number typed into a field.
 
-    It is a whole number if the argument is annotated as an `int`, and a float if it is annotated as a `float`. Without
-    such an annotation, it is whole if both its default and `step` are.
+    The number is whole if the argument is annotated as an `int`, and a float if the annotation is `float`. Without
+    such an annotation, the number is whole if both its default and `step` are.
 
     Args:
         min: The smallest accepted value.
@@ -182,7 +182,7 @@ class Dropdown(Parameter):
         ...     norm.check("maxx")
         ... except MirrorError as error:
         ...     print(error)
-        norm cannot be 'maxx': one of mean, max is needed. Did you mean 'max'?
+        norm must be mean or max, not 'maxx'. Did you mean 'max'?
     """
 
     options: tuple[str, ...] = ()
@@ -193,7 +193,7 @@ class Dropdown(Parameter):
         return value
 
     def accepts(self) -> str:
-        return f"one of {', '.join(self.options)}"
+        return " or ".join(filter(None, (", ".join(self.options[:-1]), *self.options[-1:])))
 
 
 @dataclass(frozen=True)

@@ -176,16 +176,18 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     def caption(*figures: float) -> str:
         return verdict_text.below_shuffled(dict(zip(names, figures, strict=True)))
 
-    assert "Shuffling the last layer already changes it] (rank correlation −0.30)" in caption(-0.3, 0.6, 0.2)
-    assert "Shuffling all above layer3 barely changes it]; :green[shuffling everything does]" in caption(0.9, 0.8, 0.1)
-    assert "it depends on the earlier layers but hardly on the last ones." in caption(0.9, 0.8, 0.1)
-    assert "(weakest rank correlation +0.60): it shows the input" in caption(1, 0.6, 0.7)
-    inverted = caption(-0.7, 0.1, 0.2)
+    assert "Shuffling the last layer already changes the map] (rank correlation −0.30)" in caption(-0.3, 0.6, 0.2)
     assert (
-        "Shuffling fc barely changes it, except for inverting it]; :green[shuffling all above layer3 does]" in inverted
+        "Shuffling all above layer3 barely changes the map]; :green[shuffling everything changes it clearly]"
+        in caption(0.9, 0.8, 0.1)
     )
+    assert "the map depends on the earlier layers but hardly on the last ones." in caption(0.9, 0.8, 0.1)
+    assert "(weakest rank correlation +0.60): the map shows the input" in caption(1, 0.6, 0.7)
+    inverted = caption(-0.7, 0.1, 0.2)
+    assert "Shuffling fc barely changes the map, except for inverting it]" in inverted
+    assert "]; :green[shuffling all above layer3 changes it clearly]" in inverted
     assert "hardly on the last one." in inverted
-    assert "(weakest rank correlation −0.60): it shows the input" in caption(1, -0.6, 0.7)
+    assert "(weakest rank correlation −0.60): the map shows the input" in caption(1, -0.6, 0.7)
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
@@ -205,7 +207,7 @@ def test_what_is_no_class_and_what_is_many_layers_is_refused() -> None:
     with pytest.raises(MirrorError, match="choose a class"):
         list(verdict.curves(request, model, PICTURE, result))
     request, result = computed("grad-cam", layer="*")
-    with pytest.raises(MirrorError, match="One layer"):
+    with pytest.raises(MirrorError, match="Only one layer"):
         list(verdict.curves(request, model, PICTURE, result))
 
 

@@ -136,7 +136,7 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
     assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects."
     assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`."
     assert planned("inverted-representation") == (
-        "generate an image to which layer `features` responds as to the input."
+        "generate an image that layer `features` responds to as it does to the input."
     )
     assert planned("class-picture") == "generate an image of the class predicted for the input."
     assert planned("class-picture", "Target", 4) == "generate an image of *striped ring*."

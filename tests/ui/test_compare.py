@@ -87,7 +87,7 @@ def test_four_visualisations_of_four_inputs_without_a_click_and_nothing_twice(ca
     expected = [f"{name} of {of}" for name in ("Grad-CAM", "Layer-CAM") for of in names]
     assert [title.partition(" (")[0] for title in opens(test)[:8]] == expected
     assert len(opens(test)) == 16
-    assert "Its other settings apply to Grad-CAM only; other methods use their defaults." in words(test)
+    assert "The sidebar's other settings apply to Grad-CAM only; other methods use their defaults." in words(test)
     assert "compare.rows" not in test.query_params
     assert [call[0] for call in calls].count("frames") == 16
     calls.clear()

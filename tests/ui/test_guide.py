@@ -137,7 +137,7 @@ def test_a_word_of_the_glossary_is_explained_and_where_nothing_is_found_this_is_
     test.text_input(key="guide-find").set_value("receptive fields").run()
     meaning = f"**Receptive field:** {WORDS['receptive field']}"
     assert [item.value for item in test.markdown].count(meaning) == 2  # among all words, and for the query
-    assert any("Its meaning is explained above" in box.value for box in test.info)
+    assert any("but its meaning is explained above" in box.value for box in test.info)
     assert tried(test) == []
     test.text_input(key="guide-find").set_value("salliency").run()
     (box,) = test.info

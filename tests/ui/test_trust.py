@@ -60,7 +60,7 @@ def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(
         sessions._sessions.clear()
     assert not test.exception
     page_text = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
-    assert "Buffers are not shuffled, although these may be weights: head." in page_text
+    assert "Buffers are not shuffled, although some may hold weights: head." in page_text
     assert ("cannot be compared" in page_text) is is_flat
     assert "nan" not in page_text
 
@@ -74,7 +74,7 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     assert "Picture: checked heart · Class: *checked heart* (96.2%)" in page_text
     assert "the mean of 3 draws, with the seeds 0, 1 and 2" in page_text
     assert "set to 0 in the model's normalised" in page_text
-    assert "They miss it by" in page_text
+    assert "The sum misses that gain by" in page_text
     assert not test.warning
 
 

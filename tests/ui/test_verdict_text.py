@@ -43,7 +43,7 @@ def test_what_is_said_of_the_curves_keeps_the_three_ways_apart() -> None:
         "no more than painting over edges."
     )
     assert verdict_text.below_chart(found(best, better, other), gone, False) == ":green[Clearly better than both.]"
-    assert verdict_text.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random.]"
+    assert verdict_text.below_chart(found(lame, better, lame), gone, False) == ":orange[Worse than random pixels.]"
     assert (
         verdict_text.below_chart(found(lame, better, lame), painted, False) == ":orange[Not clearly better than edges.]"
     )
@@ -71,12 +71,12 @@ def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
 def test_what_should_add_up_joins_the_verdict() -> None:
     assert verdict_text.of_sum({}) is None
     assert verdict_text.of_sum({"completeness": [-0.02]}) == Answer(
-        True, "The sum of its values misses the gain in the class score by 2.0%."
+        True, "The sum of the map's values misses the gain in the class score by 2.0%."
     )
     lost = verdict_text.of_sum({"conservation": [0.0002]})
-    assert lost == Answer(False, "Its values add up to 0.0% of the class score.")
+    assert lost == Answer(False, "The map's values add up to 0.0% of the class score.")
     assert verdict_text.of_sum({"conservation": [0.7]}) == Answer(
-        None, "Its values add up to 70.0% of the class score."
+        None, "The map's values add up to 70.0% of the class score."
     )
     turned = verdict_text.of_sum({"conservation": [-1.0]})
     assert turned
@@ -108,7 +108,9 @@ def test_the_summary_is_a_verdict_and_a_line_for_each_test(answers: tuple[bool |
 def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_nothing_came() -> None:
     assert verdict_text.of_shuffled({"fc": 0.4, "everything": 0.2}, untrained=False).good is True
     late = verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=False)
-    assert late == Answer(False, "Shuffling the last layer barely changes it; shuffling earlier layers does.")
+    assert late == Answer(
+        False, "Shuffling the last layer barely changes the map; shuffling earlier layers changes it clearly."
+    )
     assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.8}, untrained=False).good is False
     assert verdict_text.of_shuffled({"fc": 0.9, "everything": 0.2}, untrained=True).good is None
     assert verdict_text.of_shuffled({}, untrained=False).good is None

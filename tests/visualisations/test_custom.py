@@ -137,7 +137,7 @@ def test_the_interface_on_a_model_gives_images_and_info() -> None:
     assert torch.equal(RepeatInput(Linear())(INPUT[None], None, repeat=3)[0], images)
     with pytest.raises(MirrorError, match="Repeat has no model"):
         repeated()(INPUT[None])
-    with pytest.raises(MirrorError, match="repeat cannot be 101: a whole number from 1 to 100"):
+    with pytest.raises(MirrorError, match="repeat must be a whole number from 1 to 100, not 101"):
         repeated(Linear())(INPUT[None], None, repeat=101)
 
 
@@ -322,11 +322,11 @@ def slider(**said: object) -> dict[str, dict[str, object]]:
     [
         (slider(type="slidr"), "the type of 'repeat' must be one of .*dropdown, not 'slidr'. Did you mean 'slider'"),
         (slider(type=None), "the type of 'repeat' must be one of slider, textfield, radio, dropdown, not None"),
-        (slider(value=10), "the value of repeat cannot be 10: a whole number from 1 to 9"),
-        (slider(value="two"), "the value of repeat cannot be 'two'"),
+        (slider(value=10), "the value of repeat must be a whole number from 1 to 9, not 10"),
+        (slider(value="two"), "the value of repeat must be a number from 1 to 9, not 'two'"),
         ({"repeat": {"type": "slider", "value": 2}}, "the slider of 'repeat' needs 'min'"),
         ({"repeat": {"type": "radio", "value": "a"}}, "the radio of 'repeat' needs 'options'"),
-        ({"repeat": {"type": "dropdown", "value": "c", "options": ["a", "b"]}}, "cannot be 'c': one of a, b"),
+        ({"repeat": {"type": "dropdown", "value": "c", "options": ["a", "b"]}}, "must be a or b, not 'c'"),
         ({"repeat": 2}, "the element of 'repeat' must be a dictionary, not a int"),
         (
             {"repaet": PARAMS["repeat"]},

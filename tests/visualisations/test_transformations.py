@@ -69,7 +69,7 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
     for name in ("input_transformation", "output_transformation"):
         with pytest.raises(MirrorError, match="transformation 'crop' must keep the shape"):
             GradCam(bundled())(INPUT, LAYER, **{name: crop})
-        with pytest.raises(MirrorError, match=f"{name} cannot be 'absolut'"):
+        with pytest.raises(MirrorError, match=f"{name} must be none, .* or .*, not 'absolut'. Did you mean"):
             GradCam(bundled())(INPUT, LAYER, **{name: "absolut"})
     with pytest.raises(MirrorError, match="it returned NoneType"):
         Activations(Linear())(INPUT, None, output_transformation=lambda _: None)

@@ -51,7 +51,7 @@ def _names(request: Request, result: Result, count: int) -> list[str]:
 
 
 def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.ndarray:
-    """Return the values of one of `count` images: (3, h, w) if it is shown in colour, else (1, h, w)."""
+    """Return the values of one of `count` images: (3, h, w) if it is shown in colour, (1, h, w) if not."""
     planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
     look = registry.get(request.visualisation).kind.look
     in_colour = len(planes) == len(COLOURS) and look in (render.picture, render.weights)
@@ -104,7 +104,7 @@ def _head_of_stage(request: Request, layer: str) -> None:
 
 
 def enlarged(map_: Image.Image) -> bytes:
-    """Return a small map as a PNG file of about 512 pixels, in which each cell is a square."""
+    """Return a small map as a PNG file of about 512 pixels, with a square for each cell."""
     cell = max(1, 512 // max(map_.size))
     file = io.BytesIO()
     map_.resize((map_.width * cell, map_.height * cell), Image.Resampling.NEAREST).save(file, "PNG")

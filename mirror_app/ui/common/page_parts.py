@@ -27,8 +27,8 @@ BARS = 40
 COLOUR_HINT = f"Grey is zero. {readout.HINT}"
 READING = (
     "Raw values are the values before colouring. The colour bar ends slightly below the maximum because enlarging the "
-    "map smooths narrow peaks. In a coloured picture on grey, red, green and blue show the values of these channels, "
-    "and grey is zero."
+    "map smooths narrow peaks. In a colour picture with a grey background, red, green and blue show the values of "
+    "those channels; grey is zero."
 )
 UNCHANGED = (
     "Mirror works on a private copy that shares the model's weights. Model unchanged: for this input, the copy gives "

@@ -10,7 +10,7 @@ FIRST = "back-prop"  # explains a target unless another visualisation is selecte
 
 
 def explaining_entry() -> registry.Entry | None:
-    """Return the visualisation that explains a clicked class: the selected one, or else the first with a target."""
+    """Return the visualisation that explains a clicked class: the selected or first one that takes a target."""
     session = current()
     candidates = [registry.get(key) for key in (st.session_state.visualisation, session.default_visualisation)]
     return next((entry for entry in (*candidates, *session.entries) if TARGET in entry.params), None)

@@ -14,7 +14,7 @@ Format = Callable[[str], str]
 def one(name: str, label: str, options: Sequence[str], help_text: str, format_option: Format = str) -> str:
     """Let the visitor choose one of a few options; the first is the default.
 
-    `name`, such as “compare.rows”, starts with the page's name. It is the key of the widget and the name in links.
+    `name`, such as “compare.rows”, starts with the page's name. Both the widget's key and the links use this name.
     """
     requested = _from_link(name, options) or [st.session_state.get(name, "")]
     set_if_changed(name, requested[0] if requested[0] in options else options[0])

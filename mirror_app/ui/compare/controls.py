@@ -145,7 +145,7 @@ def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Itera
     if sidebar_entry not in entries:
         yield f"The sidebar's **{sidebar_entry.name}** is not among these: add it to the list above to see it."
     elif len(entries) > 1:
-        yield f"Its other settings apply to {sidebar_entry.name} only; other methods use their defaults."
+        yield f"The sidebar's other settings apply to {sidebar_entry.name} only; other methods use their defaults."
     layerless = [entry.name for entry in entries if not entry.kind.uses_layer]
     if "layer" in axes and layerless:
         yield f"The same at every layer: {', '.join(layerless)}."

@@ -48,7 +48,10 @@ def _goal(request: Request, model: Model) -> str:
     entry = registry.get(request.visualisation)
     values: dict[str, Any] = checked(entry.params, dict(request.params))
     if TARGET in values:
-        return f"generate an image of {_target_name(targets.from_value(values[TARGET]), model)}"
+        target = targets.from_value(values[TARGET])
+        if target.is_class and target.channel is None and not model.kind.has_probabilities:
+            return "generate an image that raises the model's output"
+        return f"generate an image of {_target_name(target, model)}"
     layer = f"layer `{request.layer}`" if request.layer else f"`{live.display_name(request.model)}`"
     number = filter_of(request)
     subject = layer if number is None else f"filter {number} of {layer}"
@@ -56,7 +59,7 @@ def _goal(request: Request, model: Model) -> str:
         return f"exaggerate whatever {subject} detects"
     if number is not None:
         return f"generate an image that activates {subject}"
-    return f"generate an image to which {subject} responds as to the input"
+    return f"generate an image that {subject} responds to as it does to the input"
 
 
 def _target_name(target: targets.Target, model: Model) -> str:
@@ -65,8 +68,7 @@ def _target_name(target: targets.Target, model: Model) -> str:
         return f"*{page_parts.literal(target.description)}*"
     if target.channel is not None:
         return f"*{page_parts.literal(model.name_of(target.channel))}*"
-    noun = model.kind.noun
-    return f"the {noun} predicted for the input" if model.kind.has_probabilities else f"the model's {noun}"
+    return f"the {model.kind.noun} predicted for the input"
 
 
 def show(session: Session, run: BackgroundRun) -> None:

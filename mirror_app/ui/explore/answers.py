@@ -28,7 +28,7 @@ OPACITY = 0.55  # of the colours of regions over the picture
 
 
 def show(model: Model, picture: Picture) -> None:
-    """Show the classes or numbers that the model predicts, or else its boxes or regions, or else its outputs."""
+    """Show the classes or numbers that the model predicts, or its boxes or regions, or its other outputs."""
     try:
         prediction = store.prediction(model, picture)
     except MirrorError:
@@ -40,8 +40,8 @@ def show(model: Model, picture: Picture) -> None:
         output_kind_choice.show(prediction, model)
         return
     st.caption(
-        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Select what to explain "
-        "below, or enter it as the target."
+        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Below, select what to "
+        "explain, or enter a target in the sidebar."
     )
     model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
     if prediction.boxes:

@@ -33,7 +33,7 @@ from mirror_app.visualisations.web import offer
 
 
 @offer("Repeat")
-def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How often.", min=1, max=100, step=1)] = 2):
+def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How many times.", min=1, max=100, step=1)] = 2):
     return inputs.repeat(times, 1, 1, 1), {"note": "The input, again and again."}
 
 
@@ -90,7 +90,7 @@ def _no_match_message(query: str, match_count: int, entries: Sequence[Entry]) ->
             f"{match_count} found."
         )
     if search.glossary_words(query):
-        return f"No visualisation matches {quoted}. Its meaning is explained above."
+        return f"No visualisation matches {quoted}, but its meaning is explained above."
     names = [name.strip() for entry in entries for name in (entry.name, *entry.also.split(",")) if name.strip()]
     hint = page_parts.literal(nearest(query, [*names, *WORDS]))
     alternative = ", or choose one of the questions above" if any(entry.asks for entry in entries) else ""
@@ -133,7 +133,9 @@ def show_glossary() -> None:
 def show_custom_example() -> None:
     """Show how to add a custom visualisation."""
     st.subheader("Add your own")
-    st.markdown("Write a function whose annotations declare its widgets. It gets its slider, link and downloads.")
+    st.markdown(
+        "Write a function whose annotations declare its widgets. The page then adds its slider, link and downloads."
+    )
     st.code(CUSTOM_EXAMPLE, language="python")
 
 

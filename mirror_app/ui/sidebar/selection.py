@@ -28,7 +28,7 @@ Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 def draw(status: DeltaGenerator, page: str) -> None:
     """Draw the sidebar, and write its request into the session and the URL; raise MirrorError.
 
-    `status` is an empty element of the page, in which the loading of the model is shown. URL parameters that belong to
+    `status` is an empty element of the page that shows the loading of the model. URL parameters that belong to
     `page`, such as 'compare.rows', are kept; those of other pages are removed.
     """
     session = current()
@@ -88,7 +88,7 @@ def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
 
 
 def _keep_target(model_name: str, session: Session) -> None:
-    """After a change of the model, keep the target if the new model has it; else reset it with a message."""
+    """After a change of the model, keep the target if the new model has it; if not, reset it with a message."""
     previous_name, session.target_model = session.target_model or model_name, model_name
     target = st.session_state.get(TARGET)
     if target is None or previous_name == model_name or not store.is_loaded(previous_name):

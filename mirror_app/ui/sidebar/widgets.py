@@ -120,7 +120,7 @@ def _placeholder(model: Model) -> str:
 
 
 def _class_number(value: Value, classes: Sequence[str]) -> Value:
-    """Return the number of the class with the shortest name that contains a typed text, or else `value` unchanged."""
+    """Return the number of the class with the shortest name that contains the typed `value`, or `value` unchanged."""
     if not isinstance(value, str):
         return value
     matches = [number for number, name in enumerate(classes) if value.lower() in name.lower()]

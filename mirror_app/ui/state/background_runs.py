@@ -100,7 +100,7 @@ def generated_picture(result: Result, model: Model, picture: Picture) -> Picture
 
 
 def predicted_picture(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
-    """Return the picture whose prediction is shown: the generated one if `request` generates one, else the input."""
+    """Return the picture whose prediction is shown: the generated one if there is one, or the input."""
     is_iterative = registry.get(request.visualisation).kind.is_iterative
     return generated_picture(result, model, picture) if is_iterative else picture
 

@@ -48,7 +48,7 @@ class Session:
     outputs: dict[str, str] = field(default_factory=dict)  # the output kinds that the visitor chose, by model
     page: str = ""  # the page that wrote `written_query`
     written_query: dict[str, str | None] = field(default_factory=dict)  # the URL parameters that were written last
-    uploads: int = 0  # how often files were uploaded
+    uploads: int = 0  # how many times files were uploaded
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
 

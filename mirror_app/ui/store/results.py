@@ -26,7 +26,7 @@ def result(request: Request, picture: Picture, on_progress: OnProgress) -> Resul
 
 
 def cached_result(request: Request) -> Result | None:
-    """Return the result of `request` if it is cached, else None."""
+    """Return the result of `request` if it is cached, and None if it is not."""
     try:
         return result_cache(request_key(engine.without_render_params(request)), None)
     except Missing:
@@ -57,7 +57,10 @@ def run_slot() -> RunSlot:
 
 @st.cache_data(max_entries=256, max_size="256mb", show_spinner=False)
 def result_cache(key: str, _result: Result | None) -> Result:
-    """Return the result cached under `key`, which is `_result` if there is none; raise Missing if that is None."""
+    """Return the result cached under `key`.
+
+    If there is none, cache and return `_result`, or raise Missing if `_result` is None.
+    """
     if _result is None:
         raise Missing
     return _result

@@ -1,4 +1,4 @@
-"""The sections of the trust page: three tests of a picture, each with its result in figures and in words."""
+"""The sections of the trust page: three tests of a map, each with its result in figures and in words."""
 
 from collections.abc import Sequence
 
@@ -44,8 +44,8 @@ _CHART_TITLES = {
     Removal.ROAD: "**Pixels painted over**: difference in probability",
 }
 CORRELATION_HELP = (
-    "Rank correlation with the first picture: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
-    "ranking, which is the inverted picture. Some similarity may remain by chance: even a random network computes its "
+    "Rank correlation with the first map: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
+    "ranking, as in an inverted map. Some similarity may remain by chance: even a random network computes its "
     "maps from the same input."
 )
 
@@ -104,15 +104,15 @@ def show_curves(
 ) -> Sequence[Answer]:
     """Show whether the pixels with the most evidence matter to the model; return an answer for each kind of removal."""
     entry = registry.get(request.visualisation)
-    st.markdown("#### Do its pixels matter to the model?")
+    st.markdown("#### Do the highlighted pixels matter to the model?")
     if not store.prediction(store.model(request.model, request.output), picture, on_progress).probabilities.size:
         st.info(NO_PROBABILITY, icon=":material/info:")
         return [Answer(None, "Removing and restoring pixels was not tested: the model outputs no probability.")]
     st.caption(
         "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
         "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
-        "interpolated from their neighbours, once starting with the most evidence and once with the least: the second "
-        "order should keep the probability higher. A good method beats random numbers (the mean of "
+        "interpolated from their neighbours, in two orders: most evidence first, then least evidence first. The "
+        "probability should stay higher in the second. A good method beats random numbers (the mean of "
         f"{verdict.DRAWS} draws, with the seeds {_enumerated(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and "
         "the edges of the picture, neither of which depends on the model. Removed pixels are set to 0 in the model's "
         "normalised input: medium grey for most models."
@@ -156,17 +156,17 @@ def _show_chart(curves: dict[str, Curves], removal: Removal, ignores_model: bool
 
 
 def show_shuffled(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> Answer:
-    """Show the picture next to those of models with shuffled weights, from the last layer down; return the answer."""
-    st.markdown("#### Does it depend on what the model has learned?")
+    """Show the map next to those of models with shuffled weights, from the last layer down; return the answer."""
+    st.markdown("#### Does the map depend on what the model has learned?")
     st.caption(
         "More and more of the weights are permuted, starting from the last layer: the model knows less and less, so "
-        "the picture should change. A picture that stays the same shows the input, not the model."
+        "the map should change. A map that stays the same shows the input, not the model."
     )
     with st.container(key="trust-swipe"):
-        st.caption("Swipe the row of pictures to see all of them.")
+        st.caption("Swipe the row of maps to see all of them.")
     if buffers := evaluation.buffers_holding_weights(store.model(request.model).module):
         names = f"{page_parts.literal(', '.join(buffers[:3]))}{' and others' if len(buffers) > 3 else ''}"
-        st.caption(f"Buffers are not shuffled, although these may be weights: {names}.")
+        st.caption(f"Buffers are not shuffled, although some may hold weights: {names}.")
     depths = evaluation.depths(layer_facts.tree(request.model))
     first, *others = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
     unshuffled_png = store.sheet(request, result.raw, picture, 0, 1).png
@@ -208,7 +208,7 @@ def _blank(request: Request, picture: Picture) -> bytes:
 
 def show_sum(request: Request, result: Result) -> None:
     """Show whether the values add up to the target's score, if the method promises that."""
-    st.markdown("#### Does it add up?")
+    st.markdown("#### Do the values add up?")
     if verdict_text.of_sum(result.info) == verdict_text.NOT_FINITE:
         st.markdown(verdict_text.NOT_FINITE.words)
     elif "completeness" in result.info:
@@ -216,13 +216,13 @@ def show_sum(request: Request, result: Result) -> None:
         percentage = f"{error:.2%}" if error >= SMALLEST_SHARE else f"less than {SMALLEST_SHARE:.2%}"
         st.markdown(
             "The values of all pixels should add up to the gain in the target's score between the baseline and the "
-            f"picture. They miss it by **{percentage}** of that gain."
+            f"picture. The sum misses that gain by **{percentage}**."
         )
     elif "conservation" in result.info:
         share = result.info["conservation"][0]
         st.markdown(
-            f"The relevance should add up to the logit. It adds up to **{share:.1%}** of it; biases and the "
-            "propagation rule absorb the rest."
+            f"The relevance should add up to the logit. The actual sum is **{share:.1%}** of the logit; biases "
+            "and the propagation rule absorb the rest."
         )
     else:
         st.markdown(

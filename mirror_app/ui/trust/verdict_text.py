@@ -90,51 +90,51 @@ def below_chart(curves: Mapping[str, Curves], removal: Removal, ignores_model: b
     method_gain = next(iter(gains.values()))
     worse_than = [name for name in unbeaten if method_gain < gains[name] - MARGIN]
     if worse_than:
-        return f":orange[Worse than {' and '.join(worse_than)}.]"
-    return f":orange[Not clearly better than {' and '.join(unbeaten)}.]"
+        return f":orange[Worse than {' and '.join(_BASELINES[name] for name in worse_than)}.]"
+    return f":orange[Not clearly better than {' or '.join(_BASELINES[name] for name in unbeaten)}.]"
 
 
 def of_shuffled(correlations: Mapping[str, float], untrained: bool) -> Answer:
-    """Return whether the picture changes with the weights, from the rank correlation at each depth of shuffling.
+    """Return whether the map changes with the weights, from the rank correlation at each depth of shuffling.
 
-    A picture with its signs inverted, evidence for a class becoming evidence against it, counts as unchanged.
+    A map with its signs inverted, evidence for a class becoming evidence against it, counts as unchanged.
     """
     uninformative = "The shuffling test is uninformative here:"
     if untrained:
         return Answer(None, f"{uninformative} the model is untrained, and has learned nothing.")
     if not correlations:
-        return Answer(None, f"{uninformative} no shuffled model gave a picture.")
+        return Answer(None, f"{uninformative} no shuffled model gave a map.")
     if any(math.isnan(correlation) for correlation in correlations.values()):
         return Answer(None, f"{uninformative} the map has the same value everywhere, and cannot be compared.")
     unchanged = _unchanged_depths(correlations)
     barely_changes = _barely_changes(correlations, unchanged)
     if len(unchanged) == len(correlations):
-        return Answer(False, f"Shuffling the weights {barely_changes}: it shows the input more than the model.")
+        return Answer(False, f"Shuffling the weights {barely_changes}: the map shows the input more than the model.")
     if unchanged:
-        return Answer(False, f"Shuffling the last layer {barely_changes}; shuffling earlier layers does.")
-    return Answer(True, "Shuffling the weights changes it: it depends on what the model has learned.")
+        return Answer(False, f"Shuffling the last layer {barely_changes}; shuffling earlier layers changes it clearly.")
+    return Answer(True, "Shuffling the weights changes the map: the map depends on what the model has learned.")
 
 
 def below_shuffled(correlations: Mapping[str, float]) -> str:
-    """Return the caption that says from which depth of shuffling the picture changes."""
+    """Return the caption that says from which depth of shuffling the map changes."""
     unchanged = _unchanged_depths(correlations)
     barely_changes = _barely_changes(correlations, unchanged)
     if len(unchanged) == len(correlations):
         weakest = min(correlations.values(), key=abs)
         return (
-            f":orange[Shuffling {barely_changes}], at any depth (weakest rank correlation {signed(weakest)}): it "
-            "shows the input more than what the model has learned."
+            f":orange[Shuffling {barely_changes}], at any depth (weakest rank correlation {signed(weakest)}): the "
+            "map shows the input more than what the model has learned."
         )
     first_changed = list(correlations)[len(unchanged)]
     correlation = f"(rank correlation {signed(correlations[first_changed])})"
     if not unchanged:
         return (
-            f":green[Shuffling the last layer already changes it] {correlation}: it depends on what that layer has "
-            "learned."
+            f":green[Shuffling the last layer already changes the map] {correlation}: the map depends on what that "
+            "layer has learned."
         )
     return (
         f":orange[Shuffling {literal(unchanged[-1])} {barely_changes}]; :green[shuffling {literal(first_changed)} "
-        f"does] {correlation}: it depends on the earlier layers but hardly on the last "
+        f"changes it clearly] {correlation}: the map depends on the earlier layers but hardly on the last "
         f"{'one' if len(unchanged) == 1 else 'ones'}."
     )
 
@@ -146,10 +146,12 @@ def of_sum(info: Mapping[str, Any]) -> Answer | None:
         return NOT_FINITE
     if "completeness" in info:
         error = abs(info["completeness"][0])
-        return Answer(_is_small(error), f"The sum of its values misses the gain in the class score by {error:.1%}.")
+        return Answer(
+            _is_small(error), f"The sum of the map's values misses the gain in the class score by {error:.1%}."
+        )
     if "conservation" in info:
         share = info["conservation"][0]
-        return Answer(_is_small(abs(1 - share)), f"Its values add up to {share:.1%} of the class score.")
+        return Answer(_is_small(abs(1 - share)), f"The map's values add up to {share:.1%} of the class score.")
     return None
 
 
@@ -165,14 +167,14 @@ def signed(correlation: float) -> str:
 
 
 def _unchanged_depths(correlations: Mapping[str, float]) -> list[str]:
-    """Return the depths, from the first on, at which the picture stays much the same."""
+    """Return the depths, from the first on, at which the map stays much the same."""
     return list(takewhile(lambda depth: abs(correlations[depth]) >= SIMILAR, correlations))
 
 
 def _barely_changes(correlations: Mapping[str, float], unchanged: Sequence[str]) -> str:
-    """Return what shuffling does to the picture at the depths `unchanged`, in words."""
+    """Return what shuffling does to the map at the depths `unchanged`, in words."""
     is_inverted = any(correlations[depth] < 0 for depth in unchanged)
-    return "barely changes it, except for inverting it" if is_inverted else "barely changes it"
+    return "barely changes the map, except for inverting it" if is_inverted else "barely changes the map"
 
 
 def _gains(curves: Mapping[str, Curves], removal: Removal) -> dict[str, float]:

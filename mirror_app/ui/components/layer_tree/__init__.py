@@ -1,4 +1,4 @@
-"""The tree of a model's layers, in which the visitor selects one."""
+"""The tree of a model's layers; the visitor selects one of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _component = from_folder(Path(__file__).parent)
 
 @dataclass
 class _Choice:
-    """The layer that Python last told the tree to select, how often it did so, and what the tree last returned."""
+    """The layer that Python last told the tree to select, how many times it did so, and what the tree last returned."""
 
     pushed: str
     push_count: int
