@@ -100,7 +100,7 @@ def test_layers_of_one_visualisation_and_what_does_not_depend_on_them() -> None:
     assert [title.split("(")[1] for title in opens(test)] == [
         f"shapes, {layer})" for layer in ("features.1", "features.4", "features") for _ in range(2)
     ]
-    assert "Its other settings" not in words(test)
+    assert "other settings apply" not in words(test)
     test.session_state["visualisation"] = "back-prop"
     assert "The same at every layer: Back Prop." in words(test.run())
     test.session_state["compare.columns"] = "visualisation"
