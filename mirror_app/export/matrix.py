@@ -41,7 +41,7 @@ class Cell:
         raw: The raw numbers, (N, h, w) or (N, C, h, w); None if they could not be computed.
         picture: The picture, a PNG file; None if there is none.
         message: Why there is no picture.
-        vmax: The magnitude that has the full colour; None if the picture has its own scale.
+        vmax: The magnitude that is shown in full colour; None if the picture has its own scale.
         caption: The target and its probability.
         note: A caution about the picture.
     """

@@ -133,7 +133,7 @@ class Ascent:
 
 
 def _gradients(value: Tensor, leaf: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return the gradients of `value` with respect to `leaf`, zero if there is none, and `inputs`, else None."""
+    """Return the gradients of `value` with respect to `leaf` (or zeros) and to `inputs` (or None)."""
     if not value.requires_grad:
         return torch.zeros_like(leaf), None
     gradient, input_gradient = torch.autograd.grad(value.sum(), [leaf, inputs], retain_graph=True, allow_unused=True)

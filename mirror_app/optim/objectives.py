@@ -1,4 +1,4 @@
-"""Objectives: one number per picture, to be raised by an ascent. They add and multiply.
+"""Objectives: one number per picture, to be raised by an ascent. They can be added and multiplied.
 
     channel("features.8", 40) + 2 * channel("features.5", 7) - 0.01 * total_variation()
 

@@ -1,4 +1,4 @@
-"""Which layers run in a forward pass: in which order, how often, and with which output shape."""
+"""Which layers run in a forward pass: in which order, how many times, and with which output shape."""
 
 from collections.abc import Mapping
 from functools import partial

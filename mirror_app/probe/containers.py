@@ -62,7 +62,7 @@ def empty_like(value: Any) -> Any:
 
 
 def contents_of(container: Any) -> dict[Any, Any] | list[Any] | set[Any]:
-    """Return the current contents of `container`: a dictionary if it has keys, else a set or a list."""
+    """Return the current contents of `container`: a dictionary if it has keys, otherwise a set or a list."""
     if isinstance(container, SlotAttributes):
         return dict(container.items())
     base = builtin_base(type(container))

@@ -12,7 +12,7 @@ from mirror_app.probe.outputs import class_logits, named_tensors
 from mirror_app.probe.view import View, require_tensor
 
 MAX_CANDIDATES = 16
-MIN_CELL_SIZE = 8  # pixels a side; a stage with smaller cells detects only strokes and is no default
+MIN_CELL_SIZE = 8  # pixels a side; a stage with smaller cells detects only strokes and is not a default
 
 
 def default_layer(view: View, inputs: Tensor, before_last: bool = False) -> str:
@@ -50,7 +50,7 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
         if alternative == layer:
             raise
         reason = str(error).partition(":")[0].rstrip(".")
-        raise MirrorError(f"A layer with a spatial map is needed. {reason}: try '{alternative}'.") from None
+        raise MirrorError(f"{reason}: try '{alternative}'.") from None
 
 
 def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:

@@ -125,7 +125,7 @@ def _contrast(energy: Tensor, code: Tensor) -> Tensor:
 
 
 def _decode_cells(contrast: Tensor, grid: Size) -> tuple[int, ...] | None:
-    """Return the position of each cell if every cell is decoded exactly once, else None.
+    """Return the position of each cell if every cell is decoded exactly once, otherwise None.
 
     The positions outside the grid must be consecutive.
     """

@@ -142,12 +142,14 @@ def _measure_layout(
         picture_output = output_of(pictures).movedim(batch_axis, 0)
         return picture_output.unflatten(0, (-1, groups)) if groups > 1 else picture_output
 
-    culprit = f"The layer '{layer}' gives {format_shape(output.shape[1:])}, in which"
+    culprit = f"the output of layer '{layer}' ({format_shape(output.shape[1:])})"
     grid, layouts = gray_code.GridDecoder(items, inputs).decode(_candidate_grids(shape, size)) or ((0, 0), {})
     if not layouts:
-        raise MirrorError(f"{culprit} no spatial map was found: choose another layer.")
+        raise MirrorError(f"No spatial map was found in {culprit}: choose another layer.")
     if len(layouts) > 1:
-        raise MirrorError(f"{culprit} the spatial map is ambiguous ({len(layouts)} layouts fit): choose another layer.")
+        raise MirrorError(
+            f"{len(layouts)} layouts fit {culprit}, so the spatial map is ambiguous: choose another layer."
+        )
     ((axes, positions),) = layouts.items()
     is_grid = len(axes) == 2 and positions == tuple(range(math.prod(grid))) and shape[axes[0] - 1] == grid[0]
     return Layout(grid, axes, None if is_grid else positions, batch_axis, groups)
@@ -162,7 +164,7 @@ def _batch_axis(output_of: gray_code.OutputFunction, inputs: Tensor, output: Ten
     growing = [axis for axis, (size, other_size) in sizes if size != other_size]
     if len(growing) == 1 and output.shape[growing[0]] * count == other_shape[growing[0]] * len(inputs):
         return growing[0], output.shape[growing[0]] // len(inputs)
-    raise MirrorError(f"The layer '{layer}' gives {format_shape(output.shape)}, in which no axis is the batch axis.")
+    raise MirrorError(f"No axis in the output of layer '{layer}' ({format_shape(output.shape)}) is the batch axis.")
 
 
 def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple[int, ...]]]:

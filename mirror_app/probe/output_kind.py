@@ -26,7 +26,7 @@ class OutputKind(StrEnum):
         if word in kinds:
             return cls(word)
         raise MirrorError(
-            f"output cannot be {str(word)[:60]!r}: one of {', '.join(kinds)} is needed.{nearest(word, cls)}"
+            f"output cannot be {str(word)[:60]!r}: it must be one of {', '.join(kinds)}.{nearest(word, cls)}"
         )
 
     @property

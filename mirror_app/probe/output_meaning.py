@@ -1,4 +1,4 @@
-"""The kind of output that a model has: as declared, else from its configuration, else assumed.
+"""The kind of output that a model has: as declared, or otherwise from its configuration, or otherwise assumed.
 
 Without a declaration, a single score counts as a number and several count as class scores; both are marked as assumed.
 """
@@ -60,26 +60,29 @@ def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = Non
 
 def mismatch_reason(kind: OutputKind, output: Any) -> str:
     """Return a sentence that says why `output` cannot be of this kind, or "" if it can."""
-    answers, mismatch = answers_of(output), f"output = '{kind}' does not fit: the model gives {describe_output(output)}"
+    answers = answers_of(output)
+    mismatch, returned = f"output = '{kind}' does not fit:", f"the model returns {describe_output(output)}"
     match kind:
         case OutputKind.NUMBERS | OutputKind.EMBEDDING:
             return ""
         case OutputKind.BOXES:
-            return (
-                "" if _has_boxes(output) else f"{mismatch}, where boxes, scores and labels for each picture are needed."
-            )
+            needed = f"{mismatch} it needs boxes, scores and labels for each picture, but {returned}."
+            return "" if _has_boxes(output) else needed
         case OutputKind.REGIONS:
-            return "" if regions_of(output) else f"{mismatch}, where (N, classes, height, width) is needed."
+            return "" if regions_of(output) else f"{mismatch} it needs (N, classes, height, width), but {returned}."
         case _ if answers is None:
-            return f"{mismatch}, where one number for each of the {kind}, (N, {kind}), is needed."
+            return f"{mismatch} it needs one number per {kind.noun}, (N, {kind.nouns}), but {returned}."
         case OutputKind.CLASSES if answers.shape[1] == 1:
-            return f"{mismatch} number for a picture, and the softmax of one is always 1: use 'labels' or 'numbers'."
+            return (
+                f"{mismatch} {returned} number for a picture, and the softmax of one is always 1: use 'labels' or "
+                "'numbers'."
+            )
         case OutputKind.CLASSES if _sums_to_one(answers):
-            return f"{mismatch} numbers from 0 to 1 that sum to 1 already: use 'probabilities'."
+            return f"{mismatch} {returned} numbers from 0 to 1 that sum to 1 already: use 'probabilities'."
         case OutputKind.PROBABILITIES if not _lies_between_0_and_1(answers):
             low, high = answers.min().item(), answers.max().item()
             return (
-                f"output = 'probabilities' does not fit: the model gives numbers from {low:.3g} to {high:.3g}. Use "
+                f"output = 'probabilities' does not fit: the model returns numbers from {low:.3g} to {high:.3g}. Use "
                 "'classes' if the softmax is missing, or 'labels' if the sigmoid is."
             )
     return ""

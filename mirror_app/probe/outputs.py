@@ -101,7 +101,7 @@ def is_list_of_dicts(output: Any) -> bool:
     return isinstance(output, list | tuple) and len(output) > 0 and all(isinstance(item, Mapping) for item in output)
 
 
-def entries_of(output: Any) -> dict[str, Any]:
+def output_entries(output: Any) -> dict[str, Any]:
     """Return the entries of `output` by name or by index; {} if it has none."""
     if isinstance(output, Mapping):
         return {str(key): part for key, part in output.items()}
@@ -139,7 +139,7 @@ def named_tensors(output: Any) -> list[tuple[str, Tensor]]:
     def walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
         if isinstance(value, Tensor):
             yield ":".join(path), value
-        for key, inner in entries_of(value).items():
+        for key, inner in output_entries(value).items():
             yield from walk(inner, (*path, key))
 
     return list(walk(output, ()))

@@ -19,7 +19,8 @@ from mirror_app.probe.supported_models import supported_module
 
 _RUN_SEPARATELY_NOTE = "This model's answers depend on the other pictures in a batch, so each picture was run alone."
 _RANDOM_NOTE = (
-    "This model draws random numbers as it runs. Each run used the same ones; others may give another result."
+    "This model draws random numbers as it runs. Every run here used the same numbers; different ones may give a "
+    "different result."
 )
 
 

@@ -22,7 +22,7 @@ def supported_module(model: object) -> tuple[nn.Module, str]:
     Raises MirrorError for a model that cannot be inspected.
     """
     if not isinstance(model, nn.Module):
-        raise MirrorError(f"The model is a {type(model).__name__}: an nn.Module is needed.")
+        raise MirrorError(f"The model must be an nn.Module, not a {type(model).__name__}.")
     inner = getattr(model, "_orig_mod", None)
     is_compiled = type(model).__module__.startswith("torch._dynamo") and isinstance(inner, nn.Module)
     module = inner if is_compiled and inner is not None else model

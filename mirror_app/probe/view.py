@@ -32,9 +32,7 @@ class View(PrivateModel):
         if isinstance(layer, list | tuple) and len(layer) == 1:
             (layer,) = layer
         if not isinstance(layer, str | nn.Module):
-            raise MirrorError(
-                f"The layer is a {type(layer).__name__}: its dotted name or the submodule itself is needed."
-            )
+            raise MirrorError(f"The layer must be a dotted name or a submodule, not a {type(layer).__name__}.")
         own_name = next((name for name, module in self.modules.items() if module is layer), None)
         return layers.find(self.source, layer) if own_name is None else own_name
 
@@ -49,7 +47,7 @@ class View(PrivateModel):
     def capture(self, inputs: Tensor, layer: str) -> Tensor:
         """Return the output of `layer` for `inputs`; of its last call if it is called several times.
 
-        Once the view knows how often the layer is called, the forward pass stops there.
+        Once the view knows how many times the layer is called, the forward pass stops there.
         """
         with torch.no_grad():
             return require_tensor(self.outputs_of(inputs, [layer])[layer], layer)
@@ -280,7 +278,7 @@ def require_tensor(output: object, layer: str) -> Tensor:
     """Return `output`, the output of `layer`; raise MirrorError if it is not one tensor of real numbers."""
     if not isinstance(output, Tensor):
         culprit = f"The layer '{layer}'" if layer else "The model"
-        raise MirrorError(f"{culprit} gives a {type(output).__name__}, where one tensor is needed.")
+        raise MirrorError(f"{culprit} must return one tensor, not a {type(output).__name__}.")
     if output.is_complex():
         raise MirrorError(f"The layer '{layer}' gives complex numbers, which Mirror cannot show: choose another layer.")
     return output

@@ -32,7 +32,7 @@ class Legend:
 
 
 def vmax(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
-    """Return the magnitude that has the full colour when a picture has its own scale.
+    """Return the magnitude that is shown in full colour when a picture has its own scale.
 
     Args:
         look: A look, such as `render.heat`.
@@ -59,7 +59,7 @@ def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: V
     Args:
         look: A look, such as `render.heat`.
         raw_shape: The shape of the raw numbers.
-        vmax: The magnitude that has the full colour.
+        vmax: The magnitude that is shown in full colour.
         params: All parameters of the look.
 
     Returns:

@@ -2,7 +2,7 @@
 
 A look is a function `(raw, picture, **params) -> images`. It takes the raw numbers of a visualisation and the picture
 that the model received, (N, 3, H, W) in [0, 1], and returns images (M, 3, h, w) in [0, 1]. Its annotations declare its
-parameters, as those of a visualisation do. `render/scale.py` decides which number has the full colour, and
+parameters, as those of a visualisation do. `render/scale.py` decides which number is shown in full colour, and
 `render/legend.py` describes the colours in numbers.
 """
 
@@ -79,7 +79,7 @@ def indices_by_peak(raw: Tensor) -> Tensor:
         raw: Feature maps (N, C, h, w), or vectors (N, C).
 
     Returns:
-        The numbers of the maps, or of the entries of the vectors, (N · C,), that with the largest value first.
+        The numbers (N · C,) of the maps, or of the entries of the vectors. The one with the largest value comes first.
 
     Example:
         >>> import torch
@@ -119,7 +119,7 @@ def heat(
     """Return an attribution as colours over the picture.
 
     With `show="map"`, numbers for red, green and blue are shown in these colours, with grey for zero. Otherwise, the
-    channels are summed up, and the map is enlarged to the size of the picture.
+    channels are summed, and the map is enlarged to the size of the picture.
 
     Args:
         raw: The attribution, (N, h, w), or (N, C, H, W) by channel.
@@ -129,7 +129,7 @@ def heat(
         signed: Whether evidence against the class is shown, too. Otherwise negative numbers count as 0.
         colours: A sequential colour map, for positive evidence.
         signed_colours: A diverging colour map, for signed evidence; its middle is zero.
-        vmax: The magnitude in full colour. By default, in each item, that which 0.5% of the pixels reach.
+        vmax: The magnitude shown in full colour; by default, the one that 0.5% of an item's pixels reach.
 
     Returns:
         The images, (N, 3, H, W), in [0, 1].
@@ -231,9 +231,9 @@ def gradient(
         picture: The picture as the model receives it, (N, 3, H, W), in [0, 1].
         show: "grey" shows the largest magnitude of the channels, "colour" the signed numbers with medium grey for zero,
             "positive" and "negative" one sign alone, "over the picture" the magnitudes in colours over the picture.
-        contrast: The percentage of the strongest numbers that have full brightness, 0 to 5.
-        vmax: The magnitude that has full brightness. By default, in each item, that which `contrast` percent of the
-            numbers exceed.
+        contrast: The percentage of the strongest numbers shown at full brightness, 0 to 5.
+        vmax: The magnitude shown at full brightness; by default, the one that `contrast` percent of an item's numbers
+            exceed.
 
     Returns:
         The images, (N, 3, H, W), in [0, 1].
@@ -258,7 +258,7 @@ def signed_picture(raw: Tensor, vmax: float | None = None) -> Tensor:
 
     Args:
         raw: The numbers, (N, C, H, W).
-        vmax: The magnitude that has the full colour. By default, each item is scaled by its largest magnitude, the same
+        vmax: The magnitude shown in full colour. By default, each item is scaled by its largest magnitude, the same
             for all its channels.
 
     Returns:

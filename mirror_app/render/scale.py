@@ -1,4 +1,4 @@
-"""Scales: which number of a map has the full colour, and what share of it every other number is.
+"""Scales: which number of a map is shown in full colour, and what share of it every other number is.
 
 `render/looks.py` gives the shares their colours.
 """
@@ -62,7 +62,7 @@ def scale_heat(evidence: Tensor, vmax: float | None) -> Tensor:
 
 
 def heat_peak(evidence: Tensor) -> Tensor:
-    """Return the magnitude that has the full colour in each heat map.
+    """Return the magnitude that is shown in full colour in each heat map.
 
     `SATURATED_SHARE` of the pixels reach it. On a scale that ends at the largest magnitude, a fine map would be dark
     except for a pixel or two.
@@ -71,7 +71,7 @@ def heat_peak(evidence: Tensor) -> Tensor:
         evidence: The maps, (N, H, W).
 
     Returns:
-        The magnitudes, (N, 1, 1). Where that of `SATURATED_SHARE` is 0, the largest magnitude.
+        The magnitudes, (N, 1, 1). If fewer than `SATURATED_SHARE` of the pixels are not 0, the largest magnitude.
     """
     strongest = evidence.abs().flatten(1).topk(max(1, int(SATURATED_SHARE * evidence[0].numel())), 1).values
     return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]

@@ -1,10 +1,14 @@
 """The visualisations that the page offers, and how to add your own from Python.
 
-visualisation = partial(WebInterface.from_visualisation, RepeatInput, params=params, name="Repeat")
+A subclass of `Visualisation`, with its widgets:
 
-@offer("Repeat")
-def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How often.", min=1, max=9, step=1)] = 2):
-return inputs.repeat(times, 1, 1, 1), {}
+    visualisation = partial(WebInterface.from_visualisation, RepeatInput, params=params, name="Repeat")
+
+Or a function, whose annotations declare the widgets:
+
+    @offer("Repeat")
+    def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How many times.", min=1, max=9, step=1)] = 2):
+        return inputs.repeat(times, 1, 1, 1), {}
 """
 
 import inspect
@@ -142,7 +146,9 @@ def offer(name: str, params: Mapping[str, Element] | None = None) -> Callable[[C
         >>> from mirror_app.params import Slider
         >>> from mirror_app.visualisations.web import offer
         >>> @offer("Repeat")
-        ... def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How often.", min=1, max=9, step=1)] = 2):
+        ... def repeat(
+        ...     model, inputs, layer, *, times: Annotated[int, Slider("How many times.", min=1, max=9, step=1)] = 2
+        ... ):
         ...     return inputs.repeat(times, 1, 1, 1), {"note": "The input, again and again."}
         >>> repeat.name, repeat.call_params
         ('Repeat', {'times': 2})

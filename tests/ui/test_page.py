@@ -168,7 +168,7 @@ def test_a_bad_file_is_one_sentence_that_names_it_and_nothing_is_lost() -> None:
 def test_a_layer_without_a_map_is_refused_in_a_sentence_that_names_another() -> None:
     test = page(layer="classifier")
     (sentence,) = said(test)
-    assert "'classifier' gives 32, in which no spatial map was found: try '" in sentence
+    assert "No spatial map was found in the output of layer 'classifier' (32): try '" in sentence
     assert not test.exception
 
 

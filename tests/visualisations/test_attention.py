@@ -177,7 +177,7 @@ class Words(nn.Module):
         (resnet18(), PICTURES, "layer4", "No nn.MultiheadAttention"),
         (swin(), PICTURES, "features.1", "such as timm's or Swin's"),
         (Crossed(), PICTURES[..., :4, :4], "attention", "'attention' is not self-attention"),
-        (Words(), torch.randn(1, 1, 24, 24), "attention", "tokens of attention' gives 9 × 2, in which no spatial map"),
+        (Words(), torch.randn(1, 1, 24, 24), "attention", r"No spatial map .* tokens of attention' \(9 × 2\)"),
     ],
 )
 @pytest.mark.parametrize("kind", [Attention, AttentionRollout])

@@ -296,8 +296,8 @@ def flat() -> nn.Module:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda model: GradCam(model)(PICTURES, "fc"), "'fc' gives 10, .*: try 'layer4'"),
-        (lambda model: GradCam(model)(PICTURES, "avgpool"), "gives 512 × 1 × 1"),
+        (lambda model: GradCam(model)(PICTURES, "fc"), r"No spatial map .* 'fc' \(10\): try 'layer4'"),
+        (lambda model: GradCam(model)(PICTURES, "avgpool"), r"'avgpool' \(512 × 1 × 1\)"),
         (lambda model: GradCam(model)(PICTURES, "layer5"), "no layer 'layer5'. Did you mean 'layer"),
         (lambda model: GradCam(model)(PICTURES, nn.ReLU()), "not a layer of the model"),
         (lambda model: GradCam(model)(PICTURES, None, target_class=10), "No class 10: classes run from 0 to 9"),

@@ -453,7 +453,7 @@ def test_above_what_is_refused_relevance_is_found() -> None:
 
 
 def test_a_layer_without_places_is_refused() -> None:
-    with pytest.raises(MirrorError, match=r"'pool' gives 144 × 1 × 1, .*: try 'features"):
+    with pytest.raises(MirrorError, match=r"'pool' \(144 × 1 × 1\): try 'features"):
         raw(bundled(), PICTURES.float(), "pool", at="the layer")
 
 

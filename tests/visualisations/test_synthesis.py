@@ -28,7 +28,7 @@ from mirror_app.visualisations.core import (
     Visualisation,
 )
 from mirror_app.visualisations.core.synthesis.deep_dream import STEP_OVERHEAD, octave_sizes
-from mirror_app.visualisations.core.synthesis.film import resize
+from mirror_app.visualisations.core.synthesis.image_ascent import resize
 from tests import gallery
 from tests.browser import ROOT
 from tests.families import maxvit

@@ -31,8 +31,8 @@ class Attention(Visualisation):
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
-        layer: A submodule, its dotted name, or None for the default. The last attention layer in it is shown, else the
-            last one in the closest module around it that contains any.
+        layer: A submodule, its dotted name, or None for the default. The last attention layer inside it is shown; if
+            it has none, the last one in the nearest enclosing module that does.
 
     Returns:
         `(images, info)`: one image (3, h, w) in [0, 1] per head, N · heads of them. `info["detail"]` names the
@@ -81,8 +81,8 @@ class AttentionRollout(Visualisation):
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
-        layer: A submodule, its dotted name, or None for the default. The last attention layer in it is the last factor
-            of the product, else the last one in the closest module around it that contains any.
+        layer: A submodule, its dotted name, or None for the default. The product ends with the last attention layer
+            inside it; if it has none, with the last one in the nearest enclosing module that does.
 
     Returns:
         `(images, info)`: images (N, 3, H, W) in [0, 1], the map in colour over the picture.

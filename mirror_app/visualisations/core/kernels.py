@@ -24,12 +24,12 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Kernels(Visualisation):
     """The weights of a convolution, drawn as small images.
 
-    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown in colour, `info["raw"]` is
-    (filters, 3, h, w); filters with one input channel in grey, (filters, 1, h, w). Otherwise one filter is shown, as
-    one image per input channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of its group
-    only. For a layer that contains others, the first convolution in it is shown. If the weights are computed during
-    the forward pass, as with weight norm, weight standardisation, spectral norm or pruning, the computed weights are
-    shown. The picture does not matter.
+    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown in colour; `info["raw"]` is then
+    (filters, 3, h, w). Filters with one input channel are shown in grey: (filters, 1, h, w). Otherwise one filter is
+    shown, as one image per input channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of
+    its group only. For a layer that contains others, the first convolution in it is shown. If the weights are computed
+    during the forward pass, as with weight norm, weight standardisation, spectral norm or pruning, the computed weights
+    are shown. The picture has no effect.
 
     Args:
         inputs: A picture (1, C, H, W) of a size that the model accepts.

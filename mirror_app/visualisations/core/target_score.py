@@ -15,11 +15,11 @@ from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import (
     describe_output,
-    entries_of,
     flatten_to_rows,
     format_shape,
     is_list_of_dicts,
     named_tensors,
+    output_entries,
     single_tensor,
 )
 from mirror_app.probe.view import RunsBeforeError
@@ -118,7 +118,10 @@ class TargetScore:
         return pad_sequence(items, batch_first=True)
 
     def chosen(self, answers: Tensor) -> Tensor:
-        """Return the index (N,) of the answer that is the score: the target's, by default the top prediction's."""
+        """Return, for each item, the index (N,) of the answer used as its score.
+
+        It is the target's, or by default the top prediction's.
+        """
         channel, count = self.target.channel, answers.shape[1]
         if channel is None and count > 1 and self.kind in (OutputKind.NUMBERS, OutputKind.EMBEDDING):
             output = "an embedding, which has" if self.kind is OutputKind.EMBEDDING else "numbers, which have"
@@ -147,7 +150,7 @@ class TargetScore:
         return self.kind is None or self.kind.is_logit
 
     def likelihood(self, answers: Tensor) -> Tensor:
-        """Return the answers as probabilities if they are logits, else unchanged."""
+        """Return the answers as probabilities if they are logits, or otherwise unchanged."""
         return self.kind.likelihood(answers) if self.kind else answers
 
     def info(self, chosen: Tensor) -> Info:
@@ -185,7 +188,7 @@ class TargetScore:
     def _entry(self, output: Any) -> Tensor:
         """Return the tensor that the target's entries lead to in `output`."""
         for key in self.target.entries:
-            parts = entries_of(output)
+            parts = output_entries(output)
             if key not in parts:
                 available = f"the entries are {', '.join(parts)}" if parts else "the output is a single tensor"
                 raise MirrorError(f"The target '{self.target}' has no entry '{key}': {available}.{nearest(key, parts)}")

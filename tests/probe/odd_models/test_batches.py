@@ -166,4 +166,4 @@ class Silent(Small):
 @pytest.mark.parametrize("kind", [GradCam, HiResCam, LayerCam])
 def test_a_map_that_is_zero_everywhere_is_told_as_that(kind: type[Visualisation]) -> None:
     note = kind(Silent().eval())(ONE, "conv", target_class=2)[1]["note"]
-    assert note.startswith("The map is zero everywhere")
+    assert note.startswith("The heat map is zero everywhere")

@@ -46,7 +46,7 @@ class _ComplexMaps(nn.Module):
         (lambda: nn.Sequential(nn.LazyConv2d(3, 3)), "lazy"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, device="meta")), "meta device"),
         (_Complex, "complex numbers"),
-        (lambda: "resnet18", "The model is a str"),
+        (lambda: "resnet18", "must be an nn.Module, not a str"),
     ],
 )
 def test_what_cannot_be_looked_into_gets_one_sentence(build: Callable[[], Any], sentence: str) -> None:
@@ -66,7 +66,7 @@ def test_inputs_and_layers_that_cannot_be_meant_get_one_sentence() -> None:
             Gradient(model)(given)
     layers: list[Any] = [2, 2.5, [model.conv, model.first], object()]
     for layer in layers:
-        with pytest.raises(MirrorError, match="The layer is a"):
+        with pytest.raises(MirrorError, match="The layer must be a"):
             GradCam(model)(ONE, layer)
     expected = GradCam(model)(ONE, "conv", target_class=3)[1]["raw"]
     for layer in ([model.conv], (model.conv,), ["conv"]):

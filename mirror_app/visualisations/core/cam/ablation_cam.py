@@ -35,7 +35,7 @@ class AblationCam(Visualisation):
     A_k is map k of the layer, y the score of the target (the logit of a class), and y_k that score when A_k is set to
     zero everywhere. In a transformer, a map is one channel of the tokens on the grid; other tokens, such as the class
     token, keep their values. What lies before the layer is computed only once. There is one frame after each
-    micro-batch, in which the maps not tried yet have weight 0.
+    micro-batch; maps not tried yet have weight 0.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.

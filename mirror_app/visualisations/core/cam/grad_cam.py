@@ -20,7 +20,7 @@ _SIMILAR = 0.5  # the correlation below which two maps count as different pictur
 @visualisation(
     "Grad-CAM",
     paper="Selvaraju et al. 2017, “Grad-CAM”, https://arxiv.org/abs/1610.02391",
-    use="As a first look at where the evidence is: fast, class-specific, and it works in nearly every network.",
+    use="As a first look at where the evidence is: it is fast and class-specific, and works in nearly every network.",
     avoid="For fine outlines: it is as coarse as the layer's maps. At early layers, prefer Layer-CAM or HiRes-CAM.",
     asks=Question.WHERE,
     also="gradient-weighted class activation mapping, guided Grad-CAM, why not another class, evidence against",

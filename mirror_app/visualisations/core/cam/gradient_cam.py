@@ -32,7 +32,7 @@ class GradientCam(Visualisation):
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
-        """Return the evidence (N, h, w) from `maps` (N, C, h, w) and the score's `gradient` (N, C, h, w) by them."""
+        """Return the evidence (N, h, w) from `maps` (N, C, h, w) and the score's `gradient` with respect to them."""
 
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
         """Return a caution about this method for these maps, or ""."""
@@ -84,7 +84,10 @@ def _note(evidence: Tensor, gradient: Tensor) -> str:
     if not gradient.any():
         return "The gradient is zero everywhere: this layer does not affect the target's score."
     if not evidence.any():
-        return "The map is zero everywhere: the layer's maps and their gradient do not overlap."
+        return (
+            "The heat map is zero everywhere: the products of the feature maps and their gradient are zero, cancel "
+            "out, or do not count in this method."
+        )
     highest, lowest = float(evidence.max()), float(evidence.min())
     advice = "switch on 'Also show evidence against' (under Look) to see the evidence against it."
     if highest <= 0:

@@ -38,7 +38,7 @@ class ScoreCam(Visualisation):
     The softmax is meant for logits. On the scale of a probability or of another number it would give all maps the same
     weight, or one map all the weight. There w_k = f(x ⊙ M_k) - f(0), the paper's increase of confidence.
 
-    There is one frame after each micro-batch, in which the maps not tried yet count as constant.
+    There is one frame after each micro-batch; maps not tried yet count as constant.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.

@@ -10,7 +10,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "XGrad-CAM",
     paper="Fu et al. 2020, “Axiom-based Grad-CAM”, https://arxiv.org/abs/2008.02312",
-    use="Like Grad-CAM, when plain averaging of the gradient seems doubtful.",
+    use="Instead of Grad-CAM, when simply averaging the gradient seems doubtful.",
     avoid="In networks whose maps sum to nearly zero: the weights are divided by that sum.",
     asks=Question.WHERE,
     also="class activation map, axiom-based Grad-CAM, axiomatic",

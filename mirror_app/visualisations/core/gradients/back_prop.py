@@ -110,7 +110,10 @@ class Gradient(Guidable):
 
 
 def note_for(note: str, affected: Tensor) -> str:
-    """Return the note with the numbers of the `affected` inputs (N,); without them if all are, and "" if none is."""
+    """Return the note, prefixed with the numbers of the `affected` inputs (N,).
+
+    The prefix is left out if all inputs are affected; the result is "" if none is.
+    """
     if not affected.any() or affected.all():
         return note if affected.any() else ""
     numbers = (affected.nonzero()[:, 0] + 1).tolist()
@@ -120,7 +123,9 @@ def note_for(note: str, affected: Tensor) -> str:
 def gradient(
     target_score: TargetScore, inputs: Tensor, target: Tensor | None = None, rewrite: Rewrite | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradient of each item's score with respect to the inputs (N, C, H, W), and the answer it is of (N,).
+    """Return the gradient of each item's score with respect to the inputs, and the index of the answer used as score.
+
+    Their shapes are (N, C, H, W) and (N,).
 
     Args:
         target_score: Gives the model's answers, and the score among them.
@@ -129,7 +134,7 @@ def gradient(
         rewrite: `probe.guide` or `probe.deconvolve`, which change what passes the rectifiers.
 
     Raises:
-        MirrorError: If `rewrite` is given, and there are no rectifiers on the way or also other activations.
+        MirrorError: If `rewrite` is given, and no rectifiers lie on the way to the score, or other activations do too.
     """
     rectifiers = probe.Rectifiers()
     with rectifiers if rewrite else nullcontext():

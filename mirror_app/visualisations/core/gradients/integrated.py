@@ -23,7 +23,7 @@ BASELINES = ("black", "white", "mean colour", "blur", "noise")
     "Integrated gradients",
     paper="Sundararajan et al. 2017, “Axiomatic Attribution for Deep Networks”, https://arxiv.org/abs/1703.01365",
     use="When the contributions of all pixels must add up to the answer, with a known error.",
-    avoid="When the object has the baseline's colour: black objects do not count against a black baseline.",
+    avoid="When the object has the baseline's colour: with a black baseline, black objects get no attribution.",
     asks=Question.PIXELS,
     also="IG, saliency map, path attribution, axiomatic attribution, completeness",
 )
@@ -43,8 +43,8 @@ class IntegratedGradients(Visualisation):
         steps: Number of points on the path, 2 to 300.
         baseline: Where the path starts: "black", "white", "mean colour" (0 in normalised units), "blur" (the picture
             itself, blurred) or "noise" (uniform). Black and white are those of pixels if the `mean` and `std` of the
-            normalisation are known, or else the ends of the input's own range, which
-            is taken to be at least 0 to 1.
+            normalisation are known. Otherwise, they are the ends of the input's range, which is taken to be at least
+            0 to 1.
         seed: Seed of the noise, 0 to 1,000,000.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.

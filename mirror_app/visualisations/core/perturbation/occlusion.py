@@ -21,7 +21,7 @@ Box = tuple[slice, slice]
     "Occlusion",
     paper="Zeiler and Fergus 2014, “Visualizing and Understanding Convolutional Networks”, https://arxiv.org/abs/1311.2901",
     use="For direct evidence from a black box, without gradients: hide a region and see what is lost.",
-    avoid="For small patches on large pictures, when time matters; and when either of two objects would be enough.",
+    avoid="For small patches on large pictures if time matters, or if either of two objects alone supports the answer.",
     asks=Question.WHERE,
     also="occlusion sensitivity, sliding window, perturbation, ablation, masking",
 )
@@ -32,7 +32,7 @@ class Occlusion(Visualisation):
 
     x is the normalised picture and f the target's score (the logit of a class). Patches start at multiples of the
     stride; the last one of a row or column may reach over the border of the picture. There is one frame after each
-    micro-batch, in which pixels not hidden yet are 0.
+    micro-batch; pixels not hidden yet are 0.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.

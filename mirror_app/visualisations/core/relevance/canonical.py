@@ -1,4 +1,4 @@
-"""A model's computation in canonical form: relevance flows down its graph by rules, in place of the gradient.
+"""LRP in one backward pass: while a model runs in `Canonical`, its graph is built for relevance, not the gradient.
 
 What flows is c = R / x, relevance over activation. Sums, concatenations, poolings and ReLUs then pass on, by their
 ordinary gradient, shares in proportion to what each input contributed, and need no rule (Montavon et al. 2019,
@@ -61,7 +61,9 @@ class Flow:
 
 
 class Canonical(TorchFunctionMode):
-    """In `with Canonical(composite, from_picture):` a model runs as usual and builds a graph for R / x to flow down.
+    """What computes LRP in one backward pass, by the rules of a `Composite`.
+
+    In `with Canonical(composite, from_picture):` a model runs as usual and builds a graph for R / x to flow down.
 
     With `from_picture`, the graph starts at the picture. Relevance then ends at the layers that take it, and the
     backward pass collects it in `ends`.

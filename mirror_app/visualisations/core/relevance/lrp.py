@@ -57,9 +57,9 @@ class LRP(Visualisation):
     R starts as the target's score (the logit of a class). At each linear layer, output j passes the share s_ij of its
     relevance R_j to input i, and the rule says how: see `mirror_app.visualisations.core.relevance.rules`. Sums,
     concatenations, poolings and ReLUs share in proportion to what each input contributed. A batch norm is merged with
-    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb, and for outputs
-    that lack products of a sign that the rule counts. `info["conservation"]` is the sum of raw divided by the score,
-    for each picture; 1 means that nothing is lost.
+    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb and what is lost
+    at outputs with no products of the sign that the rule counts. `info["conservation"]` is the sum of raw divided by
+    the score, for each picture; 1 means that nothing is lost.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
@@ -185,8 +185,8 @@ def _relevance_parts(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Te
 def _through_preprocessing(first_input: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
     """Return the relevance of `pixels`, given that of the first layer's input, which was computed from them.
 
-    R_i = Σ_j J_ji / (Σ_i J_ji) · R_j, with J the Jacobian of `first_input` by the pixels. What lies between is
-    preprocessing, such as a model's own normalisation, whose scale and shift are no evidence.
+    R_i = Σ_j J_ji / (Σ_i J_ji) · R_j, with J the Jacobian of `first_input` with respect to the pixels. What lies
+    between is preprocessing, such as a model's own normalisation, whose scale and shift are not evidence.
     """
     direction = torch.zeros_like(first_input, requires_grad=True)
     (back,) = torch.autograd.grad(first_input, pixels, direction, create_graph=True)

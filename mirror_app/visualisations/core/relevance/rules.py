@@ -113,12 +113,12 @@ def box(layer: Linear, relevance: Tensor) -> Tensor:
 
 
 def as_divisor(numbers: Tensor) -> Tensor:
-    """Return `numbers` with those of magnitude below 1e-20 replaced by 1e-20, so that one can divide by them."""
+    """Return `numbers` with those of magnitude below 1e-20 replaced by 1e-20, to make division by them safe."""
     return torch.where(numbers.abs() < 1e-20, 1e-20, numbers)
 
 
 def without_nan(shares: Tensor, amount: Tensor, total: Tensor) -> Tensor:
-    """Return `shares` of an `amount`, 0 where it is 0 and the `total` is not finite, as the -∞ of a masked class."""
+    """Return `shares`, but 0 wherever `amount` is 0 and `total` is not finite (such as the -∞ of a masked class)."""
     return torch.where((amount == 0) & ~total.isfinite(), 0, shares)
 
 

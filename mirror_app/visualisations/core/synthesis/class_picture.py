@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.optim import PixelSpace, objectives, operators, penalties
 from mirror_app.params import ClassPicker, Slider
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import (
+from mirror_app.visualisations.core.synthesis.image_ascent import (
     Basis,
     Blur,
     Decorrelate,
@@ -42,8 +42,8 @@ class ClassPicture(Visualisation):
     """An image optimised to raise the score of one class as far as possible.
 
     max over x of S(x) - λ₁ TV(x) - λ₂ Σ |x - ½| - λ₃ Σ (x - ½)², where S is the score of the class. The image starts
-    from noise; of the input only the size matters, and its top prediction if no class is chosen. The layer does not
-    matter. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
+    from noise. Only the size of the input is used and, if no class is chosen, its top prediction. The layer has no
+    effect. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
         inputs: Pictures (N, C, H, W) of the size of the images, normalised as the model expects.

@@ -11,7 +11,7 @@ from mirror_app.optim import Ascent, PixelSpace, Step, objectives, optimisers, t
 from mirror_app.params import Number, Slider
 from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import Size, accepted_size, frames, resize, size_of
+from mirror_app.visualisations.core.synthesis.image_ascent import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
 # The cost of a step beyond that of its pixels, in pixels. It is measured: without it, small octaves would seem free.
@@ -29,10 +29,10 @@ STEP_OVERHEAD = 64 * 64
 class DeepDream(Visualisation):
     """The picture, changed to show more of whatever a layer detects in it, from coarse shapes to fine detail.
 
-    x ← x + lr · g / rms(g) with g = ∂ mean(A²) / ∂x, where A is the output of the layer, or one channel of it with
-    the objective mean(A). This is done at several sizes of the picture, the octaves, from small to large. Each octave
-    passes on only the detail that it added, so that the picture stays sharp. `info["raw"]` holds the pixels
-    (N, C, H, W) in [0, 1].
+    x ← x + lr · g / rms(g) with g = ∂ mean(A²) / ∂x, where A is the output of the layer. If a channel is chosen, the
+    objective is that channel's mean instead. This is done at several sizes of the picture, the octaves, from small to
+    large. Each octave passes on only the detail that it added, so that the picture stays sharp. `info["raw"]` holds the
+    pixels (N, C, H, W) in [0, 1].
 
     An octave that is too small for the network is skipped. A picture that is too small is enlarged, and the detail is
     scaled back. With a scale of 1, all octaves have the size of the picture.

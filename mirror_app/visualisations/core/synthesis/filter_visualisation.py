@@ -10,7 +10,7 @@ from mirror_app.optim import PixelSpace, objectives, operators, penalties
 from mirror_app.params import Number, Radio
 from mirror_app.probe import channels_first
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import (
+from mirror_app.visualisations.core.synthesis.image_ascent import (
     Basis,
     Blur,
     Decorrelate,
@@ -38,9 +38,9 @@ from mirror_app.visualisations.registry import Question, visualisation
 class FilterVisualisation(Visualisation):
     """An image optimised to activate one filter as strongly as possible.
 
-    max over x of mean(A) - λ₁ TV(x) - λ₂ Σ (x - ½)², where A is a channel of the layer, or of the unit in its middle
-    instead of mean(A). The image starts from noise; of the input only the size matters. `info["raw"]` holds the pixels
-    (N, C, H, W) in [0, 1].
+    max over x of mean(A) - λ₁ TV(x) - λ₂ Σ (x - ½)², where A is a channel of the layer. With
+    `aim="middle unit"`, A's middle unit replaces mean(A). The image starts from noise; only the size of the input
+    matters. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
         inputs: Pictures (N, C, H, W) of the size of the images.

@@ -9,7 +9,14 @@ from mirror_app import render
 from mirror_app.optim import Ascent, ForwardPass, Fourier, PixelSpace, objectives, optimisers, penalties
 from mirror_app.precision import widened
 from mirror_app.visualisations.core.base import Attribution, Visualisation
-from mirror_app.visualisations.core.synthesis.film import Seed, Steps, StepSize, TVWeight, from_noise, require_size
+from mirror_app.visualisations.core.synthesis.image_ascent import (
+    Seed,
+    Steps,
+    StepSize,
+    TVWeight,
+    from_noise,
+    require_size,
+)
 from mirror_app.visualisations.registry import Question, visualisation
 
 
