@@ -73,7 +73,7 @@ def render_images(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray
 
 
 def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> float | None:
-    """Return the magnitude in full colour when `request` has its own scale, or None if its look has no scale.
+    """Return the magnitude shown in full colour when `request` has its own scale, or None if its look has no scale.
 
     Args:
         request: The request.
@@ -101,7 +101,7 @@ def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Lege
     Args:
         request: The request.
         raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
-        vmax: The magnitude in full colour, as `vmax` returns it.
+        vmax: The magnitude shown in full colour, as `vmax` returns it.
 
     Returns:
         The colour bar, or None if a number has no colour of its own, as in `render.legend`.

@@ -124,7 +124,7 @@ def test_a_default_that_its_annotation_rules_out_is_a_sentence_when_it_is_offere
         inputs: Tensor,
         layer: nn.Module,
         *,
-        times: Annotated[int, Slider("How often.", min=1, max=4)] = 2.5,  # type: ignore[assignment]
+        times: Annotated[int, Slider("How many times.", min=1, max=4)] = 2.5,  # type: ignore[assignment]
     ) -> Tensor:
         return inputs
 
