@@ -119,7 +119,7 @@ TARGETED = [entry for entry in ANYWHERE if "target_class" in entry.params]
 def test_p1_to_p3_a_class_that_there_is_not(entry: registry.Entry, target: str) -> None:
     test = page(visualisation=entry.key, target_class=target, **cheaply(entry))
     assert lives(test)
-    expected = f"No class {target}: classes run from 0 to 31." if target in ("32", "1000") else "target_class cannot be"
+    expected = f"No class {target}: classes run from 0 to 31." if target in ("32", "1000") else "target_class must be"
     assert expected in said(test)[0]
 
 
@@ -151,7 +151,7 @@ def test_p8_to_p10_numbers_out_of_bounds_are_refused(entry: registry.Entry) -> N
         if not hasattr(parameter, "min"):
             continue
         for text in ("inf", "nan", "1e999", "-1e9", "text", ""):
-            with pytest.raises(MirrorError, match=f"{name} cannot be"):
+            with pytest.raises(MirrorError, match=f"{name} must be"):
                 entry.parse(name, text)
 
 
