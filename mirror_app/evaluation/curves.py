@@ -235,7 +235,7 @@ def _equal_shares(steps: int) -> Tensor:
 
 
 def _first_pixels(evidence: Tensor, shares: Tensor) -> Tensor:
-    """Return, for each of the S shares, which pixels are among that share with the most evidence: (S, 1, H, W)."""
+    """Return, for each of the S shares, which pixels belong to the share with the most evidence: (S, 1, H, W)."""
     order = evidence.flatten().argsort(descending=True, stable=True)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order), device=order.device)

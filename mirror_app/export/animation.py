@@ -15,7 +15,7 @@ MAX_FRAMES = 96
 
 
 class Film:
-    """The frames of a film as PNG files, evenly spaced and not more than `max_frames`, and always the last one.
+    """The frames of a film as PNG files: at most `max_frames`, evenly spaced, and the last one.
 
     Args:
         max_frames: The largest number of frames, without the last one.

@@ -126,7 +126,7 @@ class Copier:
 
     def _remove_compilation(self, module: nn.Module) -> None:
         attributes = vars(module)
-        # A cache on the class would keep every copy alive that calls it.
+        # A cache on the class would keep alive every copy that calls it.
         for name, method in {**uncompiled_methods(type(module)), **_uncached_methods(type(module))}.items():
             attributes.setdefault(name, MethodType(method, module))
         if attributes.get("_compiled_call_impl") is not None:
@@ -156,7 +156,7 @@ class Copier:
         return copied
 
     def _copy_handle(self, handle: RemovableHandle) -> RemovableHandle:
-        """Return a handle that removes the hook from the copies of its dictionaries."""
+        """Return a handle to the copied dictionaries of hooks, so that `remove` acts on the copy."""
         copied: RemovableHandle = self._record(handle, copy(handle))
         if (hooks := handle.hooks_dict_ref()) is not None:
             copied.hooks_dict_ref = ref(self.copy(hooks))

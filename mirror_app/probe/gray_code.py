@@ -153,7 +153,7 @@ def _from_gray(digits: Tensor) -> Tensor:
 
 
 def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]] | None:
-    """Return the agreement of the best common order with the contrast, and its positions; None if no order is clear.
+    """Return how well the best of the usual orders agrees with the contrast, and its positions; None if none is clear.
 
     If the positions of a layer see far around them, some digits are wrong, yet one order still agrees much better than
     the others. Rows and columns must each agree, and the clear digits must agree almost entirely.

@@ -21,7 +21,7 @@ from mirror_app.probe.view import View, require_tensor
 
 Size = tuple[int, int]
 MAX_EXTRA_TOKENS = 16  # tokens of no grid cell: class token, distillation token, registers
-EXTRA_PICTURES = 1  # in the second batch, which shows which axis grows with the number of pictures
+EXTRA_PICTURES = 1  # added in a second batch: the axis that grows with them is the batch axis
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _inputs_with_axes(node: Any, spatial: SpatialAxes) -> Iterator[tuple[Node, S
 
 
 def _is_aligned(node: Node, consumer: Node | None, spatial: SpatialAxes) -> bool:
-    """Tell whether the output of `node`, as `consumer` takes it, stays aligned with its possibly unpadded input."""
+    """Tell whether the output of `node` stays aligned with its input; `consumer` may crop padding away again."""
     return spatial.axes != (2, 3) or spatial.grid is None or keeps_alignment(node, consumer, spatial.grid)
 
 
@@ -145,8 +145,8 @@ def _has_resolution(shape: Shape, spatial: SpatialAxes) -> bool:
 def _offset_in_cat(node: Any, index: int, axis: int) -> int | None:
     """Return the offset of an operand in a concatenation along `axis`; None if it is unknown.
 
-    The graph has no size for an operand that does not come from the picture, such as a class token; it is the
-    remainder.
+    The graph has no size for an operand that does not come from the picture, such as a class token: its size is
+    whatever remains of the total.
     """
     sizes = [output_shape(parent)[axis] if parent is not None else None for parent, _ in node.next_functions]
     remainder = output_shape(node)[axis] - sum(size for size in sizes if size is not None)

@@ -157,8 +157,8 @@ class View(PrivateModel):
         """Return a function from outputs of `layer` (B, …) to the output of the layer `at`.
 
         Its argument replaces the output of the last call of `layer`. Everything else is as for `picture` (1, C, H, W).
-        Layers that finish before `layer` are computed only once, unless running the model changes it, since later
-        layers may depend on that.
+        Layers that finish before `layer` run only once. If running the model modifies it, they run each time, because
+        later layers may depend on those changes.
         """
         self.ensure_observed(picture)
         if not self.calls:
@@ -187,7 +187,7 @@ class View(PrivateModel):
         return self.outputs_of(inputs, [at])[at] if at else self.run(inputs)
 
     def _require_gradient(self, is_lost: Callable[[frozenset[str]], bool]) -> None:
-        """Raise MirrorError if gradients end in the model and `is_lost(layers that finished before)` is true."""
+        """Raise MirrorError if the graph breaks in the model and `is_lost` is true for the layers before the break."""
         behaviour = self._behaviour
         if (
             behaviour

@@ -1,1 +1,1 @@
-"""The only rooms with Streamlit."""
+"""The dashboard. Besides `main.py`, `pages/` and the server of `mirror()`, only this package uses Streamlit."""

@@ -252,7 +252,7 @@ def test_two_flat_pictures_have_nothing_to_compare(flat: torch.Tensor) -> None:
     nothing = evaluation.rank_correlation(flat, flat)
     answer = verdict_text.of_shuffled({"fc": nothing, "everything": nothing}, untrained=False)
     assert answer.good is None
-    assert "the same value everywhere, and cannot be compared" in answer.words
+    assert "the same value everywhere, so it cannot be compared" in answer.words
     assert verdict_text.of_shuffled({"fc": 0.0, "everything": nothing}, untrained=False).good is None
     assert verdict_text.signed(nothing) == "flat"
     ramp = torch.arange(flat.numel()).view(flat.shape).float()

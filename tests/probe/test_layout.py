@@ -151,7 +151,10 @@ REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_places_or_several_is_refused_and_a_layer_that_was_tried_is_named(name: str) -> None:
     model, pictures = Arranged(REFUSED[name]).eval(), torch.randn(1, 3, 64, 64)
-    with pytest.raises(MirrorError, match=r"^(No spatial map was found in|\d+ layouts fit) the output of layer 'layer' \(.*: try 'patches'\.$"):
+    with pytest.raises(
+        MirrorError,
+        match=r"^(No spatial map was found in|\d+ layouts fit) the output of layer 'layer' \(.*: try 'patches'\.$",
+    ):
         Activations(model)(pictures, "layer")
     with pytest.raises(MirrorError, match=r"'layer'"):
         GradCam(model)(pictures, "layer")

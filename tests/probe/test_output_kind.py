@@ -375,7 +375,7 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
     assert not test.exception
     told = words(test)
     assert "an embedding, which has no top prediction: choose a target from 0 to 95" in told
-    assert "An embedding, not classes. Shown are the largest of its 96 channels." in told
+    assert "An embedding, not classes. The largest of its 96 channels are shown." in told
     assert "class 0" not in told
     assert not has_percent(told)
     next(button for button in test.button if button.label.startswith("channel")).click().run()

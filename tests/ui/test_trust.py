@@ -155,7 +155,9 @@ def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, schem
 
 def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
     page = dashboard("trust?visualisation=lrp", at_rest=False)
-    expect(page.get_by_text(re.compile(r"The map's values add up to \d+\.\d% of the class score"))).to_be_attached(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"The map's values add up to \d+\.\d% of the class score"))).to_be_attached(
+        timeout=90_000
+    )
 
 
 def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_side_by_side(

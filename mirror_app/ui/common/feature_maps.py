@@ -95,7 +95,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
 
 
 def _head_of_stage(request: Request, layer: str) -> None:
-    """Name the layer of one of all stages, with a button that shows it alone."""
+    """Name the layer of this picture when all stages are shown, with a button that shows the layer alone."""
     entry = registry.get(request.visualisation)
     st.markdown(f"**{entry.name}** at `{layer}`")
     st.caption("The maps of all stages are enlarged to the size of the input, which smooths narrow peaks.")

@@ -27,7 +27,7 @@ def one(name: str, label: str, options: Sequence[str], help_text: str, format_op
 def several(
     name: str, label: str, options: Sequence[str], default: Sequence[str], format_option: Format = str
 ) -> list[str]:
-    """Let the visitor choose several options; `default` if nothing was chosen, or none of it is left. See `one`.
+    """Let the visitor choose several options, as in `one`; without a choice that still exists, `default` applies.
 
     The label is only for screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls.
     “Select all” is not offered, so that Enter takes the best match of what was typed.

@@ -132,7 +132,7 @@ def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None
         model = store.model(base.model, base.output)
         common["target"] = model.name_of(target) if isinstance(target, int) else str(target)
     *fields, last_field = (f"{name} **{literal(value)}**" for name, value in common.items())
-    enumeration = f"{', '.join(fields)} and {last_field}"  # two fields at least: an axis takes one away
+    enumeration = f"{', '.join(fields)} and {last_field}"  # at least two fields remain: each axis removes one
     remarks = _remarks(session, rows, columns, shared)
     st.caption(" ".join([f"All pictures use the sidebar's {enumeration}.", *remarks]))
 

@@ -20,7 +20,7 @@ CHOICES = {
 CAPTIONS = {
     OutputKind.LABELS: "Independent labels: each has its own probability, and these need not add up to 100%.",
     OutputKind.NUMBERS: "Numbers, not probabilities.",
-    OutputKind.EMBEDDING: "An embedding, not classes. Shown are the largest of its {count} channels.",
+    OutputKind.EMBEDDING: "An embedding, not classes. The largest of its {count} channels are shown.",
 }
 
 

@@ -27,7 +27,7 @@ def matches(query: str, text: str) -> bool:
 
 
 def searchable_text(entry: Entry) -> str:
-    """Return all texts about a visualisation except when not to use it, which describes what it is not."""
+    """Return all texts about a visualisation except `avoid`, which would match queries meant for other methods."""
     question = (entry.asks.text, entry.asks.also) if entry.asks else ()
     parameters = [part for name, parameter in entry.params.items() for part in (name, parameter.label)]
     about = (entry.name, entry.key, entry.kind.__name__, entry.also, entry.description, entry.use, entry.paper)

@@ -1,4 +1,4 @@
-"""The defaults of links without a version, which leave out what was the default when they were made."""
+"""Former defaults: links without a version omit the parameters that had their default value when they were made."""
 
 from collections.abc import Mapping
 

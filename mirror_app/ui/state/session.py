@@ -174,7 +174,7 @@ def set_if_changed(key: str, value: object) -> None:
 
 
 def param_key(entry: registry.Entry, name: str) -> str:
-    """Return the key of a parameter's widget. All visualisations share that of the target, so that it is kept."""
+    """Return the key of a parameter's widget; all visualisations share one for the target, so that it is kept."""
     return name if isinstance(entry.params.get(name), ClassPicker) else f"{entry.key}.{name}"
 
 

@@ -47,7 +47,7 @@ def vmax(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def model_input_rgb(model_name: str, shown_id: str, _picture: Picture) -> np.ndarray:
-    """Return the picture as the model sees it, bytes (H, W, 3), which heat maps are drawn over."""
+    """Return the picture as the model sees it, as bytes (H, W, 3); heat maps are drawn over it."""
     rgb: np.ndarray = model(model_name).preprocessing.model_input_rgb(_picture)
     return rgb
 

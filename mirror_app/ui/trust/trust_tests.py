@@ -78,7 +78,7 @@ def show_warning(entry: Entry) -> None:
     """Warn of a method that is known to ignore the model, in place of a verdict."""
     st.warning(
         f"**Verdict:** not an explanation. With these settings, {page_parts.literal(entry.name)} is known to show the "
-        "picture's edges more than the model's reasons (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
+        "picture's edges rather than the model's reasons (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
         "below say about this picture. Use plain Grad-CAM or LRP instead.",
         icon=":material/warning:",
     )
@@ -112,7 +112,7 @@ def show_curves(
         "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
         "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
         "interpolated from their neighbours, in two orders: most evidence first, then least evidence first. The "
-        "probability should stay higher in the second. A good method beats random numbers (the mean of "
+        "probability should stay higher with the second order. A good method beats random numbers (the mean of "
         f"{verdict.DRAWS} draws, with the seeds {_enumerated(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and "
         "the edges of the picture, neither of which depends on the model. Removed pixels are set to 0 in the model's "
         "normalised input: medium grey for most models."

@@ -101,11 +101,11 @@ def of_shuffled(correlations: Mapping[str, float], untrained: bool) -> Answer:
     """
     uninformative = "The shuffling test is uninformative here:"
     if untrained:
-        return Answer(None, f"{uninformative} the model is untrained, and has learned nothing.")
+        return Answer(None, f"{uninformative} the model is untrained, so it has learned nothing.")
     if not correlations:
         return Answer(None, f"{uninformative} no shuffled model gave a map.")
     if any(math.isnan(correlation) for correlation in correlations.values()):
-        return Answer(None, f"{uninformative} the map has the same value everywhere, and cannot be compared.")
+        return Answer(None, f"{uninformative} the map has the same value everywhere, so it cannot be compared.")
     unchanged = _unchanged_depths(correlations)
     barely_changes = _barely_changes(correlations, unchanged)
     if len(unchanged) == len(correlations):

@@ -200,8 +200,8 @@ class Visualisation:
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return the images and the info for `inputs` at `layer`.
 
-        Heat maps are drawn over the inputs, stretched to [0, 1]. For inputs with neither 1 nor 3 channels it is the
-        mean of the channels, each stretched on its own.
+        Heat maps are drawn over the inputs, stretched to [0, 1]. For inputs with neither 1 nor 3 channels, they are
+        drawn over the mean of the channels, each stretched to its own range.
 
         Inputs of another floating-point type than the weights are passed on unchanged if the model runs with them,
         else in the type of the weights. Half-precision models run in half precision; results are float32.

@@ -48,7 +48,7 @@ class GradCam(Guidable, GradientCam):
 
     Raises:
         MirrorError: If the layer has no spatial maps or does not affect the target, if the target does not exist, or
-            if `guide` is set and the model has no rectifiers, or also other activations.
+            if `guide` is set and the model has no rectifiers, or has others besides.
 
     Example:
         >>> import torch

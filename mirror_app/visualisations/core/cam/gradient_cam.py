@@ -61,7 +61,7 @@ class GradientCam(Visualisation):
 def _last_layer_with_gradient(
     target_score: TargetScore, inputs: Tensor, tokens: Tensor, maps_layout: Layout, target: Tensor
 ) -> str:
-    """Return the last layer to start, of those with as many tokens as `tokens`, whose locations affect the output."""
+    """Return, of the layers with as many tokens as `tokens`, the last to start whose patch tokens affect the output."""
     with torch.no_grad():
         target_score.view.record_calls(inputs)
     for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):
@@ -76,7 +76,9 @@ def _last_layer_with_gradient(
 def caution_for_negative(maps: Tensor) -> str:
     """Return a caution, for methods that assume non-negative maps, if one of `maps` is negative, or ""."""
     if (maps < 0).any():
-        return "This method assumes maps that are not negative, as after a ReLU. Some are negative: read with care."
+        return (
+            "This method assumes non-negative maps, as after a ReLU. Some maps here are negative: interpret with care."
+        )
     return ""
 
 

@@ -38,7 +38,7 @@ class Deconvnet(Visualisation):
         `info["target_class"]`, the class of each picture; `info["note"]`, a caution.
 
     Raises:
-        MirrorError: If the model has no rectifiers such as ReLU, or also other activations, or if the target does not
+        MirrorError: If the model has no rectifiers such as ReLU, or has others besides, or if the target does not
             exist.
 
     Example:

@@ -54,7 +54,7 @@ class SmoothGrad(Guidable):
 
     Raises:
         MirrorError: If no gradient leads from the target to the picture, if the target does not exist, if a parameter
-            is out of its range, or if `guide` is set and the model has no rectifiers, or also other activations.
+            is out of its range, or if `guide` is set and the model has no rectifiers, or has others besides.
 
     Example:
         >>> import torch
@@ -130,5 +130,5 @@ class SmoothGrad(Guidable):
 
 
 def _normal(like: Tensor, seed: int) -> Tensor:
-    """Return normal noise of the shape of `like`: a seed for each copy makes it independent of the batch size."""
+    """Return normal noise with the shape of `like`; one seed per copy makes it independent of the batch size."""
     return torch.randn(like.shape, generator=torch.Generator().manual_seed(seed), dtype=like.dtype).to(like.device)

@@ -21,7 +21,8 @@ Box = tuple[slice, slice]
     "Occlusion",
     paper="Zeiler and Fergus 2014, “Visualizing and Understanding Convolutional Networks”, https://arxiv.org/abs/1311.2901",
     use="For direct evidence from a black box, without gradients: hide a region and see what is lost.",
-    avoid="For small patches on large pictures if time matters, or if either of two objects alone supports the answer.",
+    avoid="When small patches on a large picture would take too long, or when either of two objects suffices: hiding "
+    "one then changes little.",
     asks=Question.WHERE,
     also="occlusion sensitivity, sliding window, perturbation, ablation, masking",
 )

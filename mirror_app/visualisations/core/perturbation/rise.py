@@ -66,7 +66,7 @@ class Rise(Visualisation):
 
     Deviations from the paper:
         The paper's map is the mean of f(x ⊙ M) · M / p. Here the mean of f is subtracted, so that a pixel that does not
-        matter is near 0, and how often each pixel was visible is counted instead of expected, which leaves less noise.
+        matter is near 0, and each pixel's actual visibility is used instead of its expected value, which reduces noise.
     """
 
     look = staticmethod(render.heat)

@@ -37,8 +37,8 @@ class Composite:
     """Which rule applies to which layers.
 
     `first` applies to the layers that take the picture itself; None leaves them the rule of their kind. `lone_norm`
-    applies to batch norms that follow no linear layer. Their outputs have one product and a bias: α-β would double the
-    relevance wherever the two have opposite signs.
+    applies to batch norms that follow no linear layer. Each of their outputs is one product plus a bias, so α-β would
+    double the relevance wherever product and bias have opposite signs.
     """
 
     convolution: Rule

@@ -37,7 +37,8 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
     }
 
 
-# Operations whose gradient passes relevance on in proportion, f(a x) = a f(x) for all a > 0, and our linear layers.
+# Operations that need no rule: our own linear layers, and those with f(a x) = a f(x) for all a > 0, whose gradient
+# already shares relevance in proportion.
 PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
 
 
@@ -57,9 +58,9 @@ class LRP(Visualisation):
     R starts as the target's score (the logit of a class). At each linear layer, output j passes the share s_ij of its
     relevance R_j to input i, and the rule says how: see `mirror_app.visualisations.core.relevance.rules`. Sums,
     concatenations, poolings and ReLUs share in proportion to what each input contributed. A batch norm is merged with
-    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb and what is lost
-    at outputs with no products of the sign that the rule counts. `info["conservation"]` is the sum of raw divided by
-    the score, for each picture; 1 means that nothing is lost.
+    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb, and what is
+    lost at outputs where the rule finds nothing to count: z⁺, for example, ignores outputs with only negative products.
+    `info["conservation"]` is the sum of raw divided by the score, for each picture; 1 means that nothing is lost.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.

@@ -66,7 +66,7 @@ def z_plus(layer: Linear, relevance: Tensor) -> Tensor:
 
 
 def alpha_beta(layer: Linear, relevance: Tensor) -> Tensor:
-    """Distribute relevance twice by the positive products, less once by the negative ones: α = 2 and β = 1.
+    """The α-β rule with α = 2 and β = 1: twice the share by positive products, minus the share by negative ones.
 
     R_i = Σ_j (2 p_ij⁺ / (Σ_i p_ij⁺ + b_j⁺) - p_ij⁻ / (Σ_i p_ij⁻ + b_j⁻)) · R_j. Bach et al. 2015, eq. 60.
     """
@@ -136,7 +136,7 @@ def _share_by_sign(sign: int, layer: Linear, relevance: Tensor, other_factor: fl
 
 
 def _share(layer: Linear, relevance: Tensor, terms: list[tuple[Tensor, Tensor]], bias: Tensor | None) -> Tensor:
-    """Distribute relevance by the products of each term (inputs, weight), of which the outputs are the sum."""
+    """Distribute relevance in proportion to the products of `terms` (inputs, weight), which add up to the outputs."""
     with torch.enable_grad():
         leaves = [inputs.detach().requires_grad_() for inputs, _ in terms]
         total = layer.call(leaves[0], terms[0][1], bias)

@@ -116,7 +116,7 @@ class ClassPicture(Visualisation):
         l2: L2Weight = 0.0,
         blur: Blur = 0.3,
         clip: Annotated[
-            float, Slider("Fraction of the pixels set to grey after each step: those nearest to it.", "Clipping")
+            float, Slider("After each step, set this fraction of the pixels to grey: those closest to it.", "Clipping")
         ] = 0.0,
         robust: UseTransforms = True,
         lr: StepSize = 0.05,

@@ -14,7 +14,7 @@ from mirror_app.visualisations.core.base import Attribution, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
-# The cost of a step beyond that of its pixels, in pixels. It is measured: without it, small octaves would seem free.
+# The fixed cost of a step, as measured, in units of the cost of one pixel. Without it, small octaves would seem free.
 STEP_OVERHEAD = 64 * 64
 
 
