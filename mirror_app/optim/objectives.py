@@ -215,7 +215,7 @@ def distance(layer: str, target: Tensor) -> Objective:
 
 
 def _of_layer(layer: str, value: Callable[[Tensor], Tensor], channels_first: bool = False) -> Objective:
-    """Return the objective that computes `value` from a layer's output; `channels_first` moves its channels to axis 1."""
+    """Return the objective that computes `value` from a layer's output; `channels_first` moves channels to axis 1."""
 
     def read(forward: ForwardPass) -> Tensor:
         output = widened(require_tensor(forward.outputs[layer], layer))

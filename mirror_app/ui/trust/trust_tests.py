@@ -78,7 +78,7 @@ def show_warning(entry: Entry) -> None:
     """Warn of a method that is known to ignore the model, in place of a verdict."""
     st.warning(
         f"**Verdict:** not an explanation. With these settings, {page_parts.literal(entry.name)} is known to show the "
-        "picture's edges rather than the model's reasons (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
+        "picture's edges more than the model's reasoning (Adebayo et al. 2018, Nie et al. 2018), whatever the figures "
         "below say about this picture. Use plain Grad-CAM or LRP instead.",
         icon=":material/warning:",
     )
