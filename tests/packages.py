@@ -48,7 +48,7 @@ def _path(package: str) -> str:
 def _first_line(package: str) -> str:
     path = ROOT / _path(package)
     if package == "pages":
-        return "The pages: each reads the selection, asks the store, and shows."
+        return "The pages: each reads the selection, asks the store for results, and shows them."
     text = (path / "__init__.py" if path.is_dir() else path).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 

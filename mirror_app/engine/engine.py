@@ -1,4 +1,4 @@
-"""From a request to its raw numbers: picks the visualisation, leases it a view of the model, and takes the time."""
+"""From a request to its raw numbers: picks the visualisation, leases it a view of the model, and times it."""
 
 import time
 from collections.abc import Generator

@@ -99,7 +99,7 @@ def predict(model: Model, picture: Picture) -> Prediction:
     with model.views.lease(extra_inputs) as view, torch.no_grad(), explain_dtype_errors(view.module, inputs):
         inputs = view.prepare_inputs(inputs)
         output = view.record_calls(inputs)
-        # A model that changes as it runs must not run: in training, batch norms would update their averages.
+        # The original is not run if that would change it: in training mode, batch norms update their averages.
         changes = view.has_effects or any(module.training for module in model.module.modules())
         model_output = output if changes else view.call_module(model.module, inputs)
     meaning, answers = model.meaning(output), answers_of(output)

@@ -40,9 +40,9 @@ class Depth:
 def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth]:
     """Return how far down the weights of a model can be shuffled, from the last layer to everything.
 
-    The first depth is the last layer that runs and has weights of its own. Each further depth belongs to an
-    earlier stage of the network: it holds every layer that starts after that stage has ended. The last depth is the
-    whole model.
+    The first depth is the last layer that runs and has weights of its own. Each further depth ends at an
+    earlier stage of the network: it holds every layer that starts after that stage, but not the stage itself. The last
+    depth is the whole model.
 
     Args:
         model_layers: The layers of a model, as `mirror_app.engine.tree` returns them.

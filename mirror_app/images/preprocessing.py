@@ -12,7 +12,7 @@ from torchvision.transforms import functional as F
 from mirror_app.errors import MirrorError
 from mirror_app.images.pictures import Picture, to_pixels, with_colours
 
-# Only the middle of a longer picture is resized: 60,000 x 1 would grow to 7.7 million x 128.
+# Of a picture with a larger aspect ratio, only the middle is resized: 60,000 x 1 would grow to 7.7 million x 128.
 _MAX_ASPECT = 20
 _SLACK = 0.01  # how far outside [0, 1] rounding may leave a value
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -59,7 +59,7 @@ class Preprocessing:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether pictures can become inputs; a model of other bands takes only tensors."""
+        """Whether pictures can become inputs; a model with another number of bands takes only tensors."""
         return len(self.mean) in _MODES
 
     def model_input_rgb(self, picture: Picture) -> np.ndarray:
@@ -79,7 +79,7 @@ class Preprocessing:
             A float32 tensor (1, C, h, w), normalised; an exact input is returned unchanged.
 
         Raises:
-            MirrorError: when an RGB picture is given to a model of other bands.
+            MirrorError: when an RGB picture is given to a model with another number of bands.
         """
         if picture.exact is not None:
             return picture.exact[None]

@@ -90,8 +90,8 @@ def mirror(
             input if it is a tensor, or the size of a `Model`, or 224.
         classes: the names of the model's outputs.
         output: the meaning of the model's outputs: "classes", "labels", "numbers", "probabilities", "embedding",
-            "regions" or "boxes". None reads it from the model's configuration, or assumes "classes", and "numbers"
-            for a single output.
+            "regions" or "boxes". None reads it from the model's configuration; without one, a single output is
+            assumed to be a number, and several are assumed to be classes.
 
     Returns:
         A handle with the `url` of the page and `stop`.

@@ -21,7 +21,7 @@ class LiveSession:
     """The models, pictures and visualisations that one call of `mirror` shows.
 
     Attributes:
-        session_id: stands at the end of its names in links.
+        session_id: in links, it is appended to the names of the session's models.
         models: by their names in links.
         pictures: the inputs.
         entries: the visualisations on offer.

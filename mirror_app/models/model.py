@@ -26,7 +26,7 @@ class Model:
         preprocessing: how pictures become inputs.
         classes: the names of the output's numbers.
         untrained: whether its weights are random.
-        extra_inputs: the inputs after the picture, (1, …) each, for pictures that bring none.
+        extra_inputs: the inputs that follow the picture, (1, …) each; a picture may have its own.
         labels: for segmentation and detection, the names of what is marked.
         output: what its numbers mean; None if unknown.
 

@@ -1,4 +1,4 @@
-"""Random transforms of the picture before each forward pass: what raises the objective must not depend on exact pixels.
+"""Random transforms of the picture before each forward pass, so that the objective does not depend on exact pixels.
 
 A transform takes pixels (N, C, H, W) and a generator, and draws one change for the whole batch. Gradients flow through.
 """

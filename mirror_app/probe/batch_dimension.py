@@ -14,7 +14,7 @@ Run = Callable[[Tensor], Any]
 
 
 def is_batch_independent(run: Run, picture: Tensor) -> bool:
-    """Tell whether a picture gets the same answer in any batch, at any position, as alone.
+    """Tell whether a picture gets the same answer alone as in any batch, at any position.
 
     This detects batch norms without running statistics, means over the batch, and outputs whose first axis is not the
     batch.
@@ -25,7 +25,7 @@ def is_batch_independent(run: Run, picture: Tensor) -> bool:
     """
     strong, weak = _noise_like(picture, 2), _noise_like(picture, 0.25)
     try:
-        # The weak noise stands on either side: a model that sorts its pictures returns both pairs in the same order.
+        # The weak noise is first in one pair and second in another: a model that sorts its pictures answers both alike.
         pair_outputs = [run(torch.cat(pair)) for pair in ([weak, picture], [picture, strong], [picture, weak])]
     except Exception:  # the model's own code may reject a batch of two with any exception
         return False

@@ -35,7 +35,7 @@ class Copier:
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
-        self.sources: dict[int, Any] = {}  # the originals of the containers, by the same keys, and arrays
+        self.sources: dict[int, Any] = {}  # the originals of containers (same keys) and of arrays
         self.generators: list[tuple[Any, Any]] = []  # (the copy's random generator, the source's)
         self._tensor = tensor
         self._copies: dict[int, Any] = {}

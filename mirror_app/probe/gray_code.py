@@ -17,7 +17,7 @@ Axes = tuple[int, ...]
 OutputFunction = Callable[[Tensor], Tensor]
 MICRO_BATCH = 8
 CLEAR_CONTRAST = 0.5  # digits with more contrast are rarely wrong
-MIN_AGREEMENT = 0.35  # of digits with an order, weighted by contrast: 1 is perfect, a wrong order has about 0
+MIN_AGREEMENT = 0.35  # between digits and an order, weighted by contrast: 1 is perfect, a wrong order has about 0
 MIN_MARGIN = 0.2  # by which the best order must beat the next one
 MIN_CLEAR_AGREEMENT = 0.85  # of the clear digits alone
 MIN_CELLS = 9  # smaller grids may match by chance, so they must still match after the last noise picture
@@ -82,7 +82,7 @@ def _gray_digits(count: int) -> Tensor:
 
 
 def _pictures(inputs: Tensor, code: Tensor, shift: float, seed: int) -> Tensor:
-    """Return the patterns (1 + 2 D, C, H, W): noise, then one per digit with its 1 cells changed, then its 0 cells.
+    """Return the patterns (1 + 2 D, C, H, W): noise, then two per digit: its 1 cells changed, its 0 cells changed.
 
     The cells start `shift` of their side further up and left. The noise has the mean and standard deviation of the
     inputs.

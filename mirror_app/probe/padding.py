@@ -1,7 +1,7 @@
 """Whether a layer's grid cells still lie over the picture if the forward pass pads the picture or its feature maps.
 
-A kernel loses cells at each border, and padding makes up for them. Any further padding lies outside the picture: laid
-over the picture, all cells of the map would be shifted.
+A kernel loses cells at each border, and padding makes up for them. Any further padding adds cells that lie
+outside the picture: if the map were then laid over the picture, all its cells would be shifted.
 """
 
 from typing import Any

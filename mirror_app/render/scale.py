@@ -1,4 +1,4 @@
-"""Scales: which number of a map is shown in full colour, and what share of it every other number is.
+"""Scales: which number of a map is shown in full colour; the others are shares of it.
 
 `render/looks.py` gives the shares their colours.
 """

@@ -150,7 +150,7 @@ def _adapted(
 
 
 def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[str, Parameter]:
-    """Return the declared parameters, numbers with the type that the function's annotations name.
+    """Return the declared parameters; numbers get the type that the function's annotations name.
 
     Raises MirrorError if the function does not accept one of them, or a default is missing or not accepted.
     """

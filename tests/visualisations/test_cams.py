@@ -209,8 +209,8 @@ def test_maps_with_negative_numbers_get_a_word_where_the_formula_minds() -> None
     pictures = FAMILIES[0].pictures.float()
     for kind in GRADIENTS:
         minds = kind in (GradCamPlusPlus, XGradCam)
-        assert ("not negative" in kind(model)(pictures, "layer3.0.bn1")[1]["note"]) == minds
-        assert "not negative" not in kind(model)(pictures, "layer3")[1]["note"]
+        assert ("non-negative" in kind(model)(pictures, "layer3.0.bn1")[1]["note"]) == minds
+        assert "non-negative" not in kind(model)(pictures, "layer3")[1]["note"]
 
 
 def test_where_the_average_makes_another_picture_grad_cam_says_so() -> None:

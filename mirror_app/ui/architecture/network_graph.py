@@ -40,7 +40,7 @@ def show_graph(model: Model, session: Session) -> None:
     caption = "Click a box to select and expand it; click its frame to go back up."
     if diagram.is_crowded(boxes, edges):
         edges = diagram.nearest_edges(boxes, edges)
-        caption += " Most layers here feed all later ones: only the arrow from the nearest is drawn."
+        caption += " Most layers here feed all later ones, so only the arrow from the nearest layer before is drawn."
 
     def choose() -> None:
         if st.session_state.graph.picked in selectable:

@@ -38,7 +38,7 @@ class BackgroundRun:
     ) -> None:
         self.request, self.picture = request, picture
         self.stopped = False
-        self._last: FrameSnapshot | None = None  # when it was stopped; the computation continues for a moment
+        self._last: FrameSnapshot | None = None  # the newest one when the run was stopped
         self._membership = ExitStack()  # a job runs as long as somebody has joined it
         self._jobs = jobs
         self.job: Job[FrameSnapshot] = self._membership.enter_context(
@@ -65,7 +65,7 @@ class BackgroundRun:
         if self.running:
             self._last, self.stopped = self.job.newest, True
         self._membership.close()
-        self.job.last_watched = float("-inf")  # nobody else can join, so it need not wait for them
+        self.job.last_watched = float("-inf")  # nobody else can join this job, so it need not wait
 
 
 class RunSlot:

@@ -100,7 +100,7 @@ class TargetScore:
         return leaf, answers
 
     def run_from(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
-        """Return the function from outputs (B, …) of `layer`, in place of its own, to the answers (B, K)."""
+        """Return a function that replaces the output of `layer` by given ones (B, …) and returns the answers (B, K)."""
         run = self.view.run_from(picture, layer, self.layer)
         return lambda outputs: self.answers(run(outputs))
 
@@ -160,7 +160,7 @@ class TargetScore:
         return {"target_class": chosen.tolist(), "output": self.kind.value}
 
     def no_dependence_error(self, inputs: Tensor, layer: str) -> MirrorError:
-        """Return the error that the answers for `inputs` do not depend on `layer`; it suggests a layer that works."""
+        """Return an error that says that the answers do not depend on `layer`, and suggests a layer that works."""
         subject = f"The target '{self.target}'" if str(self.target) else "The model's output"
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         called = [name for name in convolutions if name in self.view.calls] or convolutions
@@ -179,7 +179,7 @@ class TargetScore:
         return MirrorError(f"{subject} does not depend on the layer '{layer}': {advice}.")
 
     def _learn_layout(self, inputs: Tensor) -> None:
-        """Learn the target layer's layout before a graph is recorded: later, a model with side effects must not run."""
+        """Learn the target layer's layout before a graph is recorded: models with effects must not run after that."""
         self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
         if self.layer and self.view.has_effects and not is_known:

@@ -71,7 +71,7 @@ class ClassActivationMapping(Visualisation):
         weights = _classifier_weights(self.view, maps, logits)
         if weights is None:
             raise MirrorError(
-                "CAM needs a layer that is followed only by a global average and one linear layer, and more follows "
+                "CAM needs a layer that is followed only by a global average and one linear layer, but more follows "
                 f"'{layer}': {_alternative(self.view, inputs, logits)}."
             )
         evidence = weighted_sum(weights[target], widened(maps))

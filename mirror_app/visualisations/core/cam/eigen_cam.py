@@ -82,7 +82,7 @@ class EigenCam(Visualisation):
         yield Attribution(component * torch.where(total < 0, -1, 1), {"note": note})
 
     def _evidence(self, inputs: Tensor, layer: str, maps_layout: Layout) -> Tensor:
-        """Return the evidence (N, h, w) for the most likely class at each location; raise MirrorError without one."""
+        """Return the evidence for the most likely class, (N, h, w); raise MirrorError if there is no such class."""
         target_score = TargetScore(self.view, inputs, None, self.output)
         output, answers = target_score.split(inputs, layer)
         score = target_score.score(answers, target_score.chosen(answers)).sum()

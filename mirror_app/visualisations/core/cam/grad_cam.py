@@ -48,7 +48,7 @@ class GradCam(Guidable, GradientCam):
 
     Raises:
         MirrorError: If the layer has no spatial maps or does not affect the target, if the target does not exist, or
-            if `guide` is set and the model has no rectifiers, or has others besides.
+            if `guide` is set and the model has no rectifiers, or also has other activations.
 
     Example:
         >>> import torch
@@ -72,7 +72,7 @@ class GradCam(Guidable, GradientCam):
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
         averaged, elementwise = self.combine(maps, gradient), (gradient * maps).sum(1)
         correlation = float(torch.corrcoef(torch.stack([averaged.flatten(), elementwise.flatten()]))[0, 1])
-        if not correlation < _SIMILAR:  # nor if a map is constant, which makes the correlation NaN
+        if not correlation < _SIMILAR:  # also if a map is constant: the correlation is then NaN
             return ""
         return (
             "Do not rely on Grad-CAM here: it averages each map's gradient over all locations, and its picture differs "

@@ -17,7 +17,7 @@ from mirror_app.probe import Layout, default_layer, layout_of
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
-_WEAK = 0.05  # as a share of the evidence against the target: less evidence for it is hardly visible
+_WEAK = 0.05  # of the evidence against the target: evidence for it is hardly visible below this share
 
 
 class GradientCam(Visualisation):
@@ -61,7 +61,7 @@ class GradientCam(Visualisation):
 def _last_layer_with_gradient(
     target_score: TargetScore, inputs: Tensor, tokens: Tensor, maps_layout: Layout, target: Tensor
 ) -> str:
-    """Return, of the layers with as many tokens as `tokens`, the last to start whose patch tokens affect the output."""
+    """Return the last layer to start with as many tokens as `tokens` whose patch tokens affect the output."""
     with torch.no_grad():
         target_score.view.record_calls(inputs)
     for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):

@@ -15,7 +15,7 @@ from mirror_app.visualisations.registry import Question, visualisation
     also="class activation map, high-resolution CAM, element-wise Grad-CAM",
 )
 class HiResCam(GradientCam):
-    """Feature maps times gradients, location by location: only locations that the model used light up.
+    """Feature maps times gradients, location by location: a location lights up only if the model used it.
 
         raw = Σ_k g_k ⊙ A_k
 

@@ -15,7 +15,7 @@ from mirror_app.visualisations.registry import Question, visualisation
     also="class activation map, fine-grained CAM",
 )
 class LayerCam(GradientCam):
-    """Finer maps, from early layers too: only locations with a positive gradient count.
+    """Finer maps, from early layers too: a location counts only where the gradient is positive.
 
         raw = Σ_k ReLU(g_k) ⊙ A_k
 

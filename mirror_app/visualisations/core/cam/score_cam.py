@@ -36,7 +36,7 @@ class ScoreCam(Visualisation):
     normalised inputs. The mask of a constant map is 0 everywhere; all such maps share one forward pass.
 
     The softmax is meant for logits. On the scale of a probability or of another number it would give all maps the same
-    weight, or one map all the weight. There w_k = f(x ⊙ M_k) - f(0), the paper's increase of confidence.
+    weight, or one map all the weight. For such scores, w_k = f(x ⊙ M_k) - f(0), the paper's increase of confidence.
 
     There is one frame after each micro-batch; maps not tried yet count as constant.
 

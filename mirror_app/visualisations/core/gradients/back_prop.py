@@ -57,7 +57,7 @@ class Gradient(Guidable):
 
     Raises:
         MirrorError: If no gradient leads from the target to the picture, if the target does not exist, or if `guide`
-            is set and the model has no rectifiers, or has others besides.
+            is set and the model has no rectifiers, or also has other activations.
 
     Example:
         >>> import torch

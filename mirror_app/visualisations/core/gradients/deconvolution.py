@@ -38,8 +38,8 @@ class Deconvnet(Visualisation):
         `info["target_class"]`, the class of each picture; `info["note"]`, a caution.
 
     Raises:
-        MirrorError: If the model has no rectifiers such as ReLU, or has others besides, or if the target does not
-            exist.
+        MirrorError: If the model has no rectifiers such as ReLU, or also has other activations, or if the target does
+            not exist.
 
     Example:
         >>> import torch

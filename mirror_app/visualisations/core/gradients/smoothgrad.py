@@ -54,7 +54,7 @@ class SmoothGrad(Guidable):
 
     Raises:
         MirrorError: If no gradient leads from the target to the picture, if the target does not exist, if a parameter
-            is out of its range, or if `guide` is set and the model has no rectifiers, or has others besides.
+            is out of its range, or if `guide` is set and the model has no rectifiers, or also has other activations.
 
     Example:
         >>> import torch

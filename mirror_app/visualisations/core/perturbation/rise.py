@@ -28,7 +28,7 @@ class Rise(Visualisation):
         raw = cov(f(x ⊙ M), M) / p
 
     x is the normalised picture, M a random mask with values in [0, 1], and f the probability of the class (the softmax
-    of the logits, or the sigmoid of a label's) or the value of another target. The covariance is taken over the n
+    of the logits, or the sigmoid of a label's logit) or the value of another target. The covariance is taken over the n
     masks, for each pixel. A mask is a grid of cells, each visible with probability p, enlarged to the picture
     (bilinear) and shifted by a random fraction of a cell. Masked pixels become 0, the mean colour of normalised inputs.
     There is one frame after each micro-batch: the covariance so far.
@@ -122,7 +122,7 @@ class Rise(Visualisation):
 def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:
     """Return masks (B, H, W): `grids` (B, cells + 1, cells + 1), enlarged and shifted.
 
-    `shifts` (B, 2), fractions of a cell in [0, 1), move the part that is cut out down and to the right; `size` is
+    `shifts` (B, 2), fractions of a cell in [0, 1), shift the crop window downwards and to the right; `size` is
     (H, W).
     """
     height, width = (-(-side // (grids.shape[1] - 1)) for side in size)  # of a cell, rounded up

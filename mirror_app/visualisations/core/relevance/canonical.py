@@ -175,7 +175,7 @@ def _without_autocast() -> AbstractContextManager[object]:
 
 
 class _Ruled(torch.autograd.Function):
-    """A linear layer with its own forward pass, and a backward pass from R / x of its outputs to that of its source."""
+    """A linear layer with its own forward; its backward pass turns R / x of the outputs into that of the source."""
 
     @staticmethod
     def forward(ctx: Any, source: Tensor, flow: Flow) -> Tensor:
@@ -205,7 +205,7 @@ def _flow(node: Node | None) -> Flow | None:
 
 
 def _channel_axis(func: Function, weight: Tensor, outputs: Tensor) -> int | None:
-    """Return the axis of `weight` that counts the channels of the outputs, or None if no axis counts all of them."""
+    """Return the axis of `weight` that indexes the output channels, or None if no axis covers all of them."""
     if func in TRANSPOSED:
         return 1 if weight.shape[1] == outputs.shape[1] else None
     return 0 if func is F.linear or func in CONVOLUTIONS else None

@@ -42,8 +42,8 @@ class ClassPicture(Visualisation):
     """An image optimised to raise the score of one class as far as possible.
 
     max over x of S(x) - λ₁ TV(x) - λ₂ Σ |x - ½| - λ₃ Σ (x - ½)², where S is the score of the class. The image starts
-    from noise. Only the size of the input is used and, if no class is chosen, its top prediction. The layer has no
-    effect. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
+    from noise. Of the input, only the size is used and, if no class is chosen, the model's top prediction for it.
+    The layer has no effect. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
         inputs: Pictures (N, C, H, W) of the size of the images, normalised as the model expects.
@@ -86,7 +86,7 @@ class ClassPicture(Visualisation):
 
     Deviations from the paper:
         Simonyan et al. optimise pixels, with an L2 penalty. By default waves are optimised by Adam, as in Olah et al.,
-        without a penalty but with a blur: another network recognises the class more often.
+        without a penalty but with a blur: another network then recognises the class more often.
     """
 
     look = staticmethod(render.picture)

@@ -22,7 +22,7 @@ STEP_OVERHEAD = 64 * 64
     "Deep Dream",
     paper="Mordvintsev et al. 2015, “Inceptionism: Going Deeper into Neural Networks”",
     use="To see what excites a layer, and for fun.",
-    avoid="To explain an answer: it shows what the layer responds to, not what it saw.",
+    avoid="To explain an answer: it shows what the layer responds to, not what the model saw in the picture.",
     asks=Question.FINDS,
     also="DeepDream, Inceptionism, activation maximisation",
 )

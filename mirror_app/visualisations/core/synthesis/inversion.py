@@ -25,12 +25,12 @@ from mirror_app.visualisations.registry import Question, visualisation
     paper="Mahendran and Vedaldi 2015, “Understanding Deep Image Representations by Inverting Them”, "
     "https://arxiv.org/abs/1412.0035",
     use="To see what a layer still knows about the picture, and what it has discarded.",
-    avoid="To explain an answer: the whole representation counts, whether or not it is used.",
+    avoid="To explain an answer: it reconstructs all that the layer holds, including what the model does not use.",
     asks=Question.FINDS,
     also="feature inversion, reconstruction, inverting",
 )
 class InvertedRepresentation(Visualisation):
-    """Noise is optimised until the layer responds as it does to your picture; whatever is missing, the layer discarded.
+    """Noise is optimised until the layer responds as it does to your picture: what is missing, the layer has discarded.
 
     min over x of |Φ(x) - Φ₀|² / |Φ₀|² + λ TV(x), where Φ is the layer and Φ₀ its output for the input.
     `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
@@ -45,7 +45,7 @@ class InvertedRepresentation(Visualisation):
 
     Returns:
         `(images, info)`: images (N, 3, H, W) in [0, 1]. `info["loss"]` is |Φ(x) - Φ₀|² / |Φ₀|² for each picture; 1 is
-        no better than an output of zero.
+        no better than a layer output of zero.
 
     Raises:
         MirrorError: If the layer has no gradient, or the input is too small for it.
