@@ -202,10 +202,7 @@ def _target(text: str, classes: Sequence[str]) -> str:
     try:
         return str(targets.parse(text))
     except MirrorError as error:
-        raise MirrorError(
-            f"Unknown target '{text[:60]}'. Enter a class, its number, or a target such as {targets.EXAMPLES}."
-            f"{nearest(text, classes)}"
-        ) from error
+        raise targets.unknown(text, classes) from error
 
 
 def _model(name: str) -> Model:

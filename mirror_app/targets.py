@@ -8,9 +8,10 @@ features.8:3@4,5    its unit in row 4, column 5
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mirror_app.errors import MirrorError
+from mirror_app.errors import MirrorError, nearest
 
 EXAMPLES = "'features.8:3' or ':out:15@12,80'"
 _NUMBERS = re.compile(r"(\d{1,9})(?:@(\d{1,9}(?:,\d{1,9}){0,3}))?", re.ASCII)
@@ -88,10 +89,18 @@ def parse(text: str) -> Target:
     layer, *entries, last = text.split(":") if ":" in text else ("", text)
     numbers = _NUMBERS.fullmatch(last)
     if numbers is None or len(text) > LONGEST or (":" not in text and numbers[2]):
-        shown = text if len(text) <= 60 else f"{text[:60]}…"
-        raise MirrorError(f"Unknown target '{shown}'. Enter a class number, or a target such as {EXAMPLES}.")
+        raise unknown(text)
     position = tuple(int(number) for number in numbers[2].split(",")) if numbers[2] else ()
     return Target(layer, tuple(entries), int(numbers[1]), position)
+
+
+def unknown(text: str, classes: Sequence[str] | None = None) -> MirrorError:
+    """Return the error for a text that is not a target; with the names of `classes`, it suggests the nearest one."""
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    accepted = "a class number" if classes is None else "a class, its number"
+    return MirrorError(
+        f"Unknown target '{shown}'. Enter {accepted}, or a target such as {EXAMPLES}.{nearest(text, classes or ())}"
+    )
 
 
 def from_value(value: int | str | None) -> Target:

@@ -6,7 +6,7 @@ from functools import singledispatch
 import streamlit as st
 
 from mirror_app import targets
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 from mirror_app.ui.state.session import current, param_key, set_if_changed
@@ -86,12 +86,7 @@ def _(parameter: ClassPicker, key: str, model: Model) -> Value:
     try:
         set_if_changed(key, parameter.check(_class_number(st.session_state[key], classes)))
     except MirrorError:
-        typed = str(st.session_state[key])
-        shown = typed if len(typed) <= 60 else f"{typed[:60]}…"
-        current().problems.append(
-            f"Unknown target '{shown}'. Enter a class, its number, or a target such as {targets.EXAMPLES}."
-            f"{nearest(typed, classes)}"
-        )
+        current().problems.append(str(targets.unknown(str(st.session_state[key]), classes)))
         st.session_state[key] = None
     if classes and isinstance(number := st.session_state[key], int) and number >= len(classes):
         current().problems.append(

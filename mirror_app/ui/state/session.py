@@ -39,9 +39,7 @@ class Session:
     layer_entry: registry.Entry | None = None  # the visualisation that the layer was selected for
     linked_layer: str | None = None  # from the link, until the model is loaded
     link_at_last_stage: bool = False  # whether an old link means the last stage, until the model is loaded
-    linked: dict[str, str] = field(
-        default_factory=dict
-    )  # values from the link for single pages, until the page reads them
+    linked: dict[str, str] = field(default_factory=dict)  # from the link, until the page that it is for reads it
     run_requested: bool = False  # whether Dream was pressed, or a link to a dream was opened
     explore_next: bool = False  # whether the next page is Explore
     target_model: str | None = None  # the model that the target was selected for
@@ -89,10 +87,11 @@ class Session:
 
     def add(self, picture: Picture) -> None:
         """Add a picture and select it; raise MirrorError if a limit is reached."""
-        pixels = sum(added.pixels.size // 3 for added in [*self.added_pictures, picture])
-        if picture.id not in self.pictures and (pixels > MAX_PIXELS or len(self.added_pictures) == MAX_PICTURES):
-            full = len(self.added_pictures) == MAX_PICTURES
-            limit = f"{MAX_PICTURES} pictures" if full else f"{MAX_PIXELS // 10**6} megapixels"
+        added = self.added_pictures
+        pixels = sum(each.pixels.size // 3 for each in [*added, picture])
+        is_full = len(added) == MAX_PICTURES
+        if picture.id not in self.pictures and (pixels > MAX_PIXELS or is_full):
+            limit = f"{MAX_PICTURES} pictures" if is_full else f"{MAX_PIXELS // 10**6} megapixels"
             raise MirrorError(f"Limit of {limit} reached; '{picture.name}' was not added.")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
