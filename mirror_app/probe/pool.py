@@ -22,8 +22,8 @@ class Pool:
     def lease(self, extra_inputs: tuple[Tensor, ...] = ()) -> Iterator[View]:
         """Lend a view that runs with `extra_inputs` after the pictures.
 
-        A view whose computation raised, or that came back changed, is discarded. Raises MirrorError if the model was
-        changed meanwhile.
+        A view whose computation raised, or that came back changed, is discarded. Raises MirrorError if the model
+        changes during the lease.
         """
         before = fingerprint(self.model)
         try:

@@ -13,11 +13,11 @@ _component = from_folder(Path(__file__).parent)
 
 @dataclass
 class _Choice:
-    """The layer that Python last told the tree to select, how many times it did so, and what the tree last returned."""
+    """What Python and the tree have sent each other."""
 
-    pushed: str
-    push_count: int
-    returned: str
+    pushed: str  # the layer that Python last sent
+    push_count: int  # how many layers Python has sent
+    returned: str  # the layer that the tree last sent back
 
 
 def layer_tree(nodes: Sequence[Mapping[str, object]], selected: str, key: str, height: int = 420) -> str:
