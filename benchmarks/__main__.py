@@ -19,7 +19,8 @@ from benchmarks.visitor import Run, Visitor
 from mirror_app.bundled.examples import examples
 from mirror_app.models import catalogue
 from mirror_app.visualisations.core import GradCam
-from tests.browser import ROOT, serve
+from tests import ROOT
+from tests.browser import serve
 
 RUNS = 9
 CROWD = 20

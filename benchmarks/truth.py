@@ -40,7 +40,7 @@ from mirror_app.evaluation import (
 )
 from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
-from tests.browser import ROOT
+from tests import ROOT
 
 DOCUMENT = ROOT / "docs" / "truth.md"
 SEEDS = scenes.HELD_OUT[60_000:60_100]

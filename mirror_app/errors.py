@@ -1,24 +1,44 @@
 """The error for failures that Mirror expects, and suggestions of similar names."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 
 class MirrorError(Exception):
     """An expected failure, such as a wrong name or a file that cannot be read.
 
-    Its message is for the user: it names the culprit, what would be accepted and the nearest match. Pages and the
-    command line show it as it is.
+    Its message is for the user, so pages and the command line show it as it is. It consists of the problem and a hint:
+    "The problem: the hint." if the problem has no full stop, "The problem. The hint" if it has one.
+
+    Args:
+        problem: What is wrong, in words that name the culprit.
+        culprit: The name or value that is at fault.
+        accepted: What would be accepted instead: the names to choose from, or a phrase.
+        hint: What to try instead. By default, the one of the accepted names that is most similar to the culprit.
 
     Example:
-        >>> from mirror_app import targets
         >>> from mirror_app.errors import MirrorError
-        >>> try:
-        ...     targets.parse("dog")
-        ... except MirrorError as error:
-        ...     print(error)
-        Unknown target 'dog'. Enter a class number, or a target such as 'features.8:3' or ':out:15@12,80'.
+        >>> error = MirrorError("There is no look 'haet'.", culprit="haet", accepted=("heat", "tiles"))
+        >>> error.hint
+        "Did you mean 'heat'?"
+        >>> print(error)
+        There is no look 'haet'. Did you mean 'heat'?
+        >>> print(MirrorError("The layer gives no map", hint="choose another layer"))
+        The layer gives no map: choose another layer.
     """
+
+    def __init__(
+        self, problem: str, *, culprit: str = "", accepted: str | Collection[str] = (), hint: str = ""
+    ) -> None:
+        self.culprit = culprit
+        self.accepted = accepted
+        self.hint = hint or ("" if isinstance(accepted, str) else nearest(culprit, accepted).strip())
+        if not self.hint:
+            super().__init__(problem)
+        elif problem.endswith((".", "?", "!")):
+            super().__init__(f"{problem} {self.hint}")
+        else:
+            super().__init__(f"{problem}: {self.hint}.")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

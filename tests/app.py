@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from mirror_app.engine.request import VERSION
 from mirror_app.params import as_text
 from mirror_app.visualisations import registry
-from tests.browser import ROOT
+from tests import ROOT
 from tests.networks import quick
 
 

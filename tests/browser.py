@@ -13,7 +13,8 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests import ROOT
+
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from streamlit.components.v2 import manifest_scanner
 
+from tests import ROOT
 from tests import browser as real
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -53,7 +54,7 @@ def serve() -> Callable[..., AbstractContextManager[str]]:
 @pytest.fixture(scope="session")
 def components_url() -> Iterator[str]:
     """The address of the page with the layer tree and the tiles."""
-    with real.serve(real.ROOT / "tests" / "components_page.py") as address:
+    with real.serve(ROOT / "tests" / "components_page.py") as address:
         yield address
 
 
@@ -93,7 +94,7 @@ def free() -> int:
 
 @pytest.fixture(scope="module")
 def dashboard_url(serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
-    with serve(real.ROOT / "mirror_app" / "main.py") as address:
+    with serve(ROOT / "mirror_app" / "main.py") as address:
         yield address
 
 

@@ -17,7 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue
 from mirror_app.visualisations import registry
-from tests.browser import ROOT
+from tests import ROOT
 
 SIDE = 112
 LABEL = 12  # pixels above a row, for its name

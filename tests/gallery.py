@@ -17,7 +17,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue
 from mirror_app.ui.guide.sections import PICTURES
 from mirror_app.visualisations import registry
-from tests.browser import ROOT
+from tests import ROOT
 
 README = ROOT / "README.md"
 TABLE = re.compile(r"(?<=<!-- pictures -->\n).*?(?=<!-- /pictures -->)", re.DOTALL)

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.browser import ROOT
+from tests import ROOT
 
 # From the bottom up; those on one line may not import each other.
 LAYERS = [

@@ -20,7 +20,7 @@ from torchvision.models import detection, segmentation
 from mirror_app.errors import MirrorError
 from mirror_app.params import Value
 from mirror_app.visualisations import registry
-from tests.browser import ROOT
+from tests import ROOT
 from tests.families import convnext, maxvit, mobilenet, plain_vgg, swin, vit
 from tests.modern import of_transformers
 from tests.networks import Functional, Linear, Tricky, densenet, quick, resnet18, squeezenet, state

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import ROOT
+from tests import ROOT
 from tests.packages import DOCUMENT, LAYERS, table
 
 LEVEL = {package: number for number, layer in enumerate(LAYERS) for package in layer}

@@ -20,8 +20,8 @@ from mirror_app.models import catalogue
 from mirror_app.params import as_text
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
+from tests import ROOT
 from tests.app import cheaply, page
-from tests.browser import ROOT
 from tests.images.test_colours import P3, profile
 from tests.networks import ANYWHERE, quick
 

@@ -14,8 +14,7 @@ from mirror_app.ui.guide import sections
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Attribution, Visualisation
 from mirror_app.visualisations.registry import visualisation
-from tests import gallery
-from tests.browser import ROOT
+from tests import ROOT, gallery
 from tests.networks import resnet18
 
 PICTURES = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))

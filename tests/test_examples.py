@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mirror_app.cli import main
-from tests.browser import ROOT
+from tests import ROOT
 
 EXAMPLES = ROOT / "examples"
 LIVE = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import ROOT
+from tests import ROOT
 
 
 @pytest.fixture(scope="module")

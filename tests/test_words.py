@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import ROOT
+from tests import ROOT
 
 # Not a part of any name, whatever it means there.
 NEVER = {

@@ -22,7 +22,7 @@ from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue, torchvision_models
-from tests.browser import ROOT
+from tests import ROOT
 from tests.modern import PATCHES, TIMM, TRANSFORMERS, of_timm, of_transformers, opening
 
 DOCUMENT = ROOT / "docs" / "zoo.md"

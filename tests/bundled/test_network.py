@@ -12,8 +12,7 @@ from torch import nn
 from mirror_app.bundled import card, dataset, scenes, training
 from mirror_app.bundled.network import ShapesNet
 from mirror_app.models import catalogue
-from tests import gallery
-from tests.browser import ROOT
+from tests import ROOT, gallery
 
 BUNDLED = catalogue.WEIGHTS / "shapes.safetensors"
 JUDGE = ROOT / "tests" / "data" / "judge.safetensors"

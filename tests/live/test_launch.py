@@ -38,7 +38,8 @@ from mirror_app.live.session import IMAGENET, Net, PreprocessingOverrides, live_
 from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import DeepDream, GradCam, offer
-from tests.browser import ROOT, settle
+from tests import ROOT
+from tests.browser import settle
 from tests.networks import Linear, resnet18, state
 
 INPUT = torch.rand(3, 40, 30, generator=torch.Generator().manual_seed(0))

@@ -24,8 +24,8 @@ from torchvision.transforms._presets import ImageClassification
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model, catalogue, download
 from mirror_app.models.cache import ModelCache
+from tests import ROOT
 from tests.app import page
-from tests.browser import ROOT
 
 NAME = "tinynet"
 CLASSES = ["cat", "dog", "owl"]

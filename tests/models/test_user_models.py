@@ -29,8 +29,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
 from mirror_app.models import catalogue, settings, weights
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+from tests import ROOT
 from tests.app import lives, page
-from tests.browser import ROOT
 
 NETS = """
 from torch import nn

@@ -30,8 +30,8 @@ from mirror_app.probe import fingerprint
 from mirror_app.ui import store
 from mirror_app.ui.state.session import MAX_PICTURES
 from mirror_app.visualisations import registry
+from tests import ROOT
 from tests.app import cheaply, lives, page, png, said, upload
-from tests.browser import ROOT
 from tests.networks import ANYWHERE, Tricky, quick
 
 

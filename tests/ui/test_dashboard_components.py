@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from mirror_app import render
-from tests.browser import ROOT
+from tests import ROOT
 
 _MOUNT = """async ([name, script, pictures]) => {
     const imported = await import(`data:text/javascript;base64,${script}`);

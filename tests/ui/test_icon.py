@@ -6,8 +6,7 @@ import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import local_script_runner
 
-from tests import app
-from tests.browser import ROOT
+from tests import ROOT, app
 
 
 def test_every_run_sends_the_icon_itself(monkeypatch: pytest.MonkeyPatch) -> None:

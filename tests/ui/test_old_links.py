@@ -14,7 +14,7 @@ from mirror_app.params import as_text
 from mirror_app.ui.state import old_links
 from mirror_app.ui.state.session import Session, _apply_query, param_key
 from mirror_app.visualisations import registry
-from tests.browser import ROOT
+from tests import ROOT
 
 LINKS = json.loads((ROOT / "tests" / "data" / "old_links.json").read_text(encoding="utf-8"))
 

@@ -29,8 +29,7 @@ from mirror_app.visualisations.core import (
 )
 from mirror_app.visualisations.core.synthesis.deep_dream import STEP_OVERHEAD, octave_sizes
 from mirror_app.visualisations.core.synthesis.image_ascent import resize
-from tests import gallery
-from tests.browser import ROOT
+from tests import ROOT, gallery
 from tests.families import maxvit
 from tests.modern import of_transformers
 from tests.networks import Linear, Tricky, bundled, resnet18, squeezenet, state
