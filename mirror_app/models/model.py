@@ -69,7 +69,11 @@ class Model:
         output_kind = meaning.kind if meaning else OutputKind.NUMBERS
         classes = tuple(names) or configured_class_names(self.module, count) or output_kind.names(count)
         if names and len(names) != count:
-            raise MirrorError(f"classes has {len(names)} names, but the model has {count} outputs.")
+            raise MirrorError(
+                f"classes has {len(names)} names, but the model has {count} outputs.",
+                culprit="classes",
+                accepted=f"{count} names",
+            )
         return replace(self, output=meaning, classes=classes)
 
     def with_output(self, kind: str) -> "Model":
