@@ -17,6 +17,7 @@ from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerpr
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
+from mirror_app.visualisations.core.input_checks import checked_extra_inputs, checked_inputs
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
 __all__ = ["Attribution", "Info", "TargetClass", "Visualisation"]
@@ -110,7 +111,8 @@ class Visualisation:
         Yields:
             The frames.
         """
-        raise MirrorError(f"{type(self).__name__} must define `attribute`, or a `__call__` of its own.")
+        name, accepted = type(self).__name__, "`attribute`, or a `__call__` of its own"
+        raise MirrorError(f"{name} must define {accepted}.", culprit=name, accepted=accepted)
 
     def frames(
         self,
@@ -174,7 +176,9 @@ class Visualisation:
 
     def _sweep_stages(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
         if not self.supports_all_stages:
-            raise MirrorError(f"{type(self).__name__} shows one layer at a time: choose a layer instead of '*'.")
+            raise MirrorError(
+                f"{type(self).__name__} shows one layer at a time", culprit="*", hint="choose a layer instead of '*'"
+            )
         with torch.no_grad():
             self.view.record_calls(inputs[:1])
         stages = layers.stages(layers.tree(self.view.source, self.view.calls))
@@ -225,7 +229,7 @@ class Visualisation:
         with torch.inference_mode(False):
             if not isinstance(inputs, tuple) or not inputs:
                 return self._run(inputs, layer, **params)
-            previous, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
+            previous, self.view.extra_inputs = self.view.extra_inputs, checked_extra_inputs(inputs[1:])
             try:
                 return self._run(inputs[0], layer, **params)
             finally:
@@ -262,15 +266,6 @@ class Visualisation:
         answers = predict_answers(self.view, inputs)
         return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
 
-    def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        for number, other in enumerate(others, 2):
-            if not isinstance(other, Tensor) or other.shape[:1] != (1,):
-                shown = tuple(other.shape) if isinstance(other, Tensor) else type(other).__name__
-                raise MirrorError(
-                    f"Input {number} is {shown}: every input after the pictures must be a tensor (1, …), shared by all."
-                )
-        return others
-
     def enlarged(self, inputs: Tensor) -> Tensor:
         """Return `inputs` at a size that the model accepts; a visualisation that can enlarge them overrides this."""
         return inputs
@@ -281,14 +276,7 @@ class Visualisation:
         Raises:
             MirrorError: If they are not a finite float tensor (N, C, H, W), or the model does not accept them.
         """
-        if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
-            shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise MirrorError(f"The inputs must be a float tensor (N, channels, height, width), not {shown}.")
-        if not inputs.numel():
-            raise MirrorError(f"The inputs are {tuple(inputs.shape)}: they contain no picture.")
-        if not inputs.isfinite().all():
-            raise MirrorError("The inputs are not finite: they contain NaN or infinity.")
-        inputs = inputs.detach().to(self.view.device)
+        inputs = checked_inputs(inputs).detach().to(self.view.device)
         return self.view.prepare_inputs(inputs.clone() if inputs.is_inference() else inputs)
 
 
