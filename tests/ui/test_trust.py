@@ -1,6 +1,5 @@
 """The Trust page: its three questions, its warnings, and the page in a browser."""
 
-import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 
@@ -20,7 +19,7 @@ from mirror_app.live import sessions
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
 from tests.app import page
-from tests.browser import READY, SCREENSHOTS, faults
+from tests.browser.page import READY
 from tests.networks import Linear
 
 FIVE_DIFFERENT_PICTURES = """() => {
@@ -134,30 +133,6 @@ def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     assert "the model is untrained" in page_text
     assert "little to remove" in page_text
     assert not test.exception
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, scheme: str) -> None:
-    page = dashboard("trust?visualisation=layer-cam", width, 900, scheme, at_rest=False)
-    expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
-    page.wait_for_selector(READY)
-    page.wait_for_timeout(700)
-    page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}.png")
-    assert faults(page) == []
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3)
-    expect(page.get_by_text("Swipe the row")).to_be_visible(visible=width < 600)
-    page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
-    page.wait_for_timeout(300)
-    page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}-below.png")
-    assert faults(page) == []
-
-
-def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
-    page = dashboard("trust?visualisation=lrp", at_rest=False)
-    expect(page.get_by_text(re.compile(r"The map's values add up to \d+\.\d% of the class score"))).to_be_attached(
-        timeout=90_000
-    )
 
 
 def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_side_by_side(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Position, expect
 
-from tests.browser import READY, SCREENSHOTS, faults, shown
+from tests.browser.page import READY, SCREENSHOTS, faults, shown
 
 ROW = 35  # pixels: the height of a row of Streamlit's tables
 HEADINGS = {"layer": 1, "weights": 6}  # and their columns

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.browser import said, says, settle
+from tests.browser.page import said, says, settle
 
 Visit = Callable[..., Page]
 HOSTILE = "<img src=x onerror=hacked=1>"

@@ -3,14 +3,13 @@
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests import ROOT
+from tests.server import serve
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def test_the_wheel_has_the_pages_the_options_and_the_weights(installed: Path) ->
 
 
 def test_it_shows_a_picture_from_an_empty_folder_with_its_own_options(
-    installed: Path, browser: Browser, serve: Callable[..., AbstractContextManager[str]], tmp_path: Path
+    installed: Path, browser: Browser, tmp_path: Path
 ) -> None:
     main = installed / "mirror_app" / "main.py"
     with serve(main, cwd=tmp_path, env={"PYTHONPATH": str(installed)}) as url:

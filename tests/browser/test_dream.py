@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser import READY, SCREENSHOTS, choose, faults, settled
+from tests.browser.page import READY, SCREENSHOTS, choose, faults, settled
 
 LONG = "dream?visualisation=deep-dream&octaves=8&steps=100&layer=features.4"
 

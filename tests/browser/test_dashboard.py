@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser import READY, SCREENSHOTS, choose, faults, settled, shown
+from tests.browser.page import READY, SCREENSHOTS, choose, faults, settled, shown
 
 # A line on which what the server says takes a second and a half, once `slow` is set.
 SLOW_LINE = """

@@ -23,7 +23,7 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import feature_maps
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import offer
-from tests.browser import SCREENSHOTS, choose, faults, settled, shown
+from tests.browser.page import SCREENSHOTS, choose, faults, settled, shown
 
 
 def hover(page: Page, image: Locator, across: float, down: float) -> None:
