@@ -33,6 +33,7 @@ def spoken(entry: registry.Entry) -> list[str]:
     return [word for name, value in quick(entry).items() for word in ("--param", f"{name}={as_text(value)}")]
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.Entry, tmp_path: Path) -> None:
     said = ["render", "--layer", LAYER, "--visualisation", entry.key, *spoken(entry)]

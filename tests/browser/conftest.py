@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -22,14 +23,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium: the one that MIRROR_CHROMIUM names, else the system's, else Playwright's own."""
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    path = os.environ.get("MIRROR_CHROMIUM") or next(filter(None, found), None)
+    installed = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        path = os.environ.get("MIRROR_CHROMIUM") or next(filter(None, installed), own)
+        assert Path(path).exists(), "There is no Chromium for the browser tests: `make chromium` installs one."
         launched = playwright.chromium.launch(executable_path=path, args=[*FLAGS.split(), *CAMERA.split()])
         yield launched
         launched.close()

@@ -48,6 +48,7 @@ def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.
     assert matrix.from_json(written) == replace(request, output="")
 
 
+@pytest.mark.page
 def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = 'it\'s \\ "mine".png' if os.name == "posix" else "it's mine.png"
@@ -58,6 +59,7 @@ def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pyt
     assert Path("grad-cam.png").stat().st_size > 1000
 
 
+@pytest.mark.page
 def test_the_page_shows_the_code() -> None:
     test = page(layer="features.3", visualisation="layer-cam")
     assert "'features.3', 'layer-cam', ()" in test.code[1].value

@@ -149,6 +149,7 @@ def captions(test: AppTest) -> str:
     return " ".join(caption.value for caption in test.caption)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("count", BANDS)
 def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     page: Callable[..., AppTest], count: int
@@ -178,6 +179,7 @@ def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     assert np.array_equal(picture.pixels, before)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("to", ["compare", "dream", "trust", "architecture"])
 def test_every_page_takes_bands(page: Callable[..., AppTest], to: str) -> None:
     test = page(5, to)

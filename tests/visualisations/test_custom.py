@@ -110,6 +110,7 @@ def shown(test: AppTest) -> tuple[Request, engine.Result]:
     return request, store.result(request, session.pictures[request.input], lambda _: None)
 
 
+@pytest.mark.page
 def test_the_example_of_the_tool_before_works_to_the_letter(page: Callable[..., AppTest]) -> None:
     assert repeated().call_params == {"repeat": 2}
     test = page([repeated, GradCam, BackProp])
@@ -158,6 +159,7 @@ def test_grad_cam_tells_the_cam_of_the_tool_before(guide: bool) -> None:
     assert "cam" not in engine.run(request, bundled, picture).info  # what the page keeps is JSON
 
 
+@pytest.mark.page
 def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(page: Callable[..., AppTest]) -> None:
     test = page([fading])
     assert lives(test)
@@ -175,6 +177,7 @@ def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(p
     assert [frame.info["progress"] for frame in frames] == [1 / 3, 2 / 3, 1]
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("kind", [Brighter, Energy])
 def test_the_numbers_on_the_page_are_those_of_python(kind: type[Visualisation], page: Callable[..., AppTest]) -> None:
     test = page([kind])
@@ -185,6 +188,7 @@ def test_the_numbers_on_the_page_are_those_of_python(kind: type[Visualisation], 
     assert torch.equal(torch.from_numpy(shown(test)[1].raw), expected)
 
 
+@pytest.mark.page
 def test_what_is_like_a_normalised_input_is_shown_un_normalised(page: Callable[..., AppTest]) -> None:
     mean, std = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
     made = live_session("abc", (INPUT - mean) / std, Linear(), [repeated], PreprocessingOverrides())
@@ -251,6 +255,7 @@ def line_of(word: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if word in line)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -290,6 +295,7 @@ def test_a_mistake_is_a_sentence_that_names_the_line_and_the_page_lives_on(
     assert said(test) == []
 
 
+@pytest.mark.page
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -396,6 +402,7 @@ def test_a_class_says_that_it_uses_no_layer() -> None:
     assert other.kind.uses_layer
 
 
+@pytest.mark.page
 def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..., AppTest]) -> None:
     test = page([repeated])
     key = test.session_state.mirror.request.visualisation

@@ -75,6 +75,7 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
         Activations(Linear())(INPUT, None, output_transformation=lambda _: None)
 
 
+@pytest.mark.page
 def test_they_are_part_of_the_request_and_of_the_link() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     params = (("input_transformation", "blurred"), ("output_transformation", "negative only"))
