@@ -4,7 +4,7 @@ from torchvision.transforms.functional import normalize, to_tensor
 
 from mirror_app import mirror
 from mirror_app.models import catalogue, examples
-from mirror_app.visualisations.web import BackProp, DeepDream, GradCam
+from mirror_app.visualisations.web import DeepDream, GradCam, Gradient
 
 bundled = catalogue.load("shapes")
 model = bundled.module  # any nn.Module; it is never changed
@@ -12,4 +12,4 @@ pictures = [picture.pixels for picture in examples.examples()[:2]]
 mean, std = bundled.preprocessing.mean, bundled.preprocessing.std
 inputs = [normalize(to_tensor(pixels.copy()), mean, std) for pixels in pictures]
 
-mirror(inputs, model, visualisations=[BackProp, GradCam, DeepDream], classes=bundled.classes)
+mirror(inputs, model, visualisations=[Gradient, GradCam, DeepDream], classes=bundled.classes)

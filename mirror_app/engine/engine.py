@@ -43,7 +43,7 @@ class Result:
 
 
 def without_render_params(request: Request) -> Request:
-    """Return `request` without the parameters of its look: all that its raw numbers depend on.
+    """Return `request` without the parameters of its look. What remains is all that its raw numbers depend on.
 
     Args:
         request: Any request. Its visualisation must be registered.

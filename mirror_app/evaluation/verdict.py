@@ -124,8 +124,8 @@ def baseline_curves(model: Model, picture: Picture, target: int) -> Generator[di
         target: The number of the class.
 
     Yields:
-        First, under "random", the mean of the draws of random numbers that are done. The last frame also has the curves
-        of Sobel's edges, under "edges".
+        First, under "random", the mean of the random draws finished so far. The last frame also has the curves of
+        Sobel's edges, under "edges".
     """
     inputs = model.inputs(picture)
     draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]
@@ -197,7 +197,8 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
         return int(result.info["target_class"][0])
     if len(prediction.answers) > 1 and not len(prediction.probabilities):
         raise MirrorError(
-            f"{entry.name} takes no target, and none of these numbers is the most likely: try Grad-CAM instead."
+            f"{entry.name} takes no target, and this model has no most likely class",
+            hint="choose a method that takes a target, such as Grad-CAM",
         )
     return int(prediction.answers.argmax())
 

@@ -220,7 +220,12 @@ def gradient(
     ] = "grey",
     contrast: Annotated[
         float,
-        Slider("The percentage of the strongest pixels shown at full brightness.", min=0, max=5, step=0.1),
+        Slider(
+            "The share of all pixels, in percent, that is shown at full brightness: the strongest ones.",
+            min=0,
+            max=5,
+            step=0.1,
+        ),
     ] = 0.5,
     vmax: float | None = None,
 ) -> Tensor:
@@ -231,7 +236,7 @@ def gradient(
         picture: The picture as the model receives it, (N, 3, H, W), in [0, 1].
         show: "grey" shows the largest magnitude of the channels, "colour" the signed numbers with medium grey for zero,
             "positive" and "negative" one sign alone, "over the picture" the magnitudes in colours over the picture.
-        contrast: The percentage of the strongest numbers shown at full brightness, 0 to 5.
+        contrast: The share of all numbers, in percent, that is shown at full brightness: the strongest ones. 0 to 5.
         vmax: The magnitude shown at full brightness; by default, the one that `contrast` percent of an item's numbers
             exceed.
 

@@ -174,7 +174,10 @@ def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[st
 
 
 def _images(images: object, inputs: Tensor, visualisation: Visualisation, function: UserFunction) -> Tensor:
-    """Return `images` (N, 1 or 3, h, w) in [0, 1], un-normalised if they are like the input; raise MirrorError."""
+    """Return `images` (N, 1 or 3, h, w) in [0, 1]. May raise MirrorError.
+
+    If they have the input's shape and leave [0, 1], the normalisation is undone.
+    """
     expected = "images (N, 1 or 3, height, width) in [0, 1]"
     if not isinstance(images, Tensor):
         raise MirrorError(f"{function.location()} must return {expected}, not a {type(images).__name__}.")
@@ -198,7 +201,7 @@ def _in_range(images: Tensor, slack: float) -> bool:
 
 
 def _info(info: object, function: UserFunction) -> Info:
-    """Return the part of `info` that the page shows: note, detail, progress and classes; raise MirrorError."""
+    """Return the part of `info` that the page shows: note, detail, progress and classes. May raise MirrorError."""
     if info is None:
         return {}
     if not isinstance(info, Mapping):

@@ -45,7 +45,7 @@ def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> N
     page.screenshot(path=SCREENSHOTS / "boxes-1280-light.png")
     assert faults(page) == []
     ask.click()
-    shown(page, "“scores” 2")
+    shown(page, "item 2 of the output “scores”")
     assert "target_class=%3Ascores%3A2" in page.url
 
 
@@ -56,7 +56,7 @@ def test_an_entry_of_any_output_is_typed(dashboard: Callable[..., Page]) -> None
     box = page.get_by_role("combobox", name="Target")
     box.fill(":out:7@100,300")
     box.press("Enter")
-    shown(page, "for “out” 7 in row 100, column 300")
+    shown(page, "for channel 7 of the output “out” in row 100, column 300")
     assert "target_class=%3Aout%3A7%40100%2C300" in page.url
     box.fill(":aux:7@100,300")
     box.press("Enter")

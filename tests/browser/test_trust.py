@@ -13,7 +13,7 @@ from tests.browser.page import READY, SCREENSHOTS, faults
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, scheme: str) -> None:
     page = dashboard("trust?visualisation=layer-cam", width, 900, scheme, at_rest=False)
-    expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
+    expect(page.get_by_text("it is not measured")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
     page.wait_for_timeout(700)
     page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}.png")

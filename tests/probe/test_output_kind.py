@@ -227,7 +227,7 @@ def test_a_number_without_a_probability_has_no_deletion_and_can_be_shuffled(outp
     depth = evaluation.depths(engine.tree(shown))[0]
     assert list(verdict.shuffled(request, shown, picture, result, depth))
     untargeted = Request(shown.name, picture.id, "maps", "eigen-cam")
-    with pytest.raises(MirrorError, match="none of these numbers is the most likely"):
+    with pytest.raises(MirrorError, match="takes no target, and this model has no most likely class"):
         verdict.explained_class(untargeted, engine.run(untargeted, shown, picture), engine.predict(shown, picture))
 
 

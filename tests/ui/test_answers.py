@@ -82,4 +82,4 @@ def test_a_box_is_chosen_and_asked_about() -> None:
     next(button for button in test.button if button.label == "Explain box 1").click().run()
     assert not test.exception
     assert test.session_state.mirror.request.params == (("target_class", ":scores:1"),)
-    assert any("“scores” 1" in caption.value.replace("\\", "") for caption in test.caption)
+    assert any("item 1 of the output “scores”" in caption.value.replace("\\", "") for caption in test.caption)

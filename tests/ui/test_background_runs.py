@@ -104,7 +104,7 @@ def test_nothing_begins_before_dream_is_pressed(run: AppTest) -> None:
     assert not run.exception
     assert any("Press **Dream**" in info.value for info in run.info)
     captions = [picture.caption for block in run.get("image") for picture in block.proto.imgs]
-    assert "An example: the bundled network." in captions
+    assert "An example, made with the bundled network." in captions
     names = [entry.name for entry in registry.entries() if entry.kind.is_iterative]
     assert next(box for box in run.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
@@ -136,7 +136,7 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
     assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects."
     assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`."
     assert planned("inverted-representation") == (
-        "generate an image that layer `features` responds to as it does to the input."
+        "generate an image for which layer `features` gives nearly the same output as for the input."
     )
     assert planned("class-picture") == "generate an image of the class predicted for the input."
     assert planned("class-picture", "Target", 4) == "generate an image of *striped ring*."

@@ -73,7 +73,7 @@ def test_the_page_asks_three_questions_and_answers_them() -> None:
     assert "Picture: checked heart · Class: *checked heart* (96.2%)" in page_text
     assert "the mean of 3 draws, with the seeds 0, 1 and 2" in page_text
     assert "set to 0 in the model's normalised" in page_text
-    assert "The sum misses that gain by" in page_text
+    assert "The sum is off by" in page_text
     assert not test.warning
 
 
@@ -104,9 +104,9 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
 
     monkeypatch.setattr(verdict, "shuffled", counted)
     test = page("trust")
-    assert shuffled_depths == ["classifier", "all above features.4", "all above features.1", "everything"]
+    assert shuffled_depths == ["classifier", "all after features.4", "all after features.1", "everything"]
     assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)
-    assert any("**Grad" in item.value or "add up to the logit" in item.value for item in test.markdown)
+    assert any("**Grad" in item.value or "is not measured" in item.value for item in test.markdown)
     shuffled_depths.clear()
     test.slider(key="grad-cam.strength").set_value(0.3).run()
     assert shuffled_depths == ["classifier"]  # what failed is tried again

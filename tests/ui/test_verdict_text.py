@@ -71,7 +71,9 @@ def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
 def test_what_should_add_up_joins_the_verdict() -> None:
     assert verdict_text.of_sum({}) is None
     assert verdict_text.of_sum({"completeness": [-0.02]}) == Answer(
-        True, "The sum of the map's values misses the gain in the class score by 2.0%."
+        True,
+        "The map's values should add up to the rise in the class score from the baseline to the picture; the sum is "
+        "off by 2.0%.",
     )
     lost = verdict_text.of_sum({"conservation": [0.0002]})
     assert lost == Answer(False, "The map's values add up to 0.0% of the class score.")

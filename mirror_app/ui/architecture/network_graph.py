@@ -40,7 +40,10 @@ def show_graph(model: Model, session: Session) -> None:
     caption = "Click a box to select and expand it; click its frame to go back up."
     if diagram.is_crowded(boxes, edges):
         edges = diagram.nearest_edges(boxes, edges)
-        caption += " Most layers here feed all later ones, so only the arrow from the nearest layer before is drawn."
+        caption += (
+            " Most layers here feed all later ones, so each box shows only the arrow from the layer that runs last "
+            "before it."
+        )
 
     def choose() -> None:
         if st.session_state.graph.picked in selectable:
@@ -90,7 +93,8 @@ def show_table(model: Model, session: Session) -> None:
                 format="percent",
                 max_value=1.0,
                 width=95,
-                help="Share of the total time, including the layers inside it; the fastest of up to five passes.",
+                help="The layer's share of the total time, with the layers inside it counted too. The fastest of up to "
+                "five passes.",
             ),
             "receptive field": st.column_config.NumberColumn(
                 format="%d px",

@@ -97,7 +97,7 @@ def show_images(request: Request, picture: Picture, result: Result) -> None:
 
 
 def _show_one(request: Request, picture: Picture, result: Result, png: bytes) -> None:
-    """Show one large image; unless it was generated, with its values and the legend of its colours."""
+    """Show one large image, with its values and legend unless the image was generated."""
     entry = registry.get(request.visualisation)
     if entry.kind.is_iterative:
         inline.picture(png, "The visualisation", key="readout")

@@ -27,10 +27,11 @@ def one(name: str, label: str, options: Sequence[str], help_text: str, format_op
 def several(
     name: str, label: str, options: Sequence[str], default: Sequence[str], format_option: Format = str
 ) -> list[str]:
-    """Let the visitor choose several options, as in `one`; without a choice that still exists, `default` applies.
+    """Let the visitor choose several options, as in `one`.
 
-    The label is only for screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls.
-    “Select all” is not offered, so that Enter takes the best match of what was typed.
+    If none of the chosen options still exists, `default` applies; an empty selection stays empty. The label is only for
+    screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls. “Select all” is not offered,
+    so that Enter takes the best match of what was typed.
     """
     requested = _from_link(name, options) or st.session_state.get(name, default)
     valid = [option for option in requested if option in options]

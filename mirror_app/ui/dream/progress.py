@@ -37,7 +37,7 @@ def invite(request: Request, model: Model) -> None:
     if example.exists():
         st.container(key="example").image(
             data_url(example.read_bytes()),
-            caption="An example: the bundled network.",
+            caption="An example, made with the bundled network.",
             width=352,
             alt=f"An example of {entry.name}",
         )
@@ -59,7 +59,7 @@ def _goal(request: Request, model: Model) -> str:
         return f"exaggerate whatever {subject} detects"
     if number is not None:
         return f"generate an image that activates {subject}"
-    return f"generate an image that {subject} responds to as it does to the input"
+    return f"generate an image for which {subject} gives nearly the same output as for the input"
 
 
 def _target_name(target: targets.Target, model: Model) -> str:

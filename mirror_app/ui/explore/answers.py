@@ -39,10 +39,14 @@ def show(model: Model, picture: Picture) -> None:
         _show_numbers(prediction, model)
         output_kind_choice.show(prediction, model)
         return
-    st.caption(
-        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Below, select what to "
-        "explain, or enter a target in the sidebar."
-    )
+    if prediction.boxes:
+        advice = "Select a box below, or enter a target in the sidebar."
+    elif prediction.regions is not None:
+        advice = "Click a location below, or enter a target in the sidebar."
+    else:
+        advice = "Enter a target in the sidebar."
+    summary = literal(prediction.output_summary)
+    st.caption(f"The model does not give one score per class; its outputs are {summary}. {advice}")
     model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
     if prediction.boxes:
         _show_boxes(prediction.boxes[:MAX_BOXES], model.labels, model_input_rgb)

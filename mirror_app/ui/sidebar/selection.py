@@ -26,7 +26,7 @@ Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 
 
 def draw(status: DeltaGenerator, page: str) -> None:
-    """Draw the sidebar, and write its request into the session and the URL; raise MirrorError.
+    """Draw the sidebar, and write its request into the session and the URL. May raise MirrorError.
 
     `status` is an empty element of the page that shows the loading of the model. URL parameters that belong to
     `page`, such as 'compare.rows', are kept; those of other pages are removed.
@@ -54,7 +54,7 @@ def draw(status: DeltaGenerator, page: str) -> None:
 
 
 def _choose_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
-    """Show the switch for every stage, and the widgets of the parameters."""
+    """Show the “At every stage” switch, and the widgets of the parameters."""
     everywhere = entry.kind.supports_all_stages and st.toggle(
         "At every stage",
         key="everywhere",

@@ -9,6 +9,7 @@ from mirror_app import targets
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
+from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui.state.session import current, param_key, set_if_changed
 from mirror_app.visualisations.registry import Entry
 
@@ -111,7 +112,9 @@ def _placeholder(model: Model) -> str:
     """Return the name of the default target."""
     if model.kind.has_probabilities or model.labels:
         return "Top prediction"
-    return "The number" if len(model.classes) == 1 else f"Choose a {model.kind.noun}, or enter its number"
+    noun = "output" if model.kind is OutputKind.NUMBERS else model.kind.noun
+    article = "an" if noun == "output" else "a"
+    return f"The only {noun}" if len(model.classes) == 1 else f"Choose {article} {noun}, or enter its index"
 
 
 def _class_number(value: Value, classes: Sequence[str]) -> Value:

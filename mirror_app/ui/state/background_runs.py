@@ -65,7 +65,7 @@ class BackgroundRun:
         if self.running:
             self._last, self.stopped = self.job.newest, True
         self._membership.close()
-        self.job.last_watched = float("-inf")  # nobody else can join this job, so it need not wait
+        self.job.last_watched = float("-inf")  # nobody else can join this job, so it needs no grace period
 
 
 class RunSlot:

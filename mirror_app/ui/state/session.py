@@ -38,8 +38,8 @@ class Session:
     layer: str | None = None
     layer_entry: registry.Entry | None = None  # the visualisation that the layer was selected for
     linked_layer: str | None = None  # from the link, until the model is loaded
-    link_at_last_stage: bool = False  # whether an old link means the last stage, until the model is loaded
-    linked: dict[str, str] = field(default_factory=dict)  # from the link, until the page that it is for reads it
+    link_at_last_stage: bool = False  # whether an old link asks for the last stage; cleared when the layer is selected
+    linked: dict[str, str] = field(default_factory=dict)  # a page's own, from the link; kept until that page reads them
     run_requested: bool = False  # whether Dream was pressed, or a link to a dream was opened
     explore_next: bool = False  # whether the next page is Explore
     target_model: str | None = None  # the model that the target was selected for
@@ -133,13 +133,13 @@ def choose(request: Request) -> None:
 
 
 def open_in_explore(request: Request) -> None:
-    """Select `request` and open Explore next. Only for callbacks, as `choose`."""
+    """Select `request` and open Explore next. Only for callbacks, like `choose`."""
     choose(request)
     current().explore_next = True
 
 
 def go_to(query: Mapping[str, str]) -> None:
-    """Select the view of an earlier link of this visit. Only for callbacks, as `choose`."""
+    """Select the view of an earlier link of this visit. Only for callbacks, like `choose`."""
     session = current()
     for name in [name for name in st.session_state if str(name).startswith("compare.")]:
         del st.session_state[name]
@@ -153,7 +153,7 @@ def go_to(query: Mapping[str, str]) -> None:
 
 
 def explain_target(entry: registry.Entry, target: str) -> None:
-    """Select `entry` and let it explain `target`. Only for callbacks, as `choose`."""
+    """Select `entry` and let it explain `target`. Only for callbacks, like `choose`."""
     st.session_state.visualisation, st.session_state.everywhere = entry.key, False
     st.session_state[TARGET] = entry.parse(TARGET, target)
 

@@ -28,9 +28,10 @@ def sheet(
     *,
     of: str = "",
 ) -> Sheet:
-    """Return `count` images of `request`, starting with number `first`, as a contact sheet; a single image alone.
+    """Return `count` images of `request`, starting with number `first`, as a contact sheet.
 
-    `of` distinguishes raw values that are not the request's own, such as those of a shuffled model.
+    A single image is returned by itself, at its own size. `of` distinguishes raw values that are not the request's own,
+    such as those of a shuffled model.
     """
     return _sheet(f"{request_key(request)} {of} {picture.shown_id}", first, count, vmax, request, raw, picture)
 

@@ -16,7 +16,7 @@ from mirror_app.ui.store.models import model
 
 
 def result(request: Request, picture: Picture, on_progress: OnProgress) -> Result:
-    """Return the raw values of `request`, computed unless they are cached; raise MirrorError.
+    """Return the raw values of `request`, computed unless they are cached. May raise MirrorError.
 
     While they are computed, `on_progress` is called several times a second with the state of the work.
     """
@@ -39,7 +39,7 @@ def store_result(request: Request, result: Result) -> None:
 
 
 def prediction(model: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
-    """Return the prediction of `model` for `picture`; raise MirrorError."""
+    """Return the prediction of `model` for `picture`. May raise MirrorError."""
     frames = partial(_predictions, model, picture)
     return cached_or_computed(_prediction_cache, prediction_key(model, picture), frames, on_progress)
 

@@ -20,7 +20,7 @@ from mirror_app.ui.store.results import prediction_key, result_cache
 def curves(
     request: Request, picture: Picture, result: Result, target: int, on_progress: OnProgress
 ) -> tuple[Curves, dict[str, Curves]]:
-    """Return the curves of a result, and those of the baselines that it must beat; raise MirrorError."""
+    """Return the curves of a result, and those of the baselines that it must beat. May raise MirrorError."""
     raw_request, tested_model = engine.without_render_params(request), model(request.model, request.output)
     baselines_key = f"{prediction_key(tested_model, picture)}, for {target}: baselines"
     frames = partial(_test, verdict.curves, raw_request, picture, result)
@@ -34,7 +34,10 @@ def curves(
 
 
 def shuffled(request: Request, picture: Picture, result: Result, depth: Depth, on_progress: OnProgress) -> Result:
-    """Return the result of `request` for the model with its weights shuffled down to `depth`; raise MirrorError."""
+    """Return the result of `request` for the model with its weights shuffled down to `depth`.
+
+    May raise MirrorError.
+    """
     raw_request = engine.without_render_params(request)
     frames = partial(_test, partial(verdict.shuffled, depth=depth), raw_request, picture, result)
     key = f"{request_key(raw_request)} without {depth.label}"

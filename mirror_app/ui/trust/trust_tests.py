@@ -27,8 +27,8 @@ LOW_PROBABILITY = 0.1  # below this one there is little to remove
 METHOD = "This method"  # in a legend: short, so as not to overlap the next name; capitals are sorted first
 CHART_HEIGHT = 260  # pixels
 NO_PROBABILITY = (
-    "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so only the "
-    "test below applies."
+    "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so these "
+    "tests do not apply; those below do not need one."
 )
 ALTERNATIVES = ("grad-cam", "lrp", "integrated-gradients")  # suggested if the chosen method cannot be tested
 _RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, “RISE”)."
@@ -45,8 +45,8 @@ _CHART_TITLES = {
 }
 CORRELATION_HELP = (
     "Rank correlation with the first map: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
-    "ranking, as in an inverted map. Some similarity may remain by chance: even a random network computes its "
-    "maps from the same input."
+    "ranking, as in an inverted map. Some similarity always remains possible, since even a random network "
+    "computes its maps from the same input."
 )
 
 
@@ -215,18 +215,17 @@ def show_sum(request: Request, result: Result) -> None:
         error = abs(result.info["completeness"][0])
         percentage = f"{error:.2%}" if error >= SMALLEST_SHARE else f"less than {SMALLEST_SHARE:.2%}"
         st.markdown(
-            "The values of all pixels should add up to the gain in the target's score between the baseline and the "
-            f"picture. The sum misses that gain by **{percentage}**."
+            "The values of all pixels should add up to the rise in the class score from the baseline to the picture. "
+            f"The sum is off by **{percentage}** of that rise."
         )
     elif "conservation" in result.info:
         share = result.info["conservation"][0]
         st.markdown(
             f"The relevance should add up to the logit. The actual sum is **{share:.1%}** of the logit; biases "
-            "and the propagation rule absorb the rest."
+            "and the propagation rule account for the difference."
         )
     else:
         st.markdown(
-            "Only integrated gradients and LRP are designed to add up to the logit, so only they are measured. The "
-            f"values of {registry.get(request.visualisation).name} rank locations; they do not say how much each one "
-            "contributes."
+            "The sum is checked for integrated gradients and LRP only; for "
+            f"{page_parts.literal(registry.get(request.visualisation).name)} it is not measured."
         )

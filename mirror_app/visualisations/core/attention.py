@@ -67,7 +67,8 @@ class Attention(Visualisation):
     "Attention rollout",
     paper="Abnar and Zuidema 2020, “Quantifying Attention Flow”, https://arxiv.org/abs/2005.00928",
     use="To get a single map of where a vision transformer's class token gets its information.",
-    avoid="To compare classes: it is the same for all of them, and it ignores the values.",
+    avoid="To compare classes: it is the same for all of them, and it ignores the value vectors, that is, what each "
+    "token passes on.",
     asks=Question.WHERE,
     also="attention map, attention flow, vision transformer, ViT",
 )
@@ -76,8 +77,8 @@ class AttentionRollout(Visualisation):
 
     R = A_L · … · A₂ · A₁ with A = (W + I) / 2, where W is the average of the heads of a layer and I stands for its
     residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches: fractions
-    of 1. It depends neither on the values nor on the class. For a model without a class token, the average of all rows
-    is shown.
+    of 1. It depends neither on the value vectors nor on the class. For a model without a class token, the average of
+    all rows is shown.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
@@ -103,7 +104,6 @@ class AttentionRollout(Visualisation):
     """
 
     look = staticmethod(render.heat)
-    uses_layer = False
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         names = _attention_layers(self.view, inputs, layer)

@@ -24,12 +24,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Kernels(Visualisation):
     """The weights of a convolution, drawn as small images.
 
-    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown in colour; `info["raw"]` is then
-    (filters, 3, h, w). Filters with one input channel are shown in grey: (filters, 1, h, w). Otherwise one filter is
-    shown, as one image per input channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of
-    its group only. For a layer that contains others, the first convolution in it is shown. If the weights are computed
-    during the forward pass, as with weight norm, weight standardisation, spectral norm or pruning, the computed weights
-    are shown. The picture has no effect.
+    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown as RGB images in which grey is
+    zero; `info["raw"]` is then (filters, 3, h, w). Filters with one input channel are shown from blue, negative, to
+    red, positive: (filters, 1, h, w). Otherwise one filter is shown in the same colours, as one image per input
+    channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of its group only. For a layer
+    that contains others, the first convolution in it is shown. If the weights are computed during the forward pass, as
+    with weight norm, weight standardisation, spectral norm or pruning, the computed weights are shown. The picture has
+    no effect.
 
     Args:
         inputs: A picture (1, C, H, W) of a size that the model accepts.
@@ -37,7 +38,7 @@ class Kernels(Visualisation):
         filter: The index of the filter, from 0, if the filters have neither 1 nor 3 input channels.
 
     Returns:
-        `(images, info)`: images (M, 3, h, w) in [0, 1], where mid-grey is zero.
+        `(images, info)`: images (M, 3, h, w) in [0, 1]. Zero is mid-grey in RGB images, and white in the others.
 
     Raises:
         MirrorError: If the layer contains no 2D convolution, or the convolution has no such filter.

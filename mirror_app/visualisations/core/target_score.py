@@ -237,7 +237,10 @@ class TargetScore:
         )
 
     def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
-        """Return the target's position in the axes after the channels of `columns` (N, K, …); of tokens, the index."""
+        """Return the target's position in the axes after the channels of `columns` (N, K, …).
+
+        For tokens on a grid, it is the index of the token at that row and column.
+        """
         position, sides = self.target.position, tuple(columns.shape[2:])
         if self.layer and len(sides) == 1 and len(position) == 2:
             tokens: Layout = layout(self.view, self.picture.expand(len(values), -1, -1, -1), self.layer, values)

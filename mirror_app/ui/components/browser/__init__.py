@@ -1,4 +1,4 @@
-"""Browser events that Streamlit does not handle: Back, and the sidebar of a narrow window."""
+"""Browser events that Streamlit does not handle: Back, choices in a narrow window's sidebar, presses on help icons."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -12,7 +12,11 @@ _component = from_folder(Path(__file__).parent)
 
 
 def listen() -> None:
-    """Restore the view when the visitor goes back within a page; on phones, close the sidebar after a choice."""
+    """Handle those events on the page that calls this.
+
+    Going back within a page restores the view. In a narrow window, the sidebar closes after a choice in it. A press on
+    the help icon of a switch does not turn the switch.
+    """
     _component(key="browser", on_went_change=_restore)
 
 

@@ -19,7 +19,8 @@ from mirror_app.visualisations.registry import Question, visualisation
     "CAM",
     paper="Zhou et al. 2016, “Learning Deep Features for Discriminative Localization”",
     use="In networks that end in global average pooling and one linear layer: exact contributions to the logit.",
-    avoid="In other networks, where it is not defined. Where both are defined, Grad-CAM gives the same map.",
+    avoid="In any other network: CAM is not defined there. Where it is, Grad-CAM gives the same map up to a constant "
+    "factor.",
     asks=Question.WHERE,
     also="class activation map, class activation mapping, global average pooling",
 )

@@ -61,7 +61,11 @@ class GradientCam(Visualisation):
 def _last_layer_with_gradient(
     target_score: TargetScore, inputs: Tensor, tokens: Tensor, maps_layout: Layout, target: Tensor
 ) -> str:
-    """Return the last layer to start with as many tokens as `tokens` whose patch tokens affect the output."""
+    """Return a layer that Grad-CAM can explain, for an error message.
+
+    Among the layers with as many tokens as `tokens` whose patch tokens affect the output, it is the one that starts to
+    run last; without such a layer, it is the default.
+    """
     with torch.no_grad():
         target_score.view.record_calls(inputs)
     for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):

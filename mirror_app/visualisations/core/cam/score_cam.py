@@ -48,8 +48,8 @@ class ScoreCam(Visualisation):
             target, such as "layer3:5": channel 5 of layer3.
 
     Returns:
-        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), in units of activations for logits;
-        `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), in units of activations if the
+        score is a logit; `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
 
     Raises:
         MirrorError: If the layer has no spatial maps, or if the target does not exist.

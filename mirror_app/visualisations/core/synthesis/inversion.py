@@ -30,7 +30,7 @@ from mirror_app.visualisations.registry import Question, visualisation
     also="feature inversion, reconstruction, inverting",
 )
 class InvertedRepresentation(Visualisation):
-    """Noise is optimised until the layer responds as it does to your picture: what is missing, the layer has discarded.
+    """An image optimised to match the layer's output for your picture; what it lacks is what the layer has discarded.
 
     min over x of |Φ(x) - Φ₀|² / |Φ₀|² + λ TV(x), where Φ is the layer and Φ₀ its output for the input.
     `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
