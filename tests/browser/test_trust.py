@@ -8,6 +8,11 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.page import READY, SCREENSHOTS, faults
 
+FIVE_DIFFERENT_PICTURES = """() => {
+    const shown = [...document.querySelectorAll('.st-key-trust-shuffled img')].map((image) => image.src);
+    return shown.length === 5 && new Set(shown).size === 5;
+}"""
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
@@ -31,3 +36,17 @@ def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
     expect(page.get_by_text(re.compile(r"The map's values add up to \d+\.\d% of the class score"))).to_be_attached(
         timeout=90_000
     )
+
+
+def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_side_by_side(
+    dashboard: Callable[..., Page],
+) -> None:
+    page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)
+    expect(page.get_by_text("not an explanation")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("it is not measured")).to_be_attached(timeout=90_000)
+    page.wait_for_selector(READY)
+    expect(page.get_by_text("Verdict: not an explanation")).to_be_visible()
+    expect(page.get_by_text("this proves little")).to_have_count(3)
+    page.wait_for_function(FIVE_DIFFERENT_PICTURES, timeout=90_000)
+    page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
+    expect(page.get_by_text("not an explanation")).to_be_hidden()

@@ -1,12 +1,11 @@
 """The Trust page: its three questions, its warnings, and the page in a browser."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 
 import pytest
 import streamlit as st
 import torch
-from playwright.sync_api import Page, expect
 from torch import Tensor, nn
 
 from mirror_app import engine, evaluation, live
@@ -19,13 +18,7 @@ from mirror_app.live import sessions
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
 from tests.app import page
-from tests.browser.page import READY
 from tests.networks import Linear
-
-FIVE_DIFFERENT_PICTURES = """() => {
-    const shown = [...document.querySelectorAll('.st-key-trust-shuffled img')].map((image) => image.src);
-    return shown.length === 5 && new Set(shown).size === 5;
-}"""
 
 
 @pytest.fixture(autouse=True)
@@ -133,17 +126,3 @@ def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     assert "the model is untrained" in page_text
     assert "little to remove" in page_text
     assert not test.exception
-
-
-def test_a_method_that_ignores_the_model_is_warned_of_and_pictures_of_shuffled_models_stand_side_by_side(
-    dashboard: Callable[..., Page],
-) -> None:
-    page = dashboard("trust?visualisation=back-prop&guide=on", at_rest=False)
-    expect(page.get_by_text("not an explanation")).to_be_visible(timeout=90_000)
-    expect(page.get_by_text("add up to the logit")).to_be_attached(timeout=90_000)
-    page.wait_for_selector(READY)
-    expect(page.get_by_text("Verdict: not an explanation")).to_be_visible()
-    expect(page.get_by_text("this proves little")).to_have_count(3)
-    page.wait_for_function(FIVE_DIFFERENT_PICTURES, timeout=90_000)
-    page.locator(".stSwitch, .stCheckbox").get_by_text("Guided").click()
-    expect(page.get_by_text("not an explanation")).to_be_hidden()
