@@ -55,6 +55,19 @@ def faults(page: Page) -> list[str]:
     return found
 
 
+def faults_by_theme(page: Page, name: str) -> dict[str, list[str]]:
+    """Return the faults of the page in the light and in the dark theme; screenshots of both are kept under `name`."""
+    width = (page.viewport_size or {"width": 0})["width"]
+    found = {}
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(400)  # transitions of colours
+        page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{theme}.png")
+        if theme_faults := faults(page):
+            found[theme] = theme_faults
+    return found
+
+
 def settle(page: Page) -> None:
     """Wait until the script has run to its end."""
     page.wait_for_timeout(150)

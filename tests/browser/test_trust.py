@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import READY, SCREENSHOTS, faults
+from tests.browser.page import READY, faults_by_theme
 
 FIVE_DIFFERENT_PICTURES = """() => {
     const shown = [...document.querySelectorAll('.st-key-trust-shuffled img')].map((image) => image.src);
@@ -14,21 +14,16 @@ FIVE_DIFFERENT_PICTURES = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int, scheme: str) -> None:
-    page = dashboard("trust?visualisation=layer-cam", width, 900, scheme, at_rest=False)
+def test_the_page_in_a_browser(dashboard: Callable[..., Page], width: int) -> None:
+    page = dashboard("trust?visualisation=layer-cam", width, at_rest=False)
     expect(page.get_by_text("it is not measured")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
-    page.wait_for_timeout(700)
-    page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}.png")
-    assert faults(page) == []
+    assert faults_by_theme(page, "trust") == {}
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3)
     expect(page.get_by_text("Swipe the row")).to_be_visible(visible=width < 600)
     page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
-    page.wait_for_timeout(300)
-    page.screenshot(path=SCREENSHOTS / f"trust-{width}-{scheme}-below.png")
-    assert faults(page) == []
+    assert faults_by_theme(page, "trust-below") == {}
 
 
 def test_what_should_add_up_is_measured(dashboard: Callable[..., Page]) -> None:
