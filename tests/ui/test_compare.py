@@ -463,7 +463,7 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
         assert said_of["rows"] == {"field": "visualisation", "values": list(rows.values), "names": list(rows.names)}
         assert len(kept.namelist()) == 2 + 2 * 2
         for cell, record in zip(cells, said_of["cells"], strict=True):
-            request = matrix.from_json(record["request"])
+            request = Request.from_json(record["request"])
             assert request == cell.request
             if cell.raw is None:
                 assert record["message"] == "No, because."

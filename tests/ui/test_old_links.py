@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app.engine.request import VERSION, Request
+from mirror_app.engine import old_links
+from mirror_app.engine.links import VERSION
+from mirror_app.engine.request import Request
 from mirror_app.params import as_text
-from mirror_app.ui.state import old_links
 from mirror_app.ui.state.session import Session, _apply_query, param_key
 from mirror_app.visualisations import registry
 from tests import ROOT

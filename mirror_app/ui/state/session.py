@@ -8,14 +8,13 @@ import streamlit as st
 
 from mirror_app import layers, live
 from mirror_app.bundled.examples import examples
-from mirror_app.engine.request import OUTPUT, Request
+from mirror_app.engine import links, old_links
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, with_colours
 from mirror_app.images.bands import Colours
 from mirror_app.models import catalogue
 from mirror_app.params import ClassPicker
-from mirror_app.probe.output_kind import OutputKind
-from mirror_app.ui.state import old_links
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
@@ -179,53 +178,59 @@ def param_key(entry: registry.Entry, name: str) -> str:
 
 def _apply_query(query: Mapping[str, str], session: Session) -> None:
     """Select what a link says; a wrong value is reported, and its default is used."""
-    session.link_at_last_stage = old_links.begins_at_last_stage(query)
-    query = old_links.completed(query)
+    link = links.split(query)
 
-    def attempt(name: str, choose: Callable[[str], None]) -> None:
-        if name in query:
-            try:
-                choose(query[name])
-            except MirrorError as error:
-                session.problems.append(f"In the link: {error}")
+    def attempt(choose: Callable[[], None]) -> None:
+        try:
+            choose()
+        except MirrorError as error:
+            session.problems.append(f"In the link: {error}")
 
-    def choose_visualisation(text: str) -> None:
-        entry = registry.get(text)
+    def choose_visualisation(key: str) -> None:
+        entry = registry.get(key)
         if entry not in session.entries:
             raise MirrorError(f"{entry.name} is not available here.")
-        st.session_state.visualisation = entry.key
+        st.session_state.visualisation = key
 
-    def choose_layer(text: str) -> None:
-        st.session_state.everywhere = text == layers.EVERY
-        session.linked_layer = None if text == layers.EVERY else text
+    def choose_layer(layer: str) -> None:
+        st.session_state.everywhere = layer == layers.EVERY
+        session.linked_layer = None if layer == layers.EVERY else layer
 
-    def choose_picture(text: str) -> None:
-        if text not in session.pictures:
+    def choose_picture(picture_id: str) -> None:
+        if picture_id not in session.pictures:
             session.problems.append(
                 "This link used an uploaded picture, which links cannot include. Upload it to see the same view."
             )
             return
-        session.picture = text
+        session.picture = picture_id
 
-    def choose_parameter(name: str, text: str) -> None:
-        st.session_state[param_key(entry, name)] = entry.parse(name, text)
+    def choose_kind(kind: str) -> None:
+        session.outputs[link.fields.get("model") or session.models[0]] = kind
 
-    def choose_kind(text: str) -> None:
-        session.outputs[query.get("model") or session.models[0]] = OutputKind.of(text)
+    choosers: Mapping[str, Callable[[str], None]] = {
+        "model": partial(_choose_model, session),
+        "output": choose_kind,
+        "visualisation": choose_visualisation,
+        "layer": choose_layer,
+        "input": choose_picture,
+    }
 
-    session.outputs.pop(query.get("model", ""), None)  # a link without an output kind means the declared one
-    attempt("model", partial(_choose_model, session))
-    attempt(OUTPUT, choose_kind)
-    attempt("visualisation", choose_visualisation)
-    attempt("layer", choose_layer)
-    attempt("input", choose_picture)
+    def choose_field(name: str) -> None:
+        choosers[name](links.parse_field(name, link.fields[name]))
+
+    def choose_parameter(name: str) -> None:
+        st.session_state[param_key(entry, name)] = entry.parse(name, link.params[name])
+
+    session.outputs.pop(link.fields.get("model", ""), None)  # a link without an output kind means the declared one
+    session.link_at_last_stage = old_links.begins_at_last_stage(query)
+    for name in choosers:
+        if name in link.fields:
+            attempt(partial(choose_field, name))
     entry = registry.get(st.session_state.setdefault("visualisation", session.default_visualisation))
-    session.run_requested = "visualisation" in query
-    for name in query:
-        if "." in name:
-            session.linked[name] = query[name]
-        elif name not in ("model", "visualisation", "layer", "input", OUTPUT, "v"):
-            attempt(name, partial(choose_parameter, name))
+    for name in link.params:
+        attempt(partial(choose_parameter, name))
+    session.linked.update(link.choices)
+    session.run_requested = "visualisation" in link.fields
 
 
 def _choose_model(session: Session, name: str) -> None:
