@@ -220,7 +220,7 @@ def test_the_model_that_all_visitors_share_stays_as_it_was() -> None:
 def test_the_picture_on_the_page_is_the_one_from_python() -> None:
     request = Request("shapes", examples()[0].id, "features.9.0", "grad-cam", (("strength", 0.5),))
     raw = engine.run(request, store.model("shapes"), examples()[0]).raw
-    sheet = store.sheet(request, raw, examples()[0], 0, 64)
+    sheet = store.sheet(store.Selection.of(request, examples()[0]), raw, 0, 64)
     with Image.open(io.BytesIO(sheet.png)) as file:
         shown = np.asarray(file)
     model = store.model("shapes")

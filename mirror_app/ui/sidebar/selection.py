@@ -20,7 +20,7 @@ from mirror_app.ui.components.layer_tree import layer_tree
 from mirror_app.ui.sidebar import widgets
 from mirror_app.ui.state import query_params
 from mirror_app.ui.state.session import TARGET, Session, current
-from mirror_app.visualisations import registry
+from mirror_app.visualisations.registry import Entry
 
 Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 
@@ -53,7 +53,7 @@ def draw(status: DeltaGenerator, page: str) -> None:
     query_params.write({**dict.fromkeys(outdated), **session.request.to_query()}, page)
 
 
-def _choose_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
+def _choose_params(entry: Entry, session: Session, model: Model) -> Selected:
     """Show the switch for every stage, and the widgets of the parameters."""
     everywhere = entry.kind.supports_all_stages and st.toggle(
         "At every stage",
@@ -70,7 +70,7 @@ def _choose_params(entry: registry.Entry, session: Session, model: Model) -> Sel
     return layers.EVERY if everywhere else session.layer or "", values
 
 
-def _choose_dream_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
+def _choose_dream_params(entry: Entry, session: Session, model: Model) -> Selected:
     """Show the button that starts a dream, and the widgets of its parameters."""
     is_pressed = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
     values = widgets.draw_all(entry, {**entry.method_params, **entry.render_params}, model)
@@ -79,7 +79,7 @@ def _choose_dream_params(entry: registry.Entry, session: Session, model: Model) 
     return session.layer or "", values
 
 
-def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
+def _transformations(entry: Entry, model: Model) -> dict[str, Value]:
     """Show the widgets of the transformations, collapsed."""
     if not entry.transform_params:
         return {}
@@ -112,13 +112,13 @@ def _set_default_target(values: dict[str, Value], model: Model, session: Session
     """Explain the most certain box or region of a model that predicts these, unless a target is selected."""
     if values.get(TARGET, "") is not None or model.classes or not model.labels:
         return
-    picture = session.pictures[session.picture]
     with suppress(MirrorError):  # the page shows the error in place of the prediction
-        values[TARGET] = store.prediction(model, picture, partial(_show_predicting, status)).most_confident_target
+        prediction = store.prediction(model, session.selected_picture, partial(_show_predicting, status))
+        values[TARGET] = prediction.most_confident_target
     status.empty()
 
 
-def _dream_entry(session: Session) -> registry.Entry:
+def _dream_entry(session: Session) -> Entry:
     """Show the choice of a visualisation for the Dream page; raise MirrorError if there is none."""
     dreams = [entry for entry in session.entries if entry.kind.is_iterative]
     if not dreams:
@@ -128,11 +128,13 @@ def _dream_entry(session: Session) -> registry.Entry:
     return _entry(dreams, "dream-visualisation")
 
 
-def _entry(entries: Sequence[registry.Entry], key: str) -> registry.Entry:
-    names = {entry.key: entry.name for entry in entries}
-    return registry.get(
-        st.selectbox("Visualisation", list(names), format_func=names.__getitem__, key=key, persist_state="session")
-    )
+def _entry(entries: Sequence[Entry], key: str) -> Entry:
+    by_key = {entry.key: entry for entry in entries}
+    return by_key[
+        st.selectbox(
+            "Visualisation", list(by_key), format_func=lambda key: by_key[key].name, key=key, persist_state="session"
+        )
+    ]
 
 
 def _model(session: Session) -> str:
@@ -168,7 +170,7 @@ def _show_predicting(status: DeltaGenerator, state: str) -> None:
     status.badge(f"Prediction: {state.lower()} …", icon=":material/progress_activity:", color="violet")
 
 
-def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
+def _layer(model_name: str, entry: Entry, session: Session) -> str:
     tree = layer_facts.tree(model_name)
     module = store.model(model_name).module
     default, selected = layers.default_layer(tree, entry.kind.before_last), session.layer

@@ -1,1 +1,1 @@
-"""The session of a visitor, its link, and its background runs."""
+"""The session of a visitor and its link."""

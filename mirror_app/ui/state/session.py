@@ -69,9 +69,14 @@ class Session:
         return self.live_session.entries if self.live_session else registry.entries()
 
     @property
-    def default_visualisation(self) -> str:
-        """The key of the visualisation that is shown first."""
-        return FIRST if list(self.entries) == registry.entries() else self.entries[0].key
+    def default_entry(self) -> registry.Entry:
+        """The visualisation that is shown first."""
+        return registry.get(FIRST) if list(self.entries) == registry.entries() else self.entries[0]
+
+    @property
+    def selected_picture(self) -> Picture:
+        """The input that is selected."""
+        return self.pictures[self.picture]
 
     @property
     def added_pictures(self) -> list[Picture]:
@@ -226,7 +231,7 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
     for name in choosers:
         if name in link.fields:
             attempt(partial(choose_field, name))
-    entry = registry.get(st.session_state.setdefault("visualisation", session.default_visualisation))
+    entry = registry.get(st.session_state.setdefault("visualisation", session.default_entry.key))
     for name in link.params:
         attempt(partial(choose_parameter, name))
     session.linked.update(link.choices)

@@ -9,7 +9,7 @@ import streamlit as st
 from mirror_app import live
 from mirror_app.engine.jobs import Frames, Job, Jobs, store_last
 from mirror_app.engine.request import Request
-from mirror_app.ui.state.background_runs import FrameSnapshot
+from mirror_app.ui.store.background_runs import FrameSnapshot
 from mirror_app.ui.store.models import POLL_SECONDS, loading
 
 OnProgress = Callable[[str], None]

@@ -10,18 +10,18 @@ from mirror_app.engine import Prediction, Result
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.ui.state.background_runs import RunSlot
+from mirror_app.ui.store.background_runs import RunSlot
 from mirror_app.ui.store.computations import Missing, OnProgress, background_jobs, cached_or_computed, request_key
-from mirror_app.ui.store.models import model
+from mirror_app.ui.store.selection import Selection
 
 
-def result(request: Request, picture: Picture, on_progress: OnProgress) -> Result:
-    """Return the raw values of `request`, computed unless they are cached; raise MirrorError.
+def result(selection: Selection, on_progress: OnProgress) -> Result:
+    """Return the result of `selection`, computed unless it is cached; raise MirrorError.
 
-    While they are computed, `on_progress` is called several times a second with the state of the work.
+    While it is computed, `on_progress` is called several times a second with the state of the work.
     """
-    raw_request = engine.without_render_params(request)
-    frames = partial(_frames, raw_request, picture)
+    raw_request = engine.without_render_params(selection.request)
+    frames = partial(_frames, raw_request, selection)
     return cached_or_computed(result_cache, request_key(raw_request), frames, on_progress)
 
 
@@ -73,8 +73,8 @@ def _prediction_cache(key: str, _prediction: Prediction | None) -> Prediction:
     return _prediction
 
 
-def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]:
-    return engine.frames(request, model(request.model), picture)
+def _frames(raw_request: Request, selection: Selection) -> Generator[Result, None, None]:
+    return engine.frames(raw_request, selection.model, selection.picture)
 
 
 def _predictions(model: Model, picture: Picture) -> Generator[Prediction, None, None]:
