@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -23,6 +23,7 @@ from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.ui import store
 from mirror_app.ui.store import Selection, computations, models
 from mirror_app.ui.store.background_runs import FrameSnapshot, RunSlot
+from mirror_app.ui.store.result_store import ResultStore
 from tests.app import page
 from tests.networks import Linear
 
@@ -153,6 +154,38 @@ def test_the_worker_stores_without_a_word_from_streamlit(
     assert stored.raw.tobytes() == found.raw.tobytes()
     # Streamlit warns of what a thread without a visitor may not use; that nothing is served here it always says.
     assert {record.getMessage() for record in caplog.records if "streamlit" in record.name} <= {NOT_SERVED}
+
+
+def test_a_store_keeps_what_is_put_and_no_other_store_has_it() -> None:
+    first, second = ResultStore[list[int]]("one", max_entries=2), ResultStore[list[int]]("another", max_entries=2)
+    assert first.get("a") is None
+    first.put("a", [1])
+    first.put("a", [2])  # the first to finish has stored it
+    assert first.get("a") == [1]
+    assert second.get("a") is None
+    second.put("a", [3])
+    assert (first.get("a"), second.get("a")) == ([1], [3])
+    changed = first.get("a")
+    assert changed
+    changed.append(9)
+    assert first.get("a") == [1]
+    first.put("b", [4])
+    first.put("c", [5])
+    assert (first.get("a"), first.get("c")) == (None, [5])  # it holds two
+    st.cache_data.clear()
+    assert first.get("c") is None
+
+
+def test_a_store_computes_once_and_only_what_it_lacks() -> None:
+    numbers, started = ResultStore[int]("numbers", max_entries=2), []
+
+    def frames() -> Generator[int, None, None]:
+        started.append("work")
+        yield from (1, 2)
+
+    assert [numbers.get_or_compute("a", frames, lambda _: None) for _ in range(2)] == [2, 2]
+    assert started == ["work"]
+    st.cache_data.clear()
 
 
 @pytest.mark.parametrize("to", ["explore", "dream"])
