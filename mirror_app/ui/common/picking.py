@@ -3,6 +3,7 @@
 import streamlit as st
 
 from mirror_app import targets
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import TARGET, current, explain_target
 from mirror_app.visualisations.registry import Entry
 
@@ -18,15 +19,15 @@ def explaining_entry(selected: Entry) -> Entry | None:
 
 def choose_class(entry: Entry, number: int) -> None:
     """Select `entry` and let it explain class `number`. Only for callbacks."""
-    st.session_state.visualisation = entry.key
-    st.session_state[TARGET] = number
+    widget_state.VISUALISATION.value = entry.key
+    widget_state.TARGET.value = number
 
 
 def offer_map(channel: str, cell: tuple[int, int] | None) -> None:
     """Offer to explain `channel`, the text of a target, and its unit at the (row, column) that was clicked last."""
-    last_clicked = st.session_state.get("pointed")
     if cell:
-        last_clicked = st.session_state.pointed = (channel, cell)
+        widget_state.CLICKED_UNIT.value = channel, cell
+    last_clicked = widget_state.CLICKED_UNIT.value
     st.caption("What in the picture activates this map? Click a cell to explain that one unit.")
     clicked_cell = last_clicked[1] if last_clicked and last_clicked[0] == channel else None
     with st.container(horizontal=True, vertical_alignment="bottom"):

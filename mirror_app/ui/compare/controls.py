@@ -15,6 +15,7 @@ from mirror_app.ui.common import layer_facts
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare import choices
 from mirror_app.ui.compare.cell_state import CellState
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
 from mirror_app.visualisations import registry
@@ -25,10 +26,6 @@ DEFAULT_METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")
 LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers", "model": "Models"}
 ROW_FIELDS = ("visualisation", "layer", "model", "input")
 COLUMN_FIELDS = ("input", "visualisation", "model", "layer")
-# Keys of the session state: the model that the layers were chosen for, the chosen inputs, and the visitor's own
-# pictures at the last run.
-LAYERS_MODEL_KEY = "compare.layers.of"
-INPUTS_KEY, OWN_INPUTS_KEY = "compare.input", "compare.input.known"
 SCALES = {"own": "Separate scales", "one": "Shared scale"}
 SCALE_HELP = (
     "What full brightness stands for. Separate scales: the maximum of each picture, which shows its structure best. "
@@ -186,17 +183,15 @@ def _options(session: Session, base: Request, field: str) -> tuple[list[str], li
             return options, list(dict.fromkeys([base.visualisation, *usual]))[:DEFAULT_LENGTH]
         case "input":
             own = [picture.id for picture in session.added_pictures]
-            if INPUTS_KEY in st.session_state:  # pictures that were added since the last run are chosen
-                previous = st.session_state.get(OWN_INPUTS_KEY, [])
-                st.session_state[INPUTS_KEY] = [
-                    picture_id for picture_id in own if picture_id not in previous
-                ] + st.session_state[INPUTS_KEY]
-            st.session_state[OWN_INPUTS_KEY] = own
+            previous, chosen = widget_state.PREVIOUS_INPUTS, widget_state.COMPARED_INPUTS
+            if chosen.is_stored:  # pictures that were added since the last run are chosen
+                chosen.value = [*(picture_id for picture_id in own if picture_id not in previous.value), *chosen.value]
+            previous.value = own
             return list(session.pictures), [*own, *session.pictures][:DEFAULT_LENGTH]
         case "layer":
-            if st.session_state.get(LAYERS_MODEL_KEY) != base.model:  # another model has other stages
-                st.session_state.pop("compare.layer", None)
-                st.session_state[LAYERS_MODEL_KEY] = base.model
+            if widget_state.COMPARED_LAYERS_MODEL.value != base.model:  # another model has other stages
+                widget_state.COMPARED_LAYERS.forget()
+                widget_state.COMPARED_LAYERS_MODEL.value = base.model
             listed = layer_facts.tree(base.model)
             return [layer.name for layer in listed if layer.name and layer.call], _thinned(layers.stages(listed))
         case _:

@@ -15,6 +15,7 @@ from mirror_app.ui.common import downloads, page_parts
 from mirror_app.ui.common.share import share
 from mirror_app.ui.components.frame import frame
 from mirror_app.ui.guide.sections import PICTURES
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import TARGET, Session, choose
 from mirror_app.ui.store import Selection
 from mirror_app.ui.store.background_runs import BackgroundRun, FrameSnapshot, generated_picture
@@ -160,4 +161,4 @@ def _use_as_input(session: Session, run: BackgroundRun, snapshot: FrameSnapshot)
     if not selection.entry.kind.starts_from_noise:
         choose(selection.request)
         session.picture, session.run_requested = picture.id, True
-        st.session_state["dream-visualisation"] = selection.entry.key
+        widget_state.DREAM_VISUALISATION.value = selection.entry.key

@@ -18,6 +18,7 @@ from mirror_app.ui.common import picking
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.components import readout
 from mirror_app.ui.explore import output_kind_choice
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.store import Selection
 from mirror_app.visualisations.registry import Entry
 
@@ -92,8 +93,8 @@ def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.n
     shares = sorted(zip(counts / counts.sum(), numbers, strict=True), reverse=True)[:SHOWN]
     st.caption(" · ".join(f"{literal(names[number])} {share:.0%}" for share, number in shares))
     if clicked_cell:
-        st.session_state.region = (regions.target(*clicked_cell), names[regions.classes[clicked_cell]])
-    if region := st.session_state.get("region"):
+        widget_state.CLICKED_REGION.value = regions.target(*clicked_cell), names[regions.classes[clicked_cell]]
+    if region := widget_state.CLICKED_REGION.value:
         target, name = region
         picking.offer_target(target, f"Explain {literal(name)} here")
 

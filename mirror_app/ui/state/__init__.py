@@ -1,1 +1,1 @@
-"""The session of a visitor and its link."""
+"""The session of a visitor, its link, and all keys of Streamlit's session state."""

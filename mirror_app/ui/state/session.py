@@ -14,7 +14,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, with_colours
 from mirror_app.images.bands import Colours
 from mirror_app.models import catalogue
-from mirror_app.params import ClassPicker
+from mirror_app.params import Value
+from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
@@ -112,12 +113,12 @@ class Session:
 
 def current() -> Session:
     """Return the visitor's session; a new one starts with what its link selects."""
-    if "mirror" not in st.session_state:
+    if not widget_state.SESSION.is_stored:
         query = st.query_params.to_dict()
-        st.session_state.mirror = session = Session(live.session_of(query.get("model", "")))
-        _apply_query(query, session)
-    stored: Session = st.session_state.mirror
-    return stored
+        widget_state.SESSION.value = Session(live.session_of(query.get("model", "")))
+        _apply_query(query, widget_state.SESSION.value)
+    session: Session = widget_state.SESSION.value
+    return session
 
 
 def choose(request: Request) -> None:
@@ -126,14 +127,12 @@ def choose(request: Request) -> None:
     session.target_model = request.model
     _choose_model(session, request.model)
     choose_output(request.model, request.output)
-    st.session_state.visualisation = entry.key
-    st.session_state.everywhere = request.layer == layers.EVERY
+    widget_state.VISUALISATION.value = entry.key
+    widget_state.EVERYWHERE.value = request.layer == layers.EVERY
     if request.layer != layers.EVERY:
         session.layer, session.layer_entry = request.layer, entry
     session.picture = request.input
-    values = dict(request.params)
-    for name, parameter in entry.params.items():
-        st.session_state[param_key(entry, name)] = values.get(name, parameter.default)
+    _set_params(entry, dict(request.params))
 
 
 def open_in_explore(request: Request) -> None:
@@ -145,12 +144,10 @@ def open_in_explore(request: Request) -> None:
 def go_to(query: Mapping[str, str]) -> None:
     """Select the view of an earlier link of this visit. Only for callbacks, as `choose`."""
     session = current()
-    for name in [name for name in st.session_state if str(name).startswith("compare.")]:
-        del st.session_state[name]
-    if query.get("visualisation") in {entry.key for entry in session.entries}:
-        entry = registry.get(query["visualisation"])
-        for name, parameter in entry.params.items():
-            st.session_state[param_key(entry, name)] = parameter.default
+    widget_state.forget_choices("compare")
+    for entry in session.entries:
+        if entry.key == query.get("visualisation"):
+            _set_params(entry, {})
     session.target_model = None
     _apply_query(query, session)
     session.run_requested = False  # going back does not start a dream again
@@ -158,8 +155,13 @@ def go_to(query: Mapping[str, str]) -> None:
 
 def explain_target(entry: registry.Entry, target: str) -> None:
     """Select `entry` and let it explain `target`. Only for callbacks, as `choose`."""
-    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
-    st.session_state[TARGET] = entry.parse(TARGET, target)
+    choose_visualisation(entry)
+    widget_state.TARGET.value = entry.parse(TARGET, target)
+
+
+def choose_visualisation(entry: registry.Entry) -> None:
+    """Select `entry`, at a single layer. Only for callbacks, as `choose`."""
+    widget_state.VISUALISATION.value, widget_state.EVERYWHERE.value = entry.key, False
 
 
 def choose_output(model_name: str, kind: str) -> None:
@@ -170,15 +172,10 @@ def choose_output(model_name: str, kind: str) -> None:
         outputs[model_name] = kind
 
 
-def set_if_changed(key: str, value: object) -> None:
-    """Set the value of a widget, unless it has it already: writing it again could undo a change in the browser."""
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
-
-
-def param_key(entry: registry.Entry, name: str) -> str:
-    """Return the key of a parameter's widget; all visualisations share one for the target, so that it is kept."""
-    return name if isinstance(entry.params.get(name), ClassPicker) else f"{entry.key}.{name}"
+def _set_params(entry: registry.Entry, values: Mapping[str, Value]) -> None:
+    """Set all parameters of a visualisation; those without a value get their default."""
+    for name, parameter in entry.params.items():
+        widget_state.param(entry, name).value = values.get(name, parameter.default)
 
 
 def _apply_query(query: Mapping[str, str], session: Session) -> None:
@@ -191,14 +188,14 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
         except MirrorError as error:
             session.problems.append(f"In the link: {error}")
 
-    def choose_visualisation(key: str) -> None:
+    def choose_offered(key: str) -> None:
         entry = registry.get(key)
         if entry not in session.entries:
             raise MirrorError(f"{entry.name} is not available here.")
-        st.session_state.visualisation = key
+        widget_state.VISUALISATION.value = key
 
     def choose_layer(layer: str) -> None:
-        st.session_state.everywhere = layer == layers.EVERY
+        widget_state.EVERYWHERE.value = layer == layers.EVERY
         session.linked_layer = None if layer == layers.EVERY else layer
 
     def choose_picture(picture_id: str) -> None:
@@ -215,7 +212,7 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
     choosers: Mapping[str, Callable[[str], None]] = {
         "model": partial(_choose_model, session),
         "output": choose_kind,
-        "visualisation": choose_visualisation,
+        "visualisation": choose_offered,
         "layer": choose_layer,
         "input": choose_picture,
     }
@@ -224,14 +221,15 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
         choosers[name](links.parse_field(name, link.fields[name]))
 
     def choose_parameter(name: str) -> None:
-        st.session_state[param_key(entry, name)] = entry.parse(name, link.params[name])
+        value = entry.parse(name, link.params[name])
+        widget_state.param(entry, name).value = value
 
     session.outputs.pop(link.fields.get("model", ""), None)  # a link without an output kind means the declared one
     session.link_at_last_stage = old_links.begins_at_last_stage(query)
     for name in choosers:
         if name in link.fields:
             attempt(partial(choose_field, name))
-    entry = registry.get(st.session_state.setdefault("visualisation", session.default_entry.key))
+    entry = registry.get(widget_state.VISUALISATION.setdefault(session.default_entry.key))
     for name in link.params:
         attempt(partial(choose_parameter, name))
     session.linked.update(link.choices)
@@ -240,7 +238,7 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
 
 def _choose_model(session: Session, name: str) -> None:
     if session.live_session:
-        st.session_state.model = name
+        widget_state.MODEL.value = name
         return
     plain = catalogue.check(name).removesuffix(catalogue.UNTRAINED)
-    st.session_state.model, st.session_state.untrained = plain, plain != name
+    widget_state.MODEL.value, widget_state.UNTRAINED.value = plain, plain != name

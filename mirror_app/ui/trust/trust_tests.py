@@ -14,6 +14,7 @@ from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import layer_facts, page_parts
+from mirror_app.ui.state.session import choose_visualisation
 from mirror_app.ui.store import OnProgress, Selection
 from mirror_app.ui.trust import verdict_text
 from mirror_app.ui.trust.verdict_text import Answer
@@ -62,13 +63,9 @@ def offer_alternatives(entry: Entry, entries: Sequence[Entry]) -> None:
                 f"Test {page_parts.literal(other.name)}",
                 key=f"test {other.key}",
                 icon=":material/verified:",
-                on_click=_choose,
+                on_click=choose_visualisation,
                 args=(other,),
             )
-
-
-def _choose(entry: Entry) -> None:
-    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
 
 
 def show_warning(entry: Entry) -> None:
