@@ -43,8 +43,9 @@ def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.En
     test = page(layer=LAYER, visualisation=entry.key, **cheaply(entry))
     request: Request = test.session_state.mirror.request
     assert request == Request("shapes", examples()[0].id, LAYER, entry.key, entry.canonical(quick(entry)))
-    result: Result = store.result(request, examples()[0], lambda _: None)  # what the page has just shown
-    assert (tmp_path / "a.png").read_bytes() == store.sheet(request, result.raw, examples()[0], 0, PAGE).png
+    selection = store.Selection.of(request, examples()[0])
+    result: Result = store.result(selection, lambda _: None)  # what the page has just shown
+    assert (tmp_path / "a.png").read_bytes() == store.sheet(selection, result.raw, 0, PAGE).png
 
     model = catalogue.load("shapes")
     space = model.preprocessing

@@ -146,7 +146,7 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> byt
         for cell in cells:
             row, column = rows.names[cell.row], columns.names[cell.column]
             stem = f"{cell.row + 1}-{cell.column + 1} {filename_part(row)} {filename_part(column)}"
-            record: dict[str, Any] = {"row": row, "column": column, "request": to_json(cell.request)}
+            record: dict[str, Any] = {"row": row, "column": column, "request": cell.request.to_json()}
             if cell.picture is not None:
                 zip_file.writestr(f"{stem}.png", cell.picture)
                 record |= {"picture": f"{stem}.png", "vmax": cell.vmax}
@@ -158,16 +158,6 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> byt
         summary = {"rows": asdict(rows), "columns": asdict(columns), "cells": records}
         zip_file.writestr("matrix.json", json.dumps(summary, indent=2, ensure_ascii=False))
     return file.getvalue()
-
-
-def to_json(request: Request) -> dict[str, Any]:
-    """Return `request` as a dictionary that can be written as JSON; `from_json` is its inverse."""
-    return {**asdict(request), "params": dict(request.params)}
-
-
-def from_json(record: Mapping[str, Any]) -> Request:
-    """Return the request in a dictionary that `to_json` made."""
-    return Request(**{**record, "params": tuple(record["params"].items())})
 
 
 def filename_part(name: str) -> str:

@@ -5,7 +5,6 @@ import json
 import sys
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
@@ -103,14 +102,13 @@ def full_sheet(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -
 
 def read_request(text: str) -> Request:
     """Return the request in the text of a `request.json` from a package."""
-    record = json.loads(text)["request"]
-    return Request(**{**record, "params": tuple(sorted(record["params"].items()))})
+    return Request.from_json(json.loads(text)["request"])
 
 
 def _record(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
     facts = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
     return {
-        "request": {**asdict(request), "params": dict(request.params)},
+        "request": request.to_json(),
         "link": "?" + urlencode(request.to_query()),
         "info": facts,
         "versions": {name: version(name) for name in ("mirror-app", "torch", "torchvision")},

@@ -9,7 +9,7 @@ import pytest
 from mirror_app import engine
 from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
-from mirror_app.export import matrix, package
+from mirror_app.export import package
 from mirror_app.export.snippet import snippet
 from mirror_app.images import decode
 from mirror_app.models import catalogue
@@ -42,10 +42,10 @@ def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.
         for one in (request, replace(request, output=""))
     )
     assert Path("rise.png").read_bytes() == expected != plain
-    written = matrix.to_json(request)
-    assert matrix.from_json(written) == request
+    written = request.to_json()
+    assert Request.from_json(written) == request
     del written["output"]  # as it was written before
-    assert matrix.from_json(written) == replace(request, output="")
+    assert Request.from_json(written) == replace(request, output="")
 
 
 @pytest.mark.page
@@ -65,3 +65,5 @@ def test_the_page_shows_the_code() -> None:
     assert "'features.3', 'layer-cam', ()" in test.code[1].value
     upload(test, "own.png", png())
     assert "decode(Path('own.png')" in test.code[1].value
+    opened = page(visualisation="layer-cam", **{"output-kind": "labels"})
+    assert "'layer-cam', (), 'labels')" in opened.code[1].value

@@ -19,7 +19,7 @@ from mirror_app.live import LiveSession
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.params import Radio, Value
-from mirror_app.ui.state.background_runs import generated_picture
+from mirror_app.ui.store.background_runs import generated_picture
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient
 from mirror_app.visualisations.registry import Entry

@@ -135,4 +135,4 @@ def test_a_live_model_that_is_trained_further_gets_new_pictures_and_layers() -> 
 def _look(request: Request, model: Model, picture: Picture) -> np.ndarray:
     assert "classifier" in [layer.name for layer in layer_facts.tree(model.name)]
     store.prediction(model, picture)
-    return store.result(request, picture, lambda _: None).raw
+    return store.result(store.Selection.of(request, picture), lambda _: None).raw

@@ -107,7 +107,7 @@ def shown(test: AppTest) -> tuple[Request, engine.Result]:
     """What the page shows, out of its cache."""
     session = test.session_state.mirror
     request = session.request
-    return request, store.result(request, session.pictures[request.input], lambda _: None)
+    return request, store.result(store.Selection.of(request, session.selected_picture), lambda _: None)
 
 
 @pytest.mark.page

@@ -12,6 +12,7 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.glossary import WORDS
 from mirror_app.ui.guide import search
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, current
 from mirror_app.visualisations.registry import Entry, Question
 
@@ -157,5 +158,5 @@ def _show_more(entry: Entry) -> None:
 
 
 def _try(entry: Entry) -> None:
-    st.session_state.visualisation = entry.key
+    widget_state.VISUALISATION.value = entry.key
     current().explore_next = True

@@ -3,10 +3,8 @@
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-import streamlit as st
-
 from mirror_app.ui.components.from_folder import from_folder
-from mirror_app.ui.state import session
+from mirror_app.ui.state import session, widget_state
 
 _component = from_folder(Path(__file__).parent)
 
@@ -17,8 +15,8 @@ def listen() -> None:
     Going back within a page restores the view. In a narrow window, the sidebar closes after a choice in it. A press on
     the help icon of a switch does not turn the switch.
     """
-    _component(key="browser", on_went_change=_restore)
+    _component(key=widget_state.WENT_BACK_TO.key, on_went_change=_restore)
 
 
 def _restore() -> None:
-    session.go_to(dict(parse_qsl(st.session_state.browser.went.removeprefix("?"), keep_blank_values=True)))
+    session.go_to(dict(parse_qsl(widget_state.WENT_BACK_TO.value.removeprefix("?"), keep_blank_values=True)))
