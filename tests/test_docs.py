@@ -20,9 +20,9 @@ from tests.networks import resnet18
 PICTURES = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 
 
-def code(document: str) -> str:
-    block, *_ = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
-    return str(block)
+def code(document: str, number: int = 0) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    return str(blocks[number])
 
 
 def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:
@@ -39,6 +39,15 @@ def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:
         assert info["raw"].shape == (1, 28, 28)
     finally:
         registry._entries.pop("energy", None)
+
+
+def test_the_look_in_contributing_works() -> None:
+    names: dict[str, Any] = {"Tensor": Tensor, "render": render, "__name__": __name__}
+    exec(code("CONTRIBUTING.md", 1), names)
+    raw, grey = torch.tensor([[[0.0, 4.0]]]), names["grey"]
+    assert grey(raw, PICTURES)[0, 0].tolist() == [[0.0, 1.0]]
+    assert render.legend(grey, raw.shape, render.vmax(grey, raw, PICTURES)).high == 4  # type: ignore[union-attr]
+    assert grey.is_evidence
 
 
 def test_the_readmes_example_gives_what_it_says() -> None:

@@ -76,7 +76,7 @@ def shares(removal: Removal) -> Sequence[float]:
 
 def is_attribution(entry: Entry) -> bool:
     """Tell whether a visualisation gives evidence for a target at each location, which can be tested."""
-    return entry.kind.look in (render.heat, render.gradient)
+    return entry.look.is_evidence
 
 
 def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:

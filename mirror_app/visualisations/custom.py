@@ -140,7 +140,7 @@ def _adapted(
     attribute.__annotations__ = {key: Annotated[object, parameter] for key, parameter in params.items()}
     body = {
         "attribute": attribute,
-        "look": staticmethod(look),
+        "look": look,
         "uses_layer": getattr(source, "uses_layer", True),
         "before_last": getattr(source, "before_last", False),
         "__doc__": source.__doc__ or f"{name}, defined in Python.",

@@ -69,7 +69,7 @@ class Brighter(GradCam):
 class Energy(Visualisation):
     """How strongly a layer answers."""
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(
         self, inputs: Tensor, layer: str, *, power: Annotated[float, Slider("Peaks.", min=1, max=4)] = 2.0
@@ -225,7 +225,7 @@ def empty(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Iterator[Tensor
 class Unsure(Visualisation):
     """Gives numbers where an Attribution is needed."""
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Any]:
         yield inputs
@@ -381,7 +381,7 @@ def test_what_cannot_be_offered_is_a_sentence(said: list[object], sentence: str)
 
 def test_a_class_with_nothing_to_show_says_so() -> None:
     class Empty(Visualisation):
-        look = staticmethod(render.heat)
+        look = render.heat
 
     with pytest.raises(MirrorError, match="Empty must define `attribute`, or a `__call__`"):
         Empty(Linear())(INPUT[None], None)

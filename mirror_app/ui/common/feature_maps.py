@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import streamlit as st
-import torch
 from PIL import Image
 
-from mirror_app import live, render
+from mirror_app import engine, live
 from mirror_app.engine import PAGE, Result
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
@@ -44,17 +43,16 @@ def show_sheet(request: Request, picture: Picture, result: Result, count: int) -
 
 def _names(request: Request, result: Result, count: int) -> list[str]:
     """Return the names of the images of a result in their order: the layers or the numbers."""
-    if dict(request.params).get("order") == render.ORDERS[1]:
-        return [str(number) for number in render.indices_by_peak(torch.from_numpy(result.raw)).tolist()]
-    names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
+    names: list[str] = result.info.get("layers") or [
+        str(number) for number in engine.order(request, result.raw) or range(count)
+    ]
     return names
 
 
 def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.ndarray:
     """Return the values of one of `count` images: (3, h, w) if it is shown in colour, (1, h, w) if not."""
     planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
-    look = registry.get(request.visualisation).kind.look
-    in_colour = len(planes) == len(COLOURS) and look in (render.picture, render.weights)
+    in_colour = len(planes) == len(COLOURS) and registry.get(request.visualisation).look.shows_rgb
     return planes if in_colour else planes.sum(0, keepdims=True)
 
 

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from mirror_app import engine, layers, live, render
+from mirror_app import engine, layers, live
 from mirror_app.engine import PAGE, Result
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.params import checked
 from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts
@@ -24,7 +23,6 @@ from mirror_app.ui.state.session import Session
 from mirror_app.visualisations import registry
 
 BARS = 40
-COLOUR_HINT = f"Grey is zero. {readout.HINT}"
 READING = (
     "Raw values are the values before colouring. The colour bar ends slightly below the maximum because enlarging the "
     "map smooths narrow peaks. In a colour picture with a grey background, red, green and blue show the values of "
@@ -104,8 +102,7 @@ def _show_one(request: Request, picture: Picture, result: Result, png: bytes) ->
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         legend = engine.legend(request, result.raw, store.vmax(request, result.raw, picture))
-        shown = checked(entry.params, dict(request.params)).get("show")
-        hint = COLOUR_HINT if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
+        hint = f"{engine.hint(request)} {readout.HINT}".strip()
         readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
 
 

@@ -55,7 +55,7 @@ class Attention(Visualisation):
         Dosovitskiy et al. 2021, “An Image is Worth 16x16 Words”, https://arxiv.org/abs/2010.11929.
     """
 
-    look = staticmethod(render.tiles)
+    look = render.tiles
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         name = _attention_layers(self.view, inputs, layer)[-1]
@@ -102,7 +102,7 @@ class AttentionRollout(Visualisation):
         Abnar and Zuidema 2020, “Quantifying Attention Flow in Transformers”, https://arxiv.org/abs/2005.00928.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     uses_layer = False
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:

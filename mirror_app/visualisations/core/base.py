@@ -17,6 +17,7 @@ from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerpr
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
+from mirror_app.visualisations.core.every_stage import at_every_stage
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
 __all__ = ["Attribution", "Info", "TargetClass", "Visualisation"]
@@ -35,8 +36,9 @@ TargetClass = Annotated[
 class Visualisation:
     """The base class of visualisations: `images, info = visualisation(inputs, layer, **params)`.
 
-    A subclass implements `attribute`, which yields raw values, and sets `look`, the function that colours them. All
-    work is done on a private view of the model; the model itself never changes.
+    A subclass implements `attribute`, which yields raw values, and sets `look`, which colours them: a `render.Look`, or
+    a function `(raw, picture, **params) -> images`, which becomes one. All work is done on a private view of the model;
+    the model itself never changes.
 
     Args:
         model: The model, in any mode; the view is in evaluation mode.
@@ -56,7 +58,7 @@ class Visualisation:
         >>> from mirror_app import render
         >>> from mirror_app.visualisations.core import Attribution, Visualisation
         >>> class MeanActivation(Visualisation):
-        ...     look = staticmethod(render.heat)
+        ...     look = render.heat
         ...
         ...     def attribute(self, inputs, layer):
         ...         yield Attribution(self.view.capture(inputs, layer).mean(1))
@@ -74,6 +76,11 @@ class Visualisation:
     image_per_channel: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
     is_iterative: ClassVar[bool] = False  # whether a picture is made step by step, and each step is worth showing
     starts_from_noise: ClassVar[bool] = False  # whether that picture starts from noise, not from the input
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not isinstance(look := getattr(cls, "look", None), render.Look | None):
+            cls.look = render.Look(look)
 
     def __init__(
         self,
@@ -156,7 +163,13 @@ class Visualisation:
 
     def _frames_of(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of all inputs; if the items of a batch influence one another, run each item alone."""
-        attribute = self._sweep_stages if layer == layers.EVERY else partial(self.attribute, layer=layer)
+        if layer == layers.EVERY and not self.supports_all_stages:
+            raise MirrorError(f"{type(self).__name__} shows one layer at a time: choose a layer instead of '*'.")
+        attribute = (
+            partial(at_every_stage, self.view, self.attribute)
+            if layer == layers.EVERY
+            else partial(self.attribute, layer=layer)
+        )
         if len(inputs) == 1 or not self.uses_inputs or self._are_independent(inputs):
             yield from attribute(inputs, **params)
             return
@@ -171,31 +184,6 @@ class Visualisation:
     def _are_independent(self, inputs: Tensor) -> bool:
         self.view.ensure_observed(self.enlarged(inputs))
         return self.view.is_batch_independent
-
-    def _sweep_stages(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
-        if not self.supports_all_stages:
-            raise MirrorError(f"{type(self).__name__} shows one layer at a time: choose a layer instead of '*'.")
-        with torch.no_grad():
-            self.view.record_calls(inputs[:1])
-        stages = layers.stages(layers.tree(self.view.source, self.view.calls))
-        maps: dict[str, Tensor] = {}
-        stages_by_note: dict[str, list[str]] = {}
-        error = MirrorError("The model has no layer with a spatial map.")
-        for number, stage in enumerate(stages):
-            try:
-                result = deque(self.attribute(inputs, stage, **params), maxlen=1).pop()
-            except MirrorError as refusal:
-                error = refusal
-                continue
-            if note := result.info.get("note"):
-                stages_by_note.setdefault(note, []).append(stage)
-            evidence = result.raw if result.raw.ndim == 3 else result.raw.sum(1)
-            maps[stage] = render.resize(evidence, (inputs.shape[2], inputs.shape[3]))
-            notes = " ".join(f"At {', '.join(names)}: {note}" for note, names in stages_by_note.items())
-            info = {**result.info, "layers": list(maps), "note": notes, "progress": (number + 1) / len(stages)}
-            yield Attribution(torch.stack(list(maps.values()), 1).flatten(0, 1), info)
-        if not maps:
-            raise error
 
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return the images and the info for `inputs` at `layer`.
@@ -233,7 +221,7 @@ class Visualisation:
 
     def _run(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
-        method_params, render_params = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
+        method_params, render_params = declared(kind.attribute) | declared(kind.frames), kind.look.params
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
         plain_params = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(method_params | render_params, plain_params), **functions}

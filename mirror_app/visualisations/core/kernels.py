@@ -56,7 +56,7 @@ class Kernels(Visualisation):
         Krizhevsky et al. 2012, “ImageNet Classification with Deep Convolutional Neural Networks”, figure 3.
     """
 
-    look = staticmethod(render.weights)
+    look = render.weights
     uses_inputs = False
 
     def attribute(

@@ -73,7 +73,7 @@ class AblationCam(Visualisation):
         The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:

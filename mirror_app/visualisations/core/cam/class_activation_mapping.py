@@ -60,7 +60,7 @@ class ClassActivationMapping(Visualisation):
         https://arxiv.org/abs/1512.04150
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)

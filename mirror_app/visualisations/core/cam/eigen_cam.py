@@ -61,7 +61,7 @@ class EigenCam(Visualisation):
         The paper leaves the sign of the singular vector open; here it is chosen as described above.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:

@@ -27,7 +27,7 @@ class GradientCam(Visualisation):
         MirrorError: If the layer has no spatial maps, or if its maps do not affect the target.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     @abstractmethod

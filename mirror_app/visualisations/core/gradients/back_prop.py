@@ -81,7 +81,7 @@ class Gradient(Guidable):
         is what the default colouring shows.
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     def attribute(

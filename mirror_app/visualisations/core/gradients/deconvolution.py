@@ -60,7 +60,7 @@ class Deconvnet(Visualisation):
         changes only the scale.
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     @classmethod

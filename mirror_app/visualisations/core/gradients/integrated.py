@@ -76,7 +76,7 @@ class IntegratedGradients(Visualisation):
         The class is the most likely one of the picture, and stays the same along the path.
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     def attribute(

@@ -71,7 +71,7 @@ class SmoothGrad(Guidable):
         https://arxiv.org/abs/1706.03825
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     def attribute(

@@ -71,7 +71,7 @@ class Occlusion(Visualisation):
         the logit, averaged for each pixel.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     uses_layer = False
 
     def attribute(

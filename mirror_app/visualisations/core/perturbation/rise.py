@@ -69,7 +69,7 @@ class Rise(Visualisation):
         matter is near 0, and each pixel's actual visibility is used instead of its expected value, which reduces noise.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     uses_layer = False
 
     def attribute(

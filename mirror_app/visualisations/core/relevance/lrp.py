@@ -110,7 +110,7 @@ class LRP(Visualisation):
         The bounds of zᴮ are the lowest and the highest value in each channel of the layer's input, picture by picture.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(
         self,

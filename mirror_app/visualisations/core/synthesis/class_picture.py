@@ -89,7 +89,7 @@ class ClassPicture(Visualisation):
         without a penalty but with a blur: another network then recognises the class more often.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
     uses_layer = False

@@ -71,7 +71,7 @@ class DeepDream(Visualisation):
         A step has a fixed root mean square; in the authors' code it has a fixed mean magnitude.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     before_last = True  # its channels detect single things; those of the last stage respond to many and give speckle
 

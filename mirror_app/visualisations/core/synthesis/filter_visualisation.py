@@ -82,7 +82,7 @@ class FilterVisualisation(Visualisation):
         Total variation, L2 penalty and blur are optional and off by default.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
 

@@ -69,7 +69,7 @@ class InvertedRepresentation(Visualisation):
         variation is off by default, and there is no penalty for extreme pixel values, since a sigmoid bounds them.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
 
