@@ -12,7 +12,7 @@ from mirror_app import cli, render
 from mirror_app.params import Slider
 from mirror_app.ui.guide import sections
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Attribution, Visualisation
+from mirror_app.visualisations.core import Attribution, Info, Visualisation
 from mirror_app.visualisations.registry import visualisation
 from tests import ROOT, gallery
 from tests.networks import resnet18
@@ -57,7 +57,7 @@ def test_the_readmes_example_gives_what_it_says() -> None:
     exec("\n".join([*(line for line in lines if "visualisations.core" in line), lines[start]]), names)
     images, info = names["images"], names["info"]
     assert isinstance(images, Tensor)
-    assert isinstance(info, dict)
+    assert isinstance(info, Info)
     assert images.shape == (1, 3, 224, 224)
     assert info["raw"].shape == (1, 7, 7)
 

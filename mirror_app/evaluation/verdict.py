@@ -187,14 +187,14 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
     entry = registry.get(request.visualisation)
     if not is_attribution(entry):
         raise MirrorError(f"{entry.name} gives no evidence for a class, so it cannot be tested: try Grad-CAM instead.")
-    if "target" in result.info:
+    if result.info.target is not None:
         raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
     if len(result.raw) > 1:
         raise MirrorError("Only one layer can be tested at a time: switch off “At every stage”, or choose a layer.")
     if not len(prediction.answers):
         raise MirrorError("Only a classification model can be tested: choose one that gives classes.")
-    if "target_class" in result.info:
-        return int(result.info["target_class"][0])
+    if result.info.target_class:
+        return int(result.info.target_class[0])
     if len(prediction.answers) > 1 and not len(prediction.probabilities):
         raise MirrorError(
             f"{entry.name} takes no target, and none of these numbers is the most likely: try Grad-CAM instead."

@@ -200,15 +200,17 @@ def _in_range(images: Tensor, slack: float) -> bool:
 def _info(info: object, function: UserFunction) -> Info:
     """Return the part of `info` that the page shows: note, detail, progress and classes; raise MirrorError."""
     if info is None:
-        return {}
+        return Info()
     if not isinstance(info, Mapping):
         raise MirrorError(
             f"{function.location()} must return a dictionary or None as info, not a {type(info).__name__}."
         )
-    shown: Info = {key: str(info[key]) for key in ("note", "detail") if info.get(key)}
-    if isinstance(progress := info.get("progress"), int | float):
-        shown["progress"] = min(max(float(progress), 0.0), 1.0)
-    target = info.get("target_class")
-    if isinstance(target, list) and target and all(isinstance(number, int) for number in target):
-        shown["target_class"] = target
-    return shown
+    given = Info.of(info)
+    classes = given.target_class
+    is_list_of_numbers = isinstance(classes, list) and all(isinstance(number, int) for number in classes)
+    return Info(
+        note=str(given.note) if given.note else None,
+        detail=str(given.detail) if given.detail else None,
+        progress=min(max(float(given.progress), 0.0), 1.0) if isinstance(given.progress, int | float) else None,
+        target_class=classes if classes and is_list_of_numbers else None,
+    )

@@ -21,7 +21,7 @@ from mirror_app.models import catalogue
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Activations, Attribution, GradCam, Visualisation
+from mirror_app.visualisations.core import Activations, Attribution, GradCam, Info, Visualisation
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
 from tests.networks import Linear
@@ -30,7 +30,6 @@ from tests.odd_models.batches import NormOfTheBatch
 
 INPUT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
 PARAMS = {"repeat": {"type": "slider", "min": 1, "max": 100, "value": 2, "step": 1, "params": {}}}
-Info = dict[str, Any] | None
 
 
 class RepeatInput(Visualisation):
@@ -49,7 +48,7 @@ def fading(
     *,
     steps: Annotated[int, Slider("How many.", min=1, max=9, step=1)] = 3,
     target_class: Annotated[int | None, ClassPicker("Whose share dims it.")] = None,
-) -> Iterator[tuple[Tensor, Info]]:
+) -> Iterator[tuple[Tensor, dict[str, Any] | None]]:
     """The picture, darker with each step."""
     with torch.no_grad():
         logits = model(inputs)
@@ -61,7 +60,7 @@ def fading(
 class Brighter(GradCam):
     """Grad-CAM, half as dark."""
 
-    def __call__(self, inputs: Tensor, layer: Any = None, **params: Any) -> tuple[Tensor, dict[str, Any]]:
+    def __call__(self, inputs: Tensor, layer: Any = None, **params: Any) -> tuple[Tensor, Info]:
         images, info = super().__call__(inputs, layer, show="map", **params)
         return images / 2 + 0.5, info
 

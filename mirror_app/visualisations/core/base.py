@@ -16,8 +16,9 @@ from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
-from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
+from mirror_app.visualisations.core.attribution import Attribution, require_finite
 from mirror_app.visualisations.core.every_stage import at_every_stage
+from mirror_app.visualisations.core.info import Info, joined
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
 __all__ = ["Attribution", "Info", "TargetClass", "Visualisation"]
@@ -154,11 +155,11 @@ class Visualisation:
             MirrorError: If the layer or the model does not suit the method, or a transformation changes the shape.
         """
         inputs = apply(input_transformation, INPUTS, inputs)
-        provenance = {"method": type(self).__name__, "layer": layer, "params": params}
+        provenance = Info(method=type(self).__name__, layer=layer, params=params)
         with explain_dtype_errors(self.view.module, inputs):
             for frame in self._frames_of(inputs, layer, **params):
-                note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
-                info = {**provenance, **frame.info, **({"note": note} if note else {})}
+                note = " ".join(filter(None, (frame.info.note, *self.view.notes)))
+                info = provenance | frame.info | Info(note=note or None)
                 yield Attribution(apply(output_transformation, OUTPUTS, widened(frame.raw)), info, frame.maps)
 
     def _frames_of(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
@@ -174,10 +175,7 @@ class Visualisation:
             yield from attribute(inputs, **params)
             return
         results = [deque(attribute(item, **params), maxlen=1).pop() for item in inputs.split(1)]
-        notes = dict.fromkeys(filter(None, (result.info.get("note") for result in results)))
-        info = {**results[-1].info, **({"note": " ".join(notes)} if notes else {})}
-        for key in [key for key, value in info.items() if isinstance(value, list) and len(value) == 1]:
-            info[key] = [value for result in results for value in result.info[key]]
+        info = joined([result.info for result in results])
         maps = {name: torch.cat([result.maps[name] for result in results]) for name in results[-1].maps}
         yield Attribution(torch.cat([result.raw for result in results]), info, maps)
 
@@ -202,9 +200,9 @@ class Visualisation:
             params: The parameters of the method and of its look; `input_transformation` and `output_transformation`.
 
         Returns:
-            The images (M, 3, H, W) in [0, 1], and the info. In it are `raw`, the values before they are coloured;
-            `untouched`, whether the model is unchanged; `prediction`, the top class of each picture, if a class was
-            explained; and what the method adds.
+            The images (M, 3, H, W) in [0, 1], and the info, an `Info`. In it are `raw`, the values before they are
+            coloured; `untouched`, whether the model is unchanged; `prediction`, the top class of each picture, if a
+            class was explained; and what the method adds.
 
         Raises:
             MirrorError: If an input, the layer or a parameter is not accepted, the layer or the model does not suit
@@ -235,20 +233,21 @@ class Visualisation:
             name = layers.EVERY if layer == layers.EVERY else self.view.layer_name(layer)
         last = deque(self.frames(inputs, name, **{name: values[name] for name in method_params}), maxlen=1).pop()
         require_finite(last.raw, name)
-        picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
+        picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.layers or [name]), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in render_params})
         maps = {name: tensor[0] if len(tensor) == 1 else tensor for name, tensor in last.maps.items()}
-        info = {**last.info, **maps, **self._prediction(inputs, last.info, params.get("target_class"))}
-        return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
+        prediction = self._prediction(inputs, last.info, params.get("target_class"))
+        untouched = fingerprint(self.view.source) == before
+        return images, last.info | maps | Info(prediction=prediction, raw=last.raw, untouched=untouched)
 
-    def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:
-        kind = OutputKind(info.get("output", OutputKind.CLASSES))
-        if "target_class" not in info or not kind.has_probabilities:
-            return {}
+    def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> list[int] | None:
+        kind = OutputKind(info.output or OutputKind.CLASSES)
+        if info.target_class is None or not kind.has_probabilities:
+            return None
         if target_class is None:
-            return {"prediction": info["target_class"]}
+            return info.target_class
         answers = predict_answers(self.view, inputs)
-        return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
+        return None if answers is None else answers.argmax(1).tolist()
 
     def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for number, other in enumerate(others, 2):

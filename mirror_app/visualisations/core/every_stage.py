@@ -11,6 +11,7 @@ from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.probe import View
 from mirror_app.visualisations.core.attribution import Attribution
+from mirror_app.visualisations.core.info import Info
 
 
 def at_every_stage(
@@ -43,12 +44,12 @@ def at_every_stage(
         except MirrorError as refusal:
             error = refusal
             continue
-        if note := result.info.get("note"):
+        if note := result.info.note:
             stages_by_note.setdefault(note, []).append(stage)
         evidence = result.raw if result.raw.ndim == 3 else result.raw.sum(1)
         maps[stage] = render.resize(evidence, (inputs.shape[2], inputs.shape[3]))
         notes = " ".join(f"At {', '.join(names)}: {note}" for note, names in stages_by_note.items())
-        info = {**result.info, "layers": list(maps), "note": notes, "progress": (number + 1) / len(stages)}
+        info = result.info | Info(layers=list(maps), note=notes, progress=(number + 1) / len(stages))
         yield Attribution(torch.stack(list(maps.values()), 1).flatten(0, 1), info)
     if not maps:
         raise error

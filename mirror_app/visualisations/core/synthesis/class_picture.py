@@ -140,4 +140,4 @@ class ClassPicture(Visualisation):
             lr=lr,
             start=START,
         )
-        yield from from_noise(ascent, inputs, steps, seed, **target_score.info(chosen))
+        yield from from_noise(ascent, inputs, steps, seed, target_score.info(chosen))

@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.optim import PixelSpace, objectives, operators, penalties
 from mirror_app.params import Number, Radio
 from mirror_app.probe import channels_first
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import (
     Basis,
     Blur,
@@ -124,4 +124,4 @@ class FilterVisualisation(Visualisation):
             robust=robust,
             lr=lr,
         )
-        yield from from_noise(ascent, inputs, steps, seed, detail=f"filter {channel}")
+        yield from from_noise(ascent, inputs, steps, seed, Info(detail=f"filter {channel}"))
