@@ -15,6 +15,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.params import TARGET
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations import registry
@@ -155,8 +156,8 @@ def shuffled(
         MirrorError: As `explained_class` and `engine.frames` do.
     """
     params = dict(request.params)
-    if "target_class" in registry.get(request.visualisation).params:
-        params["target_class"] = explained_class(request, result, engine.predict(model, picture))
+    if registry.get(request.visualisation).takes_target:
+        params[TARGET] = explained_class(request, result, engine.predict(model, picture))
     copy = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
     yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), copy, picture)
 

@@ -19,6 +19,10 @@ from mirror_app.params import Number, Parameter, declared
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 
 _SLACK = 0.01  # rounding may leave pixels this far outside [0, 1]
+_CAPABILITIES = (
+    *("uses_inputs", "supports_all_stages", "image_per_channel", "is_iterative", "starts_from_noise"),
+    *("ignores_model", "selected_filter"),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
                     yield frame
 
         adapted = _adapted(name, kind, function, attribute, declared(kind.attribute), kind.look)
-        adapted.supports_all_stages = kind.supports_all_stages
+        for capability in _CAPABILITIES:
+            setattr(adapted, capability, getattr(kind, capability))
         return adapted
 
     def call(visualisation: Visualisation, inputs: Tensor, layer: str, values: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
-from mirror_app.params import Parameter, Value, checked, declared
+from mirror_app.params import TARGET, ClassPicker, Parameter, Value, checked, declared
 from mirror_app.render import Look
 
 Kind = TypeVar("Kind", bound=type)
@@ -82,6 +82,11 @@ class Entry:
     def scaled(self) -> bool:
         """Whether its look can share a scale with other pictures."""
         return self.look.vmax is not None
+
+    @property
+    def takes_target(self) -> bool:
+        """Whether it explains a target, and lets the user choose which."""
+        return isinstance(self.params.get(TARGET), ClassPicker)
 
     @property
     def params(self) -> dict[str, Parameter]:

@@ -21,7 +21,7 @@ from mirror_app.models import catalogue
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Activations, Attribution, GradCam, Info, Visualisation
+from mirror_app.visualisations.core import Activations, Attribution, FilterVisualisation, GradCam, Info, Visualisation
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
 from tests.networks import Linear
@@ -393,6 +393,16 @@ def test_a_class_says_that_it_uses_no_layer() -> None:
     (entry,), (other,) = entries_of([Whole]), entries_of([RepeatInput])
     assert not entry.kind.uses_layer
     assert other.kind.uses_layer
+
+
+def test_a_class_that_makes_pictures_step_by_step_is_offered_on_dream(page: Callable[..., AppTest]) -> None:
+    class Waves(FilterVisualisation):
+        """What a filter responds to."""
+
+    test = page([GradCam, Waves]).switch_page("../pages/dream.py").run()
+    assert not test.exception
+    assert test.selectbox(key="dream-visualisation").options == ["Waves"]
+    assert test.session_state.mirror.request.visualisation.startswith("waves")
 
 
 def test_one_sessions_visualisations_are_not_offered_to_others(page: Callable[..., AppTest]) -> None:

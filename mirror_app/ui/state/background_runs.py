@@ -108,8 +108,8 @@ def predicted_picture(request: Request, result: Result, model: Model, picture: P
 def filter_of(request: Request) -> int | None:
     """Return the number of the single filter that `request` selects, or None if it selects none."""
     entry = registry.get(request.visualisation)
-    channel = checked(entry.params, dict(request.params)).get("channel")
-    return channel if isinstance(channel, int) and channel >= 0 else None
+    number: int | None = entry.kind.selected_filter(checked(entry.params, dict(request.params)))
+    return number
 
 
 def _snapshots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[FrameSnapshot, None, None]:

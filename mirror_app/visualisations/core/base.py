@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.images.bands import are_bands, to_rgb
-from mirror_app.params import ClassPicker, Dropdown, checked, declared
+from mirror_app.params import TARGET, ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
@@ -70,13 +70,16 @@ class Visualisation:
     """
 
     look: ClassVar[render.Look]
-    uses_inputs: ClassVar[bool] = True  # whether the result depends on the inputs
-    uses_layer: ClassVar[bool] = True  # whether the result depends on the layer
-    supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`: every stage of the network
-    before_last: ClassVar[bool] = False  # whether its default layer is the stage before the last, not the last
-    image_per_channel: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
-    is_iterative: ClassVar[bool] = False  # whether a picture is made step by step, and each step is worth showing
-    starts_from_noise: ClassVar[bool] = False  # whether that picture starts from noise, not from the input
+    # What it depends on.
+    uses_inputs: ClassVar[bool] = True  # the inputs
+    uses_layer: ClassVar[bool] = True  # the layer
+    # The layers that it is shown at.
+    supports_all_stages: ClassVar[bool] = False  # it accepts the layer `*`: every stage of the network, a map for each
+    before_last: ClassVar[bool] = False  # its default layer ends the stage before the last, not the last stage
+    # What its images are.
+    image_per_channel: ClassVar[bool] = False  # the n-th image is the n-th channel of the layer, which can be explained
+    is_iterative: ClassVar[bool] = False  # a picture made step by step, of which each step is worth showing
+    starts_from_noise: ClassVar[bool] = False  # that picture starts from noise, not from the input
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -105,6 +108,11 @@ class Visualisation:
             Visualizations”, https://arxiv.org/abs/1805.07039.
         """
         return False
+
+    @classmethod
+    def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
+        """Return the number of the single filter that all its parameters select, or None if they select none."""
+        return None
 
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
         """Yield frames; the last one is the result.
@@ -236,7 +244,7 @@ class Visualisation:
         picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.layers or [name]), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in render_params})
         maps = {name: tensor[0] if len(tensor) == 1 else tensor for name, tensor in last.maps.items()}
-        prediction = self._prediction(inputs, last.info, params.get("target_class"))
+        prediction = self._prediction(inputs, last.info, params.get(TARGET))
         untouched = fingerprint(self.view.source) == before
         return images, last.info | maps | Info(prediction=prediction, raw=last.raw, untouched=untouched)
 

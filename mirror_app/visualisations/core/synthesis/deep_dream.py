@@ -1,7 +1,7 @@
 """Deep Dream: a picture changed to show more of what a layer detects in it."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
@@ -77,6 +77,11 @@ class DeepDream(Visualisation):
 
     def enlarged(self, inputs: Tensor) -> Tensor:
         return resize(inputs, accepted_size(self.view, inputs, ""))
+
+    @classmethod
+    def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
+        channel: int = params["channel"]
+        return None if channel < 0 else channel
 
     def attribute(
         self,

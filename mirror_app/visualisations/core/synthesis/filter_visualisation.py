@@ -1,7 +1,7 @@
 """Filter visualisation: an image that activates one filter as strongly as possible."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from torch import Tensor
 
@@ -85,6 +85,11 @@ class FilterVisualisation(Visualisation):
     look = render.picture
     is_iterative = True
     starts_from_noise = True
+
+    @classmethod
+    def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
+        channel: int = params["channel"]
+        return channel
 
     def attribute(
         self,
