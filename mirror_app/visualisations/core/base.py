@@ -69,7 +69,7 @@ class Visualisation:
         (torch.Size([2, 3, 8, 8]), torch.Size([2, 8, 8]), True)
     """
 
-    look: ClassVar[render.Look]
+    look: ClassVar[render.Look]  # how its raw values are coloured
     # What it depends on.
     uses_inputs: ClassVar[bool] = True  # the inputs
     uses_layer: ClassVar[bool] = True  # the layer
