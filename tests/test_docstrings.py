@@ -26,9 +26,10 @@ WIDGETS = (params.Slider, params.Number, params.Text, params.Radio, params.Dropd
 
 
 def exported(module: ModuleType) -> list[Documented]:
-    """Return the classes and functions that `module` offers, each under one name, without its type aliases."""
-    offered = {id(item): item for name in module.__all__ if isinstance(item := getattr(module, name), Documented)}
-    return list(offered.values())
+    """Return the classes and functions that `module` offers, each under one name; looks as what renders them."""
+    items = [getattr(module, name) for name in module.__all__]
+    functions = [item.render if isinstance(item, render.Look) else item for item in items]
+    return list({id(item): item for item in functions if isinstance(item, Documented)}.values())
 
 
 VISUALISATIONS = [entry.kind for entry in registry.entries()]
@@ -47,6 +48,12 @@ USED = list(
 def test_the_examples_of_a_module_run(name: str) -> None:
     module = import_module(name)
     assert doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).failed == 0
+
+
+def test_the_example_of_a_look_is_found() -> None:
+    assert [test.name for test in doctest.DocTestFinder().find(import_module("mirror_app.render.looks.heat"))
+            if test.examples] == ["mirror_app.render.looks.heat.heat"]  # fmt: skip
+    assert render.heat.__doc__ == render.heat.render.__doc__
 
 
 @pytest.mark.parametrize("item", USED, ids=lambda item: item.__name__)

@@ -15,10 +15,9 @@ from mirror_app.engine.request import Request
 from mirror_app.export import package
 from mirror_app.export.figure import Tile, draw_figure
 from mirror_app.layers import Layer
-from mirror_app.params import ClassPicker, Value
+from mirror_app.params import TARGET as TARGET  # the pages import it from here
+from mirror_app.params import Value
 from mirror_app.visualisations import registry
-
-TARGET = "target_class"
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
     if request.visualisation == base.visualisation:
         return request
     entry = registry.get(request.visualisation)
-    takes_target = isinstance(entry.params.get(TARGET), ClassPicker)
-    params = tuple((name, value) for name, value in base.params if takes_target and name == TARGET)
+    params = tuple((name, value) for name, value in base.params if entry.takes_target and name == TARGET)
     return replace(request, params=params)
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ import numpy as np
 from mirror_app import engine, render
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.visualisations.core.info import Info
 
 ORIGINAL = "original.png"  # the file in a package that its code reads
 
@@ -106,7 +108,7 @@ def read_request(text: str) -> Request:
 
 
 def _record(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
+    facts = dict(replace(Info.of(info), params=None, progress=None, curve=None))
     return {
         "request": request.to_json(),
         "link": "?" + urlencode(request.to_query()),

@@ -19,6 +19,10 @@ from mirror_app.params import Number, Parameter, declared
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 
 _SLACK = 0.01  # rounding may leave pixels this far outside [0, 1]
+_CAPABILITIES = (
+    *("uses_inputs", "supports_all_stages", "image_per_channel", "is_iterative", "starts_from_noise"),
+    *("ignores_model", "selected_filter"),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
                     yield frame
 
         adapted = _adapted(name, kind, function, attribute, declared(kind.attribute), kind.look)
-        adapted.supports_all_stages = kind.supports_all_stages
+        for capability in _CAPABILITIES:
+            setattr(adapted, capability, getattr(kind, capability))
         return adapted
 
     def call(visualisation: Visualisation, inputs: Tensor, layer: str, values: Mapping[str, Any]) -> Any:
@@ -140,7 +145,7 @@ def _adapted(
     attribute.__annotations__ = {key: Annotated[object, parameter] for key, parameter in params.items()}
     body = {
         "attribute": attribute,
-        "look": staticmethod(look),
+        "look": look,
         "uses_layer": getattr(source, "uses_layer", True),
         "before_last": getattr(source, "before_last", False),
         "__doc__": source.__doc__ or f"{name}, defined in Python.",
@@ -203,15 +208,17 @@ def _in_range(images: Tensor, slack: float) -> bool:
 def _info(info: object, function: UserFunction) -> Info:
     """Return the part of `info` that the page shows: note, detail, progress and classes. May raise MirrorError."""
     if info is None:
-        return {}
+        return Info()
     if not isinstance(info, Mapping):
         raise MirrorError(
             f"{function.location()} must return a dictionary or None as info, not a {type(info).__name__}."
         )
-    shown: Info = {key: str(info[key]) for key in ("note", "detail") if info.get(key)}
-    if isinstance(progress := info.get("progress"), int | float):
-        shown["progress"] = min(max(float(progress), 0.0), 1.0)
-    target = info.get("target_class")
-    if isinstance(target, list) and target and all(isinstance(number, int) for number in target):
-        shown["target_class"] = target
-    return shown
+    given = Info.of(info)
+    classes = given.target_class
+    is_list_of_numbers = isinstance(classes, list) and all(isinstance(number, int) for number in classes)
+    return Info(
+        note=str(given.note) if given.note else None,
+        detail=str(given.detail) if given.detail else None,
+        progress=min(max(float(given.progress), 0.0), 1.0) if isinstance(given.progress, int | float) else None,
+        target_class=classes if classes and is_list_of_numbers else None,
+    )

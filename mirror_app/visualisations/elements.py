@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from mirror_app.errors import MirrorError, nearest
-from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
+from mirror_app.params import TARGET, ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 
 Element = Mapping[str, Any]
 TYPES = ("slider", "textfield", "radio", "dropdown")
@@ -61,7 +61,7 @@ def parameter(name: str, element: Element, owner: str) -> Parameter:
 
 def _declared(name: str, kind: str, element: Element, common: dict[str, Any]) -> Parameter:
     value: Value = common["default"]
-    if name == "target_class":
+    if name == TARGET:
         return ClassPicker(**common)
     match kind:
         case "slider":

@@ -9,7 +9,8 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
-from mirror_app.params import Parameter, Value, checked, declared
+from mirror_app.params import TARGET, ClassPicker, Parameter, Value, checked, declared
+from mirror_app.render import Look
 
 Kind = TypeVar("Kind", bound=type)
 
@@ -72,9 +73,20 @@ class Entry:
         return _SECTION.split(inspect.getdoc(self.kind) or "")[0].strip()
 
     @property
+    def look(self) -> Look:
+        """How its raw values are coloured."""
+        look: Look = self.kind.look
+        return look
+
+    @property
     def scaled(self) -> bool:
         """Whether its look can share a scale with other pictures."""
-        return "vmax" in inspect.signature(self.kind.look).parameters
+        return self.look.vmax is not None
+
+    @property
+    def takes_target(self) -> bool:
+        """Whether it explains a target, and lets the user choose which."""
+        return isinstance(self.params.get(TARGET), ClassPicker)
 
     @property
     def params(self) -> dict[str, Parameter]:
@@ -135,7 +147,7 @@ def visualisation(
         ... class MeanActivation(Visualisation):
         ...     '''The mean of all feature maps.'''
         ...
-        ...     look = staticmethod(render.heat)
+        ...     look = render.heat
         ...
         ...     def attribute(self, inputs, layer):
         ...         yield Attribution(self.view.capture(inputs, layer).mean(1))
@@ -146,7 +158,7 @@ def visualisation(
 
     def register(kind: Kind) -> Kind:
         key = key_of(name)
-        parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
+        parts = declared(kind.attribute), kind.look.params, declared(kind.frames)  # type: ignore[attr-defined]
         with _lock:
             entry = _entries.setdefault(key, Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
         if entry.kind is not kind:

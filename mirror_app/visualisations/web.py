@@ -105,8 +105,8 @@ class WebInterface:
     @property
     def entry(self) -> Entry:
         """The visualisation as an entry of the registry."""
-        method_params, render_params = declared(self.kind.attribute), declared(self.kind.look)
-        return Entry(registry.key_of(self.name), self.name, self.kind, "", method_params, render_params)
+        method_params = declared(self.kind.attribute)
+        return Entry(registry.key_of(self.name), self.name, self.kind, "", method_params, self.kind.look.params)
 
     @property
     def call_params(self) -> dict[str, Value]:

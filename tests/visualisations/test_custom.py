@@ -21,7 +21,7 @@ from mirror_app.models import catalogue
 from mirror_app.params import ClassPicker, Dropdown, Number, Radio, Slider, Text, Toggle
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Activations, Attribution, GradCam, Visualisation
+from mirror_app.visualisations.core import Activations, Attribution, FilterVisualisation, GradCam, Info, Visualisation
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
 from tests.networks import Linear
@@ -30,7 +30,6 @@ from tests.odd_models.batches import NormOfTheBatch
 
 INPUT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
 PARAMS = {"repeat": {"type": "slider", "min": 1, "max": 100, "value": 2, "step": 1, "params": {}}}
-Info = dict[str, Any] | None
 
 
 class RepeatInput(Visualisation):
@@ -49,7 +48,7 @@ def fading(
     *,
     steps: Annotated[int, Slider("How many.", min=1, max=9, step=1)] = 3,
     target_class: Annotated[int | None, ClassPicker("Whose share dims it.")] = None,
-) -> Iterator[tuple[Tensor, Info]]:
+) -> Iterator[tuple[Tensor, dict[str, Any] | None]]:
     """The picture, darker with each step."""
     with torch.no_grad():
         logits = model(inputs)
@@ -61,7 +60,7 @@ def fading(
 class Brighter(GradCam):
     """Grad-CAM, half as dark."""
 
-    def __call__(self, inputs: Tensor, layer: Any = None, **params: Any) -> tuple[Tensor, dict[str, Any]]:
+    def __call__(self, inputs: Tensor, layer: Any = None, **params: Any) -> tuple[Tensor, Info]:
         images, info = super().__call__(inputs, layer, show="map", **params)
         return images / 2 + 0.5, info
 
@@ -69,7 +68,7 @@ class Brighter(GradCam):
 class Energy(Visualisation):
     """How strongly a layer answers."""
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(
         self, inputs: Tensor, layer: str, *, power: Annotated[float, Slider("Peaks.", min=1, max=4)] = 2.0
@@ -229,7 +228,7 @@ def empty(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Iterator[Tensor
 class Unsure(Visualisation):
     """Gives numbers where an Attribution is needed."""
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Any]:
         yield inputs
@@ -387,7 +386,7 @@ def test_what_cannot_be_offered_is_a_sentence(said: list[object], sentence: str)
 
 def test_a_class_with_nothing_to_show_says_so() -> None:
     class Empty(Visualisation):
-        look = staticmethod(render.heat)
+        look = render.heat
 
     with pytest.raises(MirrorError, match="Empty must define `attribute`, or a `__call__`"):
         Empty(Linear())(INPUT[None], None)
@@ -400,6 +399,17 @@ def test_a_class_says_that_it_uses_no_layer() -> None:
     (entry,), (other,) = entries_of([Whole]), entries_of([RepeatInput])
     assert not entry.kind.uses_layer
     assert other.kind.uses_layer
+
+
+@pytest.mark.page
+def test_a_class_that_makes_pictures_step_by_step_is_offered_on_dream(page: Callable[..., AppTest]) -> None:
+    class Waves(FilterVisualisation):
+        """What a filter responds to."""
+
+    test = page([GradCam, Waves]).switch_page("../pages/dream.py").run()
+    assert not test.exception
+    assert test.selectbox(key="dream-visualisation").options == ["Waves"]
+    assert test.session_state.mirror.request.visualisation.startswith("waves")
 
 
 @pytest.mark.page

@@ -1,6 +1,6 @@
 """Downloads of a picture: the image, its raw values, the code, or all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -56,7 +56,7 @@ def _offer(name: str, label: str, ending: str, mime: str, make: Callable[[], byt
     )
 
 
-def _named(selection: Selection, result: Result) -> dict[str, Any]:
+def _named(selection: Selection, result: Result) -> Mapping[str, Any]:
     """Return the info of a result, together with the name of the explained class."""
     if "target_class" not in result.info:
         return result.info

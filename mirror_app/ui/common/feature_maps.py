@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import streamlit as st
-import torch
 from PIL import Image
 
-from mirror_app import live, render
+from mirror_app import engine, live
 from mirror_app.engine import PAGE, Result
 from mirror_app.ui import store
 from mirror_app.ui.common import picking
@@ -43,16 +42,16 @@ def show_sheet(selection: Selection, result: Result, count: int) -> None:
 
 def _names(selection: Selection, result: Result, count: int) -> list[str]:
     """Return the names of the images of a result in their order: the layers or the numbers."""
-    if selection.values.get("order") == render.ORDERS[1]:
-        return [str(number) for number in render.indices_by_peak(torch.from_numpy(result.raw)).tolist()]
-    names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
+    names: list[str] = result.info.get("layers") or [
+        str(number) for number in engine.order(selection.request, result.raw) or range(count)
+    ]
     return names
 
 
 def _values(entry: Entry, raw: np.ndarray, number: int, count: int) -> np.ndarray:
     """Return the values of one of `count` images: (3, h, w) if it is shown in colour, (1, h, w) if not."""
     planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
-    in_colour = len(planes) == len(COLOURS) and entry.kind.look in (render.picture, render.weights)
+    in_colour = len(planes) == len(COLOURS) and entry.look.shows_rgb
     return planes if in_colour else planes.sum(0, keepdims=True)
 
 

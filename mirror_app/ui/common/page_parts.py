@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from mirror_app import engine, layers, render
+from mirror_app import engine, layers
 from mirror_app.engine import PAGE, Result
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
@@ -22,7 +22,6 @@ from mirror_app.ui.store import Selection
 from mirror_app.ui.store.background_runs import predicted_picture
 
 BARS = 40
-COLOUR_HINT = f"Grey is zero. {readout.HINT}"
 READING = (
     "Raw values are the values before colouring. The colour bar ends slightly below the maximum because enlarging the "
     "map smooths narrow peaks. In a colour picture with a grey background, red, green and blue show the values of "
@@ -102,8 +101,7 @@ def _show_one(selection: Selection, result: Result, png: bytes) -> None:
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
         legend = engine.legend(selection.request, result.raw, store.vmax(selection, result.raw))
-        shown = selection.values.get("show")
-        hint = COLOUR_HINT if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
+        hint = f"{engine.hint(selection.request)} {readout.HINT}".strip()
         readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
 
 

@@ -56,5 +56,5 @@ class Selection:
     @property
     def filter_number(self) -> int | None:
         """The number of the single filter that is selected, or None if all are, or none can be."""
-        channel = self.values.get("channel")
-        return channel if isinstance(channel, int) and channel >= 0 else None
+        number: int | None = self.entry.kind.selected_filter(self.values)
+        return number

@@ -10,7 +10,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Number
 from mirror_app.precision import widened
 from mirror_app.probe.weight_in_use import weight_in_use
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.registry import Question, visualisation
 
 
@@ -57,7 +57,7 @@ class Kernels(Visualisation):
         Krizhevsky et al. 2012, “ImageNet Classification with Deep Convolutional Neural Networks”, figure 3.
     """
 
-    look = staticmethod(render.weights)
+    look = render.weights
     uses_inputs = False
 
     def attribute(
@@ -82,9 +82,9 @@ class Kernels(Visualisation):
             first = filter * groups // filters * channels
             detail += f"; filter {filter}, one image for each of its {channels:,} input channels"
             detail += f" ({first:,} to {first + channels - 1:,} of the layer's input)" if groups > 1 else ""
-            yield Attribution(weights[filter][:, None], {"detail": detail, "image": f"filter {filter}, channel"})
+            yield Attribution(weights[filter][:, None], Info(detail=detail, image=f"filter {filter}, channel"))
         else:
-            yield Attribution(weights, {"detail": detail, "image": "filter"})
+            yield Attribution(weights, Info(detail=detail, image="filter"))
 
     def _weights(self, inputs: Tensor, layer: str) -> tuple[str, int, Tensor]:
         """Return the name, the number of groups and the weights of the first convolution in `layer`."""

@@ -24,8 +24,7 @@ from mirror_app.probe.outputs import (
 )
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.targets import Target
-
-Info = dict[str, Any]
+from mirror_app.visualisations.core.info import Info
 
 
 class TargetScore:
@@ -156,8 +155,8 @@ class TargetScore:
     def info(self, chosen: Tensor) -> Info:
         """Return the info about the target: the explained classes by number, or the target in words."""
         if self.kind is None:
-            return {"target": self.target.description}
-        return {"target_class": chosen.tolist(), "output": self.kind.value}
+            return Info(target=self.target.description)
+        return Info(target_class=chosen.tolist(), output=self.kind.value)
 
     def no_dependence_error(self, inputs: Tensor, layer: str) -> MirrorError:
         """Return an error that says that the answers do not depend on `layer`, and suggests a layer that works."""

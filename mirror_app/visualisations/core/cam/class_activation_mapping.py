@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, layout
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.cam.weighted_sum import weighted_sum
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
@@ -61,7 +61,7 @@ class ClassActivationMapping(Visualisation):
         https://arxiv.org/abs/1512.04150
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
@@ -76,7 +76,7 @@ class ClassActivationMapping(Visualisation):
                 f"'{layer}': {_alternative(self.view, inputs, logits)}."
             )
         evidence = weighted_sum(weights[target], widened(maps))
-        yield Attribution(evidence, {**target_score.info(target), "note": ""})
+        yield Attribution(evidence, target_score.info(target) | Info(note=""))
 
 
 def _classifier_weights(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:

@@ -90,7 +90,7 @@ class ClassPicture(Visualisation):
         without a penalty but with a blur: another network then recognises the class more often.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
     uses_layer = False
@@ -141,4 +141,4 @@ class ClassPicture(Visualisation):
             lr=lr,
             start=START,
         )
-        yield from from_noise(ascent, inputs, steps, seed, **target_score.info(chosen))
+        yield from from_noise(ascent, inputs, steps, seed, target_score.info(chosen))
