@@ -77,9 +77,8 @@ def test_the_readmes_own_visualisation_works() -> None:
 
 def test_the_readmes_commands_are_understood() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
-    said = [
-        shlex.split(line, comments=True)[3:] for line in text.splitlines() if line.startswith("python -m mirror_app")
-    ]
-    assert len(said) == 3
-    for words in said:
-        assert cli._parser().parse_args(words).command
+    shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    said = [shlex.split(line, comments=True)[1:] for line in shell.splitlines() if line.startswith("mirror ")]
+    assert len(said) == 6
+    for name, *words in filter(None, said):
+        cli.mirror.commands[name].make_context(name, words)
