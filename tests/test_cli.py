@@ -139,7 +139,6 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(
     words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MIRROR_SETTINGS", "")
     assert main(["render", "--output", "a.png", *words]) == 1
     out, err = capsys.readouterr()
     assert sentence in err
@@ -241,7 +240,7 @@ def test_what_there_is_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_owners_models_are_found_by_their_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIRROR_SETTINGS", "")  # so that what is set here does not stay
+    monkeypatch.delenv("MIRROR_SETTINGS", raising=False)
     settings = tmp_path / "mine.toml"
     settings.write_text('[mine]\nfactory = "torchvision.models:squeezenet1_1"\narguments = { num_classes = 5 }\n')
     assert main(["layers", "mine", "--settings", str(settings)]) == 0
@@ -249,6 +248,8 @@ def test_the_owners_models_are_found_by_their_settings(
     assert main(["render", "--model", "mine", "--settings", str(settings), "--output", str(tmp_path / "a.png")]) == 0
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (224, 224)
+    assert "mine" not in catalogue.names()  # the option is for the command alone, and for no other program
+    assert "MIRROR_SETTINGS" not in os.environ
 
 
 def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """What the commands do. Importing this module imports PyTorch."""
 
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError, nearest
 from mirror_app.export import animation, package
 from mirror_app.images import Picture
-from mirror_app.models import Model, catalogue
+from mirror_app.models import Model, catalogue, settings
 from mirror_app.models.device import device
 from mirror_app.params import as_text
 from mirror_app.visualisations import registry
@@ -23,9 +23,9 @@ BAR = 30  # characters
 
 
 def use_settings(path: str | None) -> None:
-    """Offer the models of a settings file, by default of the one that MIRROR_SETTINGS names."""
-    if path:
-        os.environ["MIRROR_SETTINGS"] = path
+    """Offer the models of a settings file until the command ends; None for the one that MIRROR_SETTINGS names."""
+    settings.use(path)
+    click.get_current_context().call_on_close(partial(settings.use, None))
 
 
 def list_visualisations(name: str | None) -> None:

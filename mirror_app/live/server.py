@@ -65,7 +65,8 @@ class Server:
         # Without a visitor it was never imported, and importing it outside a page would print a warning.
         if cache := sys.modules.get("mirror_app.ui.store"):
             cache.close()
-        Runtime._instance = None  # a stopped runtime cannot be reused by the next server
+        # A stopped runtime cannot start again, and Streamlit has no public way to let a process make another one.
+        Runtime._instance = None
         live.restore_program()
 
 
