@@ -45,7 +45,7 @@ def test_the_readmes_example_gives_what_it_says() -> None:
     lines = code("README.md").splitlines()
     start = next(number for number, line in enumerate(lines) if "GradCam(model)" in line)
     names: dict[str, object] = {"model": resnet18(), "inputs": PICTURES}
-    exec("\n".join([*(line for line in lines if "visualisations.core" in line), lines[start]]), names)
+    exec("\n".join([*(line for line in lines if "from mirror_app" in line), lines[start]]), names)
     images, info = names["images"], names["info"]
     assert isinstance(images, Tensor)
     assert isinstance(info, dict)
