@@ -34,14 +34,14 @@ def serve(script: Path, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/_stcore/health", server)
+        wait_for(f"{url}/_stcore/health", server)
         yield url
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:

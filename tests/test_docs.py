@@ -54,7 +54,7 @@ def test_the_readmes_example_gives_what_it_says() -> None:
     lines = code("README.md").splitlines()
     start = next(number for number, line in enumerate(lines) if "GradCam(model)" in line)
     names: dict[str, object] = {"model": resnet18(), "inputs": PICTURES}
-    exec("\n".join([*(line for line in lines if "visualisations.core" in line), lines[start]]), names)
+    exec("\n".join([*(line for line in lines if "from mirror_app" in line), lines[start]]), names)
     images, info = names["images"], names["info"]
     assert isinstance(images, Tensor)
     assert isinstance(info, Info)
@@ -86,9 +86,8 @@ def test_the_readmes_own_visualisation_works() -> None:
 
 def test_the_readmes_commands_are_understood() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
-    said = [
-        shlex.split(line, comments=True)[3:] for line in text.splitlines() if line.startswith("python -m mirror_app")
-    ]
-    assert len(said) == 3
-    for words in said:
-        assert cli._parser().parse_args(words).command
+    shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    said = [shlex.split(line, comments=True)[1:] for line in shell.splitlines() if line.startswith("mirror ")]
+    assert len(said) == 6
+    for name, *words in filter(None, said):
+        cli.mirror.commands[name].make_context(name, words)

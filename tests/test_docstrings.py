@@ -9,10 +9,8 @@ from types import FunctionType, ModuleType
 import pytest
 
 import mirror_app
-from mirror_app import engine, evaluation, images, live, optim, params, render
-from mirror_app.errors import MirrorError
-from mirror_app.models import catalogue
-from mirror_app.visualisations import core, registry, web
+from mirror_app import engine, evaluation, images, live, optim, render
+from mirror_app.visualisations import core, registry
 
 Documented = type | FunctionType
 # Running them would train a network, serve a page or end the program.
@@ -22,7 +20,6 @@ MODULES = [
     for module in pkgutil.walk_packages(mirror_app.__path__, "mirror_app.")
     if module.name not in PROGRAMS and "mirror_app.pages" not in module.name
 ]
-WIDGETS = (params.Slider, params.Number, params.Text, params.Radio, params.Dropdown, params.Toggle, params.ClassPicker)
 
 
 def exported(module: ModuleType) -> list[Documented]:
@@ -32,13 +29,14 @@ def exported(module: ModuleType) -> list[Documented]:
     return list({id(item): item for item in functions if isinstance(item, Documented)}.values())
 
 
+PUBLIC = [item for item in exported(mirror_app) if item is not mirror_app.mirror]  # whose example would serve a page
 VISUALISATIONS = [entry.kind for entry in registry.entries()]
 USED = list(
     {
         item.__module__ + item.__qualname__: item
         for item in (
-            *exported(core), *exported(engine), *exported(evaluation), *exported(images), *exported(live),
-            *exported(optim), *exported(render), *WIDGETS, web.WebInterface, web.offer, catalogue.load, MirrorError,
+            *PUBLIC, *exported(core), *exported(engine), *exported(evaluation), *exported(images), *exported(live),
+            *exported(optim), *exported(render),
         )
     }.values()
 )  # fmt: skip

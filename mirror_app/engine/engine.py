@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import mirror_app.visualisations.core  # noqa: F401 - fills the registry
+import mirror_app.visualisations.core
+import mirror_app.visualisations.installed  # noqa: F401 - adds those of other packages
 from mirror_app import layers
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture

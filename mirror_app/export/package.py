@@ -29,6 +29,9 @@ def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: 
         model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
         page: Which page of a sheet of more than 64 images, from 1.
 
+    Returns:
+        The file.
+
     Raises:
         MirrorError: The layer gives a vector, which has no picture, or there is no such page.
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
@@ -115,6 +115,8 @@ class Entry:
 
 _lock = Lock()  # threads of several visitors register and look up at the same time
 _entries: dict[str, Entry] = {}
+_loading = RLock()  # a package that is being loaded may look up others
+_loaders: list[Callable[[], None]] = []
 _temporary: dict[str, Entry] = {}  # `get` finds them, `entries` does not list them
 
 
@@ -159,17 +161,19 @@ def visualisation(
     def register(kind: Kind) -> Kind:
         key = key_of(name)
         parts = declared(kind.attribute), kind.look.params, declared(kind.frames)  # type: ignore[attr-defined]
-        with _lock:
-            entry = _entries.setdefault(key, Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
-        if entry.kind is not kind:
-            other = entry.kind
-            raise MirrorError(
-                f"The name '{name}' is taken twice: by {other.__module__}.{other.__qualname__} "
-                f"and by {kind.__module__}.{kind.__qualname__}."
-            )
+        add(Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
         return kind
 
     return register
+
+
+def add(entry: Entry) -> None:
+    """Register a visualisation; raise MirrorError if another class is registered under its name."""
+    with _lock:
+        registered = _entries.setdefault(entry.key, entry)
+    if registered.kind is not entry.kind:
+        first, second = (f"{kind.__module__}.{kind.__qualname__}" for kind in (registered.kind, entry.kind))
+        raise MirrorError(f"The name '{entry.name}' is taken twice: by {first} and by {second}.")
 
 
 def key_of(name: str) -> str:
@@ -190,8 +194,16 @@ def unregister(entries: Iterable[Entry]) -> None:
             _temporary.pop(entry.key, None)
 
 
+def before_look_up(load: Callable[[], None]) -> None:
+    """Have `load`, which registers further visualisations, called once, before the first look-up."""
+    _loaders.append(load)
+
+
 def entries() -> list[Entry]:
     """Return all visualisations in the order of registration."""
+    with _loading:  # whoever comes second waits until all are registered
+        while _loaders:
+            _loaders.pop()()
     with _lock:
         return list(_entries.values())
 

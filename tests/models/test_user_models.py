@@ -235,6 +235,9 @@ def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
     assert not test.error
     say(folder, FACTORY + "sise = 32")
     assert "Did you mean" in test.run().error[0].value
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    assert not page().error
+    assert "a" not in catalogue.names()
 
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,9 +28,7 @@ RECOMMENDED = (
 CUSTOM_EXAMPLE = """\
 from typing import Annotated
 
-from mirror_app import mirror
-from mirror_app.params import Slider
-from mirror_app.visualisations.web import offer
+from mirror_app import Slider, mirror, offer
 
 
 @offer("Repeat")
