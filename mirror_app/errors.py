@@ -16,6 +16,9 @@ class MirrorError(Exception):
         accepted: What would be accepted instead: the names to choose from, or a phrase.
         hint: What to try instead. By default, the one of the accepted names that is most similar to the culprit.
 
+    Attributes:
+        problem: What is wrong, without the hint.
+
     Example:
         >>> from mirror_app.errors import MirrorError
         >>> error = MirrorError("There is no look 'haet'.", culprit="haet", accepted=("heat", "tiles"))
@@ -30,6 +33,7 @@ class MirrorError(Exception):
     def __init__(
         self, problem: str, *, culprit: str = "", accepted: str | Collection[str] = (), hint: str = ""
     ) -> None:
+        self.problem = problem
         self.culprit = culprit
         self.accepted = accepted
         self.hint = hint or ("" if isinstance(accepted, str) else nearest(culprit, accepted).strip())
@@ -39,6 +43,23 @@ class MirrorError(Exception):
             super().__init__(f"{problem} {self.hint}")
         else:
             super().__init__(f"{problem}: {self.hint}.")
+
+    def prefixed(self, words: str) -> "MirrorError":
+        """Return the same error with `words` before its problem, such as the place where it occurred.
+
+        Args:
+            words: The words, with the space that follows them.
+
+        Returns:
+            An error with the culprit, the accepted names and the hint of this one.
+
+        Example:
+            >>> from mirror_app.errors import MirrorError
+            >>> error = MirrorError("sigma must be a number, not 'wide'.", culprit="wide", accepted="a number")
+            >>> print(error.prefixed("[mine] in 'mirror.toml': "))
+            [mine] in 'mirror.toml': sigma must be a number, not 'wide'.
+        """
+        return MirrorError(words + self.problem, culprit=self.culprit, accepted=self.accepted, hint=self.hint)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from math import prod
 
 from torch import nn
 
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 
 Shape = tuple[int, ...]
 
@@ -126,15 +126,15 @@ def find(model: nn.Module, layer: str | nn.Module) -> str:
         '1'
     """
     names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
-    if isinstance(layer, str) and layer not in names.values():  # perhaps the second name of a shared module
-        layer = dict(model.named_modules(remove_duplicate=False)).get(layer, layer)
-    if isinstance(layer, nn.Module):
-        if id(layer) not in names:
-            raise MirrorError(f"This {type(layer).__name__} is not a layer of the model: pass one of its submodules.")
-        return names[id(layer)]
-    if layer not in names.values():
-        raise MirrorError(f"The model has no layer '{layer[:80]}'.{nearest(layer, names.values())}")
-    return layer
+    if isinstance(layer, str):
+        modules = dict(model.named_modules(remove_duplicate=False))  # a shared module may have a second name
+        if layer not in modules:
+            raise MirrorError(f"The model has no layer '{layer[:80]}'.", culprit=layer, accepted=names.values())
+        layer = modules[layer]
+    if id(layer) not in names:
+        kind = type(layer).__name__
+        raise MirrorError(f"This {kind} is not a layer of the model", culprit=kind, hint="pass one of its submodules")
+    return names[id(layer)]
 
 
 def default_layer(layers: Sequence[Layer], before_last: bool = False) -> str:

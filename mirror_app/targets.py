@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 
 EXAMPLES = "'features.8:3' or ':out:15@12,80'"
 _NUMBERS = re.compile(r"(\d{1,9})(?:@(\d{1,9}(?:,\d{1,9}){0,3}))?", re.ASCII)
@@ -98,10 +98,8 @@ def parse(text: str) -> Target:
 def unknown(text: str, classes: Sequence[str] | None = None) -> MirrorError:
     """Return the error for a text that is not a target; with the names of `classes`, it suggests the nearest one."""
     shown = text if len(text) <= 60 else f"{text[:60]}…"
-    accepted = "a class number" if classes is None else "a class, its number"
-    return MirrorError(
-        f"Unknown target '{shown}'. Enter {accepted}, or a target such as {EXAMPLES}.{nearest(text, classes or ())}"
-    )
+    accepted = f"{'a class number' if classes is None else 'a class, its number'}, or a target such as {EXAMPLES}"
+    return MirrorError(f"Unknown target '{shown}'. Enter {accepted}.", culprit=text, accepted=classes or accepted)
 
 
 def from_value(value: int | str | None) -> Target:

@@ -5,10 +5,11 @@ from typing import Annotated
 import pytest
 
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.params import ClassPicker, Number, Radio, Slider, Text, Toggle, Value, as_text, checked, declared
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Activations, GradCam
+from tests.refused import refused
 
 
 def example(
@@ -48,40 +49,44 @@ def test_a_value_survives_a_link(name: str, value: Value) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "accepted"),
     [
-        ("steps", 0, "steps must be a whole number from 1 to 100, not 0."),
-        ("steps", 10**9, "steps must be a whole number from 1 to 100, not 1000000000"),
-        ("steps", 2.5, "whole number"),
-        ("steps", True, "whole number"),
-        ("rate", float("inf"), "rate must be a number of 0 or more, not inf."),
-        ("rate", float("nan"), "rate must be a number of 0 or more, not nan"),
-        ("rate", -0.1, "rate must be a number of 0 or more, not -0.1"),
-        ("kind", "giuded", "kind must be plain or guided, not 'giuded'. Did you mean 'guided'?"),
+        ("steps", 0, "a whole number from 1 to 100"),
+        ("steps", 10**9, "a whole number from 1 to 100"),
+        ("steps", 2.5, "a whole number from 1 to 100"),
+        ("steps", True, "a whole number from 1 to 100"),
+        ("rate", float("inf"), "a number of 0 or more"),
+        ("rate", float("nan"), "a number of 0 or more"),
+        ("rate", -0.1, "a number of 0 or more"),
+        ("kind", "giuded", ("plain", "guided")),
         ("name", "too long", "at most 5 characters"),
         ("sharp", 1, "on or off"),
-        ("target_class", -1, "number of a class"),
-        ("target_class", 1.0, "number of a class"),
-        ("other", 1, "There is no parameter 'other'. Accepted parameters: steps, rate, "),
+        ("target_class", -1, "the number of a class"),
+        ("target_class", 1.0, "the number of a class"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: Value, words: str) -> None:
-    with pytest.raises(MirrorError) as caught:
+def test_a_wrong_value_is_named_with_what_would_be_right(
+    name: str, value: Value, accepted: str | tuple[str, ...]
+) -> None:
+    with refused(culprit=str(value), accepted=accepted) as caught:
         checked(PARAMETERS, {name: value})
-    assert words in str(caught.value)
+    assert name in caught.value.problem
+
+
+def test_a_name_that_is_not_a_parameter_is_named_with_those_that_are() -> None:
+    with refused(culprit="stpes", accepted=PARAMETERS, hint="'steps'"):
+        checked(PARAMETERS, {"stpes": 1})
+    with refused(culprit="stpes", problem="No parameter is accepted"):
+        checked({}, {"stpes": 1})
 
 
 @pytest.mark.parametrize("text", ["", "nan", "1e999", "-1", "½", "0x10", "1" * 10_000, "<script>", "\x00"])
 @pytest.mark.parametrize("name", ["steps", "rate", "kind", "sharp", "target_class"])
 def test_hostile_text_in_a_link_is_refused_in_a_short_sentence(name: str, text: str) -> None:
-    with pytest.raises(MirrorError) as caught:
-        PARAMETERS[name].parse(text)
+    parameter = PARAMETERS[name]
+    with refused(accepted=parameter.options if isinstance(parameter, Radio) else parameter.accepts()) as caught:
+        parameter.parse(text)
     assert len(str(caught.value)) < 200
-
-
-def test_the_nearest_name_is_suggested_and_only_if_it_is_near() -> None:
-    assert nearest("Layer4", ["layer1", "layer4"]) == " Did you mean 'layer4'?"
-    assert nearest("zebra", ["layer1", "layer4"]) == ""
 
 
 def test_a_request_holds_what_differs_from_the_defaults_and_has_a_digest_of_its_own() -> None:

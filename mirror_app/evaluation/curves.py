@@ -246,8 +246,9 @@ def _first_pixels(evidence: Tensor, shares: Tensor) -> Tensor:
 def _probabilities(model: Callable[[Tensor], Tensor], pictures: Tensor, target: int, kind: OutputKind) -> Tensor:
     if not kind.has_probabilities:
         raise MirrorError(
-            f"Deletion and insertion measure a probability, and the model's output ({kind}) has none: choose a model "
-            "that gives classes or labels."
+            f"Deletion and insertion measure a probability, and the model's output ({kind}) has none",
+            culprit=kind,
+            hint="choose a model that gives classes or labels",
         )
     with torch.no_grad():
         return torch.cat([kind.likelihood(widened(model(part)))[:, target] for part in pictures.split(BATCH)])

@@ -63,7 +63,9 @@ def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth
     starts, private_weights = _start_order(model_layers), _private_weights(model_layers)
     heads = [layer.name for layer in model_layers if layer.call and private_weights[layer.name]]
     if not heads:
-        raise MirrorError("The model has no layer with weights that could be shuffled.")
+        raise MirrorError(
+            "The model has no layer with weights that could be shuffled.", accepted="a layer with weights"
+        )
     top = max(heads, key=starts.__getitem__)
     cuts = [
         Depth(f"all after {stage}", tuple(name for name in starts if _is_after(name, stage, starts)))
@@ -138,7 +140,10 @@ def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
     """
     names = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     if not names:
-        raise MirrorError("The model has no linear layer and no convolution whose weights could be shuffled.")
+        raise MirrorError(
+            "The model has no linear layer and no convolution whose weights could be shuffled.",
+            accepted="a linear layer or a convolution",
+        )
     return with_weights_shuffled(model, names[-1:], seed)
 
 

@@ -187,18 +187,25 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
     """
     entry = registry.get(request.visualisation)
     if not is_attribution(entry):
-        raise MirrorError(f"{entry.name} gives no evidence for a class, so it cannot be tested: try Grad-CAM instead.")
+        raise MirrorError(
+            f"{entry.name} gives no evidence for a class, so it cannot be tested",
+            culprit=entry.name,
+            hint="try Grad-CAM instead",
+        )
     if result.info.target is not None:
-        raise MirrorError("Only evidence for a class can be tested: choose a class as the target.")
+        raise MirrorError("Only evidence for a class can be tested", hint="choose a class as the target")
     if len(result.raw) > 1:
-        raise MirrorError("Only one layer can be tested at a time: switch off “At every stage”, or choose a layer.")
+        raise MirrorError(
+            "Only one layer can be tested at a time", hint="switch off “At every stage”, or choose a layer"
+        )
     if not len(prediction.answers):
-        raise MirrorError("Only a classification model can be tested: choose one that gives classes.")
+        raise MirrorError("Only a classification model can be tested", hint="choose one that gives classes")
     if result.info.target_class:
         return int(result.info.target_class[0])
     if len(prediction.answers) > 1 and not len(prediction.probabilities):
         raise MirrorError(
             f"{entry.name} takes no target, and this model has no most likely class",
+            culprit=entry.name,
             hint="choose a method that takes a target, such as Grad-CAM",
         )
     return int(prediction.answers.argmax())

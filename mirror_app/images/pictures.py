@@ -139,8 +139,11 @@ def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:
     name = printable(name)
     is_accepted = pixels.ndim >= 2 and pixels.shape[2:] in ((), (3,)) and pixels.size
     if pixels.dtype != np.uint8 or not is_accepted:
+        accepted = "uint8 (H, W, 3) or (H, W)"
         raise MirrorError(
-            f"'{name}' is a {pixels.dtype} array of shape {pixels.shape}. Expected uint8 (H, W, 3) or (H, W)."
+            f"'{name}' is a {pixels.dtype} array of shape {pixels.shape}. Expected {accepted}.",
+            culprit=name,
+            accepted=accepted,
         )
     return _picture(name, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2), id)
 
@@ -238,5 +241,5 @@ def to_pixels(rgb: Tensor) -> np.ndarray:
 
 def _refusal(name: str, reason: str) -> MirrorError:
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-    limits = f"up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
-    return MirrorError(f"'{name}' {reason}: use {formats}, {limits}.")
+    accepted = f"{formats}, up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
+    return MirrorError(f"'{name}' {reason}", culprit=name, accepted=accepted, hint=f"use {accepted}")

@@ -55,7 +55,8 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean:
-            raise MirrorError(f"mean {self.mean} and std {self.std} must each have one value per channel.")
+            culprit, accepted = f"mean {self.mean} and std {self.std}", "one value per channel"
+            raise MirrorError(f"{culprit} must each have {accepted}.", culprit=culprit, accepted=accepted)
 
     @property
     def takes_pictures(self) -> bool:
@@ -85,8 +86,10 @@ class Preprocessing:
             return picture.exact[None]
         if not self.takes_pictures:
             raise MirrorError(
-                f"'{picture.name}' is an RGB picture, but the model takes {len(self.mean)} bands. "
-                "Pass tensors of shape (bands, height, width)."
+                f"'{picture.name}' is an RGB picture, but the model takes {len(self.mean)} bands.",
+                culprit=picture.name,
+                accepted="tensors of shape (bands, height, width)",
+                hint="Pass tensors of shape (bands, height, width).",
             )
         values = F.pil_to_tensor(self._cropped(picture).convert(_MODES[len(self.mean)]))
         values = F.convert_image_dtype(values, torch.float32)
@@ -163,12 +166,14 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
         True
     """
     if inputs.ndim != 3 or not inputs.is_floating_point() or not inputs.numel():
+        accepted = "a float tensor (channels, height, width)"
         raise MirrorError(
-            f"{name} is a {inputs.dtype} tensor of shape {tuple(inputs.shape)}. "
-            "Expected a float tensor (channels, height, width)."
+            f"{name} is a {inputs.dtype} tensor of shape {tuple(inputs.shape)}. Expected {accepted}.",
+            culprit=name,
+            accepted=accepted,
         )
     if not inputs.isfinite().all():
-        raise MirrorError(f"{name} contains NaN or infinite values.")
+        raise MirrorError(f"{name} contains NaN or infinite values.", culprit=name, accepted="finite values")
     inputs = inputs.detach().clone()
     digest = hashlib.sha1(inputs.cpu().contiguous().view(torch.uint8).numpy().data, usedforsecurity=False)
     digest.update(f"{inputs.dtype} {tuple(inputs.shape)}".encode())

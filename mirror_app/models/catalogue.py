@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from mirror_app.bundled import network, scenes
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import settings, torchvision_models, user_models
 from mirror_app.models.download import DownloadProgress
@@ -36,7 +36,9 @@ def names() -> tuple[str, ...]:
     for name in user_models:
         if name == BUNDLED or name.removesuffix(UNTRAINED) in torchvision_models.names():
             raise MirrorError(
-                f"The settings file names a model '{name}', but that name is already taken: choose another."
+                f"The settings file names a model '{name}', but that name is already taken",
+                culprit=name,
+                hint="choose another",
             )
     return (BUNDLED, *user_models, *torchvision_models.names())
 
@@ -56,7 +58,7 @@ def check(name: str) -> str:
     known_names = names()
     architecture = name.removesuffix(UNTRAINED)
     if name not in known_names and not (architecture != name and can_be_untrained(architecture)):
-        raise MirrorError(f"There is no model '{name[:80]}'.{nearest(name, known_names)}")
+        raise MirrorError(f"There is no model '{name[:80]}'.", culprit=name, accepted=known_names)
     return name
 
 
@@ -100,8 +102,13 @@ def load_with_progress(
         if name not in torchvision_models.names():
             raise
         downloaded = sorted(set(torchvision_models.names()) - set(torchvision_models.download_sizes()))
-        available = ", ".join([BUNDLED, *downloaded[:5]])
-        raise MirrorError(f"{error} Available offline: {available}, and every model with random weights.") from error
+        available = [BUNDLED, *downloaded[:5]]
+        raise MirrorError(
+            str(error),
+            culprit=error.culprit,
+            accepted=available,
+            hint=f"Available offline: {', '.join(available)}, and every model with random weights.",
+        ) from error
 
 
 def _load(name: str) -> Generator[DownloadProgress | Model, None, None]:

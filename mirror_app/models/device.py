@@ -15,7 +15,10 @@ def device() -> torch.device:
             torch.empty(1, device=requested)
         except (RuntimeError, AssertionError) as error:
             raise MirrorError(
-                f"MIRROR_DEVICE is '{requested[:40]}', which is not available here. Use cpu, cuda or mps."
+                f"MIRROR_DEVICE is '{requested[:40]}', which is not available here.",
+                culprit=requested,
+                accepted=("cpu", "cuda", "mps"),
+                hint="Use cpu, cuda or mps.",
             ) from error
         return torch.device(requested)
     if torch.cuda.is_available():

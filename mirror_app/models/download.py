@@ -110,11 +110,13 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
             received, last_change = newest, time.monotonic()
         if time.monotonic() - last_change > PATIENCE:
             _give_up(target, download)
-            raise MirrorError(f"The download of '{target.name}' from {host} stalled: try again later.")
+            raise MirrorError(
+                f"The download of '{target.name}' from {host} stalled", culprit=target.name, hint="try again later"
+            )
         yield DownloadProgress(newest, total)
         time.sleep(_POLL_INTERVAL)
     if error := download.end.exception():
-        raise MirrorError(_reason(error, target, host)) from error
+        raise _failure(error, target.name, host) from error
     yield DownloadProgress(total, total)
 
 
@@ -136,7 +138,7 @@ def _running_download(url: str, total: int, target: Path) -> _Download | None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             _downloads[target] = _Download(url, target)
         except OSError as error:
-            raise MirrorError(_reason(error, target, "")) from error
+            raise _failure(error, target.name) from error
         return _downloads[target]
 
 
@@ -147,18 +149,20 @@ def _give_up(target: Path, download: _Download) -> None:
             del _downloads[target]
 
 
-def _reason(error: BaseException, target: Path, host: str) -> str:
-    name = target.name
+def _failure(error: BaseException, name: str, host: str = "") -> MirrorError:
+    """Return the error that names the file and the culprit: the host, or otherwise the file itself."""
     match error:
         case HTTPError():
-            return f"'{name}' could not be downloaded: {host} answered {error.code}."
+            return MirrorError(f"'{name}' could not be downloaded: {host} answered {error.code}.", culprit=host)
         case URLError() | TimeoutError() | ConnectionError():
-            return f"'{name}' could not be downloaded: {host} cannot be reached."
+            return MirrorError(f"'{name}' could not be downloaded: {host} cannot be reached.", culprit=host)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"'{name}' could not be downloaded: the disk with torch's cache (TORCH_HOME) is full."
+            reason = "could not be downloaded: the disk with torch's cache (TORCH_HOME) is full."
         case OSError():
-            return f"'{name}' could not be saved in torch's cache (TORCH_HOME): {error.strerror}."
+            reason = f"could not be saved in torch's cache (TORCH_HOME): {error.strerror}."
         case RuntimeError() | HTTPException():
-            return f"'{name}' arrived damaged or cut short: its checksum differs from the one in its name. Try again."
+            problem = f"'{name}' arrived damaged or cut short: its checksum differs from the one in its name."
+            return MirrorError(problem, culprit=name, hint="Try again.")
         case _:
-            return f"'{name}' could not be downloaded: {type(error).__name__}."
+            reason = f"could not be downloaded: {type(error).__name__}."
+    return MirrorError(f"'{name}' {reason}", culprit=name)

@@ -13,7 +13,7 @@ from mirror_app.images import Picture, Preprocessing
 from mirror_app.probe import Pool
 from mirror_app.probe.configuration import configured_class_names
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
-from mirror_app.probe.output_meaning import answers_of, meaning_of, mismatch_reason
+from mirror_app.probe.output_meaning import answers_of, meaning_of, mismatch_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,11 @@ class Model:
         output_kind = meaning.kind if meaning else OutputKind.NUMBERS
         classes = tuple(names) or configured_class_names(self.module, count) or output_kind.names(count)
         if names and len(names) != count:
-            raise MirrorError(f"classes has {len(names)} names, but the model has {count} outputs.")
+            raise MirrorError(
+                f"classes has {len(names)} names, but the model has {count} outputs.",
+                culprit="classes",
+                accepted=f"{count} names",
+            )
         return replace(self, output=meaning, classes=classes)
 
     def with_output(self, kind: str) -> "Model":
@@ -90,8 +94,8 @@ class Model:
         """Return the meaning of the module's `output`; raise MirrorError if the declared kind does not fit it."""
         if self.output is None:
             return meaning_of(output, self.module)
-        if reason := mismatch_reason(self.output.kind, output):
-            raise MirrorError(reason)
+        if error := mismatch_error(self.output.kind, output):
+            raise error
         return self.output
 
     @property

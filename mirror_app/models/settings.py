@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.probe.output_kind import OutputKind
 
 MAX_SIDE = 4096  # pixels: the side of an input
@@ -69,9 +69,9 @@ def user_models() -> dict[str, UserModelSettings]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.") from error
+        raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.", culprit=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.") from error
+        raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.", culprit=path.name) from error
     return {name: _parsed(table, table_label(name, path)) for name, table in tables.items()}
 
 
@@ -94,17 +94,27 @@ def table_label(name: str, path: Path) -> str:
 
 def _parsed(table: object, label: str) -> UserModelSettings:
     if not isinstance(table, dict):
-        raise MirrorError(f"{label} is not a table of model settings.")
+        accepted = "a table of model settings"
+        raise MirrorError(f"{label} is not {accepted}.", culprit=label, accepted=accepted)
     for key, value in table.items():
         if key not in _EXPECTED:
             raise MirrorError(
-                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(_EXPECTED)}.{nearest(key, _EXPECTED)}"
+                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(_EXPECTED)}.",
+                culprit=key,
+                accepted=tuple(_EXPECTED),
             )
         if not _is_valid(key, value):
-            hint = nearest(value, _CHOICES[key]) if key in _CHOICES and isinstance(value, str) else ""
-            raise MirrorError(f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {_EXPECTED[key]}.{hint}")
+            raise MirrorError(
+                f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {_EXPECTED[key]}.",
+                culprit=str(value),
+                accepted=_CHOICES.get(key, _EXPECTED[key]),
+            )
     if "factory" not in table:
-        raise MirrorError(f'{label} needs a factory, as in factory = "module:function".')
+        raise MirrorError(
+            f'{label} needs a factory, as in factory = "module:function".',
+            culprit=label,
+            accepted=_EXPECTED["factory"],
+        )
     values: dict[str, Any] = {
         key: tuple(value) if key in ("size", "mean", "std") and isinstance(value, list) else value
         for key, value in table.items()
@@ -113,7 +123,11 @@ def _parsed(table: object, label: str) -> UserModelSettings:
         values["resize"] = max(_sides(values["size"]))
     settings = UserModelSettings(**values)
     if settings.resize < max(_sides(settings.size)):
-        raise MirrorError(f"{label}: resize {settings.resize} must not be smaller than size {settings.size}.")
+        raise MirrorError(
+            f"{label}: resize {settings.resize} must not be smaller than size {settings.size}.",
+            culprit=str(settings.resize),
+            accepted=f"{max(_sides(settings.size))} or more",
+        )
     return settings
 
 

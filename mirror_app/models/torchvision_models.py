@@ -65,7 +65,9 @@ def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, N
                 module = get_model(name, weights=weights, progress=False)
         except Exception as error:  # a damaged file makes torch raise many kinds of error
             file = download.path_of(weights.url)
-            raise MirrorError(f"The weights in '{file}' cannot be read: delete it to download it again.") from error
+            raise MirrorError(
+                f"The weights in '{file}' cannot be read", culprit=str(file), hint="delete it to download it again"
+            ) from error
     labels = tuple(weights.meta["categories"])
     is_classifier = architecture in classifiers()
     yield Model(

@@ -29,18 +29,20 @@ def load(name: str) -> Model:
     try:
         preprocessing = Preprocessing(options.size, options.resize, options.mean, options.std, options.interpolation)
     except MirrorError as error:
-        raise MirrorError(f"{label}: {error}") from error
+        raise error.prefixed(f"{label}: ") from error
     if not preprocessing.takes_pictures:
         raise MirrorError(
-            f"{label}: mean has {len(options.mean)} values, but pictures have 1, 3 or 4 channels. "
-            "To show a model of other bands, call mirror() from Python."
+            f"{label}: mean has {len(options.mean)} values, but pictures have 1, 3 or 4 channels.",
+            culprit=str(options.mean),
+            accepted="1, 3 or 4 values",
+            hint="To show a model of other bands, call mirror() from Python.",
         )
     output = _sample_output(module, preprocessing, label)
     model = Model(name, module, preprocessing, (), untrained=not options.weights)
     try:
         return model.with_meaning(output, options.output, _classes(options, file.parent, label))
     except MirrorError as error:
-        raise MirrorError(f"{label}: {error}") from error
+        raise error.prefixed(f"{label}: ") from error
 
 
 def _build(options: settings.UserModelSettings, folder: Path, label: str) -> nn.Module:
@@ -50,13 +52,20 @@ def _build(options: settings.UserModelSettings, folder: Path, label: str) -> nn.
     try:
         factory = getattr(importlib.import_module(module_name), function)
     except Exception as error:  # the user's code may raise anything
-        raise MirrorError(f"{label}: '{options.factory}' cannot be imported: {_first_line(error)}.") from error
+        raise MirrorError(
+            f"{label}: '{options.factory}' cannot be imported: {_first_line(error)}.", culprit=options.factory
+        ) from error
     try:
         module = factory(**options.arguments)
     except Exception as error:  # the user's code may raise anything
-        raise MirrorError(f"{label}: {options.factory} raised {_first_line(error)}.") from error
+        raise MirrorError(
+            f"{label}: {options.factory} raised {_first_line(error)}.", culprit=options.factory
+        ) from error
     if not isinstance(module, nn.Module):
-        raise MirrorError(f"{label}: {options.factory} returned a {type(module).__name__}, not an nn.Module.")
+        kind = type(module).__name__
+        raise MirrorError(
+            f"{label}: {options.factory} returned a {kind}, not an nn.Module.", culprit=kind, accepted="an nn.Module"
+        )
     return module
 
 
@@ -67,7 +76,7 @@ def _sample_output(module: nn.Module, preprocessing: Preprocessing, label: str) 
             view = View(module)
             return view.record_calls(view.prepare_inputs(preprocessing.blank()))
     except Exception as error:  # the user's code may raise anything
-        raise MirrorError(f"{label}: the model fails on a blank input: {_first_line(error)}.") from error
+        raise MirrorError(f"{label}: the model fails on a blank input: {_first_line(error)}.", culprit=label) from error
 
 
 def _classes(options: settings.UserModelSettings, folder: Path, label: str) -> tuple[str, ...]:
@@ -76,7 +85,9 @@ def _classes(options: settings.UserModelSettings, folder: Path, label: str) -> t
     try:
         return tuple((folder / options.classes).read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise MirrorError(f"{label}: the class names in '{options.classes}' cannot be read.") from error
+        raise MirrorError(
+            f"{label}: the class names in '{options.classes}' cannot be read.", culprit=options.classes
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

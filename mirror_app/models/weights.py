@@ -15,10 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
-from mirror_app.models import pickled
+from mirror_app.models.pickled import MAX_HEADER, check_archive, refusal
 
 _MAX_NAMED = 3  # differences of each kind in an error message
-_ACCEPTED = "Mirror loads .safetensors files and state dicts saved with torch.save"
 _OTHER_FORMATS = {
     rb"\x89HDF": "a Keras or HDF5 file",
     rb"\x08.\x12": "an ONNX file",
@@ -40,13 +39,13 @@ def load_into(module: nn.Module, file: Path) -> None:
 def read(file: Path) -> dict[str, Tensor]:
     """Return the tensors in `file` by name, on the CPU; raise MirrorError if it holds other things, too."""
     if not file.is_file():
-        raise MirrorError(f"The weights file '{file}' does not exist.")
+        raise MirrorError(f"The weights file '{file}' does not exist.", culprit=str(file))
     try:
         tensors = _tensors(file)
     except (SafetensorError, zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise MirrorError(f"The weights in '{file.name}' are damaged or cut short. {_ACCEPTED}.") from error
+        raise refusal(f"The weights in '{file.name}' are damaged or cut short.", file.name) from error
     except pickle.UnpicklingError as error:
-        raise MirrorError(f"'{file.name}' contains more than tensors, so it was not loaded. {_ACCEPTED}.") from error
+        raise refusal(f"'{file.name}' contains more than tensors, so it was not loaded.", file.name) from error
     for name, tensor in tensors.items():
         _check_tensor(name, tensor, file)
     return tensors
@@ -58,28 +57,34 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     if head.startswith(b"PK\3\4"):
         return _state_dict(file)
     if file.suffix == ".safetensors" or head[8:9] == b"{":
-        if int.from_bytes(head[:8], "little") > pickled.MAX_HEADER:
-            raise MirrorError(f"'{file.name}' has a header larger than {pickled.MAX_HEADER // 2**20} MB. {_ACCEPTED}.")
+        if int.from_bytes(head[:8], "little") > MAX_HEADER:
+            raise refusal(f"'{file.name}' has a header larger than {MAX_HEADER // 2**20} MB.", file.name)
         return load_file(file)
     kinds = (kind for magic, kind in _OTHER_FORMATS.items() if re.match(magic, head, re.DOTALL))
-    raise MirrorError(f"'{file.name}' is {next(kinds, 'not a weights file')}. {_ACCEPTED}.")
+    raise refusal(f"'{file.name}' is {next(kinds, 'not a weights file')}.", file.name)
 
 
 def _state_dict(file: Path) -> dict[str, Tensor]:
-    pickled.check_archive(file, _ACCEPTED)
+    check_archive(file)
     with file.open("rb") as opened:  # opened here so that the content decides, not the suffix
         content = torch.load(opened, map_location="cpu", weights_only=True)
     content = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
-        raise MirrorError(f"'{file.name}' holds a {type(content).__name__}. {_ACCEPTED}.")
+        kind = type(content).__name__
+        raise refusal(f"'{file.name}' holds a {kind}.", kind)
     return dict(content)
 
 
 def _check_tensor(name: str, tensor: object, file: Path) -> None:
     if not isinstance(tensor, Tensor):
-        raise MirrorError(f"'{name}' in '{file.name}' is a {type(tensor).__name__}, not a tensor.")
+        kind = type(tensor).__name__
+        raise MirrorError(f"'{name}' in '{file.name}' is a {kind}, not a tensor.", culprit=name, accepted="a tensor")
     if tensor.is_complex() or tensor.device.type != "cpu":
-        raise MirrorError(f"'{name}' in '{file.name}' is {tensor.dtype} on {tensor.device}. Expected real numbers.")
+        raise MirrorError(
+            f"'{name}' in '{file.name}' is {tensor.dtype} on {tensor.device}. Expected real numbers.",
+            culprit=name,
+            accepted="real numbers",
+        )
 
 
 def _match(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
@@ -87,7 +92,9 @@ def _match(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None
     expected = module.state_dict()
     if set(expected) == {name.removeprefix("module.") for name in tensors} != set(tensors):
         raise MirrorError(
-            f"All names in '{file.name}' begin with “module.” (DataParallel): save model.module.state_dict() instead."
+            f"All names in '{file.name}' begin with “module.” (DataParallel)",
+            culprit=file.name,
+            hint="save model.module.state_dict() instead",
         )
     missing = [f"'{name}'" for name in expected if name not in tensors]
     unexpected = [f"'{name[:80]}'" for name in tensors if name not in expected]
@@ -95,7 +102,7 @@ def _match(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None
     mismatches = [difference for pair in pairs if (difference := _difference(*pair))]
     by_kind = {"missing: ": missing, "not in the model: ": unexpected, "": mismatches}
     if differences := "; ".join(f"{kind}{_shortened(names)}" for kind, names in by_kind.items() if names):
-        raise MirrorError(f"The weights in '{file.name}' do not match the model: {differences}.")
+        raise MirrorError(f"The weights in '{file.name}' do not match the model: {differences}.", culprit=file.name)
 
 
 def _difference(name: str, expected: Tensor, loaded: Tensor) -> str:

@@ -126,8 +126,8 @@ class Ascent:
                 gradient[~has_gradient] = redirected[~has_gradient]
         if input_gradient is None or not input_gradient.any():
             raise MirrorError(
-                "The target has no gradient with respect to the picture, so the picture would never change: choose "
-                "another target or layer."
+                "The target has no gradient with respect to the picture, so the picture would never change",
+                hint="choose another target or layer",
             )
         return value.detach(), gradient
 

@@ -232,7 +232,10 @@ def _as_objective(other: Objective | float) -> Objective:
 def _channel(maps: Tensor, layer: str, number: int) -> Tensor:
     """Return one channel (N, …) of `maps` (N, C, …)."""
     if not 0 <= number < maps.shape[1]:
-        raise MirrorError(f"channel cannot be {number}: the layer '{layer}' has channels 0 to {maps.shape[1] - 1}.")
+        accepted = f"channels 0 to {maps.shape[1] - 1}"
+        raise MirrorError(
+            f"channel cannot be {number}: the layer '{layer}' has {accepted}.", culprit=str(number), accepted=accepted
+        )
     return maps[:, number]
 
 

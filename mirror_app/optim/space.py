@@ -49,9 +49,12 @@ class PixelSpace:
             high = inputs.amax((1, 2, 3), keepdim=True).clamp(min=1)
             return cls(-low / (high - low), 1 / (high - low))
         if not len(mean) == len(std) == inputs.shape[1]:
+            culprit = f"mean {tuple(mean)} and std {tuple(std)}"
             raise MirrorError(
-                f"mean {tuple(mean)} and std {tuple(std)} do not match the {inputs.shape[1]} channels of the input: "
-                "give one number per channel."
+                f"{culprit} do not match the {inputs.shape[1]} channels of the input",
+                culprit=culprit,
+                accepted="one number per channel",
+                hint="give one number per channel",
             )
         return cls(*(inputs.new_tensor(values)[:, None, None] for values in (mean, std)))
 

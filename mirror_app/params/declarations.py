@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, get_type_hints
 
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.params.widgets import Number, Parameter, Value
 
 
@@ -27,7 +27,7 @@ def checked(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> d
     for name in values:
         if name not in parameters:
             accepted = f"Accepted parameters: {', '.join(parameters)}." if parameters else "No parameter is accepted."
-            raise MirrorError(f"There is no parameter '{name}'. {accepted}{nearest(name, parameters)}")
+            raise MirrorError(f"There is no parameter '{name}'. {accepted}", culprit=name, accepted=tuple(parameters))
     return {name: parameter.check(values.get(name, parameter.default)) for name, parameter in parameters.items()}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, get_args
 
 from mirror_app import targets
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 
 Value = bool | int | float | str | None
 TARGET = "target_class"  # the argument that takes what is explained: every visualisation with a target calls it so
@@ -44,9 +44,11 @@ class Parameter(ABC):
         """Return a short description of the accepted values, such as “a number from 0 to 1”."""
         return self.expected
 
-    def refuse(self, value: object, hint: str = "") -> MirrorError:
+    def refuse(self, value: object, options: tuple[str, ...] = ()) -> MirrorError:
         """Return the error that names the parameter, the refused `value` and what would be accepted."""
-        return MirrorError(f"{self.name} must be {self.accepts()}, not {_shown(value)}.{hint}")
+        expected = self.accepts()
+        problem = f"{self.name} must be {expected}, not {_shown(value)}."
+        return MirrorError(problem, culprit=str(value), accepted=options or expected)
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Dropdown(Parameter):
 
     def check(self, value: Value) -> Value:
         if value not in self.options:
-            raise self.refuse(value, nearest(str(value), self.options))
+            raise self.refuse(value, self.options)
         return value
 
     def accepts(self) -> str:

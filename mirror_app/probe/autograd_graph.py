@@ -11,10 +11,6 @@ from torch.autograd.graph import Node, saved_tensors_hooks
 from mirror_app.errors import MirrorError
 
 T = TypeVar("T")
-BACKWARD_INSIDE = (
-    "The model calls backward() in its forward pass, which accumulates gradients in its weights: use "
-    "torch.autograd.grad there, or call backward() outside the model."
-)
 
 
 def run_without_saving(run: Callable[[], T]) -> T:
@@ -35,7 +31,7 @@ def run_without_saving(run: Callable[[], T]) -> T:
             return run()
     except _NotSaved as error:
         if raised_in_backward(error):
-            raise MirrorError(BACKWARD_INSIDE) from error
+            raise backward_inside_error() from error
     finally:
         is_running = False
     return run()
@@ -48,6 +44,15 @@ class _NotSaved(BaseException):
 def raised_in_backward(error: BaseException) -> bool:
     """Tell whether `error` was raised in `torch.autograd.backward`, which `Tensor.backward` also calls."""
     return any(frame.f_code is torch.autograd.backward.__code__ for frame, _ in walk_tb(error.__traceback__))
+
+
+def backward_inside_error() -> MirrorError:
+    """Return the error for a model that calls `backward` in its forward pass."""
+    return MirrorError(
+        "The model calls backward() in its forward pass, which accumulates gradients in its weights",
+        culprit="backward()",
+        hint="use torch.autograd.grad there, or call backward() outside the model",
+    )
 
 
 def redirect_dead_relu(output: Tensor) -> None:

@@ -46,11 +46,12 @@ def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     except MirrorError as error:
         alternative = default_layer(view, inputs)
         if not alternative:
-            raise MirrorError("The model has no layer with a spatial map: use Occlusion, which needs none.") from None
+            raise MirrorError(
+                "The model has no layer with a spatial map", hint="use Occlusion, which needs none"
+            ) from None
         if alternative == layer:
             raise
-        reason = str(error).partition(":")[0].rstrip(".")
-        raise MirrorError(f"{reason}: try '{alternative}'.") from None
+        raise MirrorError(error.problem.rstrip("."), culprit=layer, hint=f"try '{alternative}'") from None
 
 
 def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:

@@ -13,10 +13,19 @@ from torch.utils._pytree import tree_leaves
 
 from mirror_app.errors import MirrorError
 from mirror_app.layers import Call
-from mirror_app.probe.autograd_graph import BACKWARD_INSIDE, raised_in_backward, run_without_saving
+from mirror_app.probe.autograd_graph import backward_inside_error, raised_in_backward, run_without_saving
 from mirror_app.probe.call_recorder import CallRecorder
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.fingerprint import Structure
+
+
+@dataclass(frozen=True)
+class GradientBreak:
+    """Where gradients end on the way: why, in which layer, and the layers that had finished by then (None: all)."""
+
+    reason: str
+    layer: str = ""
+    finished: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -27,8 +36,7 @@ class ForwardBehaviour:
         written: Indices of the tensors that it wrote into, counted as in `Clone`.
         is_stateful: Whether it changed attributes or containers.
         calls: The layers that ran.
-        no_gradient_reason: Why gradients end on the way; "" if they do not.
-        layers_before_break: The layers that had finished when gradients ended; None means all.
+        gradient_break: Where gradients end on the way; None if they do not.
         batch_axes: See `batch_dimension.batch_axes`.
         is_random: Whether it drew random numbers.
         signature: See `Clone`.
@@ -39,8 +47,7 @@ class ForwardBehaviour:
     written: frozenset[int]
     is_stateful: bool
     calls: dict[str, Call]
-    no_gradient_reason: str = ""
-    layers_before_break: frozenset[str] | None = None
+    gradient_break: GradientBreak | None = None
     batch_axes: tuple[int | None, ...] = ()
     is_random: bool = False
     signature: list[int] = field(default_factory=list)
@@ -67,10 +74,11 @@ def observe_forward(
         return run_without_saving(partial(_observe_once, source, device, call, with_graph=True))
     except RuntimeError as error:  # the model may still run without a graph
         if raised_in_backward(error):
-            raise MirrorError(BACKWARD_INSIDE) from error
+            raise backward_inside_error() from error
         behaviour, output = _observe_once(source, device, call, with_graph=False)
         line = str(error).strip().partition("\n")[0].removesuffix(".")
-        return replace(behaviour, no_gradient_reason=f"The model runs only without an autograd graph ({line})"), output
+        gradient_break = GradientBreak(f"The model runs only without an autograd graph ({line})")
+        return replace(behaviour, gradient_break=gradient_break), output
 
 
 def _observe_once(
@@ -81,13 +89,11 @@ def _observe_once(
     monitor = _ForwardMonitor({id(source) for _, source in clone.pairs}, recorder)
     with torch.inference_mode(False), torch.set_grad_enabled(with_graph), clone.restored(), recorder, monitor:
         output = call(clone.module, with_graph)
-    reason, layers_before_break = monitor.gradient_break(output) if with_graph else ("", None)
     return ForwardBehaviour(
         clone.changed_tensors(),
         clone.is_stateful,
         recorder.calls,
-        reason,
-        layers_before_break,
+        monitor.gradient_break(output) if with_graph else None,
         is_random=clone.is_random,
     ), output
 
@@ -108,15 +114,6 @@ def cache_behaviour(source: nn.Module, behaviour: ForwardBehaviour) -> None:
 _cached_behaviours: dict[int, tuple[Callable[[], nn.Module | None], object, ForwardBehaviour | None]] = {}
 
 
-@dataclass(frozen=True)
-class _GradientBreak:
-    """A tensor that depends on the picture but has no gradient, and the layers that had finished before it."""
-
-    tensor: Tensor
-    reason: str
-    layers_before_break: frozenset[str]
-
-
 class _ForwardMonitor(TorchFunctionMode):
     """Checks each function of a forward pass: whose tensors it uses, and whether gradients pass through it."""
 
@@ -124,25 +121,28 @@ class _ForwardMonitor(TorchFunctionMode):
         super().__init__()
         self._source_tensor_ids = source_tensor_ids
         self._recorder = recorder
-        self._breaks: dict[int, _GradientBreak] = {}
-        self._latest_break: _GradientBreak | None = None
+        # Tensors that depend on the picture but have no gradient, by their id; held so that no other gets that id.
+        self._breaks: dict[int, tuple[Tensor, GradientBreak]] = {}
+        self._latest_break: GradientBreak | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if any(id(tensor) in self._source_tensor_ids for tensor in tensors) and not _reads_only_metadata(func):
             raise MirrorError(
-                f"{self._culprit()} computes with weights that are not its own: a function or a global name in "
-                "it refers to the original model. Access the weights through the layer's own attributes instead."
+                f"{self._subject()} computes with weights that are not its own: a function or a global name in it "
+                "refers to the original model.",
+                culprit=self._running_layer(),
+                hint="Access the weights through the layer's own attributes instead.",
             )
         output = func(*args, **(kwargs or {}))
         self._track_gradients(tensors, output)
         return output
 
-    def gradient_break(self, output: Any) -> tuple[str, frozenset[str] | None]:
-        """Return why gradients end before `output` and which layers had finished then; ("", None) if they do not."""
-        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-        break_point = self._latest_break or self._break_among(tensors)
-        return (break_point.reason, break_point.layers_before_break) if break_point else ("", None)
+    def gradient_break(self, output: Any) -> GradientBreak | None:
+        """Return where gradients end before `output`, or None if they do not."""
+        return self._latest_break or self._break_among(
+            [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+        )
 
     def _track_gradients(self, tensors: list[Tensor], output: object) -> None:
         results = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
@@ -150,26 +150,28 @@ class _ForwardMonitor(TorchFunctionMode):
         if torch.is_grad_enabled():
             self._latest_break = break_point if break_point and results else self._latest_break
         elif break_point or any(tensor.requires_grad for tensor in tensors):
-            reason = f"{self._culprit()} computes under torch.no_grad, where gradients end"
-            for leaf in results:
-                if not leaf.requires_grad:
-                    self._breaks[id(leaf)] = _GradientBreak(leaf, reason, frozenset(self._recorder.calls))
+            break_point = self._break_here("computes under torch.no_grad")
+            self._breaks |= {id(leaf): (leaf, break_point) for leaf in results if not leaf.requires_grad}
 
-    def _break_among(self, tensors: list[Tensor]) -> _GradientBreak | None:
+    def _break_among(self, tensors: list[Tensor]) -> GradientBreak | None:
         for tensor in tensors:
-            break_point = self._breaks.get(id(tensor))
-            if break_point and tensor.grad_fn is None:
-                return break_point
+            if id(tensor) in self._breaks and tensor.grad_fn is None:
+                return self._breaks[id(tensor)][1]
             # A torch.autograd.Function also computes without a graph, but its result has one.
             if tensor.grad_fn is not None and tensor.grad_fn.name() == "CheckpointFunctionBackward":
-                checkpointing = "torch.utils.checkpoint with use_reentrant=True"
-                reason = f"{self._culprit()} uses {checkpointing}, where gradients end"
-                return _GradientBreak(tensor, reason, frozenset(self._recorder.calls))
+                return self._break_here("uses torch.utils.checkpoint with use_reentrant=True")
         return None
 
-    def _culprit(self) -> str:
-        name = self._recorder.running[-1] if self._recorder.running else ""
+    def _break_here(self, cause: str) -> GradientBreak:
+        reason = f"{self._subject()} {cause}, where gradients end"
+        return GradientBreak(reason, self._running_layer(), frozenset(self._recorder.calls))
+
+    def _subject(self) -> str:
+        name = self._running_layer()
         return f"The layer '{name}'" if name else "The model"
+
+    def _running_layer(self) -> str:
+        return self._recorder.running[-1] if self._recorder.running else ""
 
 
 # Functions that read only the metadata of a tensor.

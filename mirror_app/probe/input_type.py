@@ -96,7 +96,7 @@ def explain_dtype_errors(model: nn.Module, inputs: Tensor) -> Iterator[None]:
             raise
         setting = f"{' and '.join(sorted(half_types)) or 'half precision'} on the {inputs.device.type}"
         detail = reason[-100:].removesuffix(".")
-        raise MirrorError(f"The model cannot compute in {setting} ({detail}): {advice}.") from error
+        raise MirrorError(f"The model cannot compute in {setting} ({detail})", culprit=setting, hint=advice) from error
 
 
 def _runs_in_float32(model: nn.Module, inputs: Tensor) -> bool:

@@ -142,13 +142,15 @@ def _measure_layout(
         picture_output = output_of(pictures).movedim(batch_axis, 0)
         return picture_output.unflatten(0, (-1, groups)) if groups > 1 else picture_output
 
-    culprit = f"the output of layer '{layer}' ({format_shape(output.shape[1:])})"
+    subject = f"the output of layer '{layer}' ({format_shape(output.shape[1:])})"
     grid, layouts = gray_code.GridDecoder(items, inputs).decode(_candidate_grids(shape, size)) or ((0, 0), {})
     if not layouts:
-        raise MirrorError(f"No spatial map was found in {culprit}: choose another layer.")
+        raise MirrorError(f"No spatial map was found in {subject}", culprit=layer, hint="choose another layer")
     if len(layouts) > 1:
         raise MirrorError(
-            f"{len(layouts)} layouts fit {culprit}, so the spatial map is ambiguous: choose another layer."
+            f"{len(layouts)} layouts fit {subject}, so the spatial map is ambiguous",
+            culprit=layer,
+            hint="choose another layer",
         )
     ((axes, positions),) = layouts.items()
     is_grid = len(axes) == 2 and positions == tuple(range(math.prod(grid))) and shape[axes[0] - 1] == grid[0]
@@ -164,7 +166,9 @@ def _batch_axis(output_of: gray_code.OutputFunction, inputs: Tensor, output: Ten
     growing = [axis for axis, (size, other_size) in sizes if size != other_size]
     if len(growing) == 1 and output.shape[growing[0]] * count == other_shape[growing[0]] * len(inputs):
         return growing[0], output.shape[growing[0]] // len(inputs)
-    raise MirrorError(f"No axis in the output of layer '{layer}' ({format_shape(output.shape)}) is the batch axis.")
+    raise MirrorError(
+        f"No axis in the output of layer '{layer}' ({format_shape(output.shape)}) is the batch axis.", culprit=layer
+    )
 
 
 def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple[int, ...]]]:

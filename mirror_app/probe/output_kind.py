@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from torch import Tensor
 
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 
 
 class OutputKind(StrEnum):
@@ -26,7 +26,9 @@ class OutputKind(StrEnum):
         if word in kinds:
             return cls(word)
         raise MirrorError(
-            f"output cannot be {str(word)[:60]!r}: it must be one of {', '.join(kinds)}.{nearest(word, cls)}"
+            f"output cannot be {str(word)[:60]!r}: it must be one of {', '.join(kinds)}.",
+            culprit=str(word),
+            accepted=kinds,
         )
 
     @property

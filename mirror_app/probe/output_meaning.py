@@ -40,12 +40,12 @@ def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = Non
     `declared` is the kind that the user declared. Raises MirrorError if it does not fit.
     """
     if declared is not None:
-        if reason := mismatch_reason(declared, output):
-            raise MirrorError(reason)
+        if error := mismatch_error(declared, output):
+            raise error
         return OutputMeaning(declared)
     answers = answers_of(output)
     configured = configured_meaning(module, 0 if answers is None else answers.shape[1])
-    if configured is None or mismatch_reason(configured.kind, output):
+    if configured is None or mismatch_error(configured.kind, output):
         return _assumed_meaning(output, answers)
     if (
         configured.assumed
@@ -58,33 +58,49 @@ def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = Non
     return configured
 
 
-def mismatch_reason(kind: OutputKind, output: Any) -> str:
-    """Return a sentence that says why `output` cannot be of this kind, or "" if it can."""
-    answers = answers_of(output)
+def mismatch_error(kind: OutputKind, output: Any) -> MirrorError | None:
+    """Return an error that says why `output` cannot be of this kind, or None if it can."""
     mismatch, returned = f"output = '{kind}' does not fit:", f"the model returns {describe_output(output)}"
+    if missing := _missing_part(kind, output):
+        return MirrorError(f"{mismatch} it needs {missing}, but {returned}.", culprit=kind, accepted=missing)
+    answers = answers_of(output)
+    if answers is None:
+        return None
     match kind:
-        case OutputKind.NUMBERS | OutputKind.EMBEDDING:
-            return ""
-        case OutputKind.BOXES:
-            needed = f"{mismatch} it needs boxes, scores and labels for each picture, but {returned}."
-            return "" if _has_boxes(output) else needed
-        case OutputKind.REGIONS:
-            return "" if regions_of(output) else f"{mismatch} it needs (N, classes, height, width), but {returned}."
-        case _ if answers is None:
-            return f"{mismatch} it needs one number per {kind.noun}, (N, {kind.nouns}), but {returned}."
         case OutputKind.CLASSES if answers.shape[1] == 1:
-            return (
-                f"{mismatch} {returned} number for a picture, and the softmax of one is always 1: use 'labels' or "
-                "'numbers'."
+            return MirrorError(
+                f"{mismatch} {returned} number for a picture, and the softmax of one is always 1",
+                culprit=kind,
+                accepted=("labels", "numbers"),
+                hint="use 'labels' or 'numbers'",
             )
         case OutputKind.CLASSES if _sums_to_one(answers):
-            return f"{mismatch} {returned} numbers from 0 to 1 that sum to 1 already: use 'probabilities'."
+            return MirrorError(
+                f"{mismatch} {returned} numbers from 0 to 1 that sum to 1 already",
+                culprit=kind,
+                accepted=("probabilities",),
+                hint="use 'probabilities'",
+            )
         case OutputKind.PROBABILITIES if not _lies_between_0_and_1(answers):
             low, high = answers.min().item(), answers.max().item()
-            return (
-                f"output = 'probabilities' does not fit: the model returns numbers from {low:.3g} to {high:.3g}. Use "
-                "'classes' if the softmax is missing, or 'labels' if the sigmoid is."
+            return MirrorError(
+                f"{mismatch} the model returns numbers from {low:.3g} to {high:.3g}.",
+                culprit=kind,
+                accepted=("classes", "labels"),
+                hint="Use 'classes' if the softmax is missing, or 'labels' if the sigmoid is.",
             )
+    return None
+
+
+def _missing_part(kind: OutputKind, output: Any) -> str:
+    """Return what an output of this kind needs, or "" if `output` has it."""
+    match kind:
+        case OutputKind.BOXES if not _has_boxes(output):
+            return "boxes, scores and labels for each picture"
+        case OutputKind.REGIONS if not regions_of(output):
+            return "(N, classes, height, width)"
+        case OutputKind.CLASSES | OutputKind.LABELS | OutputKind.PROBABILITIES if answers_of(output) is None:
+            return f"one number per {kind.noun}, (N, {kind.nouns})"
     return ""
 
 

@@ -96,13 +96,18 @@ class Rectifiers(TorchFunctionMode):
             elif name not in _GRADIENT_KEEPING and node not in above_logits:
                 unsupported.add(name)
         if unsupported:
+            listed = ", ".join(sorted(unsupported))
             raise MirrorError(
-                f"{method} is defined for rectifiers such as ReLU only, and this model uses "
-                f"{', '.join(sorted(unsupported))}: use the plain gradient."
+                f"{method} is defined for rectifiers such as ReLU only, and this model uses {listed}",
+                culprit=listed,
+                accepted="rectifiers such as ReLU",
+                hint="use the plain gradient",
             )
         if not rectifiers:
             raise MirrorError(
-                f"{method} needs a rectifier such as ReLU, and this model has none: use the plain gradient."
+                f"{method} needs a rectifier such as ReLU, and this model has none",
+                accepted="a rectifier such as ReLU",
+                hint="use the plain gradient",
             )
         return rectifiers
 

@@ -82,8 +82,9 @@ def spatial_axes_from_graph(view: View, picture: Tensor, layer: str) -> SpatialA
                 stack += [(parent, input_spatial, node) for parent, input_spatial in _inputs_with_axes(node, spatial)]
     if is_misaligned and not results:
         raise MirrorError(
-            f"The picture is padded on the way to the layer '{layer}', so its maps do not align with the picture: "
-            "choose another layer."
+            f"The picture is padded on the way to the layer '{layer}', so its maps do not align with the picture",
+            culprit=layer,
+            hint="choose another layer",
         )
     return results.pop() if len(results) == 1 else None
 

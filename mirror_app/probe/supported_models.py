@@ -22,7 +22,8 @@ def supported_module(model: object) -> tuple[nn.Module, str]:
     Raises MirrorError for a model that cannot be inspected.
     """
     if not isinstance(model, nn.Module):
-        raise MirrorError(f"The model must be an nn.Module, not a {type(model).__name__}.")
+        kind = type(model).__name__
+        raise MirrorError(f"The model must be an nn.Module, not a {kind}.", culprit=kind, accepted="an nn.Module")
     inner = getattr(model, "_orig_mod", None)
     is_compiled = type(model).__module__.startswith("torch._dynamo") and isinstance(inner, nn.Module)
     module = inner if is_compiled and inner is not None else model
@@ -43,15 +44,27 @@ def _is_compiled(module: nn.Module) -> bool:
 
 
 def _check_module(name: str, module: nn.Module) -> None:
-    culprit = f"The layer '{name}'" if name else "The model"
+    subject, culprit = (f"The layer '{name}'", name) if name else ("The model", type(module).__name__)
     if isinstance(module, torch.jit.ScriptModule):
         raise MirrorError(
-            f"{culprit} is a TorchScript program, whose layers Mirror cannot read: pass the nn.Module it was made from."
+            f"{subject} is a TorchScript program, whose layers Mirror cannot read",
+            culprit=culprit,
+            hint="pass the nn.Module it was made from",
         )
     if ".quantized" in type(module).__module__:
-        raise MirrorError(f"{culprit} is quantised, so it has no gradients: pass the floating-point model.")
+        raise MirrorError(
+            f"{subject} is quantised, so it has no gradients",
+            culprit=culprit,
+            hint="pass the floating-point model",
+        )
     for tensor in chain(module._parameters.values(), module._buffers.values()):
         if tensor is not None and is_lazy(tensor):
-            raise MirrorError(f"{culprit} is lazy and has no weights yet: run the model once on an input.")
+            raise MirrorError(
+                f"{subject} is lazy and has no weights yet", culprit=culprit, hint="run the model once on an input"
+            )
         if tensor is not None and tensor.is_meta:
-            raise MirrorError(f"{culprit} is on the meta device, so its weights hold no values: load them first.")
+            raise MirrorError(
+                f"{subject} is on the meta device, so its weights hold no values",
+                culprit=culprit,
+                hint="load them first",
+            )

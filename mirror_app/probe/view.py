@@ -32,7 +32,8 @@ class View(PrivateModel):
         if isinstance(layer, list | tuple) and len(layer) == 1:
             (layer,) = layer
         if not isinstance(layer, str | nn.Module):
-            raise MirrorError(f"The layer must be a dotted name or a submodule, not a {type(layer).__name__}.")
+            kind, accepted = type(layer).__name__, "a dotted name or a submodule"
+            raise MirrorError(f"The layer must be {accepted}, not a {kind}.", culprit=kind, accepted=accepted)
         own_name = next((name for name, module in self.modules.items() if module is layer), None)
         return layers.find(self.source, layer) if own_name is None else own_name
 
@@ -121,7 +122,9 @@ class View(PrivateModel):
         self._lingering_hooks.append(handle)
         if at and not leaves:
             raise RunsBeforeError(
-                f"The layer '{at}' runs before '{layer}' and does not depend on it: choose a later layer."
+                f"The layer '{at}' runs before '{layer}' and does not depend on it",
+                culprit=at,
+                hint="choose a later layer",
             )
         return _last(leaves, layer), output
 
@@ -188,15 +191,12 @@ class View(PrivateModel):
 
     def _require_gradient(self, is_lost: Callable[[frozenset[str]], bool]) -> None:
         """Raise MirrorError if the graph breaks in the model and `is_lost` is true for the layers before the break."""
-        behaviour = self._behaviour
-        if (
-            behaviour
-            and behaviour.no_gradient_reason
-            and (behaviour.layers_before_break is None or is_lost(behaviour.layers_before_break))
-        ):
+        gradient_break = self._behaviour.gradient_break if self._behaviour else None
+        if gradient_break and (gradient_break.finished is None or is_lost(gradient_break.finished)):
             raise MirrorError(
-                f"{behaviour.no_gradient_reason}: make it record a graph, or use a visualisation without gradients, "
-                "such as Occlusion or RISE."
+                gradient_break.reason,
+                culprit=gradient_break.layer,
+                hint="make it record a graph, or use a visualisation without gradients, such as Occlusion or RISE",
             )
 
     def _finished_outputs(self, picture: Tensor, layer: str, times: int) -> dict[str, Tensor]:
@@ -270,15 +270,21 @@ class _StopForward(BaseException):
 
 def _last(recorded: list[T], layer: str) -> T:
     if not recorded:
-        raise MirrorError(f"The forward pass never reaches the layer '{layer}': choose a layer that runs.")
+        raise MirrorError(
+            f"The forward pass never reaches the layer '{layer}'", culprit=layer, hint="choose a layer that runs"
+        )
     return recorded[-1]
 
 
 def require_tensor(output: object, layer: str) -> Tensor:
     """Return `output`, the output of `layer`; raise MirrorError if it is not one tensor of real numbers."""
     if not isinstance(output, Tensor):
-        culprit = f"The layer '{layer}'" if layer else "The model"
-        raise MirrorError(f"{culprit} must return one tensor, not a {type(output).__name__}.")
+        subject, kind = f"The layer '{layer}'" if layer else "The model", type(output).__name__
+        raise MirrorError(f"{subject} must return one tensor, not a {kind}.", culprit=kind, accepted="one tensor")
     if output.is_complex():
-        raise MirrorError(f"The layer '{layer}' gives complex numbers, which Mirror cannot show: choose another layer.")
+        raise MirrorError(
+            f"The layer '{layer}' gives complex numbers, which Mirror cannot show",
+            culprit=layer,
+            hint="choose another layer",
+        )
     return output

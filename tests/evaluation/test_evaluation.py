@@ -5,7 +5,6 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
-from mirror_app.errors import MirrorError
 from mirror_app.evaluation import (
     area,
     deletion,
@@ -18,6 +17,7 @@ from mirror_app.evaluation import (
     with_last_layer_shuffled,
 )
 from tests.networks import resnet18, state
+from tests.refused import refused
 
 MASK = torch.zeros(1, 4, 6).index_fill(2, torch.tensor([4, 5]), 1)
 
@@ -124,5 +124,5 @@ def test_only_the_last_layer_of_a_copy_is_shuffled() -> None:
     assert changed == ["fc.weight", "fc.bias"]
     both = [net.state_dict()["fc.weight"].flatten().sort().values for net in (shuffled, model)]
     assert torch.equal(*both)
-    with pytest.raises(MirrorError, match="no linear layer"):
+    with refused(accepted="a linear layer or a convolution"):
         with_last_layer_shuffled(nn.ReLU())

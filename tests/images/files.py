@@ -6,11 +6,10 @@ import zlib
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from mirror_app.errors import MirrorError
 from mirror_app.images import decode
+from tests.refused import refused
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
 WHITE = "transparent parts are shown over white"
@@ -59,12 +58,7 @@ def app1(exif: bytes) -> bytes:
     return b"\xff\xe1" + struct.pack(">H", len(exif) + 8) + b"Exif\0\0" + exif
 
 
-def refused(data: bytes, name: str = "x.png") -> str:
-    """The sentence of the refusal, which must name the file, the formats and the limits, on one line."""
-    with pytest.raises(MirrorError) as caught:
+def refuse(data: bytes, problem: str = "", name: str = "x.png", culprit: str = "x.png") -> None:
+    """Expect that the file is refused, with its name, the formats and the limits; `problem` is a part of the reason."""
+    with refused(culprit, "PNG, JPEG, WEBP, BMP or GIF, up to 10 MB and 25 million pixels", "PNG, JPEG", problem):
         decode(data, name)
-    sentence = str(caught.value)
-    assert sentence.endswith("PNG, JPEG, WEBP, BMP or GIF, up to 10 MB and 25 million pixels.")
-    assert sentence.count("\n") == 0
-    assert sentence.startswith("'")
-    return sentence

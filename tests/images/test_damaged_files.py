@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from mirror_app.errors import MirrorError
 from mirror_app.images import MAX_BYTES, Picture, decode
 from mirror_app.images.reading import FORMATS
-from tests.images.files import ANIMATED, RGB, app1, bmp, chunk, jpeg_with, png, refused, saved, with_checksums
+from tests.images.files import ANIMATED, RGB, app1, bmp, chunk, jpeg_with, png, refuse, saved, with_checksums
 
 # Pillow warns of broken Exif data and goes on; so does Mirror.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_truncated_file_is_refused(form: str, share: float) -> None:
     data = saved(RGB, form)
-    refused(data[: int(len(data) * share)])
+    refuse(data[: int(len(data) * share)])
 
 
 @pytest.mark.parametrize("second", [b",", b",\0\0", b"," + bytes(9), b"!"])
 def test_a_second_frame_cut_short_is_refused(second: bytes) -> None:
-    refused(saved(Image.new("P", (3, 3)), "GIF")[:-1] + second)
+    refuse(saved(Image.new("P", (3, 3)), "GIF")[:-1] + second)
 
 
 @pytest.mark.parametrize("kind", [b"IHDR", b"tEXt", b"IDAT", b"IEND"])
@@ -43,7 +43,7 @@ def test_a_wrong_checksum_is_refused(kind: bytes) -> None:
     if kind == b"IEND":  # nothing follows that could be wrong
         assert decode(broken, "x").pixels.shape == (1, 2, 3)
     else:
-        refused(broken)
+        refuse(broken)
 
 
 @pytest.mark.parametrize("key", ["transparency", "bbox", "interlace", "icc_profile", "exif", "Raw profile type exif"])
@@ -52,7 +52,7 @@ def test_a_text_that_poses_as_a_property_of_the_picture(key: str, colour: int) -
     text = chunk(b"tEXt", key.encode() + b"\0\nexif\n2\nzz")
     data = png(2, 1, 8, colour, b"\0\0\1\0\1\0\1"[: 7 if colour == 2 else 3], chunk(b"PLTE", b"abcdef") + text)
     if key in ("transparency", "bbox", "interlace"):
-        refused(data)
+        refuse(data)
     else:
         assert len(decode(data, "x").notes) == 1
 
@@ -62,7 +62,7 @@ def test_a_palette_picture_without_its_palette_is_black() -> None:
 
 
 def test_a_picture_without_pixels_is_refused() -> None:
-    refused(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)) + chunk(b"IEND", b""))
+    refuse(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)) + chunk(b"IEND", b""))
 
 
 def quickly(data: bytes, limit: float = 1.0) -> Picture | str:

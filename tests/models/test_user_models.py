@@ -25,12 +25,12 @@ from torch import nn
 
 from mirror_app import engine
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError
 from mirror_app.images import from_array
 from mirror_app.models import catalogue, settings, weights
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from tests import ROOT
 from tests.app import lives, page
+from tests.refused import Fields, refused
 
 NETS = """
 from torch import nn
@@ -57,6 +57,7 @@ def small() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
 
 
+LABEL = "[a] in 'mirror.toml'"
 FACTORY = "[a]\nfactory = 'owners_nets:small'\n"
 
 
@@ -163,57 +164,62 @@ def test_names_of_regions_are_those_of_what_is_marked(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "fields"),
     [
-        ("[a", "not valid TOML"),
-        ("a = 5", r"\[a\] in 'mirror.toml' is not a table"),
-        ("[a]", "needs a factory"),
-        (FACTORY + 'wieghts = "x"', "unknown key 'wieghts'.* Did you mean 'weights'"),
-        (FACTORY + 'size = "big"', "size cannot be 'big'. Expected a whole number up to 4096"),
-        (FACTORY + "size = 10000000", "size cannot be '10000000'"),
-        (FACTORY + "size = true", "size cannot be 'True'"),
-        (FACTORY + "size = [3]", r"size cannot be '\[3\]'"),
-        (FACTORY + "resize = 100", "resize 100 must not be smaller than size 224"),
-        (FACTORY + "mean = [0.5]", r"\[a\] in 'mirror.toml': mean"),
-        (FACTORY + "mean = [nan, 0, 0]", "mean cannot be"),
-        (FACTORY + "mean = [0, 0]\nstd = [1, 1]", "mean has 2 values, but pictures have 1, 3 or 4 channels"),
-        (FACTORY + "std = [1, 1, 0]", "std cannot be .* numbers above 0"),
-        (FACTORY + 'interpolation = "cubic"', r"interpolation cannot be 'cubic'\. Expected .* Did you mean 'bicubic'"),
-        (FACTORY + "arguments = { depth = 3 }", "raised TypeError: small.. got an unexpected keyword"),
-        ("[a]\nfactory = 'owners_nets'", "factory cannot be 'owners_nets'. Expected the text \"module:function\""),
-        ("[a]\nfactory = 'owners_nets:smal'", "'owners_nets:smal' cannot be imported"),
-        ("[a]\nfactory = 'no_such_module:x'", "'no_such_module:x' cannot be imported"),
-        ("[a]\nfactory = 'no_python:x'", "'no_python:x' cannot be imported: SyntaxError"),
-        ("[a]\nfactory = 'owners_nets:broken'", "raised RuntimeError: no such thing"),
-        ("[a]\nfactory = 'owners_nets:silent'", "raised ValueError"),
-        ("[a]\nfactory = 'owners_nets:number'", "returned a int"),
+        ("[a", {"culprit": "mirror.toml", "problem": "TOML"}),
+        ("a = 5", {"culprit": LABEL, "accepted": "a table"}),
+        ("[a]", {"culprit": LABEL, "accepted": '"module:function"'}),
+        (FACTORY + 'wieghts = "x"', {"culprit": "wieghts", "accepted": ["weights", "size"], "hint": "'weights'"}),
+        (FACTORY + 'size = "big"', {"culprit": "big", "accepted": "a whole number up to 4096"}),
+        (FACTORY + "size = 10000000", {"culprit": "10000000", "accepted": "a whole number up to 4096"}),
+        (FACTORY + "size = true", {"culprit": "True", "accepted": "a whole number up to 4096"}),
+        (FACTORY + "size = [3]", {"culprit": "[3]", "accepted": "[height, width]"}),
+        (FACTORY + "resize = 100", {"culprit": "100", "accepted": "224 or more"}),
         (
-            FACTORY + 'output = "lables"',
-            "output cannot be 'lables'. Expected one of .*Did you mean 'labels'",
+            FACTORY + "mean = [0.5]",
+            {"culprit": "mean (0.5,) and std (0.229, 0.224, 0.225)", "accepted": "one value", "problem": LABEL},
         ),
-        (FACTORY + "output = 5", "output cannot be '5'. Expected one of classes"),
+        (FACTORY + "mean = [nan, 0, 0]", {"culprit": "[nan, 0, 0]", "accepted": "a list of numbers"}),
+        (FACTORY + "mean = [0, 0]\nstd = [1, 1]", {"culprit": "(0, 0)", "accepted": "3 or 4", "hint": "mirror()"}),
+        (FACTORY + "std = [1, 1, 0]", {"culprit": "[1, 1, 0]", "accepted": "numbers above 0"}),
+        (
+            FACTORY + 'interpolation = "cubic"',
+            {"culprit": "cubic", "accepted": ["bilinear", "nearest"], "hint": "'bicubic'"},
+        ),
+        (FACTORY + "arguments = { depth = 3 }", {"culprit": "owners_nets:small", "problem": "raised TypeError"}),
+        ("[a]\nfactory = 'owners_nets'", {"culprit": "owners_nets", "accepted": '"module:function"'}),
+        ("[a]\nfactory = 'owners_nets:smal'", {"culprit": "owners_nets:smal", "problem": "AttributeError"}),
+        ("[a]\nfactory = 'no_such_module:x'", {"culprit": "no_such_module:x", "problem": "ModuleNotFoundError"}),
+        ("[a]\nfactory = 'no_python:x'", {"culprit": "no_python:x", "problem": "SyntaxError"}),
+        ("[a]\nfactory = 'owners_nets:broken'", {"culprit": "owners_nets:broken", "problem": "RuntimeError: no such"}),
+        ("[a]\nfactory = 'owners_nets:silent'", {"culprit": "owners_nets:silent", "problem": "raised ValueError"}),
+        ("[a]\nfactory = 'owners_nets:number'", {"culprit": "int", "accepted": "an nn.Module"}),
+        (FACTORY + 'output = "lables"', {"culprit": "lables", "accepted": ["labels", "boxes"], "hint": "'labels'"}),
+        (FACTORY + "output = 5", {"culprit": "5", "accepted": ["classes"]}),
         (
             FACTORY + 'output = "boxes"',
-            r"\[a\] in 'mirror.toml': output = 'boxes' does not fit: it needs boxes, .* the model returns 3",
+            {"culprit": "boxes", "accepted": "boxes, scores and labels", "problem": LABEL},
         ),
-        (FACTORY + "arguments = { classes = 1 }\noutput = 'classes'", "the softmax of one is always 1"),
-        (FACTORY + 'classes = ["one"]', "classes has 1 names, but the model has 3 outputs"),
-        (FACTORY + 'classes = "gone.txt"', "class names in 'gone.txt'"),
-        (FACTORY + 'weights = "gone.pt"', "weights file .* does not exist"),
-        (FACTORY + "mean = [0.5]\nstd = [0.5]", "the model fails on a blank input: RuntimeError"),
-        (FACTORY + "[shapes]\nfactory = 'x:y'", "a model 'shapes', but that name is already taken"),
-        (FACTORY + "[resnet18]\nfactory = 'x:y'", "a model 'resnet18', but that name is already taken"),
+        (
+            FACTORY + "arguments = { classes = 1 }\noutput = 'classes'",
+            {"culprit": "classes", "accepted": ["labels", "numbers"], "hint": "'labels'", "problem": LABEL},
+        ),
+        (FACTORY + 'classes = ["one"]', {"culprit": "classes", "accepted": "3 names", "problem": LABEL}),
+        (FACTORY + 'classes = "gone.txt"', {"culprit": "gone.txt"}),
+        (FACTORY + 'weights = "gone.pt"', {"problem": "gone.pt' does not exist"}),
+        (FACTORY + "mean = [0.5]\nstd = [0.5]", {"culprit": LABEL, "problem": "RuntimeError"}),
+        (FACTORY + "[shapes]\nfactory = 'x:y'", {"culprit": "shapes", "hint": "choose another"}),
+        (FACTORY + "[resnet18]\nfactory = 'x:y'", {"culprit": "resnet18", "hint": "choose another"}),
         (
             FACTORY + "[resnet18-untrained]\nfactory = 'x:y'",
-            "a model 'resnet18-untrained', but that name is already taken",
+            {"culprit": "resnet18-untrained", "hint": "choose another"},
         ),
     ],
 )
-def test_a_mistake_in_the_settings_is_named(folder: Path, settings: str, words: str) -> None:
+def test_a_mistake_in_the_settings_is_named(folder: Path, settings: str, fields: Fields) -> None:
     say(folder, settings)
-    with pytest.raises(MirrorError, match=words) as caught:
+    with refused(**fields):
         catalogue.load("a")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_size_may_be_height_and_width_and_is_cut_from_what_just_holds_it(folder: Path) -> None:
@@ -242,7 +248,7 @@ def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIRROR_SETTINGS", "gone.toml")
-    with pytest.raises(MirrorError, match=r"gone\.toml' cannot be read"):
+    with refused(culprit=str(Path("gone.toml").resolve())):
         catalogue.names()
 
 
@@ -318,71 +324,119 @@ def declaring(header: dict[str, Any] | bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
-    "W1 os.system": ("x.pt", lambda: torch_file({"0.weight": Runs(os.system, f"touch {RAN}")}), "'(posix|nt).system'"),
-    "W2 reduce": ("x.pt", lambda: torch_file(Runs(np.array, [1])), "imports 'numpy"),
-    "W2 bare pickle": ("x.pt", lambda: pickle.dumps(Runs(os.system, f"touch {RAN}")), "bare pickle"),
+HOSTILE: dict[str, tuple[str, Callable[[], bytes], Fields]] = {
+    "W1 os.system": (
+        "x.pt",
+        lambda: torch_file({"0.weight": Runs(os.system, f"touch {RAN}")}),
+        {"culprit": f"{os.name}.system", "accepted": "state dicts"},
+    ),
+    "W2 reduce": ("x.pt", lambda: torch_file(Runs(np.array, [1])), {"culprit": "numpy.array"}),
+    "W2 bare pickle": (
+        "x.pt",
+        lambda: pickle.dumps(Runs(os.system, f"touch {RAN}")),
+        {"culprit": "x.pt", "problem": "bare pickle"},
+    ),
     "W3 keras": (
         "x.keras",
         lambda: archive({"config.json": b"{}", "model.weights.h5": b""}),
-        "not written by torch",
+        {"culprit": "x.keras", "problem": "archive not written by torch"},
     ),
-    "W3 h5": ("x.h5", lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "Keras or HDF5"),
-    "W4 torchscript": ("x.pt", scripted, "TorchScript"),
-    "W5 onnx": ("x.onnx", lambda: b"\x08\x07\x12\x07pytorch" + bytes(99), "ONNX"),
-    "W6 whole module": ("x.pt", lambda: torch_file(small()), "pickled model, .* Save model.state_dict"),
+    "W3 h5": (
+        "x.h5",
+        lambda: b"\x89HDF\r\n\x1a\n" + bytes(99),
+        {"culprit": "x.h5", "problem": "HDF5"},
+    ),
+    "W4 torchscript": ("x.pt", scripted, {"culprit": "x.pt", "problem": "TorchScript"}),
+    "W5 onnx": (
+        "x.onnx",
+        lambda: b"\x08\x07\x12\x07pytorch" + bytes(99),
+        {"culprit": "x.onnx", "problem": "ONNX"},
+    ),
+    "W6 whole module": (
+        "x.pt",
+        lambda: torch_file(small()),
+        {"culprit": "x.pt", "accepted": "state dicts", "hint": "model.state_dict()"},
+    ),
     "W7 deflated": (
         "x.pt",
         lambda: repacked(torch_file({"0.weight": torch.zeros(5 * 10**7)}), zipfile.ZIP_DEFLATED),
-        "is compressed",
+        {"culprit": "x.pt", "problem": "compressed"},
     ),
     "W8 stride 0": (
         "x.pt",
         lambda: torch_file({"0.weight": torch.zeros(1).expand(10**5, 10**5)}),
-        "do not match",
+        {"culprit": "x.pt", "problem": "do not match"},
     ),
-    "W9 sparse": ("x.pt", lambda: torch_file(changed(**{"0_weight": torch.eye(3).to_sparse()})), "imports"),
+    "W9 sparse": (
+        "x.pt",
+        lambda: torch_file(changed(**{"0_weight": torch.eye(3).to_sparse()})),
+        {"culprit": "torch.Size"},
+    ),
     "W9 broken sparse": (
         "x.pt",
         lambda: edited(torch_file({"0.weight": torch.eye(30).to_sparse_csr()}), b"K\x1e", HUGE),
-        "imports",
+        {"culprit": "torch.Size"},
     ),
     "W10 legacy": (
         "x.pt",
         lambda: torch_file(torch.zeros(1000), _use_new_zipfile_serialization=False).replace(b"M\xe8\x03", HUGE),
-        "before 1.6",
+        {"culprit": "x.pt", "problem": "before 1.6"},
     ),
-    "W10 lie": ("x.pt", lambda: edited(torch_file({"0.weight": torch.zeros(1000)}), b"M\xe8\x03", HUGE), "damaged"),
+    "W10 lie": (
+        "x.pt",
+        lambda: edited(torch_file({"0.weight": torch.zeros(1000)}), b"M\xe8\x03", HUGE),
+        {"culprit": "x.pt", "problem": "damaged"},
+    ),
     "W10 wide lie": (
         "x.pt",
         lambda: edited(torch_file({"0.weight": torch.zeros(1000)}), b"M\xe8\x03\x85", HUGE + b"\x85"),
-        "damaged",
+        {"culprit": "x.pt", "problem": "damaged"},
     ),
-    "a bomb without code": ("x.pt", lambda: torch_file(Runs(bytearray, 10**9)), r"\.bytearray'"),
-    "one behind another": ("x.pt", lambda: torch_file({}) + torch_file(small().state_dict()), "two ways"),
-    "twice the same": ("x.pt", lambda: doubled(torch_file(small().state_dict())), "two ways"),
-    "no numbers": ("x.pt", lambda: torch_file({"0.weight": torch.zeros(3, device="meta")}), "meta"),
+    "a bomb without code": ("x.pt", lambda: torch_file(Runs(bytearray, 10**9)), {"culprit": "__builtin__.bytearray"}),
+    "one behind another": (
+        "x.pt",
+        lambda: torch_file({}) + torch_file(small().state_dict()),
+        {"culprit": "x.pt", "problem": "two ways"},
+    ),
+    "twice the same": (
+        "x.pt",
+        lambda: doubled(torch_file(small().state_dict())),
+        {"culprit": "x.pt", "problem": "two ways"},
+    ),
+    "no numbers": (
+        "x.pt",
+        lambda: torch_file({"0.weight": torch.zeros(3, device="meta")}),
+        {"culprit": "torch._utils._rebuild_meta_tensor_no_storage"},
+    ),
     "endless": (
         "x.pt",
         lambda: replaced(torch_file({}), b"\x80\x02" + b"]" * 5_000_000 + b"."),
-        "header larger",
+        {"culprit": "x.pt", "problem": "header larger"},
     ),
-    "W11 truncated": ("x.pt", lambda: torch_file(small().state_dict())[:-300], "damaged or cut short"),
+    "W11 truncated": (
+        "x.pt",
+        lambda: torch_file(small().state_dict())[:-300],
+        {"culprit": "x.pt", "problem": "damaged"},
+    ),
     "W12 long header": (
         "x.safetensors",
         lambda: struct.pack("<Q", 100 * 2**20) + b"{" * 100,
-        "header larger",
+        {"culprit": "x.safetensors", "problem": "header larger"},
     ),
     "W12 many": (
         "x.safetensors",
         lambda: declaring({f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(10**5)}),
-        "header larger",
+        {"culprit": "x.safetensors", "problem": "header larger"},
     ),
-    "W12 no JSON": ("x.safetensors", lambda: declaring(b"\xff" * 64), "damaged"),
+    "W12 no JSON": (
+        "x.safetensors",
+        lambda: declaring(b"\xff" * 64),
+        {"culprit": "x.safetensors", "problem": "damaged"},
+    ),
     "W12 offset outside": (
         "x.safetensors",
         lambda: declaring({"0.weight": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}),
-        "damaged",
+        {"culprit": "x.safetensors", "problem": "damaged"},
     ),
     "W12 overlap": (
         "x.safetensors",
@@ -395,42 +449,53 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
             )
             + bytes(24)
         ),
-        "damaged",
+        {"culprit": "x.safetensors", "problem": "damaged"},
     ),
     "W13 wrong keys": (
         "x.pt",
         lambda: torch_file({"conv.weight": torch.zeros(1)}),
-        "missing: '0.weight', '0.bias', '4.weight' and 1 more; not in the model: 'conv.weight'",
+        {"culprit": "x.pt", "problem": "'0.weight', '0.bias', '4.weight' and 1 more; not in the model: 'conv.weight'"},
     ),
     "W13 DataParallel": (
         "x.pt",
         lambda: torch_file({f"module.{name}": tensor for name, tensor in small().state_dict().items()}),
-        "begin with “module.”",
+        {"culprit": "x.pt", "hint": "model.module.state_dict()"},
     ),
     "W14 wrong shapes": (
         "x.pt",
         lambda: torch_file(changed(**{"0_weight": torch.zeros(4, 3, 5, 5)})),
-        r"\(4, 3, 5, 5\), expected \(4, 3, 3, 3\)",
+        {"culprit": "x.pt", "problem": "'0.weight' has shape (4, 3, 5, 5), expected (4, 3, 3, 3)"},
     ),
-    "W15 NaN": ("x.pt", lambda: torch_file(changed(**{"4_bias": torch.full((3,), torch.nan)})), "NaN or infinite"),
-    "W16 int8": ("x.pt", lambda: torch_file(changed(**{"4_bias": torch.zeros(3, dtype=torch.int8)})), "torch.int8"),
-    "W16 complex": ("x.pt", lambda: torch_file(changed(**{"4_bias": torch.zeros(3) * 1j})), "Expected real numbers"),
-    "no mapping": ("x.pt", lambda: torch_file([torch.zeros(3)]), "holds a list"),
-    "no tensors": ("x.pt", lambda: torch_file({"0.weight": "text"}), "is a str"),
-    "empty": ("x.pt", lambda: b"", "not a weights file"),
+    "W15 NaN": (
+        "x.pt",
+        lambda: torch_file(changed(**{"4_bias": torch.full((3,), torch.nan)})),
+        {"culprit": "x.pt", "problem": "'4.bias' contains NaN"},
+    ),
+    "W16 int8": (
+        "x.pt",
+        lambda: torch_file(changed(**{"4_bias": torch.zeros(3, dtype=torch.int8)})),
+        {"culprit": "x.pt", "problem": "'4.bias' is torch.int8"},
+    ),
+    "W16 complex": (
+        "x.pt",
+        lambda: torch_file(changed(**{"4_bias": torch.zeros(3) * 1j})),
+        {"culprit": "4.bias", "accepted": "real numbers"},
+    ),
+    "no mapping": ("x.pt", lambda: torch_file([torch.zeros(3)]), {"culprit": "list", "accepted": "state dicts"}),
+    "no tensors": ("x.pt", lambda: torch_file({"0.weight": "text"}), {"culprit": "0.weight", "accepted": "a tensor"}),
+    "empty": ("x.pt", lambda: b"", {"culprit": "x.pt", "problem": "not a weights file"}),
 }
 
 
 @pytest.mark.filterwarnings("ignore:.*[Ss]parse")
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_file_is_a_sentence_and_leaves_the_model_as_it_was(case: str, tmp_path: Path) -> None:
-    name, content, words = HOSTILE[case]
+    name, content, fields = HOSTILE[case]
     (tmp_path / name).write_bytes(content())
     module = small()
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
-    with pytest.raises(MirrorError, match=words) as caught:
+    with refused(**fields) as caught:
         weights.load_into(module, tmp_path / name)
-    assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert all(torch.equal(before[key], tensor) for key, tensor in module.state_dict().items())
     assert not RAN.exists()
@@ -485,7 +550,7 @@ def test_w18_a_path_out_of_the_archive_writes_nothing(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     inside.mkdir()
     (inside / "x.pt").write_bytes(archive({**members, "../escaped": b"here"}))
-    with pytest.raises(MirrorError, match="not written by torch"):
+    with refused(culprit="x.pt", problem="archive not written by torch"):
         weights.load_into(small(), inside / "x.pt")
     assert not list(tmp_path.rglob("escaped"))
 

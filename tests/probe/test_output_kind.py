@@ -27,6 +27,7 @@ from mirror_app.visualisations.core import GradCam, Gradient, Rise, ScoreCam, Vi
 from mirror_app.visualisations.core.perturbation.rise import _masks
 from tests.app import lives, page, said
 from tests.networks import Linear, resnet18, state
+from tests.refused import Fields, refused
 
 PICTURES = torch.rand(2, 3, 16, 12, generator=torch.Generator().manual_seed(0))
 MASKS = 100
@@ -140,30 +141,36 @@ def test_what_the_page_is_told_of_each_kind(member: Member) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "last", "output", "sentence"),
+    ("outputs", "last", "output", "fields"),
     [
-        (1, as_is, "classes", "the softmax of one is always 1: use 'labels' or 'numbers'"),
-        (1, lambda x: x[:, 0], "classes", "the softmax of one is always 1"),
-        (3, softmax, "classes", "sum to 1 already: use 'probabilities'"),
-        (3, lambda x: 9 * x, "probabilities", r"numbers from .* to .*'classes' if the softmax is missing"),
-        (3, lambda x: x[:, :, None].repeat(1, 1, 2), "labels", "one number per label, .N, labels., .* returns 3 × 2"),
-        (3, as_is, "regions", "needs .N, classes, height, width., but the model returns 3"),
-        (3, as_is, "boxes", "needs boxes, scores and labels for each picture, but the model returns 3"),
-        (3, as_is, "lables", "output cannot be 'lables': it must be one of classes, labels, .* Did you mean 'labels'"),
-        (3, as_is, "logit", "output cannot be 'logit'"),
+        (1, as_is, "classes", {"accepted": ["labels", "numbers"], "hint": "use 'labels' or 'numbers'"}),
+        (1, lambda x: x[:, 0], "classes", {"accepted": ["labels", "numbers"], "hint": "use 'labels' or 'numbers'"}),
+        (3, softmax, "classes", {"accepted": ["probabilities"], "hint": "use 'probabilities'"}),
+        (3, lambda x: 9 * x, "probabilities", {"accepted": ["classes", "labels"], "hint": "'labels' if the sigmoid"}),
+        (
+            3,
+            lambda x: x[:, :, None].repeat(1, 1, 2),
+            "labels",
+            {"accepted": "one number per label, (N, labels)", "problem": "3 × 2"},
+        ),
+        (3, as_is, "regions", {"accepted": "(N, classes, height, width)", "problem": "returns 3"}),
+        (3, as_is, "boxes", {"accepted": "boxes, scores and labels for each picture", "problem": "returns 3"}),
+        (3, as_is, "lables", {"accepted": ["classes", "labels", "boxes"], "hint": "Did you mean 'labels'?"}),
+        (3, as_is, "logit", {"accepted": ["classes", "labels", "boxes"]}),
     ],
 )
 def test_what_is_declared_and_cannot_be_is_one_sentence_at_every_door(
-    outputs: int, last: Callable[[Tensor], object], output: str, sentence: str
+    outputs: int, last: Callable[[Tensor], object], output: str, fields: Fields
 ) -> None:
     model = Ending(outputs, last, 2)
-    with pytest.raises(MirrorError, match=sentence):
+    fields = {**fields, "culprit": output}
+    with refused(**fields):
         GradCam(model, output=output)(PICTURES, "net.maps", target_class=0)
-    with pytest.raises(MirrorError, match=sentence):
+    with pytest.raises(MirrorError, match=output):
         live_session("abc", PICTURES[0], model, None, PreprocessingOverrides(output=output))
     picture, preprocessing = from_tensor(PICTURES[0], "x", SCALE), SCALE
     request = Request("x", picture.id, "net.maps", "grad-cam", (("target_class", 0),), output)
-    with pytest.raises(MirrorError, match=sentence):
+    with refused(**fields):
         engine.run(request, Model("x", model, preprocessing, ()), picture)
 
 
@@ -172,12 +179,10 @@ SCALE = Preprocessing(16, 16, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 @pytest.mark.page
 @pytest.mark.parametrize("kind", [entry.kind for entry in registry.entries() if "target_class" in entry.params])
-@pytest.mark.parametrize(("output", "words"), [("embedding", "an embedding"), ("numbers", "numbers")])
-def test_of_numbers_without_a_most_likely_one_the_target_is_named(
-    kind: type[Visualisation], output: str, words: str
-) -> None:
+@pytest.mark.parametrize("output", ["embedding", "numbers"])
+def test_of_numbers_without_a_most_likely_one_the_target_is_named(kind: type[Visualisation], output: str) -> None:
     visualisation = kind(Linear(classes=4), mean=[0] * 3, std=[1] * 3, output=output)
-    with pytest.raises(MirrorError, match=f"returns {words}, which (has|have) no top prediction: .* target_class=0"):
+    with refused(culprit=output, accepted="a target from 0 to 3", hint="target_class=0"):
         visualisation(PICTURES, "maps")
 
 
@@ -222,12 +227,12 @@ def test_a_number_without_a_probability_has_no_deletion_and_can_be_shuffled(outp
     (shown,), picture = made.models.values(), made.pictures[0]
     request = Request(shown.name, picture.id, "maps", "back-prop", (("target_class", 2),))
     result = engine.run(request, shown, picture)
-    with pytest.raises(MirrorError, match="Deletion and insertion measure a probability"):
+    with refused(culprit=output, hint="classes or labels"):
         list(verdict.curves(request, shown, picture, result))
     depth = evaluation.depths(engine.tree(shown))[0]
     assert list(verdict.shuffled(request, shown, picture, result, depth))
     untargeted = Request(shown.name, picture.id, "maps", "eigen-cam")
-    with pytest.raises(MirrorError, match="takes no target, and this model has no most likely class"):
+    with refused(culprit="Eigen-CAM", hint="Grad-CAM"):
         verdict.explained_class(untargeted, engine.run(untargeted, shown, picture), engine.predict(shown, picture))
 
 

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from mirror_app import engine, live
 from mirror_app.engine import jobs
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.live.session import PreprocessingOverrides, live_session
@@ -26,6 +25,7 @@ from mirror_app.ui.store.background_runs import FrameSnapshot, RunSlot
 from mirror_app.ui.store.result_store import ResultStore
 from tests.app import page
 from tests.networks import Linear
+from tests.refused import refused
 
 
 class Left(BaseException):
@@ -138,7 +138,7 @@ def test_what_fails_is_not_stored_and_who_waits_is_told(held: tuple[str, threadi
     name, _ = held
     wrong = replace(asked(name, "grad-cam"), params=(("target_class", 99),))
     for _ in range(2):
-        with pytest.raises(MirrorError, match="No class 99: classes run"):
+        with refused(culprit="99", accepted="0 to 31"):
             store.result(Selection.of(wrong, picture(name)), lambda _: None)
     assert store.cached_result(wrong) is None
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mirror_app.errors import MirrorError
 from mirror_app.probe import View
 from mirror_app.visualisations.core import Attention, AttentionRollout
 from mirror_app.visualisations.core.attention import attention_weights
 from tests.families import swin, vit
 from tests.networks import resnet18, state
+from tests.refused import Fields, refused
 
 PICTURES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LAYER = "encoder.layers.encoder_layer_1.self_attention"
@@ -172,17 +172,17 @@ class Words(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("model", "pictures", "layer", "words"),
+    ("model", "pictures", "layer", "fields"),
     [
-        (resnet18(), PICTURES, "layer4", "No nn.MultiheadAttention"),
-        (swin(), PICTURES, "features.1", "such as timm's or Swin's"),
-        (Crossed(), PICTURES[..., :4, :4], "attention", "'attention' is not self-attention"),
-        (Words(), torch.randn(1, 1, 24, 24), "attention", r"No spatial map .* tokens of attention' \(9 × 2\)"),
+        (resnet18(), PICTURES, "layer4", {"accepted": "nn.MultiheadAttention", "hint": "Grad-CAM"}),
+        (swin(), PICTURES, "features.1", {"accepted": "nn.MultiheadAttention", "hint": "Grad-CAM"}),
+        (Crossed(), PICTURES[..., :4, :4], "attention", {"culprit": "attention", "hint": "choose another"}),
+        (Words(), torch.randn(1, 1, 24, 24), "attention", {"culprit": "the tokens of attention"}),
     ],
 )
 @pytest.mark.parametrize("kind", [Attention, AttentionRollout])
 def test_what_has_no_attention_over_the_picture_is_refused(
-    kind: type[Attention], model: nn.Module, pictures: Tensor, layer: str, words: str
+    kind: type[Attention], model: nn.Module, pictures: Tensor, layer: str, fields: Fields
 ) -> None:
-    with pytest.raises(MirrorError, match=words):
+    with refused(**fields):
         kind(model)(pictures.float(), layer)

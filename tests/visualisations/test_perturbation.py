@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app import render
-from mirror_app.errors import MirrorError
 from mirror_app.visualisations.core import Occlusion, Rise, Visualisation
 from mirror_app.visualisations.core.perturbation.rise import _masks
 from tests.families import swin, vit
 from tests.networks import Linear, bundled, resnet18, squeezenet, state
+from tests.refused import refused
 
 PICTURES = torch.randn(2, 3, 48, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 BOUND = 1e-10
@@ -71,7 +71,7 @@ def test_a_patch_larger_than_the_picture_hides_all_of_it() -> None:
 
 
 def test_a_stride_that_leaves_gaps_is_refused() -> None:
-    with pytest.raises(MirrorError, match="stride of 20 leaves gaps between patches of 16"):
+    with refused(culprit="20", accepted="at most 16", hint="at most 16"):
         raw(Occlusion(Linear().double()), patch=16, stride=20)
 
 

@@ -6,7 +6,7 @@ import torch
 from mirror_app.engine import Prediction
 from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.probe.output_meaning import mismatch_reason
+from mirror_app.probe.output_meaning import mismatch_error
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import choose_output, current
 
@@ -36,7 +36,7 @@ def show(prediction: Prediction, model: Model) -> None:
     if meaning.assumed:
         st.caption(f"The model does not declare what its numbers are. They are shown as {meaning.kind}.")
     answers = torch.from_numpy(prediction.answers)[None]
-    options = [kind for kind in CHOICES if not mismatch_reason(kind, answers)]
+    options = [kind for kind in CHOICES if not mismatch_error(kind, answers)]
     widget_state.OUTPUT_KIND.set_if_changed(meaning.kind)
     st.selectbox(
         "What the numbers are",

@@ -130,7 +130,9 @@ def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[
             _, weights = module(**{**arguments, "need_weights": True, "average_attn_weights": False})
         if weights.ndim != 4 or weights.shape[-1] != weights.shape[-2]:
             raise MirrorError(
-                f"The layer '{name}' is not self-attention among the tokens of a picture: choose another."
+                f"The layer '{name}' is not self-attention among the tokens of a picture",
+                culprit=name,
+                hint="choose another",
             )
         all_weights.append(widened(weights))
     return all_weights
@@ -145,7 +147,9 @@ def _attention_layers(view: View, inputs: Tensor, layer: str) -> list[str]:
     if not names:
         raise MirrorError(
             "No nn.MultiheadAttention found; Mirror cannot read attention from other modules (such as timm's or "
-            "Swin's): use Grad-CAM instead."
+            "Swin's)",
+            accepted="nn.MultiheadAttention",
+            hint="use Grad-CAM instead",
         )
     module = layer
     while not (within := [name for name in names if f"{name}.".startswith(f"{module}." if module else "")]):

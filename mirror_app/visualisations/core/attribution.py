@@ -49,4 +49,6 @@ class Attribution:
 def require_finite(raw: Tensor, layer: str) -> None:
     """Raise MirrorError if `raw`, the values at `layer`, contains NaN or infinity."""
     if not raw.isfinite().all():
-        raise MirrorError(f"Values are not finite at the layer '{layer}': check the weights for NaN.")
+        raise MirrorError(
+            f"Values are not finite at the layer '{layer}'", culprit=layer, hint="check the weights for NaN"
+        )

@@ -19,6 +19,7 @@ from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations.core.attribution import Attribution, require_finite
 from mirror_app.visualisations.core.every_stage import at_every_stage
 from mirror_app.visualisations.core.info import Info, joined
+from mirror_app.visualisations.core.input_checks import checked_extra_inputs, checked_inputs
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
 __all__ = ["Attribution", "Info", "TargetClass", "Visualisation"]
@@ -126,7 +127,8 @@ class Visualisation:
         Yields:
             The frames.
         """
-        raise MirrorError(f"{type(self).__name__} must define `attribute`, or a `__call__` of its own.")
+        name, accepted = type(self).__name__, "`attribute`, or a `__call__` of its own"
+        raise MirrorError(f"{name} must define {accepted}.", culprit=name, accepted=accepted)
 
     def frames(
         self,
@@ -219,7 +221,7 @@ class Visualisation:
         with torch.inference_mode(False):
             if not isinstance(inputs, tuple) or not inputs:
                 return self._run(inputs, layer, **params)
-            previous, self.view.extra_inputs = self.view.extra_inputs, self._extra_inputs(inputs[1:])
+            previous, self.view.extra_inputs = self.view.extra_inputs, checked_extra_inputs(inputs[1:])
             try:
                 return self._run(inputs[0], layer, **params)
             finally:
@@ -257,15 +259,6 @@ class Visualisation:
         answers = predict_answers(self.view, inputs)
         return None if answers is None else answers.argmax(1).tolist()
 
-    def _extra_inputs(self, others: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        for number, other in enumerate(others, 2):
-            if not isinstance(other, Tensor) or other.shape[:1] != (1,):
-                shown = tuple(other.shape) if isinstance(other, Tensor) else type(other).__name__
-                raise MirrorError(
-                    f"Input {number} is {shown}: every input after the pictures must be a tensor (1, …), shared by all."
-                )
-        return others
-
     def enlarged(self, inputs: Tensor) -> Tensor:
         """Return `inputs` at a size that the model accepts; a visualisation that can enlarge them overrides this."""
         return inputs
@@ -276,14 +269,7 @@ class Visualisation:
         Raises:
             MirrorError: If they are not a finite float tensor (N, C, H, W), or the model does not accept them.
         """
-        if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
-            shown = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise MirrorError(f"The inputs must be a float tensor (N, channels, height, width), not {shown}.")
-        if not inputs.numel():
-            raise MirrorError(f"The inputs are {tuple(inputs.shape)}: they contain no picture.")
-        if not inputs.isfinite().all():
-            raise MirrorError("The inputs are not finite: they contain NaN or infinity.")
-        inputs = inputs.detach().to(self.view.device)
+        inputs = checked_inputs(inputs).detach().to(self.view.device)
         return self.view.prepare_inputs(inputs.clone() if inputs.is_inference() else inputs)
 
 

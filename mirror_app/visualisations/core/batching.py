@@ -54,7 +54,7 @@ def in_batches(work: Callable[[slice], T], count: int, view: View | None = None)
         if is_too_large:
             if size == 1:
                 raise MirrorError(
-                    "There is not enough memory for a single sample: use a smaller picture or another layer."
+                    "There is not enough memory for a single sample", hint="use a smaller picture or another layer"
                 )
             size = (span.stop - span.start + 1) // 2
             continue

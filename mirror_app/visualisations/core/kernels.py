@@ -78,7 +78,12 @@ class Kernels(Visualisation):
         detail = f"{filters:,} filters" if layer == name else f"the first convolution, `{name}`, {filters:,} filters"
         if channels not in (1, 3):
             if filter >= filters:
-                raise MirrorError(f"filter cannot be {filter}: the layer '{name}' has filters 0 to {filters - 1}.")
+                accepted = f"filters 0 to {filters - 1}"
+                raise MirrorError(
+                    f"filter cannot be {filter}: the layer '{name}' has {accepted}.",
+                    culprit=str(filter),
+                    accepted=accepted,
+                )
             first = filter * groups // filters * channels
             detail += f"; filter {filter}, one image for each of its {channels:,} input channels"
             detail += f" ({first:,} to {first + channels - 1:,} of the layer's input)" if groups > 1 else ""
@@ -93,8 +98,15 @@ class Kernels(Visualisation):
                 return name, module.groups, widened(weight_in_use(self.view, inputs[:1], name))
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         if not convolutions:
-            raise MirrorError("Kernels needs a convolution, and this model has none: choose another visualisation.")
+            raise MirrorError(
+                "Kernels needs a convolution, and this model has none",
+                accepted="a convolution",
+                hint="choose another visualisation",
+            )
+        kind = type(self.view.modules[layer]).__name__
         raise MirrorError(
-            f"Kernels needs a convolution, and there is none in '{layer}' "
-            f"({type(self.view.modules[layer]).__name__}): try '{convolutions[-1]}'."
+            f"Kernels needs a convolution, and there is none in '{layer}' ({kind})",
+            culprit=layer,
+            accepted="a convolution",
+            hint=f"try '{convolutions[-1]}'",
         )

@@ -8,23 +8,20 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mirror_app import layers, targets
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import Layout, View, channels_first, layout
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.probe.outputs import (
-    describe_output,
-    flatten_to_rows,
-    format_shape,
-    is_list_of_dicts,
-    named_tensors,
-    output_entries,
-    single_tensor,
-)
+from mirror_app.probe.outputs import flatten_to_rows, format_shape, is_list_of_dicts, output_entries, single_tensor
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.targets import Target
 from mirror_app.visualisations.core.info import Info
+from mirror_app.visualisations.core.target_errors import (
+    ambiguous_output_error,
+    missing_position_error,
+    missing_target_error,
+)
 
 
 class TargetScore:
@@ -81,8 +78,8 @@ class TargetScore:
         answers = self.answers(output)
         if not answers.requires_grad:
             raise MirrorError(
-                "The model's output has no gradient with respect to the picture; its forward pass may detach. To "
-                "explain it, use a method without gradients, such as Occlusion or RISE."
+                "The model's output has no gradient with respect to the picture; its forward pass may detach.",
+                hint="To explain it, use a method without gradients, such as Occlusion or RISE.",
             )
         return leaf, answers
 
@@ -112,7 +109,7 @@ class TargetScore:
                 self.kind = meaning.kind if meaning else OutputKind.NUMBERS
             return self._columns(entry if self.layer or self.target.position else flatten_to_rows(entry))
         if not self.target.entries:
-            raise _ambiguous_output_error(output)
+            raise ambiguous_output_error(output)
         items = [self._columns(self._entry(item)[None])[0] for item in output]
         return pad_sequence(items, batch_first=True)
 
@@ -124,18 +121,25 @@ class TargetScore:
         channel, count = self.target.channel, answers.shape[1]
         if channel is None and count > 1 and self.kind in (OutputKind.NUMBERS, OutputKind.EMBEDDING):
             output = "an embedding, which has" if self.kind is OutputKind.EMBEDDING else "numbers, which have"
+            accepted = f"a target from 0 to {count - 1}"
             raise MirrorError(
-                f"The model returns {output} no top prediction: choose a target from 0 to {count - 1}, such as "
-                "target_class=0."
+                f"The model returns {output} no top prediction",
+                culprit=self.kind,
+                accepted=accepted,
+                hint=f"choose {accepted}, such as target_class=0",
             )
         if channel is None:
             return answers.argmax(1)
         if channel >= count and self.target.is_class:
             kind = self.kind or OutputKind.CLASSES
-            raise MirrorError(f"No {kind.noun} {channel}: {kind.nouns} run from 0 to {count - 1}.")
+            raise MirrorError(
+                f"No {kind.noun} {channel}: {kind.nouns} run from 0 to {count - 1}.",
+                culprit=str(channel),
+                accepted=f"0 to {count - 1}",
+            )
         if channel >= count:
             available = f"channels run from 0 to {count - 1}" if count else "it is empty for this picture"
-            raise MirrorError(f"The target '{self.target}' does not exist: {available}.")
+            raise missing_target_error(self.target, available)
         return torch.full((len(answers),), channel, device=answers.device)
 
     def score(self, answers: Tensor, chosen: Tensor) -> Tensor:
@@ -175,7 +179,7 @@ class TargetScore:
             if gradient is not None and gradient.ndim == 4 and gradient[0, 0].numel() > 1 and gradient.any()
         ]
         advice = f"try '{suitable[-1]}'" if suitable else "choose another"
-        return MirrorError(f"{subject} does not depend on the layer '{layer}': {advice}.")
+        return MirrorError(f"{subject} does not depend on the layer '{layer}'", culprit=layer, hint=advice)
 
     def _learn_layout(self, inputs: Tensor) -> None:
         """Learn the target layer's layout before a graph is recorded: models with effects must not run after that."""
@@ -190,15 +194,23 @@ class TargetScore:
             parts = output_entries(output)
             if key not in parts:
                 available = f"the entries are {', '.join(parts)}" if parts else "the output is a single tensor"
-                raise MirrorError(f"The target '{self.target}' has no entry '{key}': {available}.{nearest(key, parts)}")
+                problem = f"The target '{self.target}' has no entry '{key}': {available}."
+                raise MirrorError(problem, culprit=key, accepted=tuple(parts))
             output = parts[key]
         values = output if isinstance(output, Tensor) else single_tensor(output)
         if values is None:
-            raise _ambiguous_output_error(output)
+            raise ambiguous_output_error(output)
         if values.is_complex():
-            raise MirrorError("The model returns complex numbers; a target must be a real number.")
+            raise MirrorError(
+                "The model returns complex numbers; a target must be a real number.",
+                culprit="complex numbers",
+                accepted="a real number",
+            )
         if not values.is_floating_point():
-            raise MirrorError(f"The target '{self.target}' is an integer, which has no gradient: choose another.")
+            target = str(self.target)
+            raise MirrorError(
+                f"The target '{target}' is an integer, which has no gradient", culprit=target, hint="choose another"
+            )
         return widened(values)
 
     def _columns(self, values: Tensor) -> Tensor:
@@ -210,8 +222,10 @@ class TargetScore:
             columns = channels_first(self.view, inputs, self.layer, values) if self.layer else values
         if self.target.channel is None and columns.ndim > 2:
             raise MirrorError(
-                f"The model returns {format_shape(values.shape[1:])} instead of one logit per class: "
-                f"choose a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'."
+                f"The model returns {format_shape(values.shape[1:])} instead of one logit per class",
+                culprit=format_shape(values.shape[1:]),
+                accepted="one logit per class",
+                hint=f"choose a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'",
             )
         position = self._position(columns, values)
         if position:
@@ -229,10 +243,12 @@ class TargetScore:
         channel = self.target.channel or 0
         position = [*[0] * (len(sides) - 1), channel if channel < sides[-1] else 0]
         example = Target("", self.target.entries, 0, tuple(position))
-        culprit = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
+        subject = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
         raise MirrorError(
-            f"{culprit} returns {format_shape(columns.shape[1:])} numbers per picture, and '{self.target}' does not "
-            f"identify one of them: add its position, as in the target '{example}'."
+            f"{subject} returns {format_shape(columns.shape[1:])} numbers per picture, and '{self.target}' does not "
+            "identify one of them",
+            culprit=str(self.target),
+            hint=f"add its position, as in the target '{example}'",
         )
 
     def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
@@ -251,37 +267,5 @@ class TargetScore:
         if position and (
             len(position) != len(sides) or any(n >= side for n, side in zip(position, sides, strict=True))
         ):
-            raise MirrorError(f"The target '{self.target}' does not exist: {_positions(sides)}.")
+            raise missing_position_error(self.target, sides)
         return position
-
-
-def _positions(sides: tuple[int, ...]) -> str:
-    """Return in words which positions a map of that shape has."""
-    match sides:
-        case ():
-            return "its layer has no positions"
-        case (length,):
-            return f"positions run from 0 to {length - 1}"
-        case (height, width):
-            if height == width:
-                return f"the map is {height} × {width}, and rows and columns run from 0 to {width - 1}"
-            return f"the map is {height} × {width}: rows run from 0 to {height - 1}, columns from 0 to {width - 1}"
-        case _:
-            return f"the map is {format_shape(sides)}"
-
-
-def _ambiguous_output_error(output: Any) -> MirrorError:
-    """Return the error that `output` is several tensors, or none; it suggests a target."""
-    is_listed = is_list_of_dicts(output)
-    leaves = named_tensors(output[0] if is_listed else output)
-    floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]
-    if not floats:
-        description = describe_output(output) if leaves else f"a {type(output).__name__} without a tensor"
-        return MirrorError(f"The model returns {description}; a target needs a tensor of real numbers.")
-    name, part = min(floats, key=lambda leaf: leaf[1].ndim)
-    axes = part.ndim - (1 if is_listed else 2)  # in a list with one item per picture, tensors have no batch axis
-    position = f"@{','.join('0' * axes)}" if axes > 0 else ""
-    return MirrorError(
-        f"The model returns several tensors ({describe_output(output)}): choose one number with a target such as "
-        f"':{name}:0{position}'."
-    )

@@ -80,6 +80,8 @@ def apply(transformation: str | Transformation, named: dict[str, Transformation]
         shown = tuple(transformed.shape) if isinstance(transformed, Tensor) else type(transformed).__name__
         name = getattr(function, "__name__", type(function).__name__)
         raise MirrorError(
-            f"The transformation '{name}' must keep the shape {tuple(values.shape)}, but it returned {shown}."
+            f"The transformation '{name}' must keep the shape {tuple(values.shape)}, but it returned {shown}.",
+            culprit=name,
+            accepted=str(tuple(values.shape)),
         )
     return transformed

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from mirror_app import engine
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError
 from mirror_app.evaluation import verdict
 from mirror_app.images import Preprocessing, from_tensor
 from mirror_app.models import Model
@@ -31,6 +30,7 @@ from tests.networks import Linear, state
 from tests.odd_models import batches
 from tests.odd_models.base import Small
 from tests.probe.odd_models.checks import ONE, PICTURES, Build, slopes
+from tests.refused import refused
 
 
 @pytest.mark.parametrize("build", batches.AXES)
@@ -54,7 +54,7 @@ def test_the_axis_of_the_batch_is_found_behind_a_sequence() -> None:
     for number, factor in enumerate((0, 1, 2)):
         raw = Gradient(model)(ONE, target_class=f":{number}@1")[1]["raw"]
         assert torch.allclose(raw, factor * slopes(Small(), ONE, 1), atol=1e-7)
-    with pytest.raises(MirrorError, match="choose a target such as"):
+    with refused(culprit="3 × 5", accepted="one logit per class", hint="':2@0'"):
         Gradient(model)(PICTURES)
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mirror_app.errors import MirrorError
 from mirror_app.visualisations.core import (
     Activations,
     Gradient,
@@ -19,6 +18,7 @@ from tests.networks import state
 from tests.odd_models import copying
 from tests.odd_models.base import Small
 from tests.probe.odd_models.checks import ONE, Build, slopes
+from tests.refused import refused
 
 
 @pytest.mark.parametrize("build", copying.UNCOPYABLE)
@@ -55,7 +55,7 @@ def test_a_global_name_for_the_model_is_refused_before_it_runs() -> None:
     model = copying.UsesAGlobal().train()
     before = state(model)
     for visualisation in (Gradient(model), Occlusion(model), Activations(model)):
-        with pytest.raises(MirrorError, match="weights that are not its own"):
+        with refused(hint="the layer's own attributes"):
             visualisation(ONE, "net.conv")
     assert state(model) == before
 

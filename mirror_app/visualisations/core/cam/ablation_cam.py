@@ -83,7 +83,9 @@ class AblationCam(Visualisation):
         if not maps_layout.is_batch_first:
             raise MirrorError(
                 f"Ablation-CAM needs the pictures on the first axis of a layer's output, and '{layer}' has them "
-                "elsewhere: use Grad-CAM."
+                "elsewhere",
+                culprit=layer,
+                hint="use Grad-CAM",
             )
         maps = maps_layout.maps(output)
         target_score = TargetScore(self.view, inputs, target_class, self.output)

@@ -73,7 +73,9 @@ class ClassActivationMapping(Visualisation):
         if weights is None:
             raise MirrorError(
                 "CAM needs a layer that is followed only by a global average and one linear layer, but more follows "
-                f"'{layer}': {_alternative(self.view, inputs, logits)}."
+                f"'{layer}'",
+                culprit=layer,
+                hint=_alternative(self.view, inputs, logits),
             )
         evidence = weighted_sum(weights[target], widened(maps))
         yield Attribution(evidence, target_score.info(target) | Info(note=""))

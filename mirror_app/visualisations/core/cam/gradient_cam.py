@@ -49,8 +49,9 @@ class GradientCam(Visualisation):
         if output_gradient.any() and not maps_layout.maps(output_gradient).any():
             alternative = _last_layer_with_gradient(target_score, inputs[:1], output[:1], maps_layout, target[:1])
             raise MirrorError(
-                f"Only the class token of '{layer}' reaches the output, and it has no location in the picture: "
-                f"try '{alternative}'."
+                f"Only the class token of '{layer}' reaches the output, and it has no location in the picture",
+                culprit=layer,
+                hint=f"try '{alternative}'",
             )
         maps, gradient = maps_layout.maps(widened(output.detach())), maps_layout.maps(widened(output_gradient))
         evidence = self.combine(maps, gradient)

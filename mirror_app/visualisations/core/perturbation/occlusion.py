@@ -107,7 +107,10 @@ class Occlusion(Visualisation):
     ) -> Iterator[Attribution]:
         if stride > patch:
             raise MirrorError(
-                f"A stride of {stride} leaves gaps between patches of {patch} pixels: choose at most {patch}."
+                f"A stride of {stride} leaves gaps between patches of {patch} pixels",
+                culprit=str(stride),
+                accepted=f"at most {patch}",
+                hint=f"choose at most {patch}",
             )
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         answers = target_score.predict(inputs)

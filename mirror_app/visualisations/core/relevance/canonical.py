@@ -136,8 +136,9 @@ class Canonical(TorchFunctionMode):
     ) -> Tensor:
         if training or running_mean is None or running_var is None:
             raise MirrorError(
-                "LRP needs batch norms with running statistics, and one in this model uses those of the batch: "
-                "use Grad-CAM, or a batch norm with track_running_stats=True."
+                "LRP needs batch norms with running statistics, and one in this model uses those of the batch",
+                accepted="a batch norm with running statistics",
+                hint="use Grad-CAM, or a batch norm with track_running_stats=True",
             )
 
         def normalised(values: Tensor) -> Tensor:

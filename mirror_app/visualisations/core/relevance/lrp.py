@@ -179,7 +179,7 @@ def _relevance_parts(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Te
     if slope is not None:
         parts.append(source.detach() * slope)
     if not parts:
-        raise MirrorError("The model's output does not depend on this layer: choose another.")
+        raise MirrorError("The model's output does not depend on this layer", hint="choose another")
     return parts
 
 
@@ -203,7 +203,9 @@ def _require_proportional(output: Tensor) -> None:
     if names:
         listed = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         raise MirrorError(
-            f"LRP has no rule for {listed}, which this model uses. Use Grad-CAM, or choose a later layer."
+            f"LRP has no rule for {listed}, which this model uses.",
+            culprit=listed,
+            hint="Use Grad-CAM, or choose a later layer.",
         )
 
 

@@ -134,8 +134,8 @@ def require_size(view: View, inputs: Tensor, layer: str) -> None:
     height, width = size_of(inputs)
     accepted = accepted_size(view, inputs, layer)
     if accepted != (height, width):
-        culprit = f"the layer '{layer}'" if layer else "the model"
+        size, enough = f"{width} × {height} pixels", f"{accepted[1]} × {accepted[0]} pixels"
+        subject = f"the layer '{layer}'" if layer else "the model"
         raise MirrorError(
-            f"An input of {width} × {height} pixels is too small for {culprit}: "
-            f"use {accepted[1]} × {accepted[0]} pixels."
+            f"An input of {size} is too small for {subject}", culprit=size, accepted=enough, hint=f"use {enough}"
         )
