@@ -28,7 +28,7 @@ _NAMES = {
     "mirror_app.visualisations.core": (
         "LRP AblationCam Activations Attention AttentionRollout Attribution ClassActivationMapping "
         "ClassPicture Deconvnet DeepDream EigenCam FilterVisualisation GradCam GradCamPlusPlus Gradient "
-        "HiResCam IntegratedGradients InvertedRepresentation Kernels LayerCam Occlusion Rise ScoreCam "
+        "HiResCam Info IntegratedGradients InvertedRepresentation Kernels LayerCam Occlusion Rise ScoreCam "
         "SmoothGrad Visualisation XGradCam"
     ),
     "mirror_app.visualisations.core.base": "TargetClass",
@@ -81,6 +81,7 @@ if TYPE_CHECKING:  # as `_NAMES` has them
     from mirror_app.visualisations.core import GradCamPlusPlus as GradCamPlusPlus
     from mirror_app.visualisations.core import Gradient as Gradient
     from mirror_app.visualisations.core import HiResCam as HiResCam
+    from mirror_app.visualisations.core import Info as Info
     from mirror_app.visualisations.core import IntegratedGradients as IntegratedGradients
     from mirror_app.visualisations.core import InvertedRepresentation as InvertedRepresentation
     from mirror_app.visualisations.core import Kernels as Kernels

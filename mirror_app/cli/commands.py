@@ -93,7 +93,7 @@ def render(
     frames: list[bytes] = []
     ending = output.suffix.lower()
     for result in engine.frames(request, loaded, picture):
-        _show_progress(entry.name, result.info.get("progress"))
+        _show_progress(entry.name, result.info.progress)
         if ending in animation.FORMATS:
             frames.append(sheet(result))
     match ending:
@@ -106,8 +106,8 @@ def render(
     _write(output, content)
     for note in picture.notes:
         click.echo(f"{picture.name}: {note}", err=True)
-    if result.info.get("note"):
-        click.echo(result.info["note"], err=True)
+    if result.info.note:
+        click.echo(result.info.note, err=True)
 
 
 def _target(text: str, classes: Sequence[str]) -> str:

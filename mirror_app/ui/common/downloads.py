@@ -1,8 +1,7 @@
 """Downloads of a picture: the image, its raw values, the code, or all of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -15,6 +14,7 @@ from mirror_app.ui import store
 from mirror_app.ui.common.share import share
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
+from mirror_app.visualisations.core.info import Info
 
 
 def show(session: Session, selection: Selection, result: Result) -> None:
@@ -42,9 +42,8 @@ def show(session: Session, selection: Selection, result: Result) -> None:
 
 def stem(selection: Selection, result: Result) -> str:
     """Return the file name of `result` without its ending: the method, the layer or target, and the filter."""
-    info, number = _named(selection, result), selection.filter_number
-    layer, target = selection.request.layer.replace(layers.EVERY, "stages"), info.get("target_name", info.get("target"))
-    where = layer if selection.entry.kind.uses_layer else target
+    number, layer = selection.filter_number, selection.request.layer.replace(layers.EVERY, "stages")
+    where = layer if selection.entry.kind.uses_layer else _target_name(selection, result) or result.info.target
     parts = [selection.entry.key, where, None if number is None else str(number)]
     return "-".join(filename_part(part) for part in parts if part)
 
@@ -56,11 +55,16 @@ def _offer(name: str, label: str, ending: str, mime: str, make: Callable[[], byt
     )
 
 
-def _named(selection: Selection, result: Result) -> Mapping[str, Any]:
+def _named(selection: Selection, result: Result) -> Info:
     """Return the info of a result, together with the name of the explained class."""
-    if "target_class" not in result.info:
-        return result.info
-    return {**result.info, "target_name": selection.model.name_of(result.info["target_class"][0])}
+    name = _target_name(selection, result)
+    return result.info | {"target_name": name} if name else result.info
+
+
+def _target_name(selection: Selection, result: Result) -> str | None:
+    """Return the name of the explained class, if there is one."""
+    target_class = result.info.target_class
+    return selection.model.name_of(target_class[0]) if target_class else None
 
 
 def _code(session: Session, selection: Selection, file: str) -> str:

@@ -25,7 +25,7 @@ def show_sheet(selection: Selection, result: Result, count: int) -> None:
     """Show the images of a selection in pages of 64; a click enlarges one."""
     live.restore_program()  # a fragment runs without main.py, which does this for pages
     pages = -(-count // PAGE)
-    film = "layers" in result.info
+    film = result.info.layers is not None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key, size = ("frame", 152) if film else ("tile", 72)
         width = st.slider("Size of the maps", 32, 240, size, 8, key=key, persist_state="session", width=170)
@@ -42,10 +42,9 @@ def show_sheet(selection: Selection, result: Result, count: int) -> None:
 
 def _names(selection: Selection, result: Result, count: int) -> list[str]:
     """Return the names of the images of a result in their order: the layers or the numbers."""
-    names: list[str] = result.info.get("layers") or [
-        str(number) for number in engine.order(selection.request, result.raw) or range(count)
-    ]
-    return names
+    if result.info.layers:
+        return result.info.layers
+    return [str(number) for number in engine.order(selection.request, result.raw) or range(count)]
 
 
 def _values(entry: Entry, raw: np.ndarray, number: int, count: int) -> np.ndarray:
@@ -60,10 +59,10 @@ def _enlarge(selection: Selection, result: Result, number: int, count: int) -> N
     """Show one enlarged image with its statistics."""
     image = Image.open(io.BytesIO(store.sheet(selection, result.raw, number, 1).png))
     name = _names(selection, result, count)[number]
-    if "layers" in result.info:
+    if result.info.layers:
         _head_of_stage(selection, name)
     else:
-        noun = str(result.info.get("image", "map"))
+        noun = result.info.image or "map"
         title = f"{noun.capitalize()} {name}" if name.isdigit() else name
         st.markdown(f"**{title}** of `{selection.layer_name}`: {image.height} × {image.width}")
     channel = int(name) if name.isdigit() else number

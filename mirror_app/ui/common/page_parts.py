@@ -124,19 +124,19 @@ def show_provenance(selection: Selection, result: Result, cached: bool) -> None:
     entry, model = selection.entry, selection.model
     where = "every stage" if selection.request.layer == layers.EVERY else f"`{selection.layer_name}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
-    if "target_class" in result.info:
-        number = result.info["target_class"][0]
+    if result.info.target_class:
+        number = result.info.target_class[0]
         prediction = store.prediction(model, predicted_picture(selection, result))
         score = prediction.text(number)
         if score and entry.kind.is_iterative:
             score = f"{score} in this picture"
         parts.append(f"for *{literal(model.name_of(number))}*" + (f" ({score})" if score else ""))
-    if "target" in result.info:
-        parts.append(f"for *{literal(result.info['target'])}*")
+    if result.info.target:
+        parts.append(f"for *{literal(result.info.target)}*")
     if model.untrained:
         parts.append("**untrained**: random weights")
-    if "detail" in result.info:
-        parts.append(result.info["detail"])
+    if result.info.detail:
+        parts.append(result.info.detail)
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("cached" if cached else f"computed in {result.seconds:.2f} s")
     deviation = store.prediction(model, selection.picture).deviation
@@ -159,9 +159,9 @@ def _show_note(result: Result) -> None:
 
 def note_of(result: Result) -> str:
     """Return the note that helps to read a result; '' if there is none."""
-    has_target = "target" in result.info or "target_class" in result.info
+    has_target = bool(result.info.target or result.info.target_class)
     all_zero = f"All values are zero{': this target does not respond to this input' if has_target else ''}."
-    return str(result.info.get("note") or ("" if result.raw.any() else all_zero))
+    return result.info.note or ("" if result.raw.any() else all_zero)
 
 
 def show_input(selection: Selection) -> None:

@@ -83,9 +83,9 @@ class CellState:
 
 def caption_of(selection: Selection, result: Result) -> str:
     """Return the target of a result: a class with its probability, a number with its value, "" if it has no target."""
-    if "target_class" not in result.info:
-        return str(result.info.get("target", ""))
-    number, model = result.info["target_class"][0], selection.model
+    if not result.info.target_class:
+        return result.info.target or ""
+    number, model = result.info.target_class[0], selection.model
     text = store.prediction(model, predicted_picture(selection, result)).text(number)
     return f"{model.name_of(number)} · {text}" if text else model.name_of(number)
 

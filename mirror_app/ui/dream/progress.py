@@ -92,7 +92,9 @@ def _progress(run: BackgroundRun) -> tuple[float, str]:
     snapshot = run.newest
     if snapshot is None:
         return 0.0, f"Waiting: {run.jobs_ahead} before you …" if run.jobs_ahead else "Starting …"
-    share = float(snapshot.result.info["progress"])
+    share = snapshot.result.info.progress or 0.0
+    if not share:
+        return share, "Starting …"
     left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"
 
@@ -130,16 +132,17 @@ def _finish(session: Session, run: BackgroundRun, snapshot: FrameSnapshot | None
         st.info("Stopped before the first frame.", icon=":material/info:")
         return
     if run.stopped:
-        st.caption(f"Stopped at {snapshot.result.info['progress']:.0%}.")
+        st.caption(f"Stopped at {snapshot.result.info.progress or 0:.0%}.")
     page_parts.show_provenance(run.selection, snapshot.result, cached=False)
     share(session, request.to_query(), [run.selection.picture])
     if request != (session.request if entry.kind.uses_layer else replace(session.request, layer=request.layer)):
         goal = _goal(Selection.of(session.request, session.selected_picture))
         st.info(f"The settings have changed since. Press **Dream** to {goal}.", icon=":material/history:")
-    if len(snapshot.result.info.get("curve", ())) > 1:
+    curve = snapshot.result.info.curve or []
+    if len(curve) > 1:
         objective = st.expander("Objective over time", key="climbed", on_change="rerun")
         if objective.open:  # the first chart of a server takes a second, which must not delay Stop
-            objective.line_chart(snapshot.result.info["curve"], height=180, x_label="step", y_label="objective")
+            objective.line_chart(curve, height=180, x_label="step", y_label="objective")
 
 
 def _film(write: Callable[[Sequence[bytes], str], bytes], run: BackgroundRun, snapshot: FrameSnapshot) -> bytes:

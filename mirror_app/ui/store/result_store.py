@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
+from mirror_app.engine import Result
 from mirror_app.engine.jobs import Frames, Job, store_last
 from mirror_app.ui.store.computations import jobs
 from mirror_app.ui.store.models import POLL_SECONDS
@@ -76,5 +77,5 @@ def _state(job: Job[Any]) -> str:
     if not job.has_started:
         jobs_ahead = jobs().jobs_ahead(job)
         return f"Waiting: {jobs_ahead} before you" if jobs_ahead else "Waiting: you are next"
-    progress = getattr(job.newest, "info", {}).get("progress")
+    progress = job.newest.info.progress if isinstance(job.newest, Result) else None
     return "Computing" if progress is None else f"Computing: {progress:.0%}"

@@ -204,15 +204,15 @@ def show_sum(entry: Entry, result: Result) -> None:
     st.markdown("#### Do the values add up?")
     if verdict_text.of_sum(result.info) == verdict_text.NOT_FINITE:
         st.markdown(verdict_text.NOT_FINITE.words)
-    elif "completeness" in result.info:
-        error = abs(result.info["completeness"][0])
+    elif result.info.completeness:
+        error = abs(result.info.completeness[0])
         percentage = f"{error:.2%}" if error >= SMALLEST_SHARE else f"less than {SMALLEST_SHARE:.2%}"
         st.markdown(
             "The values of all pixels should add up to the rise in the class score from the baseline to the picture. "
             f"The sum is off by **{percentage}** of that rise."
         )
-    elif "conservation" in result.info:
-        share = result.info["conservation"][0]
+    elif result.info.conservation:
+        share = result.info.conservation[0]
         st.markdown(
             f"The relevance should add up to the logit. The actual sum is **{share:.1%}** of the logit; biases "
             "and the propagation rule account for the difference."
