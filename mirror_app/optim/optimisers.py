@@ -9,7 +9,7 @@ Rule = Callable[[Tensor], Tensor]
 
 
 def steepest(lr: float) -> Rule:
-    """Return steepest ascent with steps of one length.
+    """Return steepest ascent with steps of one length. PyTorch's SGD takes steps as long as the gradient.
 
     step = lr · g / rms(g), with the root mean square of each item; a zero gradient gives a zero step.
 
