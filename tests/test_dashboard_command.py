@@ -20,6 +20,8 @@ from mirror_app import dashboard
 from tests import ROOT
 from tests.server import wait_for
 
+pytestmark = pytest.mark.minutes
+
 PROGRAM = (sys.executable, "-m", "mirror_app")
 
 

@@ -15,6 +15,8 @@ from PIL import Image
 from mirror_app.cli import main
 from tests import ROOT
 
+pytestmark = pytest.mark.minutes
+
 EXAMPLES = ROOT / "examples"
 LIVE = {
     **os.environ,

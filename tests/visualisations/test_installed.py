@@ -10,6 +10,8 @@ import pytest
 
 from tests import ROOT
 
+pytestmark = pytest.mark.minutes
+
 TROUBLES = {
     "pyproject.toml": """
         [build-system]
@@ -143,6 +145,7 @@ def test_the_command_line_describes_and_draws_one(site: Path, tmp_path: Path) ->
 
 
 ON_THE_PAGE = r"""
+from mirror_app import engine, examples, load
 from tests.app import lives, page
 
 test = page(visualisation="energy", layer="features.4", levels="3", power="3")
@@ -150,6 +153,15 @@ assert lives(test), test.exception
 assert test.session_state.mirror.request.params == (("levels", 3), ("power", 3.0))
 assert "Energy" in test.selectbox(key="visualisation").options
 exec(test.code[-1].value, {})  # the code that the page shows
+
+request, model, picture = test.session_state.mirror.request, load("shapes"), examples()[0]
+raw, model_input_rgb = engine.run(request, model, picture).raw, model.preprocessing.model_input_rgb(picture)
+peak = engine.vmax(request, raw, model_input_rgb)
+assert engine.legend(request, raw, peak).colours == ("#000000", "#555555", "#aaaaaa", "#ffffff")
+choices = {"compare.visualisation": "energy", "compare.input": "checked-heart", "compare.scale": "one"}
+compare = page("compare", visualisation="energy", layer="features.4", levels="3", power="3", **choices)
+assert not compare.exception
+assert any(f"**{peak:.3g}**" in caption.value for caption in compare.caption)  # the maximum of the shared scale
 
 guide = page(to="guide", visualisation="energy")
 assert not guide.exception

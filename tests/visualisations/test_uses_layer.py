@@ -10,6 +10,8 @@ from mirror_app.visualisations import registry
 from tests.families import vit
 from tests.networks import quick, resnet18
 
+pytestmark = pytest.mark.minutes
+
 PICTURE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 TRANSFORMER_LAYERS = ("encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_2")
 CONVOLUTIONAL_LAYERS = ("layer1", "layer2")
