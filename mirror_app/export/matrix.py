@@ -15,8 +15,7 @@ from mirror_app.engine.request import Request
 from mirror_app.export import package
 from mirror_app.export.figure import Tile, draw_figure
 from mirror_app.layers import Layer
-from mirror_app.params import TARGET as TARGET  # the pages import it from here
-from mirror_app.params import Value
+from mirror_app.params import TARGET, Value
 from mirror_app.visualisations import registry
 
 

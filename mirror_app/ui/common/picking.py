@@ -4,7 +4,7 @@ import streamlit as st
 
 from mirror_app import targets
 from mirror_app.ui.state import widget_state
-from mirror_app.ui.state.session import TARGET, current, explain_target
+from mirror_app.ui.state.session import current, explain_target
 from mirror_app.visualisations.registry import Entry
 
 FIRST = "back-prop"  # explains a target unless another visualisation is selected
@@ -14,7 +14,7 @@ def explaining_entry(selected: Entry) -> Entry | None:
     """Return the visualisation that explains a clicked class: the selected or first one that takes a target."""
     session = current()
     candidates = (selected, session.default_entry, *session.entries)
-    return next((entry for entry in candidates if TARGET in entry.params), None)
+    return next((entry for entry in candidates if entry.takes_target), None)
 
 
 def choose_class(entry: Entry, number: int) -> None:
@@ -48,7 +48,7 @@ def offer_target(target: str, label: str) -> None:
 
 
 def _method(context: str) -> Entry:
-    by_key = {entry.key: entry for entry in current().entries if TARGET in entry.params}
+    by_key = {entry.key: entry for entry in current().entries if entry.takes_target}
     keys = list(by_key)
     start = keys.index(FIRST) if FIRST in keys else 0
     names = {key: entry.name for key, entry in by_key.items()}

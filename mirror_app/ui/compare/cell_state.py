@@ -9,7 +9,8 @@ from mirror_app import engine, layers, live
 from mirror_app.engine import Result
 from mirror_app.engine.request import Request
 from mirror_app.export import matrix
-from mirror_app.export.matrix import TARGET, Cell
+from mirror_app.export.matrix import Cell
+from mirror_app.params import TARGET
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.state.session import Session

@@ -9,8 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 from mirror_app import layers, live
 from mirror_app.engine.request import Request
 from mirror_app.export import matrix
-from mirror_app.export.matrix import TARGET, Axis
+from mirror_app.export.matrix import Axis
 from mirror_app.models import catalogue
+from mirror_app.params import TARGET
 from mirror_app.ui.common import layer_facts
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare import choices

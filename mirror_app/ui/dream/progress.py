@@ -10,13 +10,14 @@ from mirror_app import live, targets
 from mirror_app.errors import MirrorError
 from mirror_app.export import animation
 from mirror_app.models import Model
+from mirror_app.params import TARGET
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import downloads, page_parts
 from mirror_app.ui.common.share import share
 from mirror_app.ui.components.frame import frame
 from mirror_app.ui.guide.sections import PICTURES
 from mirror_app.ui.state import widget_state
-from mirror_app.ui.state.session import TARGET, Session, choose
+from mirror_app.ui.state.session import Session, choose
 from mirror_app.ui.store import Selection
 from mirror_app.ui.store.background_runs import BackgroundRun, FrameSnapshot, generated_picture
 

@@ -13,13 +13,13 @@ from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
 from mirror_app.models import Model, catalogue
 from mirror_app.models.download import DownloadProgress
-from mirror_app.params import Value
+from mirror_app.params import TARGET, Value
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.components.layer_tree import layer_tree
 from mirror_app.ui.sidebar import widgets
 from mirror_app.ui.state import query_params, widget_state
-from mirror_app.ui.state.session import TARGET, Session, current
+from mirror_app.ui.state.session import Session, current
 from mirror_app.ui.state.widget_state import StateValue
 from mirror_app.visualisations.registry import Entry
 

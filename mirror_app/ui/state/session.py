@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mirror_app import layers, live
+from mirror_app import layers, live, params
 from mirror_app.bundled.examples import examples
 from mirror_app.engine import links, old_links
 from mirror_app.engine.request import Request
@@ -19,7 +19,6 @@ from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
-TARGET = "target_class"
 MAX_PICTURES = 24  # that one visitor may add
 MAX_PIXELS = 100_000_000  # of all pictures that one visitor added
 
@@ -156,7 +155,7 @@ def go_to(query: Mapping[str, str]) -> None:
 def explain_target(entry: registry.Entry, target: str) -> None:
     """Select `entry` and let it explain `target`. Only for callbacks, like `choose`."""
     choose_visualisation(entry)
-    widget_state.TARGET.value = entry.parse(TARGET, target)
+    widget_state.TARGET.value = entry.parse(params.TARGET, target)
 
 
 def choose_visualisation(entry: registry.Entry) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from mirror_app import params
 from mirror_app.params import ClassPicker, Value
 from mirror_app.visualisations.registry import Entry
 
@@ -90,7 +91,7 @@ UNTRAINED = StateValue("untrained", False)
 VISUALISATION = StateValue("visualisation", "")
 DREAM_VISUALISATION = StateValue("dream-visualisation", "")  # that of the Dream page
 EVERYWHERE = StateValue("everywhere", False)  # whether every stage is shown
-TARGET = StateValue[Value]("target_class", None)
+TARGET = StateValue[Value](params.TARGET, None)
 
 # The pages
 PICKED_INPUT = ComponentValue[int]("strip", "picked")  # its position
