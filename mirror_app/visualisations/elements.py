@@ -37,8 +37,11 @@ def parameter(name: str, element: Element, owner: str) -> Parameter:
         (2, 1, 100)
     """
     if not isinstance(element, Mapping):
-        problem = f"{owner}: the element of '{name}' must be a dictionary, not a {type(element).__name__}."
-        raise MirrorError(problem, culprit=name, accepted="a dictionary")
+        raise MirrorError(
+            f"{owner}: the element of '{name}' must be a dictionary, not a {type(element).__name__}.",
+            culprit=name,
+            accepted="a dictionary",
+        )
     kind = element.get("type")
     if kind not in TYPES:
         raise MirrorError(
