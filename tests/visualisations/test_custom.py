@@ -332,18 +332,38 @@ def slider(**said: object) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize(
     ("params", "owner", "fields"),
     [
-        (slider(type="slidr"), "Repeat:", {"culprit": "slidr", "accepted": elements.TYPES, "hint": "'slider'"}),
-        (slider(type=None), "Repeat:", {"culprit": "None", "accepted": elements.TYPES}),
-        (slider(value=10), "Repeat: the value of repeat", {"culprit": "10", "accepted": "a whole number from 1 to 9"}),
-        (slider(value="two"), "Repeat: the value of repeat", {"culprit": "two", "accepted": "a number from 1 to 9"}),
-        ({"repeat": {"type": "slider", "value": 2}}, "Repeat:", {"culprit": "repeat", "accepted": "'min'"}),
-        ({"repeat": {"type": "radio", "value": "a"}}, "Repeat:", {"culprit": "repeat", "accepted": "'options'"}),
+        (
+            slider(type="slidr"),
+            "Repeat (RepeatInput): ",
+            {"culprit": "slidr", "accepted": elements.TYPES, "hint": "'slider'"},
+        ),
+        (slider(type=None), "Repeat (RepeatInput): ", {"culprit": "None", "accepted": elements.TYPES}),
+        (
+            slider(value=10),
+            "Repeat (RepeatInput): the value of repeat ",
+            {"culprit": "10", "accepted": "a whole number from 1 to 9"},
+        ),
+        (
+            slider(value="two"),
+            "Repeat (RepeatInput): the value of repeat ",
+            {"culprit": "two", "accepted": "a number from 1 to 9"},
+        ),
+        (
+            {"repeat": {"type": "slider", "value": 2}},
+            "Repeat (RepeatInput): ",
+            {"culprit": "repeat", "accepted": "'min'"},
+        ),
+        (
+            {"repeat": {"type": "radio", "value": "a"}},
+            "Repeat (RepeatInput): ",
+            {"culprit": "repeat", "accepted": "'options'"},
+        ),
         (
             {"repeat": {"type": "dropdown", "value": "c", "options": ["a", "b"]}},
-            "Repeat: the value of repeat",
+            "Repeat (RepeatInput): the value of repeat ",
             {"culprit": "c", "accepted": ["a", "b"]},
         ),
-        ({"repeat": 2}, "Repeat:", {"culprit": "repeat", "accepted": "a dictionary"}),
+        ({"repeat": 2}, "Repeat (RepeatInput): ", {"culprit": "repeat", "accepted": "a dictionary"}),
         (
             {"repaet": PARAMS["repeat"]},
             "RepeatInput (test_custom.py, line ",
