@@ -11,7 +11,7 @@ from mirror_app import engine, images, layers, targets
 from mirror_app.bundled.examples import examples
 from mirror_app.engine import Result
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.export import animation, package
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue, settings
@@ -77,7 +77,8 @@ def render(
 ) -> None:
     """Write the picture, the raw values or the film of a request to `output`; None for the page's default."""
     if not output.parent.is_dir():
-        raise MirrorError(f"Cannot write '{output}': there is no folder '{output.parent}'.")
+        folder = str(output.parent)
+        raise MirrorError(f"Cannot write '{output}': there is no folder '{folder}'.", culprit=folder)
     entry, picture = registry.get(visualisation), _picture(image)
     loaded = _load(model).with_output(output_kind)
     if layer is None:
@@ -136,8 +137,9 @@ def _picture(text: str) -> Picture:
     except OSError as error:
         bundled = [picture.id for picture in examples()]
         raise MirrorError(
-            f"Cannot read the picture '{text}' ({error.strerror}). Bundled pictures: {', '.join(bundled)}."
-            f"{nearest(text, bundled)}"
+            f"Cannot read the picture '{text}' ({error.strerror}). Bundled pictures: {', '.join(bundled)}.",
+            culprit=text,
+            accepted=bundled,
         ) from error
     return images.decode(content, Path(text).name)
 
@@ -146,7 +148,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise MirrorError(f"Cannot write '{path}': {error.strerror}.") from error
+        raise MirrorError(f"Cannot write '{path}': {error.strerror}.", culprit=str(path)) from error
 
 
 def _show_progress(task: str, share: float | None) -> None:

@@ -205,7 +205,8 @@ def sheet(
     images = render_images(request, raw, model_input_rgb, vmax)
     if not 0 <= first < len(images):
         total = "1 image (number 0)" if len(images) == 1 else f"{len(images)} images (0 to {len(images) - 1})"
-        raise MirrorError(f"There is no image {first}: this request gives {total}, {PAGE} to a page.")
+        hint = f"this request gives {total}, {PAGE} to a page"
+        raise MirrorError(f"There is no image {first}", culprit=str(first), accepted=total, hint=hint)
     shown = images[first : first + count]
     if len(images) > 1:
         shown = render.shrink(shown, TILE)

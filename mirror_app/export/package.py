@@ -49,7 +49,9 @@ def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: 
     """
     if raw.ndim == 2:
         raise MirrorError(
-            f"The layer '{request.layer}' gives {raw.shape[1]} numbers and no picture: write an .npy file."
+            f"The layer '{request.layer}' gives {raw.shape[1]} numbers and no picture",
+            culprit=request.layer,
+            hint="write an .npy file",
         )
     return engine.sheet(request, raw, model_input_rgb, (page - 1) * engine.PAGE).png
 

@@ -23,7 +23,9 @@ class Server:
     def __init__(self, port: int) -> None:
         if Runtime.exists():
             raise MirrorError(
-                "Streamlit is already running in this process. Start Mirror from a plain script or a notebook."
+                "Streamlit is already running in this process.",
+                culprit="Streamlit",
+                hint="Start Mirror from a plain script or a notebook.",
             )
         self._socket = _listening_socket(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
@@ -45,7 +47,8 @@ class Server:
             self._thread.join(0.02)
             if not self._thread.is_alive():
                 self._clean_up()
-                raise MirrorError(f"The page cannot be served at {self.url}. Details are in the log.")
+                problem = f"The page cannot be served at {self.url}."
+                raise MirrorError(problem, culprit=self.url, hint="Details are in the log.")
 
     def stop(self) -> None:
         """Stop the server and release its threads, sockets, models and results."""
@@ -77,7 +80,8 @@ def _listening_socket(port: int) -> socket.socket:
             return socket.create_server((HOST, number))
         except OSError:
             continue
-    raise MirrorError(f"No port from {port} on is free. Choose another, such as port={port + PORTS_TRIED}.")
+    hint = f"Choose another, such as port={port + PORTS_TRIED}."
+    raise MirrorError(f"No port from {port} on is free.", culprit=str(port), accepted="a free port", hint=hint)
 
 
 def _configure() -> None:

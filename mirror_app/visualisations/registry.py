@@ -109,7 +109,7 @@ class Entry:
             MirrorError: If there is no such parameter, or it does not accept the value.
         """
         if name not in self.params:
-            raise MirrorError(f"{self.name} has no parameter '{name[:40]}'.{nearest(name, self.params)}")
+            raise MirrorError(f"{self.name} has no parameter '{name[:40]}'.", culprit=name, accepted=tuple(self.params))
         return self.params[name].parse(text)
 
 
@@ -173,7 +173,8 @@ def add(entry: Entry) -> None:
         registered = _entries.setdefault(entry.key, entry)
     if registered.kind is not entry.kind:
         first, second = (f"{kind.__module__}.{kind.__qualname__}" for kind in (registered.kind, entry.kind))
-        raise MirrorError(f"The name '{entry.name}' is taken twice: by {first} and by {second}.")
+        problem = f"The name '{entry.name}' is taken twice: by {first} and by {second}."
+        raise MirrorError(problem, culprit=entry.name)
 
 
 def key_of(name: str) -> str:
@@ -226,5 +227,6 @@ def get(key: str) -> Entry:
         if key in (entry.key, entry.name):
             return entry
     first = ", ".join(entry.name for entry in registered[:5])
-    hint = nearest(key, [entry.key for entry in registered]) or f" There are {len(registered)}: {first} …"
-    raise MirrorError(f"There is no visualisation '{key[:80]}'.{hint}")
+    keys = [entry.key for entry in registered]
+    hint = nearest(key, keys).strip() or f"There are {len(registered)}: {first} …"
+    raise MirrorError(f"There is no visualisation '{key[:80]}'.", culprit=key, accepted=keys, hint=hint)

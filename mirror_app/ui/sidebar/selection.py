@@ -123,7 +123,7 @@ def _dream_entry(session: Session) -> Entry:
     """Show the choice of a visualisation for the Dream page; raise MirrorError if there is none."""
     dreams = [entry for entry in session.entries if entry.kind.is_iterative]
     if not dreams:
-        raise MirrorError("None of the visualisations offered here runs step by step. Choose another page.")
+        raise MirrorError("None of the visualisations offered here runs step by step.", hint="Choose another page.")
     if widget_state.VISUALISATION.value in [entry.key for entry in dreams]:
         widget_state.DREAM_VISUALISATION.setdefault(widget_state.VISUALISATION.value)
     return _entry(dreams, widget_state.DREAM_VISUALISATION)

@@ -96,7 +96,8 @@ class Session:
         is_full = len(added) == MAX_PICTURES
         if picture.id not in self.pictures and (pixels > MAX_PIXELS or is_full):
             limit = f"{MAX_PICTURES} pictures" if is_full else f"{MAX_PIXELS // 10**6} megapixels"
-            raise MirrorError(f"Limit of {limit} reached; '{picture.name}' was not added.")
+            problem = f"Limit of {limit} reached; '{picture.name}' was not added."
+            raise MirrorError(problem, culprit=picture.name, accepted=f"at most {limit}")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
 
@@ -190,7 +191,7 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
     def choose_offered(key: str) -> None:
         entry = registry.get(key)
         if entry not in session.entries:
-            raise MirrorError(f"{entry.name} is not available here.")
+            raise MirrorError(f"{entry.name} is not available here.", culprit=entry.name)
         widget_state.VISUALISATION.value = key
 
     def choose_layer(layer: str) -> None:

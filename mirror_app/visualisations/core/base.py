@@ -175,7 +175,8 @@ class Visualisation:
     def _frames_of(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of all inputs; if the items of a batch influence one another, run each item alone."""
         if layer == layers.EVERY and not self.supports_all_stages:
-            raise MirrorError(f"{type(self).__name__} shows one layer at a time: choose a layer instead of '*'.")
+            problem = f"{type(self).__name__} shows one layer at a time"
+            raise MirrorError(problem, culprit=layer, accepted="one layer", hint=f"choose a layer instead of '{layer}'")
         attribute = (
             partial(at_every_stage, self.view, self.attribute)
             if layer == layers.EVERY

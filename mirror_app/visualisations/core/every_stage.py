@@ -37,7 +37,7 @@ def at_every_stage(
     stages = layers.stages(layers.tree(view.source, view.calls))
     maps: dict[str, Tensor] = {}
     stages_by_note: dict[str, list[str]] = {}
-    error = MirrorError("The model has no layer with a spatial map.")
+    error = MirrorError("The model has no layer with a spatial map.", culprit=type(view.source).__name__)
     for number, stage in enumerate(stages):
         try:
             result = deque(attribute(inputs, stage, **params), maxlen=1).pop()
