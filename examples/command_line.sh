@@ -2,10 +2,10 @@
 # The page's visualisations on the command line.
 set -eu
 
-python -m mirror_app list
-python -m mirror_app list grad-cam
-python -m mirror_app layers shapes
-python -m mirror_app render --image checked-heart --target "striped star" --param "show=heat map" --output heat.png
-python -m mirror_app render --visualisation activations --layer features.4 --output maps.png
-python -m mirror_app render --output raw.npy
-python -m mirror_app render --visualisation deep-dream --param steps=3 --output dream.gif
+mirror list
+mirror list grad-cam
+mirror layers shapes
+mirror render --image checked-heart --target "striped star" --param "show=heat map" --output heat.png
+mirror render --visualisation activations --layer features.4 --output maps.png
+mirror render --output raw.npy
+mirror render --visualisation deep-dream --param steps=3 --output dream.gif

@@ -6,11 +6,7 @@ from typing import Annotated
 import torch
 from PIL import Image
 
-from mirror_app import mirror
-from mirror_app.models import catalogue, examples
-from mirror_app.params import Slider
-from mirror_app.visualisations.core import Visualisation
-from mirror_app.visualisations.web import WebInterface, offer
+from mirror_app import Slider, Visualisation, WebInterface, examples, load, mirror, offer
 
 
 class RepeatInput(Visualisation):
@@ -40,4 +36,4 @@ def noise(model, inputs, layer, *, steps: Annotated[int, Slider("Number of noise
 
 
 if __name__ == "__main__":
-    mirror(Image.fromarray(examples.examples()[0].pixels), catalogue.load("shapes"), visualisations=[repeated, noise])
+    mirror(Image.fromarray(examples()[0].pixels), load("shapes"), visualisations=[repeated, noise])

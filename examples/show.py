@@ -2,14 +2,12 @@
 
 from torchvision.transforms.functional import normalize, to_tensor
 
-from mirror_app import mirror
-from mirror_app.models import catalogue, examples
-from mirror_app.visualisations.web import BackProp, DeepDream, GradCam
+from mirror_app import DeepDream, GradCam, Gradient, examples, load, mirror
 
-bundled = catalogue.load("shapes")
+bundled = load("shapes")
 model = bundled.module  # any nn.Module; it is never changed
-pictures = [picture.pixels for picture in examples.examples()[:2]]
+pictures = [picture.pixels for picture in examples()[:2]]
 mean, std = bundled.preprocessing.mean, bundled.preprocessing.std
 inputs = [normalize(to_tensor(pixels.copy()), mean, std) for pixels in pictures]
 
-mirror(inputs, model, visualisations=[BackProp, GradCam, DeepDream], classes=bundled.classes)
+mirror(inputs, model, visualisations=[Gradient, GradCam, DeepDream], classes=bundled.classes)

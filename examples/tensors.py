@@ -4,11 +4,10 @@ from pathlib import Path
 
 from torchvision.utils import save_image
 
-from mirror_app.models import catalogue, examples
-from mirror_app.visualisations.core import Activations, GradCam, Gradient, grid
+from mirror_app import Activations, GradCam, Gradient, examples, load, render
 
-bundled = catalogue.load("shapes")
-inputs = bundled.preprocessing.prepare(examples.examples()[0])  # (1, 3, 128, 128), normalised
+bundled = load("shapes")
+inputs = bundled.preprocessing.prepare(examples()[0])  # (1, 3, 128, 128), normalised
 
 images, info = GradCam(bundled.module)(inputs, None)  # None: the default layer
 print(
@@ -19,5 +18,5 @@ images, info = Gradient(bundled.module)(inputs, guide=True, target_class=bundled
 print("Guided gradient:", tuple(info["raw"].shape), f"from {info['raw'].min():.3f} to {info['raw'].max():.3f}")
 
 images, _ = Activations(bundled.module)(inputs, bundled.module.features[4])
-save_image(grid(images, 8), Path("maps.png"))
+save_image(render.grid(images, 8), Path("maps.png"))
 print("Feature maps:", len(images), "in maps.png")

@@ -35,7 +35,7 @@ class MirrorError(Exception):
     ) -> None:
         self.problem = problem
         self.culprit = culprit
-        self.accepted = accepted
+        self.accepted = accepted if isinstance(accepted, str) else tuple(accepted)  # so that the error can be pickled
         self.hint = hint or ("" if isinstance(accepted, str) else nearest(culprit, accepted).strip())
         if not self.hint:
             super().__init__(problem)

@@ -148,10 +148,10 @@ def default_layer(layers: Sequence[Layer], before_last: bool = False) -> str:
 def candidates(layers: Sequence[Layer], classes: int | None) -> list[str]:
     """Return the layers that visualisations may start at, the best first; the caller tries which of them work.
 
-    Each is the outermost layer that ends with the last weighted layer, then with the last but one, and so on: a whole
-    stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. If the
-    model does not give one number per class (`classes` is None), its last convolutions compute locations or boxes, and
-    the end of the backbone comes first. Maps of classes that are only averaged afterwards are skipped.
+    For each weighted layer, from the last to the first, the candidate is the outermost layer that ends with it: a whole
+    stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. Without
+    one number per class (`classes` is None), the last convolutions compute locations or boxes, and the end of the
+    backbone comes first. A last convolution with one map per class, whose maps are only averaged, is skipped.
     """
     by_name = {layer.name: layer for layer in layers}
     ends = sorted((layer for layer in layers if _can_end_stage(layer)), key=_order, reverse=True)

@@ -1,7 +1,6 @@
 """The dashboard: `streamlit run mirror_app/main.py`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -29,11 +28,6 @@ page = st.navigation(
     position="top",
 )
 
-arguments = argparse.ArgumentParser()
-arguments.add_argument("--settings", help="a file with the models to offer")
-if settings := arguments.parse_known_args()[0].settings:
-    os.environ["MIRROR_SETTINGS"] = settings
-
 add_stylesheet("page")
 status = st.empty()  # always present, so that nothing below it moves when it becomes empty
 if "torch" not in sys.modules:
@@ -46,11 +40,15 @@ if "torch" not in sys.modules:
 
 from mirror_app import live
 from mirror_app.errors import MirrorError
+from mirror_app.models import settings
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.components import browser
 from mirror_app.ui.sidebar import selection
 from mirror_app.ui.state import session
 
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--settings", help="a file with the models to offer")
+settings.use(arguments.parse_known_args()[0].settings)
 live.restore_program()
 browser.listen()
 try:

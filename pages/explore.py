@@ -8,26 +8,22 @@ from mirror_app.ui import store
 from mirror_app.ui.common import downloads, page_parts, strip
 from mirror_app.ui.explore import answers
 from mirror_app.ui.state.session import current
-from mirror_app.visualisations import registry
 
 session = current()
-request = session.request
-picture = session.pictures[session.picture]
-model = store.model(request.model, request.output)
-entry = registry.get(request.visualisation)
+selection = store.Selection.of(session.request, session.selected_picture)
 
 page_parts.show_problems(session)
 strip.show(session)
-show_state = page_parts.heading(entry.name, entry.summary)
+show_state = page_parts.heading(selection.entry.name, selection.entry.summary)
 left, right = st.columns([3, 2], gap="large")
 with left, st.container(key="picture"), page_parts.failures():
     requested = time.perf_counter()
-    result = store.result(request, picture, show_state)
-    page_parts.show_images(request, picture, result)
-    page_parts.show_provenance(request, model, picture, result, cached=result.finished < requested)
-    downloads.show(session, picture, result)
+    result = store.result(selection, show_state)
+    page_parts.show_images(selection, result)
+    page_parts.show_provenance(selection, result, cached=result.finished < requested)
+    downloads.show(session, selection, result)
 show_state("")
 with right:
-    page_parts.show_input(model, picture)
+    page_parts.show_input(selection)
     with page_parts.failures():
-        answers.show(model, picture)
+        answers.show(selection)

@@ -5,7 +5,7 @@ import io
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from mirror_app.engine.request import VERSION
+from mirror_app.engine.links import VERSION
 from mirror_app.params import as_text
 from mirror_app.visualisations import registry
 from tests import ROOT

@@ -25,7 +25,7 @@ SHOWN = 4
 
 
 def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
-    """Return the first picture of a visualisation, of several images the first four; raise MirrorError."""
+    """Return the first picture of a visualisation, of several images the first four. May raise MirrorError."""
     layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
     request = Request(model.name, picture.id, layer, entry.key)
     images = engine.render_images(

@@ -14,8 +14,8 @@ from tests.networks import bundled, densenet, resnet18, squeezenet
 
 def plain_vgg() -> nn.Module:
     torch.manual_seed(5)
-    features = vgg.make_layers(vgg.cfgs["A"])
-    return nn.Sequential(features, nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(512 * 9, 10)).eval()
+    features = vgg.make_layers([16, "M", 32, "M", 64, 64, "M", 128, 128, "M", 128, 128, "M"])
+    return nn.Sequential(features, nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(128 * 9, 10)).eval()
 
 
 def mobilenet() -> nn.Module:

@@ -29,7 +29,7 @@ SIXTEEN = tuple(4 * (place % 8) + (place + place // 8) % 4 for place in range(16
 
 
 def images(entry: registry.Entry, model: Model) -> Tensor:
-    """Return the images (M, 3, H, W) of a visualisation where the page would begin; raise MirrorError."""
+    """Return the images (M, 3, H, W) of a visualisation where the page would begin. May raise MirrorError."""
     picture = examples()[0]
     request = Request(
         model.name, picture.id, layers.default_layer(engine.tree(model), entry.kind.before_last), entry.key

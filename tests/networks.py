@@ -23,15 +23,9 @@ def squeezenet() -> nn.Module:
 
 
 def densenet() -> nn.Module:
+    """A DenseNet that is small, and ends in few maps: Score-CAM needs a forward pass for each."""
     torch.manual_seed(2)
-    model: nn.Module = torchvision.models.densenet121(num_classes=10)
-    return model.eval()
-
-
-def small_densenet() -> nn.Module:
-    """A DenseNet that ends in few maps: Score-CAM needs a forward pass for each."""
-    torch.manual_seed(2)
-    model: nn.Module = torchvision.models.DenseNet(8, (2, 3, 4, 3), 16, num_classes=10)
+    model: nn.Module = torchvision.models.DenseNet(8, (2, 3, 12, 3), 16, num_classes=10)
     return model.eval()
 
 

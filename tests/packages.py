@@ -6,7 +6,7 @@ from tests import ROOT
 
 # From the bottom up; those on one line may not import each other.
 LAYERS = [
-    ["mirror_app.errors", "mirror_app.precision", "mirror_app.former_imports"],
+    ["mirror_app.errors", "mirror_app.precision", "mirror_app.former_imports", "mirror_app.dashboard"],
     ["mirror_app.targets", "mirror_app.layers"],
     ["mirror_app.params", "mirror_app.images"],
     ["mirror_app.render", "mirror_app.probe", "mirror_app.bundled"],
@@ -14,7 +14,9 @@ LAYERS = [
     ["mirror_app.visualisations.registry", "mirror_app.visualisations.elements"],
     ["mirror_app.visualisations.core"],
     ["mirror_app.visualisations.custom"],
-    ["mirror_app.visualisations.web", "mirror_app.engine"],
+    ["mirror_app.visualisations.web"],
+    ["mirror_app.visualisations.installed"],
+    ["mirror_app.engine"],
     ["mirror_app.evaluation", "mirror_app.export", "mirror_app.live"],
     ["mirror_app.cli"],
     ["mirror_app.__main__", "mirror_app.ui.state", "mirror_app.ui.appearance"],

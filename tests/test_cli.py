@@ -7,17 +7,22 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from mirror_app import engine
 from mirror_app.bundled.examples import examples
 from mirror_app.cli import main
+from mirror_app.cli import mirror as group
+from mirror_app.cli.param_types import NameValue, OutputFile
 from mirror_app.engine import PAGE, Result
 from mirror_app.engine.request import Request
 from mirror_app.models import catalogue
 from mirror_app.params import as_text
+from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
 from tests import ROOT
@@ -33,6 +38,7 @@ def spoken(entry: registry.Entry) -> list[str]:
     return [word for name, value in quick(entry).items() for word in ("--param", f"{name}={as_text(value)}")]
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.Entry, tmp_path: Path) -> None:
     said = ["render", "--layer", LAYER, "--visualisation", entry.key, *spoken(entry)]
@@ -42,8 +48,9 @@ def test_the_picture_is_the_pages_and_the_numbers_are_pythons(entry: registry.En
     test = page(layer=LAYER, visualisation=entry.key, **cheaply(entry))
     request: Request = test.session_state.mirror.request
     assert request == Request("shapes", examples()[0].id, LAYER, entry.key, entry.canonical(quick(entry)))
-    result: Result = store.result(request, examples()[0], lambda _: None)  # what the page has just shown
-    assert (tmp_path / "a.png").read_bytes() == store.sheet(request, result.raw, examples()[0], 0, PAGE).png
+    selection = store.Selection.of(request, examples()[0])
+    result: Result = store.result(selection, lambda _: None)  # what the page has just shown
+    assert (tmp_path / "a.png").read_bytes() == store.sheet(selection, result.raw, 0, PAGE).png
 
     model = catalogue.load("shapes")
     space = model.preprocessing
@@ -134,7 +141,6 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(
     words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MIRROR_SETTINGS", "")
     assert main(["render", "--output", "a.png", *words]) == 1
     out, err = capsys.readouterr()
     assert sentence in err
@@ -145,13 +151,78 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["paint"], ["render"], ["render", "--output", "a.jpg"], ["render", "--output", "a.png", "--param", "x"]],
+    [
+        ["paint"],
+        ["render"],
+        ["render", "--output", "a.jpg"],
+        ["render", "--output", "a.png", "--param", "x"],
+        ["render", "--output", "a.png", "--page", "one"],
+        ["serve", "--port", "65536"],
+    ],
 )
 def test_a_command_that_cannot_be_read_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert err.startswith("Usage:")
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (NameValue(), "a=1", ("a", "1")),
+        (NameValue(), "a=b=c", ("a", "b=c")),
+        (NameValue(), "a=", ("a", "")),
+        (NameValue(), ("a", "1"), ("a", "1")),
+        (NameValue(), "a", None),
+        (OutputFile(), "a.PNG", Path("a.PNG")),
+        (OutputFile(), "folder.d/a.npy", Path("folder.d/a.npy")),
+        (OutputFile(), Path("a.gif"), Path("a.gif")),
+        (OutputFile(), "png", None),
+        (OutputFile(), "a.png/b", None),
+    ],
+)
+def test_a_type_takes_what_it_is_made_for(kind: click.ParamType[object], value: object, expected: object) -> None:
+    if expected is None:
+        with pytest.raises(click.BadParameter):
+            kind.convert(value, None, None)
+    else:
+        assert kind.convert(value, None, None) == expected
+
+
+def test_the_help_names_what_the_command_takes_when_nothing_is_said() -> None:
+    """The defaults stand in the declarations as words: their modules would take seconds to import."""
+    defaults = {option.name: option.default for option in group.commands["render"].params}
+    assert defaults["model"] == catalogue.BUNDLED
+    assert defaults["image"] == examples()[0].id
+    assert defaults["visualisation"] == registry.get("Grad-CAM").key
+    text = " ".join(CliRunner().invoke(group, ["render", "--help"]).output.split())
+    assert f"output: {', '.join(OutputKind)}." in text
+    assert f"with {PAGE} images" in text
+    assert all(ending in text for ending in OutputFile.ENDINGS)
+
+
+def test_help_does_not_wait_for_pytorch() -> None:
+    script = (
+        "import sys; from mirror_app.cli import main\n"
+        "for command in ([], ['serve'], ['list'], ['models'], ['layers'], ['render']):\n"
+        "    assert main([*command, '--help']) == 0\n"
+        "assert not {'torch', 'streamlit'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], env=LIVE, check=True, capture_output=True)
+
+
+def test_the_shell_can_complete_commands_and_options() -> None:
+    for line, expected in (("mirror ", "render"), ("mirror render --vi", "--visualisation")):
+        variables = {
+            "_MIRROR_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split(" ")) - 1),
+        }
+        completed = CliRunner().invoke(group, prog_name="mirror", env=variables)
+        assert f"plain,{expected}" in completed.output.splitlines()
 
 
 def test_what_there_is_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +242,7 @@ def test_what_there_is_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_owners_models_are_found_by_their_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIRROR_SETTINGS", "")  # so that what is set here does not stay
+    monkeypatch.delenv("MIRROR_SETTINGS", raising=False)
     settings = tmp_path / "mine.toml"
     settings.write_text('[mine]\nfactory = "torchvision.models:squeezenet1_1"\narguments = { num_classes = 5 }\n')
     assert main(["layers", "mine", "--settings", str(settings)]) == 0
@@ -179,6 +250,8 @@ def test_the_owners_models_are_found_by_their_settings(
     assert main(["render", "--model", "mine", "--settings", str(settings), "--output", str(tmp_path / "a.png")]) == 0
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (224, 224)
+    assert "mine" not in catalogue.names()  # the option is for the command alone, and for no other program
+    assert "MIRROR_SETTINGS" not in os.environ
 
 
 def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from mirror_app import cli, render
 from mirror_app.params import Slider
 from mirror_app.ui.guide import sections
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core import Attribution, Visualisation
+from mirror_app.visualisations.core import Attribution, Info, Visualisation
 from mirror_app.visualisations.registry import visualisation
 from tests import ROOT, gallery
 from tests.networks import resnet18
@@ -20,9 +20,9 @@ from tests.networks import resnet18
 PICTURES = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 
 
-def code(document: str) -> str:
-    block, *_ = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
-    return str(block)
+def code(document: str, number: int = 0) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    return str(blocks[number])
 
 
 def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:
@@ -41,14 +41,23 @@ def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:
         registry._entries.pop("energy", None)
 
 
+def test_the_look_in_contributing_works() -> None:
+    names: dict[str, Any] = {"Tensor": Tensor, "render": render, "__name__": __name__}
+    exec(code("CONTRIBUTING.md", 1), names)
+    raw, grey = torch.tensor([[[0.0, 4.0]]]), names["grey"]
+    assert grey(raw, PICTURES)[0, 0].tolist() == [[0.0, 1.0]]
+    assert render.legend(grey, raw.shape, render.vmax(grey, raw, PICTURES)).high == 4  # type: ignore[union-attr]
+    assert grey.is_evidence
+
+
 def test_the_readmes_example_gives_what_it_says() -> None:
     lines = code("README.md").splitlines()
     start = next(number for number, line in enumerate(lines) if "GradCam(model)" in line)
     names: dict[str, object] = {"model": resnet18(), "inputs": PICTURES}
-    exec("\n".join([*(line for line in lines if "visualisations.core" in line), lines[start]]), names)
+    exec("\n".join([*(line for line in lines if "from mirror_app" in line), lines[start]]), names)
     images, info = names["images"], names["info"]
     assert isinstance(images, Tensor)
-    assert isinstance(info, dict)
+    assert isinstance(info, Info)
     assert images.shape == (1, 3, 224, 224)
     assert info["raw"].shape == (1, 7, 7)
 
@@ -77,9 +86,8 @@ def test_the_readmes_own_visualisation_works() -> None:
 
 def test_the_readmes_commands_are_understood() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
-    said = [
-        shlex.split(line, comments=True)[3:] for line in text.splitlines() if line.startswith("python -m mirror_app")
-    ]
-    assert len(said) == 3
-    for words in said:
-        assert cli._parser().parse_args(words).command
+    shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    said = [shlex.split(line, comments=True)[1:] for line in shell.splitlines() if line.startswith("mirror ")]
+    assert len(said) == 6
+    for name, *words in filter(None, said):
+        cli.mirror.commands[name].make_context(name, words)

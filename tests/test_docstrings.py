@@ -9,10 +9,8 @@ from types import FunctionType, ModuleType
 import pytest
 
 import mirror_app
-from mirror_app import engine, evaluation, images, live, optim, params, render
-from mirror_app.errors import MirrorError
-from mirror_app.models import catalogue
-from mirror_app.visualisations import core, registry, web
+from mirror_app import engine, evaluation, images, live, optim, render
+from mirror_app.visualisations import core, registry
 
 Documented = type | FunctionType
 # Running them would train a network, serve a page or end the program.
@@ -22,22 +20,23 @@ MODULES = [
     for module in pkgutil.walk_packages(mirror_app.__path__, "mirror_app.")
     if module.name not in PROGRAMS and "mirror_app.pages" not in module.name
 ]
-WIDGETS = (params.Slider, params.Number, params.Text, params.Radio, params.Dropdown, params.Toggle, params.ClassPicker)
 
 
 def exported(module: ModuleType) -> list[Documented]:
-    """Return the classes and functions that `module` offers, each under one name, without its type aliases."""
-    offered = {id(item): item for name in module.__all__ if isinstance(item := getattr(module, name), Documented)}
-    return list(offered.values())
+    """Return the classes and functions that `module` offers, each under one name; looks as what renders them."""
+    items = [getattr(module, name) for name in module.__all__]
+    functions = [item.render if isinstance(item, render.Look) else item for item in items]
+    return list({id(item): item for item in functions if isinstance(item, Documented)}.values())
 
 
+PUBLIC = [item for item in exported(mirror_app) if item is not mirror_app.mirror]  # whose example would serve a page
 VISUALISATIONS = [entry.kind for entry in registry.entries()]
 USED = list(
     {
         item.__module__ + item.__qualname__: item
         for item in (
-            *exported(core), *exported(engine), *exported(evaluation), *exported(images), *exported(live),
-            *exported(optim), *exported(render), *WIDGETS, web.WebInterface, web.offer, catalogue.load, MirrorError,
+            *PUBLIC, *exported(core), *exported(engine), *exported(evaluation), *exported(images), *exported(live),
+            *exported(optim), *exported(render),
         )
     }.values()
 )  # fmt: skip
@@ -47,6 +46,12 @@ USED = list(
 def test_the_examples_of_a_module_run(name: str) -> None:
     module = import_module(name)
     assert doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).failed == 0
+
+
+def test_the_example_of_a_look_is_found() -> None:
+    assert [test.name for test in doctest.DocTestFinder().find(import_module("mirror_app.render.looks.heat"))
+            if test.examples] == ["mirror_app.render.looks.heat.heat"]  # fmt: skip
+    assert render.heat.__doc__ == render.heat.render.__doc__
 
 
 @pytest.mark.parametrize("item", USED, ids=lambda item: item.__name__)

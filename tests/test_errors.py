@@ -60,7 +60,7 @@ def test_a_prefix_comes_before_the_problem_and_the_fields_stay() -> None:
 
 
 def test_an_error_that_was_copied_to_another_process_is_the_same() -> None:
-    error = MirrorError("There is no look 'haet'.", culprit="haet", accepted=LOOKS)
+    error = MirrorError("There is no look 'haet'.", culprit="haet", accepted=dict.fromkeys(LOOKS).keys())
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert str(other) == str(error)
         assert vars(other) == vars(error)
@@ -90,7 +90,7 @@ def test_the_nearest_name_is_suggested_and_only_if_it_is_near() -> None:
         ),
         (
             lambda: GradCam(resnet18())(PICTURE, None, show="heat mpa"),
-            "show must be overlay or heat map, not 'heat mpa'. Did you mean 'heat map'?",
+            "show must be over the picture, heat map or map, not 'heat mpa'. Did you mean 'heat map'?",
         ),
         (
             lambda: GradCam(resnet18())(PICTURE, None, target_class=10),

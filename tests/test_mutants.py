@@ -22,6 +22,7 @@ def test_a_mutant_fits_the_code(mutant: Mutant, tmp_path: Path) -> None:
     assert all((ROOT / test.partition("::")[0]).exists() for test in mutant.tests)
 
 
+@pytest.mark.minutes
 def test_there_are_twenty_five_and_one_of_them_is_found(tmp_path: Path) -> None:
     assert len(MUTANTS) == 25
     (rescaled,) = (mutant for mutant in MUTANTS if "rescaled" in mutant.mistake)

@@ -268,9 +268,9 @@ def test_a_box_that_a_mask_hides_counts_nothing() -> None:
         ("207", Target(channel=207), "class 207"),
         ("features.8:3", Target("features.8", (), 3), "channel 3 of features.8"),
         ("features.8:3@4,5", Target("features.8", (), 3, (4, 5)), "channel 3 of features.8 in row 4, column 5"),
-        (":out:15@12,80", Target("", ("out",), 15, (12, 80)), "“out” 15 in row 12, column 80"),
-        (":boxes:0@2", Target("", ("boxes",), 0, (2,)), "“boxes” 0 at 2"),
-        (":1:0:3", Target("", ("1", "0"), 3), "“1:0” 3"),
+        (":out:15@12,80", Target("", ("out",), 15, (12, 80)), "channel 15 of the output “out” in row 12, column 80"),
+        (":boxes:0@2", Target("", ("boxes",), 0, (2,)), "item 0 of the output “boxes” at 2"),
+        (":1:0:3", Target("", ("1", "0"), 3), "item 3 of the output “1:0”"),
     ],
 )
 def test_the_grammar_is_one_to_one(text: str, target: Target, words: str) -> None:

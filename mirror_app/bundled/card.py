@@ -42,9 +42,9 @@ def markdown(net: nn.Module, command: str, minutes: float) -> str:
             f"- **Trained by:** `{command}` in {minutes:.0f} minutes on two cores.",
             f"- **Accuracy:** {is_right.float().mean():.2%} on {len(ONE_OBJECT):,} held-out scenes with one object "
             f"(seeds {ONE_OBJECT.start:,} to {ONE_OBJECT.stop - 1:,}).",
-            f"- **Two objects:** on {len(TWO_OBJECTS):,} held-out scenes with two objects (seeds {TWO_OBJECTS.start:,} "
-            f"to {TWO_OBJECTS.stop - 1:,}), the top class is one of the two in {either.float().mean():.2%}, and the "
-            f"top two classes are both in {both.float().mean():.2%}.",
+            f"- **Two objects:** {len(TWO_OBJECTS):,} held-out scenes with two objects (seeds {TWO_OBJECTS.start:,} "
+            f"to {TWO_OBJECTS.stop - 1:,}). In {either.float().mean():.2%} of them, the top class is one of the two; "
+            f"in {both.float().mean():.2%}, the top two classes are exactly the two.",
             "- **Intended use:** looking inside it. It was never trained on photographs.",
             "",
             "| class | accuracy |",

@@ -3,7 +3,7 @@
 from mirror_app.engine.engine import Result, frames, run, without_render_params
 from mirror_app.engine.inspection import costs, flow, tree
 from mirror_app.engine.prediction import Prediction, predict
-from mirror_app.engine.rendering import COLUMNS, PAGE, TILE, Sheet, legend, render_images, sheet, vmax
+from mirror_app.engine.rendering import COLUMNS, PAGE, TILE, Sheet, hint, legend, order, render_images, sheet, vmax
 
 __all__ = [
     "COLUMNS",
@@ -15,7 +15,9 @@ __all__ = [
     "costs",
     "flow",
     "frames",
+    "hint",
     "legend",
+    "order",
     "predict",
     "render_images",
     "run",

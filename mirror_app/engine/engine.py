@@ -3,18 +3,18 @@
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-import mirror_app.visualisations.core  # noqa: F401 - fills the registry
+import mirror_app.visualisations.core
+import mirror_app.visualisations.installed  # noqa: F401 - adds those of other packages
 from mirror_app import layers
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import checked
 from mirror_app.visualisations import registry
-from mirror_app.visualisations.core.attribution import require_finite
+from mirror_app.visualisations.core.attribution import Info, require_finite
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,19 @@ class Result:
     Example:
         >>> import numpy as np
         >>> from mirror_app.engine import Result
-        >>> Result(np.zeros((1, 4, 4)), {"target_class": [3]}, seconds=0.1, finished=2.5).info
-        {'target_class': [3]}
+        >>> from mirror_app.visualisations.core import Info
+        >>> Result(np.zeros((1, 4, 4)), Info(target_class=[3]), seconds=0.1, finished=2.5).info.target_class
+        [3]
     """
 
     raw: np.ndarray
-    info: dict[str, Any]
+    info: Info
     seconds: float
     finished: float
 
 
 def without_render_params(request: Request) -> Request:
-    """Return `request` without the parameters of its look: all that its raw numbers depend on.
+    """Return `request` without the parameters of its look. What remains is all that its raw numbers depend on.
 
     Args:
         request: Any request. Its visualisation must be registered.

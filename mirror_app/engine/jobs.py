@@ -37,7 +37,8 @@ class Job(Generic[T]):
         if isinstance(self.error, Exception):
             raise self.error
         if self.error is not None:
-            raise MirrorError(f"The computation tried to end the program: {type(self.error).__name__}.") from self.error
+            name = type(self.error).__name__
+            raise MirrorError(f"The computation tried to end the program: {name}.", culprit=name) from self.error
         assert self.newest is not None
         return self.newest
 

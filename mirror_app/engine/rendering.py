@@ -1,7 +1,6 @@
 """From the raw numbers of a request to the images that are shown."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -65,11 +64,10 @@ def render_images(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray
         >>> engine.render_images(request, raw, np.zeros((128, 128, 3), np.uint8)).shape
         torch.Size([1, 3, 128, 128])
     """
-    entry, render_params = _look_of(request)
-    look = partial(entry.kind.look, vmax=vmax) if entry.scaled else entry.kind.look
+    look, render_params = _look_of(request)
+    scale = {"vmax": vmax} if look.vmax else {}
     numbers = torch.from_numpy(raw)
-    images: Tensor = look(numbers, _as_tensor(model_input_rgb).to(numbers), **render_params)
-    return images
+    return look(numbers, _as_tensor(model_input_rgb).to(numbers), **render_params, **scale)
 
 
 def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> float | None:
@@ -91,8 +89,8 @@ def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> floa
         >>> engine.vmax(request, np.full((1, 4, 4), 3.0), np.zeros((128, 128, 3), np.uint8))
         3.0
     """
-    entry, render_params = _look_of(request)
-    return render.vmax(entry.kind.look, torch.from_numpy(raw), _as_tensor(model_input_rgb), **render_params)
+    look, render_params = _look_of(request)
+    return render.vmax(look, torch.from_numpy(raw), _as_tensor(model_input_rgb), **render_params)
 
 
 def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Legend | None:
@@ -114,15 +112,57 @@ def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Lege
         >>> engine.legend(request, np.ones((1, 4, 4)), 3.0).high
         3.0
     """
-    entry, render_params = _look_of(request)
-    return render.legend(entry.kind.look, raw.shape, vmax, **render_params)
+    look, render_params = _look_of(request)
+    return render.legend(look, raw.shape, vmax, **render_params)
 
 
-def _look_of(request: Request) -> tuple[registry.Entry, dict[str, Value]]:
-    """Return the visualisation of `request`, and the values of all parameters of its look."""
+def hint(request: Request) -> str:
+    """Return a sentence on how to read the colours of `request`, or "" if there is nothing to say.
+
+    Args:
+        request: The request.
+
+    Returns:
+        The sentence.
+
+    Example:
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> engine.hint(Request("shapes", "checked-heart", "", "back-prop", (("show", "colour"),)))
+        'Grey is zero.'
+    """
+    look, render_params = _look_of(request)
+    return look.hint(**render_params) if look.hint else ""
+
+
+def order(request: Request, raw: np.ndarray) -> list[int] | None:
+    """Return the numbers of the maps that the images of `request` show, or None if the maps are in their order.
+
+    Args:
+        request: The request.
+        raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
+
+    Returns:
+        The number of the map that each image shows, from 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import engine
+        >>> from mirror_app.engine.request import Request
+        >>> request = Request("shapes", "checked-heart", "", "activations", (("order", "strongest first"),))
+        >>> engine.order(request, np.array([1.0, 5.0, 3.0]).reshape(1, 3, 1, 1))
+        [1, 2, 0]
+    """
+    look, render_params = _look_of(request)
+    numbers = look.order(torch.from_numpy(raw), **render_params) if look.order else None
+    return None if numbers is None else numbers.tolist()
+
+
+def _look_of(request: Request) -> tuple[render.Look, dict[str, Value]]:
+    """Return the look of `request`, and the values of all its parameters."""
     entry = registry.get(request.visualisation)
     values: dict[str, Value] = checked(entry.params, dict(request.params))
-    return entry, {name: values[name] for name in entry.render_params}
+    return entry.look, {name: values[name] for name in entry.render_params}
 
 
 def _as_tensor(model_input_rgb: np.ndarray) -> Tensor:
@@ -165,7 +205,8 @@ def sheet(
     images = render_images(request, raw, model_input_rgb, vmax)
     if not 0 <= first < len(images):
         total = "1 image (number 0)" if len(images) == 1 else f"{len(images)} images (0 to {len(images) - 1})"
-        raise MirrorError(f"There is no image {first}: this request gives {total}, {PAGE} to a page.")
+        hint = f"this request gives {total}, {PAGE} to a page"
+        raise MirrorError(f"There is no image {first}", culprit=str(first), accepted=total, hint=hint)
     shown = images[first : first + count]
     if len(images) > 1:
         shown = render.shrink(shown, TILE)

@@ -20,7 +20,7 @@ from mirror_app.precision import widened
 from mirror_app.probe.output_kind import OutputKind
 
 BATCH = 16
-EARLY = 0.1  # the share of the pixels up to which a curve counts as early
+EARLY = 0.1  # changes within this first share of the pixels count as early
 ROAD_SHARES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # of the pixels
 ROAD_NOISE = 0.01
 

@@ -58,7 +58,7 @@ def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth
         >>> from mirror_app import engine, evaluation
         >>> from mirror_app.models import catalogue
         >>> [depth.label for depth in evaluation.depths(engine.tree(catalogue.load("shapes")))]
-        ['classifier', 'all above features.4', 'all above features.1', 'everything']
+        ['classifier', 'all after features.4', 'all after features.1', 'everything']
     """
     starts, private_weights = _start_order(model_layers), _private_weights(model_layers)
     heads = [layer.name for layer in model_layers if layer.call and private_weights[layer.name]]
@@ -68,7 +68,7 @@ def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth
         )
     top = max(heads, key=starts.__getitem__)
     cuts = [
-        Depth(f"all above {stage}", tuple(name for name in starts if _is_above(name, stage, starts)))
+        Depth(f"all after {stage}", tuple(name for name in starts if _is_after(name, stage, starts)))
         for stage in reversed(stages(model_layers)[:-1])
     ]
     deeper: list[Depth] = []
@@ -215,7 +215,7 @@ def _start_order(model_layers: Sequence[Layer]) -> dict[str, int]:
     return starts
 
 
-def _is_above(name: str, layer: str, starts: Mapping[str, int]) -> bool:
+def _is_after(name: str, layer: str, starts: Mapping[str, int]) -> bool:
     return starts[name] > starts[layer] and not name.startswith(f"{layer}.")
 
 

@@ -15,6 +15,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.params import TARGET
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations import registry
@@ -76,7 +77,7 @@ def shares(removal: Removal) -> Sequence[float]:
 
 def is_attribution(entry: Entry) -> bool:
     """Tell whether a visualisation gives evidence for a target at each location, which can be tested."""
-    return entry.kind.look in (render.heat, render.gradient)
+    return entry.look.is_evidence
 
 
 def evidence(raw: Tensor, size: tuple[int, int]) -> Tensor:
@@ -124,8 +125,8 @@ def baseline_curves(model: Model, picture: Picture, target: int) -> Generator[di
         target: The number of the class.
 
     Yields:
-        First, under "random", the mean of the draws of random numbers that are done. The last frame also has the curves
-        of Sobel's edges, under "edges".
+        First, under "random", the mean of the random draws finished so far. The last frame also has the curves of
+        Sobel's edges, under "edges".
     """
     inputs = model.inputs(picture)
     draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]
@@ -155,8 +156,8 @@ def shuffled(
         MirrorError: As `explained_class` and `engine.frames` do.
     """
     params = dict(request.params)
-    if "target_class" in registry.get(request.visualisation).params:
-        params["target_class"] = explained_class(request, result, engine.predict(model, picture))
+    if registry.get(request.visualisation).takes_target:
+        params[TARGET] = explained_class(request, result, engine.predict(model, picture))
     copy = replace(model, module=evaluation.with_weights_shuffled(model.module, depth.layers, SEED))
     yield from engine.frames(replace(request, params=tuple(sorted(params.items()))), copy, picture)
 
@@ -191,7 +192,7 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
             culprit=entry.name,
             hint="try Grad-CAM instead",
         )
-    if "target" in result.info:
+    if result.info.target is not None:
         raise MirrorError("Only evidence for a class can be tested", hint="choose a class as the target")
     if len(result.raw) > 1:
         raise MirrorError(
@@ -199,13 +200,13 @@ def explained_class(request: Request, result: Result, prediction: Prediction) ->
         )
     if not len(prediction.answers):
         raise MirrorError("Only a classification model can be tested", hint="choose one that gives classes")
-    if "target_class" in result.info:
-        return int(result.info["target_class"][0])
+    if result.info.target_class:
+        return int(result.info.target_class[0])
     if len(prediction.answers) > 1 and not len(prediction.probabilities):
         raise MirrorError(
-            f"{entry.name} takes no target, and none of these numbers is the most likely",
+            f"{entry.name} takes no target, and this model has no most likely class",
             culprit=entry.name,
-            hint="try Grad-CAM instead",
+            hint="choose a method that takes a target, such as Grad-CAM",
         )
     return int(prediction.answers.argmax())
 

@@ -102,7 +102,8 @@ def mp4(stills: Sequence[bytes], name: str) -> bytes:
     if len(stills) == 1:
         raise _single_frame(name)
     if not can_mp4():
-        raise MirrorError("An MP4 file needs PyAV: install it with pip install '.[film]', or write a .gif file.")
+        hint = "install it with pip install '.[film]', or write a .gif file"
+        raise MirrorError("An MP4 file needs PyAV", culprit="PyAV", hint=hint)
     import av
 
     file = io.BytesIO()
@@ -125,7 +126,7 @@ def can_mp4() -> bool:
 
 
 def _single_frame(name: str) -> MirrorError:
-    return MirrorError(f"{name} is computed in one step and has no frames: write a .png file.")
+    return MirrorError(f"{name} is computed in one step and has no frames", culprit=name, hint="write a .png file")
 
 
 @dataclass(frozen=True)

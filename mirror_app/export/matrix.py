@@ -15,10 +15,8 @@ from mirror_app.engine.request import Request
 from mirror_app.export import package
 from mirror_app.export.figure import Tile, draw_figure
 from mirror_app.layers import Layer
-from mirror_app.params import ClassPicker, Value
+from mirror_app.params import TARGET, Value
 from mirror_app.visualisations import registry
-
-TARGET = "target_class"
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
     if request.visualisation == base.visualisation:
         return request
     entry = registry.get(request.visualisation)
-    takes_target = isinstance(entry.params.get(TARGET), ClassPicker)
-    params = tuple((name, value) for name, value in base.params if takes_target and name == TARGET)
+    params = tuple((name, value) for name, value in base.params if entry.takes_target and name == TARGET)
     return replace(request, params=params)
 
 
@@ -146,7 +143,7 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> byt
         for cell in cells:
             row, column = rows.names[cell.row], columns.names[cell.column]
             stem = f"{cell.row + 1}-{cell.column + 1} {filename_part(row)} {filename_part(column)}"
-            record: dict[str, Any] = {"row": row, "column": column, "request": to_json(cell.request)}
+            record: dict[str, Any] = {"row": row, "column": column, "request": cell.request.to_json()}
             if cell.picture is not None:
                 zip_file.writestr(f"{stem}.png", cell.picture)
                 record |= {"picture": f"{stem}.png", "vmax": cell.vmax}
@@ -158,16 +155,6 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> byt
         summary = {"rows": asdict(rows), "columns": asdict(columns), "cells": records}
         zip_file.writestr("matrix.json", json.dumps(summary, indent=2, ensure_ascii=False))
     return file.getvalue()
-
-
-def to_json(request: Request) -> dict[str, Any]:
-    """Return `request` as a dictionary that can be written as JSON; `from_json` is its inverse."""
-    return {**asdict(request), "params": dict(request.params)}
-
-
-def from_json(record: Mapping[str, Any]) -> Request:
-    """Return the request in a dictionary that `to_json` made."""
-    return Request(**{**record, "params": tuple(record["params"].items())})
 
 
 def filename_part(name: str) -> str:

@@ -5,7 +5,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ import numpy as np
 from mirror_app import engine, render
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
+from mirror_app.visualisations.core.info import Info
 
 ORIGINAL = "original.png"  # the file in a package that its code reads
 
@@ -27,6 +28,9 @@ def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: 
         raw: The raw numbers of the request, `Result.raw`.
         model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
         page: Which page of a sheet of more than 64 images, from 1.
+
+    Returns:
+        The file.
 
     Raises:
         MirrorError: The layer gives a vector, which has no picture, or there is no such page.
@@ -45,7 +49,9 @@ def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: 
     """
     if raw.ndim == 2:
         raise MirrorError(
-            f"The layer '{request.layer}' gives {raw.shape[1]} numbers and no picture: write an .npy file."
+            f"The layer '{request.layer}' gives {raw.shape[1]} numbers and no picture",
+            culprit=request.layer,
+            hint="write an .npy file",
         )
     return engine.sheet(request, raw, model_input_rgb, (page - 1) * engine.PAGE).png
 
@@ -103,14 +109,13 @@ def full_sheet(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -
 
 def read_request(text: str) -> Request:
     """Return the request in the text of a `request.json` from a package."""
-    record = json.loads(text)["request"]
-    return Request(**{**record, "params": tuple(sorted(record["params"].items()))})
+    return Request.from_json(json.loads(text)["request"])
 
 
 def _record(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {name: value for name, value in info.items() if name not in ("params", "progress", "curve")}
+    facts = dict(replace(Info.of(info), params=None, progress=None, curve=None))
     return {
-        "request": {**asdict(request), "params": dict(request.params)},
+        "request": request.to_json(),
         "link": "?" + urlencode(request.to_query()),
         "info": facts,
         "versions": {name: version(name) for name in ("mirror-app", "torch", "torchvision")},

@@ -6,17 +6,13 @@ from mirror_app.images import Picture
 _LINES = """\
 from pathlib import Path
 
-from mirror_app import engine
-{source}
-from mirror_app.engine.request import Request
-from mirror_app.export.package import still
-from mirror_app.models import catalogue
+from mirror_app import Request, {source}, load, run, still
 
-model = catalogue.load({model!r})
+model = load({model!r})
 picture = {picture}
 request = Request(model.name, picture.id, {layer!r}, {visualisation!r}, {params!r}{output})
 
-result = engine.run(request, model, picture)  # result.raw: the numbers before any colour
+result = run(request, model, picture)  # result.raw: the numbers before any colour
 Path({file!r}).write_bytes(still(request, result.raw, model.preprocessing.model_input_rgb(picture)))
 """
 
@@ -38,7 +34,7 @@ def snippet(request: Request, picture: Picture, file: str | None) -> str:
         from pathlib import Path
     """
     return _LINES.format(
-        source="from mirror_app.images import decode" if file else "from mirror_app.bundled.examples import examples",
+        source="decode" if file else "examples",
         picture=f"decode(Path({file!r}).read_bytes(), {file!r})"
         if file
         else f"next(picture for picture in examples() if picture.id == {picture.id!r})",

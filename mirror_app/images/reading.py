@@ -3,7 +3,7 @@
 import struct
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
 from mirror_app.images import colour_profile
@@ -11,15 +11,6 @@ from mirror_app.images import colour_profile
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 # What Pillow raises on damaged or malicious files.
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
-_ROTATIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -33,9 +24,8 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
         notes.append("animated: the first frame is shown")
     image.load()
     try:
-        rotation = _ROTATIONS.get(image.getexif().get(Base.Orientation, 1))
+        _turn_upright(image)
     except BROKEN:
-        rotation = None
         notes.append("its Exif data cannot be read: shown as stored")
     alpha = _alpha(image)
     colours = _colours(image)
@@ -56,7 +46,16 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     if alpha is not None and alpha.getextrema() != (255, 255):
         colours = Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
         notes.append("transparent parts are shown over white")
-    return np.asarray(colours if rotation is None else colours.transpose(rotation)), tuple(notes)
+    return np.asarray(colours), tuple(notes)
+
+
+def _turn_upright(image: Image.Image) -> None:
+    """Turn an image as its Exif data say; raise one of `BROKEN` if they cannot be read."""
+    image.getexif().get(Base.Orientation)
+    # Pillow would write what is left of the Exif data anew, which fails if another part of them is damaged.
+    for source in ("exif", "Raw profile type exif"):
+        image.info.pop(source, None)
+    ImageOps.exif_transpose(image, in_place=True)
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:

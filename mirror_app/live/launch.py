@@ -97,8 +97,8 @@ def mirror(
         A handle with the `url` of the page and `stop`.
 
     Raises:
-        MirrorError: when an input, a model or a visualisation cannot be shown, no port is free, or the process already
-            serves another page.
+        MirrorError: when an input, a model or a visualisation cannot be shown, no port is free, or the process
+            already runs another server of pages.
 
     Example:
         A literal block, since a server takes seconds to start and a script waits for Ctrl+C::

@@ -3,8 +3,6 @@
 import asyncio
 import socket
 import sys
-import tomllib
-from pathlib import Path
 from threading import Thread
 
 import streamlit as st
@@ -12,14 +10,11 @@ import uvicorn
 from streamlit import config
 from streamlit.runtime import Runtime
 
-from mirror_app import live
+from mirror_app import dashboard, live
 from mirror_app.errors import MirrorError
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 100  # from the requested one on
-_HERE = Path(__file__).resolve().parents[1]
-# The repository has the options next to the package; a wheel has them inside.
-_OPTIONS = next(folder for folder in (_HERE.parent, _HERE) if (folder / ".streamlit").is_dir())
 
 
 class Server:
@@ -28,14 +23,16 @@ class Server:
     def __init__(self, port: int) -> None:
         if Runtime.exists():
             raise MirrorError(
-                "Streamlit is already running in this process. Start Mirror from a plain script or a notebook."
+                "Streamlit is already running in this process.",
+                culprit="Streamlit",
+                hint="Start Mirror from a plain script or a notebook.",
             )
         self._socket = _listening_socket(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         live.keep_program()
         _configure()
         options = uvicorn.Config(
-            st.App(_HERE / "main.py"),
+            st.App(dashboard.MAIN),
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -50,7 +47,8 @@ class Server:
             self._thread.join(0.02)
             if not self._thread.is_alive():
                 self._clean_up()
-                raise MirrorError(f"The page cannot be served at {self.url}. Details are in the log.")
+                problem = f"The page cannot be served at {self.url}."
+                raise MirrorError(problem, culprit=self.url, hint="Details are in the log.")
 
     def stop(self) -> None:
         """Stop the server and release its threads, sockets, models and results."""
@@ -70,7 +68,8 @@ class Server:
         # Without a visitor it was never imported, and importing it outside a page would print a warning.
         if cache := sys.modules.get("mirror_app.ui.store"):
             cache.close()
-        Runtime._instance = None  # a stopped runtime cannot be reused by the next server
+        # A stopped runtime cannot start again, and Streamlit has no public way to let a process make another one.
+        Runtime._instance = None
         live.restore_program()
 
 
@@ -81,17 +80,14 @@ def _listening_socket(port: int) -> socket.socket:
             return socket.create_server((HOST, number))
         except OSError:
             continue
-    raise MirrorError(f"No port from {port} on is free. Choose another, such as port={port + PORTS_TRIED}.")
+    hint = f"Choose another, such as port={port + PORTS_TRIED}."
+    raise MirrorError(f"No port from {port} on is free.", culprit=str(port), accepted="a free port", hint=hint)
 
 
 def _configure() -> None:
-    """Apply the dashboard's .streamlit/config.toml, whatever the working directory."""
-    text = (_OPTIONS / ".streamlit" / "config.toml").read_text(encoding="utf-8")
-    for section, options in tomllib.loads(text).items():
-        for name, value in options.items():
-            inner = value.items() if isinstance(value, dict) else [("", value)]
-            for key, setting in inner:
-                config.set_option(".".join(filter(None, (section, name, key))), setting)
+    """Apply the dashboard's options, whatever the working directory."""
+    for name, value in dashboard.options().items():
+        config.set_option(name, value)
     config.set_option("server.allowedHosts", [HOST, "localhost"])
     config.set_option("server.headless", True)
     # The protection needs a cookie that browsers withhold in a frame, which is how notebooks show the page.

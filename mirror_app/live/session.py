@@ -50,7 +50,8 @@ def live_session(
     items = list(_single_inputs(inputs))
     nets = dict(model) if isinstance(model, Mapping) else {_name(model): model}
     if not items or not nets:
-        raise MirrorError("There is nothing to show: give at least one input and one model.")
+        hint = "give at least one input and one model"
+        raise MirrorError("There is nothing to show", culprit="model" if items else "inputs", hint=hint)
     preprocessings = {name: _preprocessing(name, net, items, overrides) for name, net in nets.items()}
     first_preprocessing = next(iter(preprocessings.values()))
     pictures = [_picture(item, number, first_preprocessing) for number, item in enumerate(items, 1)]
@@ -69,10 +70,9 @@ def _single_inputs(inputs: object) -> Iterator[Any]:
         elif is_tuple or isinstance(item, Tensor | Image.Image):
             yield item
         else:
-            raise MirrorError(
-                f"An input is a {type(item).__name__}. Pass tensors, Pillow images, or tuples of tensors for a model "
-                "with several inputs."
-            )
+            kind = type(item).__name__
+            accepted = "tensors, Pillow images, or tuples of tensors for a model with several inputs"
+            raise MirrorError(f"An input is a {kind}.", culprit=kind, accepted=accepted, hint=f"Pass {accepted}.")
 
 
 def _name(net: object) -> str:
@@ -82,7 +82,8 @@ def _name(net: object) -> str:
 def _preprocessing(name: str, net: object, inputs: Sequence[Input], overrides: PreprocessingOverrides) -> Preprocessing:
     """Return the preprocessing of a model: as overridden, or the `Model`'s own, or ImageNet's."""
     if not isinstance(net, nn.Module | Model):
-        raise MirrorError(f"The model '{name}' is a {type(net).__name__}, not an nn.Module.")
+        problem = f"The model '{name}' is a {type(net).__name__}, not an nn.Module."
+        raise MirrorError(problem, culprit=name, accepted="an nn.Module")
     preprocessing = net.preprocessing if isinstance(net, Model) else IMAGENET
     first_inputs = [_first_input(item) for item in inputs]
     if isinstance(first := first_inputs[0], Tensor) and first.ndim == 3:
@@ -148,11 +149,12 @@ def _model(
         raise
     except Exception as error:  # the user's code may raise anything
         line = str(error).strip().partition("\n")[0][:200].removesuffix(".")
-        raise MirrorError(f"The model '{name}' does not take {first.name}: {type(error).__name__}: {line}.") from error
+        problem = f"The model '{name}' does not take {first.name}: {type(error).__name__}: {line}."
+        raise MirrorError(problem, culprit=name) from error
     try:
         return _with_meaning(model, net, output, overrides)
     except MirrorError as error:
-        raise MirrorError(f"The model '{name}': {error}") from error
+        raise error.prefixed(f"The model '{name}': ") from error
 
 
 def _with_meaning(model: Model, net: Net, output: Any, overrides: PreprocessingOverrides) -> Model:

@@ -45,7 +45,7 @@ class LiveSession:
 
 _guard = Lock()  # a program may start and stop sessions in several threads while pages look theirs up
 _sessions: dict[str, LiveSession] = {}
-_program: list[ModuleType] = []
+_program: ModuleType | None = None  # the module `__main__` of the program that called `mirror`
 
 
 def keep_program() -> None:
@@ -56,7 +56,8 @@ def keep_program() -> None:
         >>> live.keep_program()
         >>> live.restore_program()
     """
-    _program[:] = [sys.modules["__main__"]]
+    global _program
+    _program = sys.modules["__main__"]
 
 
 def restore_program() -> None:
@@ -72,7 +73,7 @@ def restore_program() -> None:
         True
     """
     if _program:
-        sys.modules["__main__"] = _program[0]
+        sys.modules["__main__"] = _program
 
 
 def add(session: LiveSession) -> None:

@@ -92,7 +92,7 @@ def load(name: str, device: torch.device | str = "cpu") -> Model:
 def load_with_progress(
     name: str, device: torch.device | str = "cpu"
 ) -> Generator[DownloadProgress | Model, None, None]:
-    """Yield the progress of the download, if one is needed, then the model; raise MirrorError like `load`."""
+    """Yield the progress of the download, if one is needed, then the model. May raise MirrorError, like `load`."""
     try:
         for progress_or_model in _load(check(name)):
             if isinstance(progress_or_model, Model):

@@ -39,6 +39,7 @@ _EXPECTED = {
     "output": f"one of {', '.join(OutputKind)}",
 }
 _CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _INTERPOLATIONS, "output": tuple(OutputKind)}
+_chosen: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,15 @@ def user_models() -> dict[str, UserModelSettings]:
     return {name: _parsed(table, table_label(name, path)) for name, table in tables.items()}
 
 
+def use(path: str | None) -> None:
+    """Choose the settings file of this process; None or "" for the one that MIRROR_SETTINGS names."""
+    global _chosen
+    _chosen = path
+
+
 def file() -> Path | None:
     """Return the path of the settings file, or None."""
-    path = os.environ.get("MIRROR_SETTINGS")
+    path = _chosen or os.environ.get("MIRROR_SETTINGS")
     return Path(path).expanduser().resolve() if path else None
 
 

@@ -16,7 +16,10 @@ from mirror_app.probe import View
 
 
 def load(name: str) -> Model:
-    """Build the model of that name and load its weights; raise MirrorError with what is wrong in its table."""
+    """Build the model of that name and load its weights.
+
+    If its table is wrong, raise MirrorError, which says what is wrong.
+    """
     file, options = settings.file(), settings.user_models()[name]
     assert file is not None
     label = settings.table_label(name, file)

@@ -115,7 +115,8 @@ def channel(layer: str, number: int) -> Objective:
 def neuron(layer: str, number: int) -> Objective:
     """Return the activation of the unit in the middle of one channel.
 
-    J = A[number, h // 2, w // 2] for the feature maps A (C, h, w) of the layer; of T tokens, the token T // 2.
+    J = A[number, h // 2, w // 2] for the feature maps A (C, h, w) of the layer. For a layer with T tokens, it is the
+    value at token T // 2.
 
     Args:
         layer: The dotted name of the layer.

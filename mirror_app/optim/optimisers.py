@@ -9,7 +9,7 @@ Rule = Callable[[Tensor], Tensor]
 
 
 def steepest(lr: float) -> Rule:
-    """Return steepest ascent with steps of one length.
+    """Return steepest ascent with steps of one length. PyTorch's SGD takes steps as long as the gradient.
 
     step = lr · g / rms(g), with the root mean square of each item; a zero gradient gives a zero step.
 
@@ -61,16 +61,13 @@ def adam(lr: float) -> Rule:
     Deviations from the paper:
         ε is 10⁻¹² instead of 10⁻⁸.
     """
-    means = [torch.zeros(()), torch.zeros(())]
-    steps = 0
+    position = torch.empty(0)
+    optimiser = torch.optim.Adam([position], lr, eps=1e-12, maximize=True)
 
     def step(gradient: Tensor) -> Tensor:
-        nonlocal steps
-        steps += 1
-        corrected = []
-        for index, (beta, value) in enumerate(((0.9, gradient), (0.999, gradient.square()))):
-            means[index] = torch.lerp(value, means[index].to(value).expand_as(value), beta)
-            corrected.append(means[index] / (1 - beta**steps))
-        return lr * corrected[0] / (corrected[1].sqrt() + 1e-12)
+        position.data = torch.zeros_like(gradient)  # so that where PyTorch goes from here is the step itself
+        position.grad = gradient
+        optimiser.step()
+        return position.data
 
     return step

@@ -107,7 +107,7 @@ def _uniform(low: float, high: float, generator: Generator) -> float:
 
 
 def _resample(pixels: Tensor, cosine: float, sine: float) -> Tensor:
-    """Show at (x, y), from the centre, what lies at (cosine x - sine y, sine x + cosine y)."""
+    """Show at (x, y), measured from the centre, what lies at (cosine x - sine y, sine x + cosine y)."""
     height, width = pixels.shape[2:]
     # The grid counts each side from -1 to 1: in a picture that is not square, the two axes have different units.
     matrix = pixels.new_tensor([[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]])

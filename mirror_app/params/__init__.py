@@ -7,9 +7,21 @@ key.
 """
 
 from mirror_app.params.declarations import as_text, checked, declared
-from mirror_app.params.widgets import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
+from mirror_app.params.widgets import (
+    TARGET,
+    ClassPicker,
+    Dropdown,
+    Number,
+    Parameter,
+    Radio,
+    Slider,
+    Text,
+    Toggle,
+    Value,
+)
 
 __all__ = [
+    "TARGET",
     "ClassPicker",
     "Dropdown",
     "Number",

@@ -23,7 +23,7 @@ def declared(function: Callable[..., object]) -> dict[str, Parameter]:
 
 
 def checked(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the checked value of every parameter, the default of those not in `values`; raise MirrorError."""
+    """Return the checked value of every parameter, the default of those not in `values`. May raise MirrorError."""
     for name in values:
         if name not in parameters:
             accepted = f"Accepted parameters: {', '.join(parameters)}." if parameters else "No parameter is accepted."

@@ -10,6 +10,7 @@ from mirror_app import targets
 from mirror_app.errors import MirrorError
 
 Value = bool | int | float | str | None
+TARGET = "target_class"  # the argument that takes what is explained: every visualisation with a target calls it so
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ MAX_COPIED_BYTES = 2**20  # small buffers are always copied, since a model may w
 
 
 class Clone:
-    """A structural copy of `source` in evaluation mode, without in-place modules; it is the attribute `module`.
+    """Holds a structural copy of `source`, in evaluation mode and without in-place modules, in its attribute `module`.
 
     Small buffers are private and follow those of the source. Everything else is shared, except the tensors that the
     forward pass writes into. Their indices, in the order in which the copier meets the tensors, are `written`; None

@@ -70,7 +70,7 @@ def observe_forward(
     `with_graph` tells whether the pictures take part in an autograd graph. Raises MirrorError if the copy uses weights
     of the original, and whatever else the model raises.
     """
-    try:  # only the path of the graph matters here
+    try:  # only the graph's structure matters here, not the tensors that it saves
         return run_without_saving(partial(_observe_once, source, device, call, with_graph=True))
     except RuntimeError as error:  # the model may still run without a graph
         if raised_in_backward(error):

@@ -43,7 +43,7 @@ class InputCast:
         )
 
     def select_dtype(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
-        """Select the type in which a model takes `inputs`; return them in the type to work in, at least float32.
+        """Select the type in which a model takes `inputs`; return them in it, or in float32 if it is less precise.
 
         The inputs keep their own type if all weights have it or if the model runs with it. Otherwise they are cast to a
         type of the weights with which the model runs.

@@ -34,6 +34,7 @@ class Pool:
         view.extra_inputs = extra_inputs
         yield view
         if fingerprint(self.model) != before:
-            raise MirrorError("The model was changed while Mirror was using it, so the result is not shown.")
+            problem = "The model was changed while Mirror was using it, so the result is not shown."
+            raise MirrorError(problem, culprit=type(self.model).__name__)
         if view.is_unchanged():
             self._idle.append(view)

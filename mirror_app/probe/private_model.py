@@ -27,8 +27,8 @@ _RANDOM_NOTE = (
 class PrivateModel:
     """A private copy of `model` in evaluation mode that shares its frozen weights.
 
-    Weights are copied if `device` is not the model's device, and so are the tensors that the model's forward pass
-    writes into. `extra_inputs` holds the model's further inputs after the pictures, (1, …) each; all pictures share
+    The tensors that the forward pass writes into are always copied; if `device` is not the model's device, all weights
+    are copied too. `extra_inputs` holds the model's further inputs after the pictures, (1, …) each; all pictures share
     them. Raises MirrorError for a model that cannot be inspected.
     """
 
@@ -118,17 +118,16 @@ class PrivateModel:
         return self._batch_independence[shape]
 
     def prepare_inputs(self, inputs: Tensor) -> Tensor:
-        """Select the floating-point type in which the model takes `inputs`, and return them in the type to work in.
+        """Select the floating-point type in which the model receives its inputs, and return `inputs` for further work.
 
-        That is the selected type, but at least float32. From then on the model receives its inputs in the selected
-        type.
+        They are returned in the selected type, or in float32 if that type is less precise.
         """
         return self.input_cast.select_dtype(inputs, self._weight_dtypes, self.run)
 
     def run(self, inputs: Tensor) -> Any:
         """Return the model's output for `inputs` (N, C, H, W) and its extra inputs.
 
-        The first axis of its tensors is the batch axis, also if the model returns no such axis for one picture. Objects
+        The first axis of its tensors is the batch axis, even if the model returns no such axis for one picture. Objects
         that hold tensors become dictionaries.
         """
         self.ensure_observed(inputs)

@@ -1,34 +1,13 @@
 """Colour bars: what the colours of a look mean in numbers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from mirror_app.params import Value
-from mirror_app.render.colormaps import css
-from mirror_app.render.looks import Look, gradient, gradient_part, heat, heat_evidence
-from mirror_app.render.scale import heat_peak, is_rgb, percentile_peak
+from mirror_app.render.looks.look import Legend, Look
 
-
-@dataclass(frozen=True)
-class Legend:
-    """A colour bar.
-
-    Args:
-        colours: Colours at equal steps, as CSS hex codes.
-        low: The number that has the first colour.
-        high: The number that has the last colour.
-
-    Example:
-        >>> from mirror_app.render import Legend
-        >>> Legend(("#000000", "#ffffff"), low=0.0, high=1.5).high
-        1.5
-    """
-
-    colours: tuple[str, ...]
-    low: float
-    high: float
+__all__ = ["Legend", "legend", "vmax"]
 
 
 def vmax(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | None:
@@ -50,7 +29,7 @@ def vmax(look: Look, raw: Tensor, picture: Tensor, **params: Value) -> float | N
         >>> render.vmax(render.heat, raw, torch.zeros(1, 3, 2, 2), show="heat map", signed=False)
         2.0
     """
-    return _VMAX_OF[look](raw, picture, **params) if look in _VMAX_OF else None
+    return look.vmax(raw, picture, **params) if look.vmax else None
 
 
 def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: Value) -> Legend | None:
@@ -63,8 +42,8 @@ def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: V
         params: All parameters of the look.
 
     Returns:
-        The colour bar, or None if a number has no colour of its own: only heat maps have one, unless they show
-        red, green and blue, or are zero everywhere.
+        The colour bar, or None if a number has no colour of its own: the look has no colour bar with these parameters,
+        or all numbers are zero.
 
     Example:
         >>> from mirror_app import render
@@ -72,21 +51,4 @@ def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: V
         >>> render.legend(render.heat, (1, 8, 8), 2.0, **params)
         Legend(colours=('#000000', '#ffffff'), low=0.0, high=2.0)
     """
-    if look is not heat or not vmax or (params["show"] == "map" and is_rgb(raw_shape)):
-        return None
-    signed = bool(params["signed"])
-    name = "grey" if params["show"] == "map" else str(params["signed_colours" if signed else "colours"])
-    return Legend(css(name), -vmax if signed else 0.0, vmax)
-
-
-def _heat_vmax(raw: Tensor, picture: Tensor, *, show: str, signed: bool, **_unused: Value) -> float:
-    if show == "map" and is_rgb(raw.shape):
-        return float(raw.abs().max())
-    return float(heat_peak(heat_evidence(raw, picture, signed)).max())
-
-
-def _gradient_vmax(raw: Tensor, _picture: Tensor, *, show: str, contrast: float) -> float:
-    return float(percentile_peak(gradient_part(raw, show), contrast).max())
-
-
-_VMAX_OF: dict[Look, Callable[..., float]] = {heat: _heat_vmax, gradient: _gradient_vmax}
+    return look.legend(raw_shape, vmax, **params) if look.legend and vmax else None

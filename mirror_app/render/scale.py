@@ -1,6 +1,6 @@
 """Scales: which number of a map is shown in full colour; the others are shares of it.
 
-`render/looks.py` gives the shares their colours.
+`render/looks/` gives the shares their colours.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.utils import make_grid
 
 from mirror_app.images.pictures import to_pixels
 from mirror_app.precision import widened
@@ -46,11 +47,9 @@ def grid(images: Tensor, columns: int) -> Tensor:
         >>> render.grid(torch.rand(5, 3, 10, 20), columns=3).shape
         torch.Size([3, 20, 60])
     """
-    count, channels, height, width = images.shape
-    rows = -(-count // columns)
-    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, rows * columns - count))
-    sheet = images.reshape(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
-    return sheet.reshape(channels, rows * height, columns * width)
+    missing = max(0, columns - len(images))  # `make_grid` would make a single row shorter
+    sheet = make_grid(F.pad(images, (0, 0, 0, 0, 0, 0, 0, missing)), nrow=columns, padding=0)
+    return sheet[: images.shape[1]]  # of one channel `make_grid` makes three
 
 
 def shrink(images: Tensor, longest: int) -> Tensor:

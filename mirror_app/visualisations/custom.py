@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
-from mirror_app.errors import MirrorError, nearest
+from mirror_app.errors import MirrorError
 from mirror_app.optim import PixelSpace
 from mirror_app.params import Number, Parameter, declared
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 
 _SLACK = 0.01  # rounding may leave pixels this far outside [0, 1]
+_CAPABILITIES = (
+    *("uses_inputs", "supports_all_stages", "image_per_channel", "is_iterative", "starts_from_noise"),
+    *("ignores_model", "selected_filter"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class UserFunction:
         first_line = inspect.unwrap(self.function).__code__.co_firstlineno
         return f"{self.name} ({Path(self.file).name}, line {line or first_line})"
 
+    def must(self, verb: str, expected: str, actual: str) -> MirrorError:
+        """Return the error for a function that does not return or yield what is expected."""
+        problem = f"{self.location()} must {verb} {expected}, not {actual}."
+        return MirrorError(problem, culprit=self.name, accepted=expected)
+
     @contextmanager
     def errors_named(self) -> Iterator[None]:
         """Turn exceptions of the function into MirrorErrors that name the line."""
@@ -49,9 +58,9 @@ class UserFunction:
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.file]
             message = str(error).strip().partition("\n")[0][:200]
             description = f"{type(error).__name__}: {message}" if message else type(error).__name__
-            raise MirrorError(
-                f"{self.location(lines[-1] if lines else None)} fails with {description.removesuffix('.')}."
-            ) from error
+            location = self.location(lines[-1] if lines else None)
+            problem = f"{location} fails with {description.removesuffix('.')}."
+            raise MirrorError(problem, culprit=self.name) from error
 
 
 def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None, name: str) -> type[Visualisation]:
@@ -63,13 +72,12 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
             with function.errors_named():
                 for frame in _require_frames(_on_view_of(self, kind).attribute(inputs, layer, **values), function):
                     if not isinstance(frame, Attribution) or not isinstance(frame.raw, Tensor):
-                        raise MirrorError(
-                            f"{function.location()} must yield Attributions, not a {type(frame).__name__}."
-                        )
+                        raise function.must("yield", "Attributions", f"a {type(frame).__name__}")
                     yield frame
 
         adapted = _adapted(name, kind, function, attribute, declared(kind.attribute), kind.look)
-        adapted.supports_all_stages = kind.supports_all_stages
+        for capability in _CAPABILITIES:
+            setattr(adapted, capability, getattr(kind, capability))
         return adapted
 
     def call(visualisation: Visualisation, inputs: Tensor, layer: str, values: Mapping[str, Any]) -> Any:
@@ -119,7 +127,8 @@ def _require_frames(frames: Iterable[Any], function: UserFunction) -> Iterator[A
         is_empty = False
         yield frame
     if is_empty:
-        raise MirrorError(f"{function.location()} yields nothing: it must yield at least one frame.")
+        problem, accepted = f"{function.location()} yields nothing", "at least one frame"
+        raise MirrorError(problem, culprit=function.name, accepted=accepted, hint=f"it must yield {accepted}")
 
 
 def _adapted(
@@ -140,7 +149,7 @@ def _adapted(
     attribute.__annotations__ = {key: Annotated[object, parameter] for key, parameter in params.items()}
     body = {
         "attribute": attribute,
-        "look": staticmethod(look),
+        "look": look,
         "uses_layer": getattr(source, "uses_layer", True),
         "before_last": getattr(source, "before_last", False),
         "__doc__": source.__doc__ or f"{name}, defined in Python.",
@@ -160,36 +169,41 @@ def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[st
     for name, parameter in params.items():
         default: object = parameter.default
         if name not in arguments and not accepts_any:
-            raise MirrorError(f"{function.location()} takes no argument '{name}'.{nearest(name, arguments)}")
+            problem = f"{function.location()} takes no argument '{name}'."
+            raise MirrorError(problem, culprit=name, accepted=tuple(arguments))
         if default is inspect.Parameter.empty:
-            raise MirrorError(f"{function.location()} needs a default for '{name}', with which its widget starts.")
+            problem = f"{function.location()} needs a default for '{name}', with which its widget starts."
+            raise MirrorError(problem, culprit=name, accepted="a default")
         if isinstance(parameter, Number) and name in arguments:
             parameter = parameter.annotated(arguments[name].annotation)
         try:
             parameter.check(parameter.default)
         except MirrorError as error:
-            raise MirrorError(f"{function.location()}: the default of {error}") from error
+            raise error.prefixed(f"{function.location()}: the default of ") from error
         matched[name] = parameter
     return matched
 
 
 def _images(images: object, inputs: Tensor, visualisation: Visualisation, function: UserFunction) -> Tensor:
-    """Return `images` (N, 1 or 3, h, w) in [0, 1], un-normalised if they are like the input; raise MirrorError."""
+    """Return `images` (N, 1 or 3, h, w) in [0, 1]. May raise MirrorError.
+
+    If they have the input's shape and leave [0, 1], the normalisation is undone.
+    """
     expected = "images (N, 1 or 3, height, width) in [0, 1]"
     if not isinstance(images, Tensor):
-        raise MirrorError(f"{function.location()} must return {expected}, not a {type(images).__name__}.")
+        raise function.must("return", expected, f"a {type(images).__name__}")
     if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.numel():
-        raise MirrorError(f"{function.location()} must return {expected}, not {tuple(images.shape)}.")
+        raise function.must("return", expected, str(tuple(images.shape)))
     images = images.detach().to(torch.promote_types(images.dtype, torch.float32))
     if not images.isfinite().all():
-        raise MirrorError(f"{function.location()} must return {expected}, not NaN or infinity.")
+        raise function.must("return", expected, "NaN or infinity")
     shown = images
     if not _in_range(images, 0) and images.shape[1:] == inputs.shape[1:] and visualisation.mean is not None:
         space = PixelSpace.of(inputs, visualisation.mean, visualisation.std)
         shown = images * space.std + space.mean
     if not _in_range(shown, _SLACK):
         low, high = images.min(), images.max()
-        raise MirrorError(f"{function.location()} must return {expected}, not values from {low:.3g} to {high:.3g}.")
+        raise function.must("return", expected, f"values from {low:.3g} to {high:.3g}")
     return shown.clamp(0, 1)
 
 
@@ -198,17 +212,17 @@ def _in_range(images: Tensor, slack: float) -> bool:
 
 
 def _info(info: object, function: UserFunction) -> Info:
-    """Return the part of `info` that the page shows: note, detail, progress and classes; raise MirrorError."""
+    """Return the part of `info` that the page shows: note, detail, progress and classes. May raise MirrorError."""
     if info is None:
-        return {}
+        return Info()
     if not isinstance(info, Mapping):
-        raise MirrorError(
-            f"{function.location()} must return a dictionary or None as info, not a {type(info).__name__}."
-        )
-    shown: Info = {key: str(info[key]) for key in ("note", "detail") if info.get(key)}
-    if isinstance(progress := info.get("progress"), int | float):
-        shown["progress"] = min(max(float(progress), 0.0), 1.0)
-    target = info.get("target_class")
-    if isinstance(target, list) and target and all(isinstance(number, int) for number in target):
-        shown["target_class"] = target
-    return shown
+        raise function.must("return", "a dictionary or None as info", f"a {type(info).__name__}")
+    given = Info.of(info)
+    classes = given.target_class
+    is_list_of_numbers = isinstance(classes, list) and all(isinstance(number, int) for number in classes)
+    return Info(
+        note=str(given.note) if given.note else None,
+        detail=str(given.detail) if given.detail else None,
+        progress=min(max(float(given.progress), 0.0), 1.0) if isinstance(given.progress, int | float) else None,
+        target_class=classes if classes and is_list_of_numbers else None,
+    )

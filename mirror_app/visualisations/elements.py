@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mirror_app.errors import MirrorError, nearest
-from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
+from mirror_app.errors import MirrorError
+from mirror_app.params import TARGET, ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 
 Element = Mapping[str, Any]
 TYPES = ("slider", "textfield", "radio", "dropdown")
@@ -37,11 +37,17 @@ def parameter(name: str, element: Element, owner: str) -> Parameter:
         (2, 1, 100)
     """
     if not isinstance(element, Mapping):
-        raise MirrorError(f"{owner}: the element of '{name}' must be a dictionary, not a {type(element).__name__}.")
+        raise MirrorError(
+            f"{owner}: the element of '{name}' must be a dictionary, not a {type(element).__name__}.",
+            culprit=name,
+            accepted="a dictionary",
+        )
     kind = element.get("type")
     if kind not in TYPES:
         raise MirrorError(
-            f"{owner}: the type of '{name}' must be one of {', '.join(TYPES)}, not {kind!r}.{nearest(str(kind), TYPES)}"
+            f"{owner}: the type of '{name}' must be one of {', '.join(TYPES)}, not {kind!r}.",
+            culprit=str(kind),
+            accepted=TYPES,
         )
     common = {
         "help": element.get("help", ""),
@@ -52,16 +58,17 @@ def parameter(name: str, element: Element, owner: str) -> Parameter:
     try:
         declared = _declared(name, kind, element, common)
     except KeyError as error:
-        raise MirrorError(f"{owner}: the {kind} of '{name}' needs {error}.") from error
+        problem = f"{owner}: the {kind} of '{name}' needs {error}."
+        raise MirrorError(problem, culprit=name, accepted=f"an element with {error}") from error
     try:
         return replace(declared, default=declared.check(declared.default))
     except MirrorError as error:
-        raise MirrorError(f"{owner}: the value of {error}") from error
+        raise error.prefixed(f"{owner}: the value of ") from error
 
 
 def _declared(name: str, kind: str, element: Element, common: dict[str, Any]) -> Parameter:
     value: Value = common["default"]
-    if name == "target_class":
+    if name == TARGET:
         return ClassPicker(**common)
     match kind:
         case "slider":

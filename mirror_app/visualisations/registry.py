@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, TypeVar
 
 from mirror_app.errors import MirrorError, nearest
-from mirror_app.params import Parameter, Value, checked, declared
+from mirror_app.params import TARGET, ClassPicker, Parameter, Value, checked, declared
+from mirror_app.render import Look
 
 Kind = TypeVar("Kind", bound=type)
 
@@ -72,9 +73,20 @@ class Entry:
         return _SECTION.split(inspect.getdoc(self.kind) or "")[0].strip()
 
     @property
+    def look(self) -> Look:
+        """How its raw values are coloured."""
+        look: Look = self.kind.look
+        return look
+
+    @property
     def scaled(self) -> bool:
         """Whether its look can share a scale with other pictures."""
-        return "vmax" in inspect.signature(self.kind.look).parameters
+        return self.look.vmax is not None
+
+    @property
+    def takes_target(self) -> bool:
+        """Whether it explains a target, and lets the user choose which."""
+        return isinstance(self.params.get(TARGET), ClassPicker)
 
     @property
     def params(self) -> dict[str, Parameter]:
@@ -97,12 +109,14 @@ class Entry:
             MirrorError: If there is no such parameter, or it does not accept the value.
         """
         if name not in self.params:
-            raise MirrorError(f"{self.name} has no parameter '{name[:40]}'.{nearest(name, self.params)}")
+            raise MirrorError(f"{self.name} has no parameter '{name[:40]}'.", culprit=name, accepted=tuple(self.params))
         return self.params[name].parse(text)
 
 
 _lock = Lock()  # threads of several visitors register and look up at the same time
 _entries: dict[str, Entry] = {}
+_loading = RLock()  # a package that is being loaded may look up others
+_loaders: list[Callable[[], None]] = []
 _temporary: dict[str, Entry] = {}  # `get` finds them, `entries` does not list them
 
 
@@ -135,7 +149,7 @@ def visualisation(
         ... class MeanActivation(Visualisation):
         ...     '''The mean of all feature maps.'''
         ...
-        ...     look = staticmethod(render.heat)
+        ...     look = render.heat
         ...
         ...     def attribute(self, inputs, layer):
         ...         yield Attribution(self.view.capture(inputs, layer).mean(1))
@@ -146,18 +160,21 @@ def visualisation(
 
     def register(kind: Kind) -> Kind:
         key = key_of(name)
-        parts = declared(kind.attribute), declared(kind.look), declared(kind.frames)  # type: ignore[attr-defined]
-        with _lock:
-            entry = _entries.setdefault(key, Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
-        if entry.kind is not kind:
-            other = entry.kind
-            raise MirrorError(
-                f"The name '{name}' is taken twice: by {other.__module__}.{other.__qualname__} "
-                f"and by {kind.__module__}.{kind.__qualname__}."
-            )
+        parts = declared(kind.attribute), kind.look.params, declared(kind.frames)  # type: ignore[attr-defined]
+        add(Entry(key, name, kind, paper, *parts, use, avoid, asks, also))
         return kind
 
     return register
+
+
+def add(entry: Entry) -> None:
+    """Register a visualisation; raise MirrorError if another class is registered under its name."""
+    with _lock:
+        registered = _entries.setdefault(entry.key, entry)
+    if registered.kind is not entry.kind:
+        first, second = (f"{kind.__module__}.{kind.__qualname__}" for kind in (registered.kind, entry.kind))
+        problem = f"The name '{entry.name}' is taken twice: by {first} and by {second}."
+        raise MirrorError(problem, culprit=entry.name)
 
 
 def key_of(name: str) -> str:
@@ -178,8 +195,16 @@ def unregister(entries: Iterable[Entry]) -> None:
             _temporary.pop(entry.key, None)
 
 
+def before_look_up(load: Callable[[], None]) -> None:
+    """Have `load`, which registers further visualisations, called once, before the first look-up."""
+    _loaders.append(load)
+
+
 def entries() -> list[Entry]:
     """Return all visualisations in the order of registration."""
+    with _loading:  # whoever comes second waits until all are registered
+        while _loaders:
+            _loaders.pop()()
     with _lock:
         return list(_entries.values())
 
@@ -202,5 +227,6 @@ def get(key: str) -> Entry:
         if key in (entry.key, entry.name):
             return entry
     first = ", ".join(entry.name for entry in registered[:5])
-    hint = nearest(key, [entry.key for entry in registered]) or f" There are {len(registered)}: {first} …"
-    raise MirrorError(f"There is no visualisation '{key[:80]}'.{hint}")
+    keys = [entry.key for entry in registered]
+    hint = nearest(key, keys).strip() or f"There are {len(registered)}: {first} …"
+    raise MirrorError(f"There is no visualisation '{key[:80]}'.", culprit=key, accepted=keys, hint=hint)

@@ -105,8 +105,8 @@ class WebInterface:
     @property
     def entry(self) -> Entry:
         """The visualisation as an entry of the registry."""
-        method_params, render_params = declared(self.kind.attribute), declared(self.kind.look)
-        return Entry(registry.key_of(self.name), self.name, self.kind, "", method_params, render_params)
+        method_params = declared(self.kind.attribute)
+        return Entry(registry.key_of(self.name), self.name, self.kind, "", method_params, self.kind.look.params)
 
     @property
     def call_params(self) -> dict[str, Value]:
@@ -120,7 +120,8 @@ class WebInterface:
             MirrorError: If no model was passed, or the visualisation fails.
         """
         if self._bound is None:
-            raise MirrorError(f"{self.name} has no model: pass one, as in from_visualisation(…, model, params=…).")
+            hint = "pass one, as in from_visualisation(…, model, params=…)"
+            raise MirrorError(f"{self.name} has no model", culprit=self.name, hint=hint)
         return self._bound(inputs, layer, **params)
 
 
@@ -167,7 +168,8 @@ def entries_of(visualisations: Sequence[object]) -> list[Entry]:
         entry = _entry(item)
         if entry.key in entries:
             raise MirrorError(
-                f"The name '{entry.name}' is taken twice: by {_name_of(entries[entry.key][1])} and {_name_of(item)}."
+                f"The name '{entry.name}' is taken twice: by {_name_of(entries[entry.key][1])} and {_name_of(item)}.",
+                culprit=entry.name,
             )
         entries[entry.key] = entry, item
     return [entry for entry, _ in entries.values()]
@@ -180,10 +182,12 @@ def _entry(item: object) -> Entry:
         registered = next((entry for entry in registry.entries() if entry.kind is item), None)
         return registered or WebInterface(item).entry
     if inspect.isfunction(item):
-        raise MirrorError(f'{_name_of(item)} is a plain function: decorate it with @offer("a name").')
+        name, hint = _name_of(item), 'decorate it with @offer("a name")'
+        raise MirrorError(f"{name} is a plain function", culprit=name, hint=hint)
     interface = item() if callable(item) and not isinstance(item, WebInterface | type) else item
     if not isinstance(interface, WebInterface):
-        raise MirrorError(f"{_name_of(item)} is not a visualisation: pass a class, a WebInterface or a name.")
+        name, accepted = _name_of(item), "a class, a WebInterface or a name"
+        raise MirrorError(f"{name} is not a visualisation", culprit=name, accepted=accepted, hint=f"pass {accepted}")
     return interface.entry
 
 

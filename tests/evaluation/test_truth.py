@@ -10,8 +10,10 @@ from mirror_app.bundled import dataset, scenes
 from mirror_app.models import catalogue
 from mirror_app.visualisations.core import GradCam
 
+pytestmark = pytest.mark.minutes
+
 LAYER = "features"  # where the page begins
-UNSEEN = scenes.HELD_OUT[50_000:50_200]
+UNSEEN = scenes.HELD_OUT[50_000:50_080]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def test_the_peak_lies_on_the_object(grad_cam: GradCam, capsys: pytest.CaptureFi
     share = peaks(grad_cam, 1, 0).mean()
     with capsys.disabled():
         print(f"\nGrad-CAM: peak on the object in {share:.1%} of {len(UNSEEN)} one-object scenes")
-    assert share >= 0.98
+    assert share >= 0.97
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -9,7 +9,7 @@ import pytest
 from mirror_app import engine
 from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
-from mirror_app.export import matrix, package
+from mirror_app.export import package
 from mirror_app.export.snippet import snippet
 from mirror_app.images import decode
 from mirror_app.models import catalogue
@@ -42,12 +42,13 @@ def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.
         for one in (request, replace(request, output=""))
     )
     assert Path("rise.png").read_bytes() == expected != plain
-    written = matrix.to_json(request)
-    assert matrix.from_json(written) == request
+    written = request.to_json()
+    assert Request.from_json(written) == request
     del written["output"]  # as it was written before
-    assert matrix.from_json(written) == replace(request, output="")
+    assert Request.from_json(written) == replace(request, output="")
 
 
+@pytest.mark.page
 def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = 'it\'s \\ "mine".png' if os.name == "posix" else "it's mine.png"
@@ -58,8 +59,11 @@ def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pyt
     assert Path("grad-cam.png").stat().st_size > 1000
 
 
+@pytest.mark.page
 def test_the_page_shows_the_code() -> None:
     test = page(layer="features.3", visualisation="layer-cam")
     assert "'features.3', 'layer-cam', ()" in test.code[1].value
     upload(test, "own.png", png())
     assert "decode(Path('own.png')" in test.code[1].value
+    opened = page(visualisation="layer-cam", **{"output-kind": "labels"})
+    assert "'layer-cam', (), 'labels')" in opened.code[1].value

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import streamlit as st
 import torch
-from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
@@ -16,16 +15,14 @@ from mirror_app.engine.request import Request
 from mirror_app.images import Picture, Preprocessing, from_tensor, with_colours
 from mirror_app.images.bands import to_rgb
 from mirror_app.live import LiveSession
-from mirror_app.live.launch import start
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.params import Radio, Value
-from mirror_app.ui.state.background_runs import generated_picture
+from mirror_app.ui.store.background_runs import generated_picture
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient
 from mirror_app.visualisations.registry import Entry
 from tests import app
-from tests.browser import faults, settled
 from tests.networks import quick
 from tests.refused import refused
 
@@ -152,6 +149,7 @@ def captions(test: AppTest) -> str:
     return " ".join(caption.value for caption in test.caption)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("count", BANDS)
 def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     page: Callable[..., AppTest], count: int
@@ -181,47 +179,9 @@ def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     assert np.array_equal(picture.pixels, before)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("to", ["compare", "dream", "trust", "architecture"])
 def test_every_page_takes_bands(page: Callable[..., AppTest], to: str) -> None:
     test = page(5, to)
     assert not test.exception
     assert [sentence for sentence in app.said(test) if "mistake" in sentence] == []
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_band_is_shown_large_and_three_tell_their_numbers(free: int, browser: Browser, width: int) -> None:
-    values = bands(13)
-    handle = start(values, Net(13), [GradCam], free)
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    try:
-        page.goto(handle.url)
-        settled(page)
-        page.get_by_role("group", name="Bands").get_by_role("button", name="band 4").click()
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Band 4 of input 1: 32 × 24")
-        expect(dialog).to_contain_text(f"Black is {float(values[4].min()):.3g}, white {float(values[4].max()):.3g}.")
-        page.wait_for_timeout(300)
-        assert faults(page) == []
-        page.keyboard.press("Escape")
-        expect(dialog).to_be_hidden()
-
-        heat = page.get_by_role("img", name="The visualisation")
-        before = heat.get_attribute("src")
-        page.get_by_text("In colour", exact=True).click()
-        for colour, number in (("Red", 12), ("Green", 3), ("Blue", 7)):
-            page.get_by_role("combobox", name=f"{colour} band").click()
-            page.get_by_role("option", name=str(number), exact=True).click()
-        image = page.get_by_role("img", name="The input")
-        expect(image).to_be_visible()
-        expect(heat).not_to_have_attribute("src", str(before))  # what lies under it is another picture
-        page.wait_for_timeout(300)
-        assert faults(page) == []
-        image.focus()
-        page.keyboard.press("ArrowRight")
-        told = page.get_by_text("row 16, column 13: ").inner_text().partition(": ")[2].split(", ")
-        assert [part.rpartition(" ")[0] for part in told] == ["band 12", "band 3", "band 7"]
-        figures = [float(part.rpartition(" ")[2]) for part in told]
-        assert figures == pytest.approx(values[[12, 3, 7], 16, 13].tolist(), rel=5e-3)
-    finally:
-        page.close()
-        handle.stop()

@@ -1,11 +1,13 @@
 """Every Exif orientation comes out upright."""
 
+import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mirror_app.images import decode
 from tests.images.files import RGB, app1, jpeg_with, saved
@@ -65,3 +67,13 @@ def test_broken_exif_data_leave_the_picture_as_stored(exif: bytes) -> None:
     picture = decode(jpeg_with(app1(exif)), "x")
     np.testing.assert_array_equal(picture.pixels, decode(saved(RGB, "JPEG"), "x").pixels)
     assert picture.notes in ((), ("its Exif data cannot be read: shown as stored",))
+
+
+def test_a_picture_is_turned_though_another_part_of_its_exif_data_is_damaged() -> None:
+    turned, text_as_number = b"\1\x12\0\3\0\0\0\1\0\6\0\0", b"\1\x3d\0\2\0\0\0\4abc\0"
+    data = jpeg_with(app1(ORIENTED + b"\0\2" + turned + text_as_number + bytes(4)))
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(struct.error):
+        ImageOps.exif_transpose(image)  # it writes the other Exif data anew
+    picture = decode(data, "x")
+    np.testing.assert_array_equal(picture.pixels, np.rot90(decode(saved(RGB, "JPEG"), "x").pixels, -1))
+    assert picture.notes == ()

@@ -13,7 +13,6 @@ from torch import nn
 
 from mirror_app import live
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.live import LiveSession, launch, sessions
 from mirror_app.live.launch import Handle, start
@@ -24,6 +23,7 @@ from mirror_app.ui.common import layer_facts
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import GradCam, offer
 from tests.networks import Linear
+from tests.refused import refused
 
 INPUT = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
 THREADS = 6
@@ -108,7 +108,7 @@ def test_names_are_found_while_other_sessions_come_and_go() -> None:
             assert registry.get(entry.key) is entry
             live.remove(session)
             assert live.session_of(name) is None
-            with pytest.raises(MirrorError, match="There is no visualisation"):
+            with refused(entry.key):
                 registry.get(entry.key)
 
     at_once(work)
@@ -135,4 +135,4 @@ def test_a_live_model_that_is_trained_further_gets_new_pictures_and_layers() -> 
 def _look(request: Request, model: Model, picture: Picture) -> np.ndarray:
     assert "classifier" in [layer.name for layer in layer_facts.tree(model.name)]
     store.prediction(model, picture)
-    return store.result(request, picture, lambda _: None).raw
+    return store.result(store.Selection.of(request, picture), lambda _: None).raw

@@ -240,6 +240,7 @@ def errors(test: AppTest) -> list[str]:
     return [box.value for box in test.error]
 
 
+@pytest.mark.page
 def test_the_page_fetches_a_model_and_shows_it(server: Server) -> None:
     server.slowly = 0.5
     test = page(model=NAME)
@@ -248,6 +249,7 @@ def test_the_page_fetches_a_model_and_shows_it(server: Server) -> None:
     assert any("raw values" in caption.value for caption in test.caption)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("wrong", ["cut", "missing"])
 def test_a_page_without_the_network_says_so_and_lives_on(server: Server, wrong: str) -> None:
     server.mood = wrong

@@ -18,10 +18,10 @@ from torchvision.transforms.functional import normalize
 from benchmarks import grid
 from mirror_app import engine, images, layers, render
 from mirror_app.bundled.examples import examples
+from mirror_app.engine.old_links import FORMER_DEFAULTS
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture, Preprocessing, from_array
 from mirror_app.models import Model, catalogue, torchvision_models
-from mirror_app.ui.state.old_links import FORMER_DEFAULTS
 from mirror_app.visualisations import registry
 
 PRETRAINED = os.environ.get("MIRROR_PRETRAINED", "")

@@ -229,6 +229,7 @@ def test_a_size_may_be_height_and_width_and_is_cut_from_what_just_holds_it(folde
     assert preprocessing.prepare(from_array(np.zeros((9, 9, 3), np.uint8), "x")).shape == (1, 3, 40, 60)
 
 
+@pytest.mark.page
 def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +241,9 @@ def test_the_page_offers_the_models_of_the_settings_that_its_command_line_names(
     assert not test.error
     say(folder, FACTORY + "sise = 32")
     assert "Did you mean" in test.run().error[0].value
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    assert not page().error
+    assert "a" not in catalogue.names()
 
 
 def test_a_settings_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

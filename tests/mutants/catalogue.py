@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant(
         "absolute value before the sum over channels",
         ("tests/render/test_render.py", f"{TESTS}/test_core.py"),
-        (Edit("mirror_app/render/looks.py", "else raw.sum(1)", "else raw.abs().sum(1)"),),
+        (Edit("mirror_app/render/looks/heat.py", "else raw.sum(1)", "else raw.abs().sum(1)"),),
     ),
     Mutant(
         "ReLU before the sum",

@@ -155,6 +155,7 @@ def test_of_a_dense_block_the_arrows_from_the_nearest_are_drawn_and_of_others_al
     assert not diagram.is_crowded(boxes, flow(view, BLANK, boxes))
 
 
+@pytest.mark.page
 def test_the_architecture_page_shows_the_layers_and_what_they_cost() -> None:
     test = page("architecture", model="resnet18-untrained", layer="layer2")
     assert not test.exception

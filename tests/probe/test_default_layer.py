@@ -136,6 +136,7 @@ def choose(test: AppTest, visualisation: str) -> AppTest:
     return next(box for box in test.selectbox if box.label == "Visualisation").set_value(visualisation).run()
 
 
+@pytest.mark.page
 def test_on_the_page_another_visualisation_begins_where_it_does_and_a_chosen_layer_stays() -> None:
     test = page(model="resnet18-untrained", visualisation="activations")
     assert layer_of(test) == "layer4"
@@ -151,6 +152,7 @@ def test_on_the_page_another_visualisation_begins_where_it_does_and_a_chosen_lay
         assert layer_of(choose(linked, "inverted-representation")) == layer
 
 
+@pytest.mark.page
 def test_what_is_opened_stays_at_its_layer() -> None:
     def opening() -> None:
         import streamlit as st

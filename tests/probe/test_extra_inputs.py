@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mirror_app.probe import View
-from mirror_app.visualisations.core import GradCam, Gradient, Occlusion, Visualisation
+from mirror_app.visualisations.core import GradCam, Gradient, Info, Occlusion, Visualisation
 from tests.refused import refused
 
 
@@ -66,7 +66,7 @@ def test_a_view_keeps_the_extra_inputs_that_it_was_lent_with() -> None:
 
 def test_own_calls_that_go_on_to_the_base_class_take_a_tuple() -> None:
     class Twice(GradCam):
-        def __call__(self, inputs: Any, layer: Any = None, **params: Any) -> tuple[Tensor, dict[str, Any]]:
+        def __call__(self, inputs: Any, layer: Any = None, **params: Any) -> tuple[Tensor, Info]:
             images, info = super().__call__(inputs, layer, **params)
             return images.repeat(2, 1, 1, 1), info
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mirror_app import engine, evaluation, live
 from mirror_app.engine.request import Request
-from mirror_app.errors import MirrorError
 from mirror_app.evaluation import verdict
 from mirror_app.images import Preprocessing, from_tensor
 from mirror_app.live import sessions
@@ -166,7 +165,7 @@ def test_what_is_declared_and_cannot_be_is_one_sentence_at_every_door(
     fields = {**fields, "culprit": output}
     with refused(**fields):
         GradCam(model, output=output)(PICTURES, "net.maps", target_class=0)
-    with pytest.raises(MirrorError, match=output):
+    with refused(**fields):
         live_session("abc", PICTURES[0], model, None, PreprocessingOverrides(output=output))
     picture, preprocessing = from_tensor(PICTURES[0], "x", SCALE), SCALE
     request = Request("x", picture.id, "net.maps", "grad-cam", (("target_class", 0),), output)
@@ -177,6 +176,7 @@ def test_what_is_declared_and_cannot_be_is_one_sentence_at_every_door(
 SCALE = Preprocessing(16, 16, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("kind", [entry.kind for entry in registry.entries() if "target_class" in entry.params])
 @pytest.mark.parametrize("output", ["embedding", "numbers"])
 def test_of_numbers_without_a_most_likely_one_the_target_is_named(kind: type[Visualisation], output: str) -> None:
@@ -244,6 +244,7 @@ def test_a_number_upwards_and_downwards_is_one_signed_map() -> None:
     assert torch.allclose(downwards, -raw, atol=1e-7)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("build", [resnet18, Linear, lambda: catalogue.load("shapes").module])
 def test_the_map_of_classes_is_the_same_bits_declared_or_not(build: Callable[[], nn.Module]) -> None:
     module, inputs = build(), torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -329,6 +330,7 @@ def bars(test: AppTest) -> int:
     return len(test.get("progress"))
 
 
+@pytest.mark.page
 def test_one_logit_is_shown_as_a_number_until_the_visitor_says_otherwise(show: Callable[..., str]) -> None:
     model = Ending(1, as_is, -4)
     test = page(model=show(model), visualisation="rise", n="100")
@@ -360,6 +362,7 @@ def test_one_logit_is_shown_as_a_number_until_the_visitor_says_otherwise(show: C
     assert f"Label: *label 0* ({share})" in words(trust)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize(("outputs", "first"), [(3, 1.5), (14, -3), (6, 0)])
 def test_labels_have_bars_of_their_own(show: Callable[..., str], outputs: int, first: float) -> None:
     model = Ending(outputs, as_is, first)
@@ -374,6 +377,7 @@ def test_labels_have_bars_of_their_own(show: Callable[..., str], outputs: int, f
     assert [bar.proto.value for bar in test.get("progress")] == [int(100 * share) for share in shares.tolist()]
 
 
+@pytest.mark.page
 def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) -> None:
     name = show(Linear(classes=96), "embedding")
     test = page(model=name)
@@ -392,6 +396,7 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
     assert "channel 3" in words(compare)
 
 
+@pytest.mark.page
 def test_what_a_link_says_and_the_model_cannot_be_is_taken_back(show: Callable[..., str]) -> None:
     test = page(model=show(Linear(classes=1)), **{"output-kind": "classes"})
     assert "the softmax of one is always 1" in words(test)
@@ -403,6 +408,7 @@ def test_what_a_link_says_and_the_model_cannot_be_is_taken_back(show: Callable[.
     assert lives(test)
 
 
+@pytest.mark.page
 def test_a_model_of_the_catalogue_is_never_assumed() -> None:
     test = page()
     assert meaning(test) is None
@@ -410,6 +416,7 @@ def test_a_model_of_the_catalogue_is_never_assumed() -> None:
     assert "output-kind" not in test.query_params
 
 
+@pytest.mark.page
 @pytest.mark.parametrize(("outputs", "output"), [(1, "numbers"), (1, None), (4, "numbers")])
 def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int, output: str | None) -> None:
     test = page("trust", model=show(Ending(outputs, as_is, 3), output), visualisation="grad-cam", target_class="0")
@@ -420,6 +427,7 @@ def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int
     assert not has_percent(told)
 
 
+@pytest.mark.page
 def test_a_comparison_and_a_class_picture_tell_the_number(show: Callable[..., str]) -> None:
     model = Ending(1, as_is, 7)
     name = show(model)

@@ -145,6 +145,22 @@ def test_a_sheet_has_its_tiles_in_reading_order() -> None:
     assert torch.equal(sheet[0, ::2, ::4], torch.tensor([[0.0, 1, 2], [3, 4, 0]]))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.uint8])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (1, 4), (2, 3), (3, 3), (7, 3), (64, 8)])
+def test_a_sheet_has_its_columns_its_channels_and_every_pixel(
+    count: int, columns: int, channels: int, dtype: torch.dtype
+) -> None:
+    tiles = (torch.rand(count, channels, 3, 5) * 255).to(dtype)
+    sheet = render.grid(tiles, columns)
+    rows = -(-count // columns)
+    assert (sheet.dtype, sheet.shape) == (dtype, (channels, rows * 3, columns * 5))
+    for number in range(rows * columns):
+        row, column = divmod(number, columns)
+        tile = sheet[:, row * 3 : row * 3 + 3, column * 5 : column * 5 + 5]
+        assert torch.equal(tile, tiles[number] if number < count else torch.zeros_like(tile))
+
+
 def test_large_tiles_are_averaged_and_small_ones_left() -> None:
     images = torch.rand(2, 3, 40, 80)
     assert torch.allclose(render.shrink(images, 40), F.avg_pool2d(images, 2))

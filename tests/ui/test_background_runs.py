@@ -15,7 +15,7 @@ from mirror_app.engine.request import Request
 from mirror_app.models import catalogue
 from mirror_app.ui import store
 from mirror_app.ui.common import downloads
-from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
+from mirror_app.ui.store.background_runs import FrameSnapshot, RunSlot
 from mirror_app.visualisations import registry
 from tests.app import page, said
 
@@ -26,7 +26,7 @@ SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves"
 def begun(request: Request) -> tuple[Jobs[FrameSnapshot], RunSlot]:
     jobs: Jobs[FrameSnapshot] = Jobs(1)
     run_slot = RunSlot(jobs, lambda *_: None)
-    run_slot.begin(request, catalogue.load("shapes"), examples()[0])
+    run_slot.begin(store.Selection.of(request, examples()[0]))
     return jobs, run_slot
 
 
@@ -70,7 +70,7 @@ def test_a_new_dream_ends_the_one_before_and_the_next_waits_for_its_turn() -> No
     assert first is not None
     until(lambda: first.newest is not None)
     other = RunSlot(jobs, lambda *_: None)
-    other.begin(SHORT, catalogue.load("shapes"), examples()[0])
+    other.begin(store.Selection.of(SHORT, examples()[0]))
     assert other.run is not None
     assert other.run.newest is None
     run_slot.end()
@@ -104,7 +104,7 @@ def test_nothing_begins_before_dream_is_pressed(run: AppTest) -> None:
     assert not run.exception
     assert any("Press **Dream**" in info.value for info in run.info)
     captions = [picture.caption for block in run.get("image") for picture in block.proto.imgs]
-    assert "An example: the bundled network." in captions
+    assert "An example, made with the bundled network." in captions
     names = [entry.name for entry in registry.entries() if entry.kind.is_iterative]
     assert next(box for box in run.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
@@ -136,7 +136,7 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
     assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects."
     assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`."
     assert planned("inverted-representation") == (
-        "generate an image that layer `features` responds to as it does to the input."
+        "generate an image for which layer `features` gives nearly the same output as for the input."
     )
     assert planned("class-picture") == "generate an image of the class predicted for the input."
     assert planned("class-picture", "Target", 4) == "generate an image of *striped ring*."
@@ -189,4 +189,5 @@ def test_the_filter_is_named_below_its_picture(run: AppTest) -> None:
 def test_a_file_has_the_name_of_what_it_shows(visualisation: str, params: dict[str, int | str], stem: str) -> None:
     steps = {"steps": 1} if registry.get(visualisation).kind.is_iterative else {}
     request = Request("shapes", "checked-heart", "features.4", visualisation, tuple((steps | params).items()))
-    assert downloads.stem(request, engine.run(request, catalogue.load("shapes"), examples()[0])) == stem
+    selection = store.Selection.of(request, examples()[0])
+    assert downloads.stem(selection, engine.run(request, selection.model, selection.picture)) == stem

@@ -7,18 +7,15 @@ happens to a file before the page sees it is in `tests/images/`, to weights in `
 import http.client
 import io
 import re
-import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
 from mirror_app import engine
@@ -33,6 +30,7 @@ from tests import ROOT
 from tests.app import cheaply, lives, page, png, said, upload
 from tests.networks import ANYWHERE, Tricky, quick
 from tests.refused import refused
+from tests.server import serve
 
 
 @pytest.fixture(autouse=True)
@@ -188,9 +186,7 @@ def test_q4_of_a_key_that_is_repeated_one_counts() -> None:
 
 
 @pytest.fixture(scope="module")
-def server(
-    serve: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The dashboard as `make run` starts it; its folder for temporary files is one of ours."""
     options = ("--server.allowedHosts", "localhost", "--server.allowedHosts", "127.0.0.1")
     with serve(ROOT / "mirror_app" / "main.py", *options, env={"TMPDIR": str(tmp_path_factory.mktemp("spool"))}) as url:
@@ -242,31 +238,6 @@ def test_q8_no_path_leads_out_of_the_server(server: str, path: str) -> None:
         connection.request("GET", path)
         with connection.getresponse() as response:
             assert b"root:" not in response.read()
-
-
-def test_q5_bytes_that_are_no_text_in_an_address(server: str, browser: Browser) -> None:
-    view = browser.new_page()
-    view.goto(f"{server}/?model=%00%ff&layer=%ff%fe&visualisation=%c3%28")
-    expect(view.get_by_text("raw values").first).to_be_visible(timeout=60_000)
-    assert view.get_by_role("alert").count() == 3
-    view.close()
-
-
-def test_f10_a_file_beyond_the_limit_is_refused_and_the_page_lives_on(
-    server: str, browser: Browser, tmp_path: Path
-) -> None:
-    view = browser.new_page()
-    view.goto(server)
-    expect(view.get_by_text("raw values").first).to_be_visible(timeout=60_000)
-    large = tmp_path / "large.png"
-    large.write_bytes(png() + secrets.token_bytes(10 * 2**20 + 1))
-    view.locator("input[type=file]").set_input_files(large)
-    expect(view.get_by_text("10.0MB or smaller")).to_be_visible()
-    small = tmp_path / "small.png"
-    small.write_bytes(png())
-    view.locator("input[type=file]").set_input_files(small)
-    expect(view.get_by_text("small.png ·")).to_be_visible()
-    view.close()
 
 
 def test_f15_of_an_upload_that_breaks_off_nothing_stays(server: str, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -36,10 +36,11 @@ from mirror_app.params import Value
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui import store
 from mirror_app.ui.compare import cell_state
-from mirror_app.ui.state.background_runs import generated_picture
+from mirror_app.ui.store.background_runs import generated_picture
 from mirror_app.visualisations import registry
 from tests.app import page, png, said, upload
 from tests.networks import state
+from tests.refused import refused
 from tests.ui.test_page import _empty_caches  # noqa: F401 - a fixture
 
 FOUR = [picture.id for picture in examples()[:4]]
@@ -172,7 +173,8 @@ def test_each_picture_says_what_was_asked_for_and_how_sure_the_model_is() -> Non
     asked = [f"{model.classes[3]} · {OutputKind.CLASSES.text(float(each[3]))}" for each in sure]
     assert below(compare(**query, target_class="3")) == asked
     unit = Request("shapes", FOUR[0], "features.1", "layer-cam", (("target_class", "features.8:3"),))
-    assert cell_state.caption_of(unit, shown[0], engine.run(unit, model, shown[0])) == "channel 3 of features.8"
+    selection = store.Selection.of(unit, shown[0])
+    assert cell_state.caption_of(selection, engine.run(unit, model, shown[0])) == "channel 3 of features.8"
     assert OutputKind.CLASSES.text(0.588) == "58.8%"
     assert OutputKind.CLASSES.text(0.00099) == OutputKind.CLASSES.text(0.0) == "<0.1%"
 
@@ -314,7 +316,7 @@ def test_a_cell_keeps_what_its_visualisation_understands() -> None:
     assert matrix.with_changes(BASE, {"visualisation": "grad-cam"}).params == BASE.params
     assert matrix.with_changes(BASE, {"visualisation": "layer-cam"}).params == (("target_class", 3),)
     assert matrix.with_changes(BASE, {"visualisation": "activations"}).params == ()
-    with pytest.raises(MirrorError, match="Did you mean"):
+    with refused("grad-kam", accepted=["grad-cam"], hint="'grad-cam'"):
         matrix.with_changes(BASE, {"visualisation": "grad-kam"})
 
 
@@ -463,7 +465,7 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
         assert said_of["rows"] == {"field": "visualisation", "values": list(rows.values), "names": list(rows.names)}
         assert len(kept.namelist()) == 2 + 2 * 2
         for cell, record in zip(cells, said_of["cells"], strict=True):
-            request = matrix.from_json(record["request"])
+            request = Request.from_json(record["request"])
             assert request == cell.request
             if cell.raw is None:
                 assert record["message"] == "No, because."

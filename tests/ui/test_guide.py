@@ -1,9 +1,6 @@
 """The guide tells of every visualisation what is declared with it, and opens it."""
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
@@ -15,7 +12,6 @@ from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Question
 from mirror_app.visualisations.web import offer
 from tests.app import page
-from tests.browser import READY, SCREENSHOTS, faults, settled
 
 
 @pytest.fixture(scope="module")
@@ -160,29 +156,3 @@ def test_a_word_finds_those_in_which_it_stands_and_one_of_them_is_tried() -> Non
     assert not test.exception
     assert test.session_state.mirror.request.visualisation == "layer-cam"
     assert any("raw values" in caption.value for caption in test.caption)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., Page], width: int, scheme: str) -> None:
-    page = dashboard("guide", width, 900, scheme, at_rest=False)
-    expect(page.get_by_role("heading", name="Add your own")).to_be_attached(timeout=90_000)
-    page.wait_for_selector(READY)
-    page.wait_for_function("[...document.images].every((image) => image.complete)")  # what is gone cannot be loaded
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"guide-{width}-{scheme}.png")
-    assert faults(page) == []
-    page.get_by_text(Question.PIXELS.text).click()
-    expect(page.get_by_text(f"{len(answering(Question.PIXELS))} of 24 visualisations")).to_be_visible()
-    assert faults(page) == []
-    page.get_by_text(Question.PIXELS.text).click()
-    expect(page.get_by_text("24 of 24 visualisations")).to_be_visible()
-    page.get_by_label("Find", exact=True).fill("occlusion")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("1 of 24 visualisations").or_(page.get_by_text("2 of 24 visualisations"))).to_be_visible()
-    page.get_by_role("button", name="Parameters and paper").first.click()
-    expect(page.get_by_text("Zeiler and Fergus").first).to_be_visible()
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Try Occlusion").click()
-    settled(page)
-    assert "visualisation=occlusion" in page.url

@@ -9,10 +9,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from mirror_app.engine.request import VERSION, Request
+from mirror_app.engine import old_links
+from mirror_app.engine.links import VERSION
+from mirror_app.engine.request import Request
 from mirror_app.params import as_text
-from mirror_app.ui.state import old_links
-from mirror_app.ui.state.session import Session, _apply_query, param_key
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.state.session import Session, _apply_query
 from mirror_app.visualisations import registry
 from tests import ROOT
 
@@ -31,10 +33,7 @@ def opened(query: dict[str, str]) -> tuple[Session, dict[str, str]]:
     session = Session()
     _apply_query(query, session)
     entry = registry.get(st.session_state["visualisation"])
-    values = {
-        name: st.session_state.get(param_key(entry, name), parameter.default)
-        for name, parameter in entry.params.items()
-    }
+    values = {name: widget_state.param(entry, name).value for name in entry.params}
     return session, {name: as_text(value) for name, value in values.items() if value is not None}
 
 

@@ -18,7 +18,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.params import Number, Value
 from mirror_app.ui import store
-from mirror_app.ui.state.session import param_key
+from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 from tests.app import cheaply, lives, page, png, said, upload
 from tests.images.test_colours import P3, profile
@@ -50,7 +50,7 @@ def test_every_visualisation_is_offered_with_a_widget_for_each_of_its_parameters
     drawn = {widget.key for kind in kinds for widget in getattr(test, kind)}
     for name, parameter in entry.params.items():
         met = parameter.when is None or entry.params[parameter.when[0]].default == parameter.when[1]
-        assert (param_key(entry, name) in drawn) == met, name
+        assert (widget_state.param(entry, name).key in drawn) == met, name
 
 
 def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_the_model_that_all_visitors_share_stays_as_it_was() -> None:
 def test_the_picture_on_the_page_is_the_one_from_python() -> None:
     request = Request("shapes", examples()[0].id, "features.9.0", "grad-cam", (("strength", 0.5),))
     raw = engine.run(request, store.model("shapes"), examples()[0]).raw
-    sheet = store.sheet(request, raw, examples()[0], 0, 64)
+    sheet = store.sheet(store.Selection.of(request, examples()[0]), raw, 0, 64)
     with Image.open(io.BytesIO(sheet.png)) as file:
         shown = np.asarray(file)
     model = store.model("shapes")

@@ -1,9 +1,11 @@
 """A finished result is stored by the worker that made it: a visitor who leaves before the end loses it for nobody."""
 
+import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,8 +20,10 @@ from mirror_app.evaluation import Depth
 from mirror_app.images import Picture
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.ui import store
-from mirror_app.ui.state.background_runs import FrameSnapshot, RunSlot
-from mirror_app.ui.store import computations
+from mirror_app.ui.store import Selection, computations, models
+from mirror_app.ui.store.background_runs import FrameSnapshot, RunSlot
+from mirror_app.ui.store.result_store import ResultStore
+from tests.app import page
 from tests.networks import Linear
 from tests.refused import refused
 
@@ -71,18 +75,22 @@ def asked(name: str, visualisation: str, **params: int) -> Request:
     return Request(name, picture(name).id, "net.maps", visualisation, tuple(params.items()))
 
 
+def selected(name: str, visualisation: str, **params: int) -> Selection:
+    return Selection.of(asked(name, visualisation, **params), picture(name))
+
+
 def seen(name: str) -> engine.Result:
     return engine.run(asked(name, "grad-cam"), store.model(name), picture(name))
 
 
 ASK: dict[str, Callable[[str, store.OnProgress], object]] = {
-    "a result of one frame": lambda name, then: store.result(asked(name, "grad-cam"), picture(name), then),
-    "a result of many frames": lambda name, then: store.result(asked(name, "occlusion"), picture(name), then),
+    "a result of one frame": lambda name, then: store.result(selected(name, "grad-cam"), then),
+    "a result of many frames": lambda name, then: store.result(selected(name, "occlusion"), then),
     "the answer of the model": lambda name, then: store.prediction(store.model(name), picture(name), then),
     "a result of shuffled weights": lambda name, then: store.shuffled(
-        asked(name, "grad-cam"), picture(name), RESULTS[name], Depth("everything", ("net.maps",)), then
+        selected(name, "grad-cam"), RESULTS[name], Depth("everything", ("net.maps",)), then
     ),
-    "curves": lambda name, then: store.curves(asked(name, "grad-cam"), picture(name), RESULTS[name], 0, then),
+    "curves": lambda name, then: store.curves(selected(name, "grad-cam"), RESULTS[name], 0, then),
 }
 RESULTS: dict[str, engine.Result] = {}
 NOT_SERVED = "No runtime found, using MemoryCacheStorageManager"
@@ -114,13 +122,13 @@ def test_what_a_visitor_did_not_wait_for_is_there_for_the_next(what: str, held: 
 
 def test_a_dream_is_stored_by_its_worker(held: tuple[str, threading.Event]) -> None:
     name, _ = held
-    request = asked(name, "deep-dream", octaves=1, steps=2)
+    selection = selected(name, "deep-dream", octaves=1, steps=2)
     work: jobs.Jobs[FrameSnapshot] = jobs.Jobs(1)
     run_slot = RunSlot(work, store.store_result)
-    run_slot.begin(request, store.model(name), picture(name))
+    run_slot.begin(selection)
     assert run_slot.run is not None
     assert run_slot.run.job.done.wait(10)
-    stored = store.cached_result(request)
+    stored = store.cached_result(selection.request)
     assert stored is not None
     assert stored.raw.tobytes() == run_slot.run.job.result().result.raw.tobytes()
     work.close()
@@ -131,7 +139,7 @@ def test_what_fails_is_not_stored_and_who_waits_is_told(held: tuple[str, threadi
     wrong = replace(asked(name, "grad-cam"), params=(("target_class", 99),))
     for _ in range(2):
         with refused(culprit="99", accepted="0 to 1"):
-            store.result(wrong, picture(name), lambda _: None)
+            store.result(Selection.of(wrong, picture(name)), lambda _: None)
     assert store.cached_result(wrong) is None
 
 
@@ -140,9 +148,58 @@ def test_the_worker_stores_without_a_word_from_streamlit(
 ) -> None:
     name, _ = held
     with caplog.at_level(logging.DEBUG):
-        found = store.result(asked(name, "grad-cam"), picture(name), lambda _: None)
+        found = store.result(selected(name, "grad-cam"), lambda _: None)
     stored = store.cached_result(asked(name, "grad-cam"))
     assert stored is not None
     assert stored.raw.tobytes() == found.raw.tobytes()
     # Streamlit warns of what a thread without a visitor may not use; that nothing is served here it always says.
     assert {record.getMessage() for record in caplog.records if "streamlit" in record.name} <= {NOT_SERVED}
+
+
+def test_a_store_keeps_what_is_put_and_no_other_store_has_it() -> None:
+    first, second = ResultStore[list[int]]("one", max_entries=2), ResultStore[list[int]]("another", max_entries=2)
+    assert first.get("a") is None
+    first.put("a", [1])
+    first.put("a", [2])  # the first to finish has stored it
+    assert first.get("a") == [1]
+    assert second.get("a") is None
+    second.put("a", [3])
+    assert (first.get("a"), second.get("a")) == ([1], [3])
+    changed = first.get("a")
+    assert changed
+    changed.append(9)
+    assert first.get("a") == [1]
+    first.put("b", [4])
+    first.put("c", [5])
+    assert (first.get("a"), first.get("c")) == (None, [5])  # it holds two
+    st.cache_data.clear()
+    assert first.get("c") is None
+
+
+def test_a_store_computes_once_and_only_what_it_lacks() -> None:
+    numbers, started = ResultStore[int]("numbers", max_entries=2), []
+
+    def frames() -> Generator[int, None, None]:
+        started.append("work")
+        yield from (1, 2)
+
+    assert [numbers.get_or_compute("a", frames, lambda _: None) for _ in range(2)] == [2, 2]
+    assert started == ["work"]
+    st.cache_data.clear()
+
+
+@pytest.mark.parametrize("to", ["explore", "dream"])
+def test_a_page_that_stays_open_holds_no_model_that_the_cache_has_dropped(to: str) -> None:
+    models._cache.clear()
+    test = page(to, visualisation="activations") if to == "explore" else page(to)
+    if to == "dream":
+        next(slider for slider in test.slider if slider.label == "Steps").set_value(2)
+        next(button for button in test.button if button.label == "Dream").click().run()
+        while not any("raw values" in caption.value for caption in test.caption):
+            time.sleep(0.1)
+            test.run()
+    assert not test.exception
+    module = weakref.ref(store.model("shapes").module)
+    models._cache.clear()
+    gc.collect()
+    assert module() is None

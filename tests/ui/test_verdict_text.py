@@ -8,6 +8,7 @@ import pytest
 from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui.trust import verdict_text
 from mirror_app.ui.trust.verdict_text import Answer
+from mirror_app.visualisations.core import Info
 
 
 def line(away: float, back: float, painted: float = 0.3, soon: bool = False) -> Curves:
@@ -69,16 +70,18 @@ def test_where_random_pixels_do_at_once_nothing_is_said_of_the_method() -> None:
 
 
 def test_what_should_add_up_joins_the_verdict() -> None:
-    assert verdict_text.of_sum({}) is None
-    assert verdict_text.of_sum({"completeness": [-0.02]}) == Answer(
-        True, "The sum of the map's values misses the gain in the class score by 2.0%."
+    assert verdict_text.of_sum(Info()) is None
+    assert verdict_text.of_sum(Info(completeness=[-0.02])) == Answer(
+        True,
+        "The map's values should add up to the rise in the class score from the baseline to the picture; the sum is "
+        "off by 2.0%.",
     )
-    lost = verdict_text.of_sum({"conservation": [0.0002]})
+    lost = verdict_text.of_sum(Info(conservation=[0.0002]))
     assert lost == Answer(False, "The map's values add up to 0.0% of the class score.")
-    assert verdict_text.of_sum({"conservation": [0.7]}) == Answer(
+    assert verdict_text.of_sum(Info(conservation=[0.7])) == Answer(
         None, "The map's values add up to 70.0% of the class score."
     )
-    turned = verdict_text.of_sum({"conservation": [-1.0]})
+    turned = verdict_text.of_sum(Info(conservation=[-1.0]))
     assert turned
     assert turned.good is False
 
@@ -120,5 +123,5 @@ def test_what_shuffled_weights_say_is_left_open_where_nothing_was_learned_or_not
     "info", [{"completeness": [math.nan]}, {"conservation": [math.nan]}, {"conservation": [-math.inf, 1.0]}]
 )
 def test_what_is_no_finite_share_is_not_told_in_percent(info: dict[str, list[float]]) -> None:
-    answer = verdict_text.of_sum(info)
+    answer = verdict_text.of_sum(Info.of(info))
     assert answer == Answer(None, "The sum cannot be tested: the target's score is not a finite number.")

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 import timm
 import torch
-from playwright.sync_api import Browser, expect
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirror_app import engine
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
-from mirror_app.live.launch import start
 from mirror_app.live.session import Input, PreprocessingOverrides, live_session
 from mirror_app.models import Model
 from mirror_app.params import Value
@@ -21,7 +19,6 @@ from mirror_app.visualisations import registry
 from tests.networks import quick, state
 
 PICTURE = torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(0))
-READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 class Captioned(nn.Module):
@@ -99,29 +96,6 @@ def test_a_stranger_is_looked_at_in_every_way_or_told_why_not(name: str) -> None
     assert not any("\n" in text for text in refused)
     assert state(net) == before
     assert engine.predict(model, picture).deviation == 0
-
-
-def test_a_person_points_at_the_answer_of_a_stranger(browser: Browser, free: int) -> None:
-    handle = start([(PICTURE, torch.ones(5))], Captioned().eval(), ["back-prop"], free)
-    errors: list[str] = []
-    page = browser.new_page()
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    try:
-        page.goto(handle.url)
-        page.wait_for_selector(READY)
-        expect(page.get_by_text("several tensors")).to_be_visible()
-        expect(page.get_by_text("The model has no classes; its outputs are maps")).to_be_visible()
-        box = page.get_by_role("combobox", name="Target")
-        box.click()
-        box.fill(":answers:kind:2")
-        box.press("Enter")
-        page.wait_for_selector(READY)
-        expect(page.get_by_text("for “answers:kind” 2")).to_be_visible()
-        expect(page.get_by_role("img", name="The visualisation")).to_be_visible()
-    finally:
-        page.close()
-        handle.stop()
-    assert not errors
 
 
 def test_what_an_input_holds_beside_the_picture_is_part_of_what_it_is() -> None:

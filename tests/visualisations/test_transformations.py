@@ -66,8 +66,9 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
     def crop(inputs: Tensor) -> Tensor:
         return inputs[..., 1:]
 
-    for name in ("input_transformation", "output_transformation"):
-        with refused(culprit="crop", accepted="(2, 3, "):
+    raw = GradCam(bundled())(INPUT, LAYER)[1]["raw"]
+    for name, shape in (("input_transformation", INPUT.shape), ("output_transformation", raw.shape)):
+        with refused(culprit="crop", accepted=str(tuple(shape))):
             GradCam(bundled())(INPUT, LAYER, **{name: crop})
         with refused(culprit="absolut", accepted=["none"], hint="Did you mean", problem=name):
             GradCam(bundled())(INPUT, LAYER, **{name: "absolut"})
@@ -75,6 +76,7 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
         Activations(Linear())(INPUT, None, output_transformation=lambda _: None)
 
 
+@pytest.mark.page
 def test_they_are_part_of_the_request_and_of_the_link() -> None:
     model, picture = catalogue.load("shapes"), examples()[0]
     params = (("input_transformation", "blurred"), ("output_transformation", "negative only"))

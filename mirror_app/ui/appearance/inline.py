@@ -1,7 +1,7 @@
 """Pictures that travel within the page's own messages.
 
-Streamlit serves an image from a URL, and drops the file as soon as a run of any visitor's page ends while that image is
-being redrawn. A browser that requests it a moment later gets an error. A data URL cannot expire.
+Streamlit serves an image from a URL. If any visitor's run ends while the image is being redrawn, Streamlit drops the
+file. A browser that requests it a moment later gets an error. A data URL cannot expire.
 """
 
 import base64

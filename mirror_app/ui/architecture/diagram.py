@@ -77,7 +77,11 @@ def _box(layer: Layer, chosen: bool) -> str:
 
 
 def _title(name: str) -> str:
-    """Return the label of a frame, padded on the right to twice its width: arrows enter in the middle of the frame."""
+    """Return the label of a frame.
+
+    It is padded on the right to twice its width, so that arrows, which enter in the middle of the frame, do not cross
+    the text.
+    """
     cell = f'<td align="left" width="{2 * _LETTER_WIDTH * len(name)}">{html.escape(name)}</td>'
     return f'<<table border="0" cellpadding="0"><tr>{cell}</tr></table>>'
 

@@ -13,6 +13,7 @@ from mirror_app.ui.architecture import diagram
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.components.graph import graph
 from mirror_app.ui.sidebar.selection import short
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, open_in_explore
 
 HEIGHT = 440  # pixels: of the graph, and of the table
@@ -40,14 +41,18 @@ def show_graph(model: Model, session: Session) -> None:
     caption = "Click a box to select and expand it; click its frame to go back up."
     if diagram.is_crowded(boxes, edges):
         edges = diagram.nearest_edges(boxes, edges)
-        caption += " Most layers here feed all later ones, so only the arrow from the nearest layer before is drawn."
+        caption += (
+            " Most layers here feed all later ones, so each box shows only the arrow from the layer that runs last "
+            "before it."
+        )
 
     def choose() -> None:
-        if st.session_state.graph.picked in selectable:
-            session.layer = st.session_state.graph.picked
+        if widget_state.PICKED_LAYER.value in selectable:
+            session.layer = widget_state.PICKED_LAYER.value
 
     with st.container(height=HEIGHT, border=True):
-        graph(diagram.to_dot(all_layers, boxes, edges, chosen), selectable, chosen, "graph", choose)
+        dot = diagram.to_dot(all_layers, boxes, edges, chosen)
+        graph(dot, selectable, chosen, widget_state.PICKED_LAYER.key, choose)
     with st.container(horizontal=True, vertical_alignment="center"):
         if _ACTIVATIONS in {entry.key for entry in session.entries}:
             st.button(
@@ -63,21 +68,21 @@ def show_table(model: Model, session: Session) -> None:
     """Show every layer that runs and its cost; a click on a row chooses the layer, on all pages."""
     costs = layer_facts.costs(model.name)
     measured = [layer for layer in layer_facts.tree(model.name) if layer.name in costs]
-    key = f"architecture.{model.name}"
+    table = widget_state.layer_table(model.name)
 
     def choose() -> None:
-        if rows := st.session_state[key].selection.rows:
+        if rows := table.value["selection"]["rows"]:
             session.layer = measured[rows[0]].name
 
     total_seconds = costs[""].seconds
     selected_rows = [number for number, layer in enumerate(measured) if layer.name == session.layer]
-    if selected_rows != st.session_state.get(key, {}).get("selection", {}).get("rows"):  # chosen elsewhere
-        st.session_state[key] = {"selection": {"rows": selected_rows}}
+    if selected_rows != table.value.get("selection", {}).get("rows"):  # chosen elsewhere
+        table.value = {"selection": {"rows": selected_rows}}
     st.dataframe(
         [_row(layer, costs[layer.name], total_seconds, live.display_name(model.name)) for layer in measured],
         height=HEIGHT,
         hide_index=True,
-        key=key,
+        key=table.key,
         on_select=choose,
         selection_mode="single-row",
         placeholder="",
@@ -90,7 +95,8 @@ def show_table(model: Model, session: Session) -> None:
                 format="percent",
                 max_value=1.0,
                 width=95,
-                help="Share of the total time, including the layers inside it; the fastest of up to five passes.",
+                help="The layer's share of the total time, with the layers inside it counted too. The fastest of up to "
+                "five passes.",
             ),
             "receptive field": st.column_config.NumberColumn(
                 format="%d px",

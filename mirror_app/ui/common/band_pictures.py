@@ -16,6 +16,7 @@ from mirror_app.ui.appearance import inline
 from mirror_app.ui.common.feature_maps import COLOURS, enlarged
 from mirror_app.ui.components import readout
 from mirror_app.ui.components.tiles import tiles
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import current
 
 ALL, MEAN, THREE = "Band by band", "Mean", "In colour"
@@ -29,7 +30,7 @@ def show(picture: Picture, values: Tensor) -> None:
         (ALL, MEAN, THREE),
         default=ALL,
         required=True,
-        key="band-view",
+        key=widget_state.BAND_VIEW.key,
         label_visibility="collapsed",
         persist_state="session",
         on_change=_show_as_chosen,
@@ -59,7 +60,7 @@ def _choose_three(count: int) -> None:
             f"{colour.capitalize()} band",
             range(count),
             None,
-            key=f"band.{colour}",
+            key=widget_state.band(colour).key,
             placeholder="None",
             persist_state="session",
             on_change=_show_as_chosen,
@@ -68,9 +69,9 @@ def _choose_three(count: int) -> None:
 
 def _show_as_chosen() -> None:
     """Show three bands as colours once all three are chosen: Mirror does not guess which bands are colours."""
-    chosen = [st.session_state.get(f"band.{colour}") for colour in COLOURS]
+    chosen = [widget_state.band(colour).value for colour in COLOURS]
     numbers = [number for number in chosen if number is not None]
-    is_complete = st.session_state["band-view"] == THREE and len(numbers) == len(COLOURS)
+    is_complete = widget_state.BAND_VIEW.value == THREE and len(numbers) == len(COLOURS)
     current().show_bands((numbers[0], numbers[1], numbers[2]) if is_complete else None)
 
 

@@ -5,73 +5,69 @@ from dataclasses import replace
 
 import numpy as np
 import streamlit as st
-import torch
 from PIL import Image
 
-from mirror_app import live, render
+from mirror_app import engine, live
 from mirror_app.engine import PAGE, Result
-from mirror_app.engine.request import Request
-from mirror_app.images import Picture
 from mirror_app.ui import store
 from mirror_app.ui.common import picking
 from mirror_app.ui.components import readout
 from mirror_app.ui.components.tiles import tiles
 from mirror_app.ui.state.session import choose
-from mirror_app.visualisations import registry
+from mirror_app.ui.store import Selection
+from mirror_app.visualisations.registry import Entry
 
 COLOURS = ("red", "green", "blue")
 
 
 @st.fragment
-def show_sheet(request: Request, picture: Picture, result: Result, count: int) -> None:
-    """Show the images of a request in pages of 64; a click enlarges one."""
+def show_sheet(selection: Selection, result: Result, count: int) -> None:
+    """Show the images of a selection in pages of 64; a click enlarges one."""
     live.restore_program()  # a fragment runs without main.py, which does this for pages
     pages = -(-count // PAGE)
-    film = "layers" in result.info
+    film = result.info.layers is not None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key, size = ("frame", 152) if film else ("tile", 72)
         width = st.slider("Size of the maps", 32, 240, size, 8, key=key, persist_state="session", width=170)
-        page = st.pagination(pages, key=f"page.{request.layer}", width="stretch") if pages > 1 else 1
+        page = st.pagination(pages, key=f"page.{selection.request.layer}", width="stretch") if pages > 1 else 1
     first = (page - 1) * PAGE
-    sheet = store.sheet(request, result.raw, picture, first, PAGE)
-    names = _names(request, result, count)[first : first + sheet.shown]
-    entry = registry.get(request.visualisation)
+    sheet = store.sheet(selection, result.raw, first, PAGE)
+    names = _names(selection, result, count)[first : first + sheet.shown]
+    entry = selection.entry
     label = "Feature maps" if entry.kind.image_per_channel else entry.name
     picked = tiles(sheet.png, names, sheet.columns, width, key="maps", label=label, pixelated=not film)
     if picked is not None:
-        _enlarge(request, picture, result, first + picked, count)
+        _enlarge(selection, result, first + picked, count)
 
 
-def _names(request: Request, result: Result, count: int) -> list[str]:
+def _names(selection: Selection, result: Result, count: int) -> list[str]:
     """Return the names of the images of a result in their order: the layers or the numbers."""
-    if dict(request.params).get("order") == render.ORDERS[1]:
-        return [str(number) for number in render.indices_by_peak(torch.from_numpy(result.raw)).tolist()]
-    names: list[str] = result.info.get("layers") or [str(number) for number in range(count)]
-    return names
+    if result.info.layers:
+        return result.info.layers
+    return [str(number) for number in engine.order(selection.request, result.raw) or range(count)]
 
 
-def _values(request: Request, raw: np.ndarray, number: int, count: int) -> np.ndarray:
+def _values(entry: Entry, raw: np.ndarray, number: int, count: int) -> np.ndarray:
     """Return the values of one of `count` images: (3, h, w) if it is shown in colour, (1, h, w) if not."""
     planes = raw.reshape(count, -1, *raw.shape[-2:])[number]
-    look = registry.get(request.visualisation).kind.look
-    in_colour = len(planes) == len(COLOURS) and look in (render.picture, render.weights)
+    in_colour = len(planes) == len(COLOURS) and entry.look.shows_rgb
     return planes if in_colour else planes.sum(0, keepdims=True)
 
 
 @st.dialog("One image", width="medium")
-def _enlarge(request: Request, picture: Picture, result: Result, number: int, count: int) -> None:
+def _enlarge(selection: Selection, result: Result, number: int, count: int) -> None:
     """Show one enlarged image with its statistics."""
-    image = Image.open(io.BytesIO(store.sheet(request, result.raw, picture, number, 1).png))
-    name = _names(request, result, count)[number]
-    if "layers" in result.info:
-        _head_of_stage(request, name)
+    image = Image.open(io.BytesIO(store.sheet(selection, result.raw, number, 1).png))
+    name = _names(selection, result, count)[number]
+    if result.info.layers:
+        _head_of_stage(selection, name)
     else:
-        where, noun = request.layer or live.display_name(request.model), str(result.info.get("image", "map"))
+        noun = result.info.image or "map"
         title = f"{noun.capitalize()} {name}" if name.isdigit() else name
-        st.markdown(f"**{title}** of `{where}`: {image.height} × {image.width}")
+        st.markdown(f"**{title}** of `{selection.layer_name}`: {image.height} × {image.width}")
     channel = int(name) if name.isdigit() else number
-    values = _values(request, result.raw, channel, count)
-    picks = registry.get(request.visualisation).kind.image_per_channel
+    values = _values(selection.entry, result.raw, channel, count)
+    picks = selection.entry.kind.image_per_channel
     buttons = st.container()
     clicked_cell = readout.image(
         enlarged(image),
@@ -83,7 +79,7 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
     )
     if picks:
         with buttons:
-            picking.offer_map(f"{request.layer}:{channel}", clicked_cell)
+            picking.offer_map(f"{selection.request.layer}:{channel}", clicked_cell)
     statistics = {
         "Minimum": values.min(),
         "Maximum": values.max(),
@@ -94,12 +90,11 @@ def _enlarge(request: Request, picture: Picture, result: Result, number: int, co
         column.metric(name, f"{value:.0%}" if name == "Zeros" else f"{value:.3g}")
 
 
-def _head_of_stage(request: Request, layer: str) -> None:
+def _head_of_stage(selection: Selection, layer: str) -> None:
     """Name the layer of this picture when all stages are shown, with a button that shows the layer alone."""
-    entry = registry.get(request.visualisation)
-    st.markdown(f"**{entry.name}** at `{layer}`")
+    st.markdown(f"**{selection.entry.name}** at `{layer}`")
     st.caption("The maps of all stages are enlarged to the size of the input, which smooths narrow peaks.")
-    if st.button("Show this layer alone", on_click=choose, args=(replace(request, layer=layer),)):
+    if st.button("Show this layer alone", on_click=choose, args=(replace(selection.request, layer=layer),)):
         st.rerun()  # the whole page, not only this fragment
 
 

@@ -8,23 +8,20 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
-from mirror_app import engine, layers, live, render
+from mirror_app import engine, layers
 from mirror_app.engine import PAGE, Result
-from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.params import checked
 from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts
 from mirror_app.ui.components import readout
-from mirror_app.ui.state.background_runs import predicted_picture
 from mirror_app.ui.state.session import Session
-from mirror_app.visualisations import registry
+from mirror_app.ui.store import Selection
+from mirror_app.ui.store.background_runs import predicted_picture
 
 BARS = 40
-COLOUR_HINT = f"Grey is zero. {readout.HINT}"
 READING = (
     "Raw values are the values before colouring. The colour bar ends slightly below the maximum because enlarging the "
     "map smooths narrow peaks. In a colour picture with a grey background, red, green and blue show the values of "
@@ -84,35 +81,34 @@ def error_message(error: Exception) -> str:
     return "Something went wrong. Details are in the server log."
 
 
-def show_images(request: Request, picture: Picture, result: Result) -> None:
+def show_images(selection: Selection, result: Result) -> None:
     """Show a result: one image large, several as a contact sheet in pages of 64, numbers as bars."""
     if result.raw.ndim == 2:
-        _show_bars(request, result.raw[0])
+        _show_bars(selection, result.raw[0])
         return
-    first = store.sheet(request, result.raw, picture, 0, PAGE)
+    first = store.sheet(selection, result.raw, 0, PAGE)
     if first.count == 1:
-        _show_one(request, picture, result, first.png)
+        _show_one(selection, result, first.png)
     else:
-        feature_maps.show_sheet(request, picture, result, first.count)
+        feature_maps.show_sheet(selection, result, first.count)
 
 
-def _show_one(request: Request, picture: Picture, result: Result, png: bytes) -> None:
-    """Show one large image; unless it was generated, with its values and the legend of its colours."""
-    entry = registry.get(request.visualisation)
+def _show_one(selection: Selection, result: Result, png: bytes) -> None:
+    """Show one large image, with its values and legend unless the image was generated."""
+    entry = selection.entry
     if entry.kind.is_iterative:
         inline.picture(png, "The visualisation", key="readout")
     else:
         evidence = result.raw[0] if result.raw.ndim == 3 else result.raw[0].sum(0)
-        legend = engine.legend(request, result.raw, store.vmax(request, result.raw, picture))
-        shown = checked(entry.params, dict(request.params)).get("show")
-        hint = COLOUR_HINT if entry.kind.look is render.gradient and shown == "colour" else readout.HINT
+        legend = engine.legend(selection.request, result.raw, store.vmax(selection, result.raw))
+        hint = f"{engine.hint(selection.request)} {readout.HINT}".strip()
         readout.image(png, evidence, "readout", alt="The visualisation", hint=hint, legend=legend)
 
 
-def _show_bars(request: Request, values: np.ndarray) -> None:
+def _show_bars(selection: Selection, values: np.ndarray) -> None:
     """Show the outputs of a layer, the largest first; those of the last layer have the names of the classes."""
-    classes = store.model(request.model, request.output).classes
-    is_last = layers.outermost_like(layer_facts.tree(request.model), request.layer) == ""
+    classes = selection.model.classes
+    is_last = layers.outermost_like(layer_facts.tree(selection.request.model), selection.request.layer) == ""
     is_named = is_last and len(values) == len(classes)
     order = values.argsort()[::-1][:BARS]
     rows = [{"name": classes[n] if is_named else f"unit {n}", "value": float(values[n])} for n in order]
@@ -122,28 +118,28 @@ def _show_bars(request: Request, values: np.ndarray) -> None:
         st.caption(f"The {BARS} largest of {len(values):,}.")
 
 
-def show_provenance(request: Request, model: Model, picture: Picture, result: Result, cached: bool) -> None:
+def show_provenance(selection: Selection, result: Result, cached: bool) -> None:
     """Show the note of a result, and a caption: the method, layer and target, the raw range, and the time it took."""
     _show_note(result)
-    entry = registry.get(request.visualisation)
-    where = "every stage" if request.layer == layers.EVERY else f"`{request.layer or live.display_name(request.model)}`"
+    entry, model = selection.entry, selection.model
+    where = "every stage" if selection.request.layer == layers.EVERY else f"`{selection.layer_name}`"
     parts = [f"**{entry.name}**" + (f" at {where}" if entry.kind.uses_layer else "")]
-    if "target_class" in result.info:
-        number = result.info["target_class"][0]
-        prediction = store.prediction(model, predicted_picture(request, result, model, picture))
+    if result.info.target_class:
+        number = result.info.target_class[0]
+        prediction = store.prediction(model, predicted_picture(selection, result))
         score = prediction.text(number)
         if score and entry.kind.is_iterative:
             score = f"{score} in this picture"
         parts.append(f"for *{literal(model.name_of(number))}*" + (f" ({score})" if score else ""))
-    if "target" in result.info:
-        parts.append(f"for *{literal(result.info['target'])}*")
+    if result.info.target:
+        parts.append(f"for *{literal(result.info.target)}*")
     if model.untrained:
         parts.append("**untrained**: random weights")
-    if "detail" in result.info:
-        parts.append(result.info["detail"])
+    if result.info.detail:
+        parts.append(result.info.detail)
     parts.append(f"raw values {result.raw.min():.3g} to {result.raw.max():.3g}")
     parts.append("cached" if cached else f"computed in {result.seconds:.2f} s")
-    deviation = store.prediction(model, picture).deviation
+    deviation = store.prediction(model, selection.picture).deviation
     unchanged, deviating = ":green[:material/verified:] model unchanged", ":red[:material/warning:] see below"
     parts.append(deviating if deviation else unchanged)
     with st.container(key="honesty"):
@@ -163,22 +159,23 @@ def _show_note(result: Result) -> None:
 
 def note_of(result: Result) -> str:
     """Return the note that helps to read a result; '' if there is none."""
-    has_target = "target" in result.info or "target_class" in result.info
+    has_target = bool(result.info.target or result.info.target_class)
     all_zero = f"All values are zero{': this target does not respond to this input' if has_target else ''}."
-    return str(result.info.get("note") or ("" if result.raw.any() else all_zero))
+    return result.info.note or ("" if result.raw.any() else all_zero)
 
 
-def show_input(model: Model, picture: Picture) -> None:
+def show_input(selection: Selection) -> None:
     """Show the picture as the model sees it or the original; for a picture with bands, the chosen view of them."""
+    picture = selection.picture
     if picture.exact is not None and picture.band_count:
         band_pictures.show(picture, picture.exact)
     else:
-        _show_picture(model, picture)
+        _show_picture(selection)
     for note in picture.notes:
         st.caption(literal(note))
 
 
-def _show_picture(model: Model, picture: Picture) -> None:
+def _show_picture(selection: Selection) -> None:
     view = st.segmented_control(
         "Show the input",
         ["Model input", "Original"],
@@ -188,11 +185,11 @@ def _show_picture(model: Model, picture: Picture) -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
-    original = view == "Original"
-    inline.picture(store.input_png(model.name, picture.shown_id, original, picture), picture.name, key="input")
-    model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
+    original, picture = view == "Original", selection.picture
+    inline.picture(store.input_png(selection, original), picture.name, key="input")
+    model_input_rgb = store.model_input_rgb(selection)
     height, width = (picture.pixels if original else model_input_rgb).shape[:2]
-    preprocessing = _preprocessing(model, picture, model_input_rgb, original)
+    preprocessing = _preprocessing(selection.model, picture, model_input_rgb, original)
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels{preprocessing}")
 
 

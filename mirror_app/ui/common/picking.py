@@ -3,30 +3,31 @@
 import streamlit as st
 
 from mirror_app import targets
-from mirror_app.ui.state.session import TARGET, current, explain_target
-from mirror_app.visualisations import registry
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.state.session import current, explain_target
+from mirror_app.visualisations.registry import Entry
 
 FIRST = "back-prop"  # explains a target unless another visualisation is selected
 
 
-def explaining_entry() -> registry.Entry | None:
+def explaining_entry(selected: Entry) -> Entry | None:
     """Return the visualisation that explains a clicked class: the selected or first one that takes a target."""
     session = current()
-    candidates = [registry.get(key) for key in (st.session_state.visualisation, session.default_visualisation)]
-    return next((entry for entry in (*candidates, *session.entries) if TARGET in entry.params), None)
+    candidates = (selected, session.default_entry, *session.entries)
+    return next((entry for entry in candidates if entry.takes_target), None)
 
 
-def choose_class(entry: registry.Entry, number: int) -> None:
+def choose_class(entry: Entry, number: int) -> None:
     """Select `entry` and let it explain class `number`. Only for callbacks."""
-    st.session_state.visualisation = entry.key
-    st.session_state[TARGET] = number
+    widget_state.VISUALISATION.value = entry.key
+    widget_state.TARGET.value = number
 
 
 def offer_map(channel: str, cell: tuple[int, int] | None) -> None:
     """Offer to explain `channel`, the text of a target, and its unit at the (row, column) that was clicked last."""
-    last_clicked = st.session_state.get("pointed")
     if cell:
-        last_clicked = st.session_state.pointed = (channel, cell)
+        widget_state.CLICKED_UNIT.value = channel, cell
+    last_clicked = widget_state.CLICKED_UNIT.value
     st.caption("What in the picture activates this map? Click a cell to explain that one unit.")
     clicked_cell = last_clicked[1] if last_clicked and last_clicked[0] == channel else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -46,8 +47,8 @@ def offer_target(target: str, label: str) -> None:
         _button(_method("answer"), target, label)
 
 
-def _method(context: str) -> registry.Entry:
-    by_key = {entry.key: entry for entry in current().entries if TARGET in entry.params}
+def _method(context: str) -> Entry:
+    by_key = {entry.key: entry for entry in current().entries if entry.takes_target}
     keys = list(by_key)
     start = keys.index(FIRST) if FIRST in keys else 0
     names = {key: entry.name for key, entry in by_key.items()}
@@ -55,7 +56,7 @@ def _method(context: str) -> registry.Entry:
     return by_key[st.selectbox("Explain with", keys, start, format_func=names.__getitem__, key=key, width=200)]
 
 
-def _button(entry: registry.Entry, target: str, label: str) -> None:
+def _button(entry: Entry, target: str, label: str) -> None:
     hint = f"Show what in the picture activates {targets.parse(target).description}."
     if st.button(label, on_click=explain_target, args=(entry, target), help=hint):
         st.rerun()  # the whole page, not only this fragment

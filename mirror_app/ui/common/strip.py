@@ -10,6 +10,7 @@ from mirror_app.images import decode
 from mirror_app.images.reading import FORMATS
 from mirror_app.ui import store
 from mirror_app.ui.components.tiles import tiles
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, current
 
 REPORTED = 3  # files whose error is shown; the others are only counted
@@ -25,7 +26,7 @@ def show(session: Session) -> None:
             [picture.name for picture in pictures],
             len(pictures),
             THUMBNAIL,
-            key="strip",
+            key=widget_state.PICKED_INPUT.key,
             label="Inputs",
             selected=list(session.pictures).index(session.picture),
             captions=False,
@@ -54,7 +55,7 @@ def add(session: Session) -> None:
         "Add your own pictures",
         [kind.lower() for kind in FORMATS] + ["jpg"],
         accept_multiple_files=True,
-        key=f"uploads.{session.uploads}",
+        key=widget_state.uploads(session.uploads).key,
         on_change=_take_uploads,
         label_visibility="collapsed",
         width=110,
@@ -63,21 +64,24 @@ def add(session: Session) -> None:
     if camera.open:  # only then does the browser ask for permission
         with camera:
             st.camera_input(
-                "A photograph", key=f"photo.{session.uploads}", on_change=_take_photograph, label_visibility="collapsed"
+                "A photograph",
+                key=widget_state.photograph(session.uploads).key,
+                on_change=_take_photograph,
+                label_visibility="collapsed",
             )
 
 
 def _take_input() -> None:
     session = current()
-    session.picture = list(session.pictures)[st.session_state.strip.picked]
+    session.picture = list(session.pictures)[widget_state.PICKED_INPUT.value]
 
 
 def _take_uploads() -> None:
-    _take(st.session_state[f"uploads.{current().uploads}"])
+    _take(widget_state.uploads(current().uploads).value)
 
 
 def _take_photograph() -> None:
-    photograph = st.session_state[f"photo.{current().uploads}"]
+    photograph = widget_state.photograph(current().uploads).value
     _take([photograph] if photograph else [])
 
 

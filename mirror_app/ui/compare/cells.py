@@ -7,7 +7,6 @@ import streamlit as st
 
 from mirror_app import live
 from mirror_app.engine import Result
-from mirror_app.engine.request import Request
 from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
 from mirror_app.models.download import DownloadProgress
@@ -18,13 +17,14 @@ from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare.cell_state import CellState, vector_message
 from mirror_app.ui.state.session import Session, open_in_explore
+from mirror_app.ui.store import Selection
 
 WARNING = ":orange[:material/warning:]"
 THUMBNAIL_SIDE = 88  # pixels: of the picture next to the name of an input
 
 
-def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
-    """Show the matrix and return its cells: cached pictures at once, then the others one by one.
+def show(session: Session, base: Selection, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
+    """Show the matrix, which varies `base`, and return its cells: cached pictures at once, then the others one by one.
 
     With a shared scale, each picture is first drawn on the scale of the brightest one so far. At the end all are drawn
     on the scale of the brightest of all.
@@ -32,10 +32,10 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Cell
     colours = f"--paper: {_theme_colour('background')}; --ring: {_theme_colour('primary')};"
     add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
     with st.container(key="matrix", gap=None):
-        cells = _lay_out(session, rows, columns)
+        cells = _lay_out(session, base, rows, columns)
     for cell in cells:
-        if store.is_loaded(cell.request.model):
-            cell.resolve(session, store.cached_result)
+        if store.is_loaded(cell.selection.request.model):
+            cell.resolve(session, base, lambda selection: store.cached_result(selection.request))
         if not cell.done:
             cell.picture_slot.caption("…")
     waiting = [cell for cell in cells if not cell.done]
@@ -44,7 +44,7 @@ def show(session: Session, rows: Axis, columns: Axis, shared: bool) -> list[Cell
     for cell in waiting:
         _fetch_model(cell, failures)
         if not cell.message:
-            cell.resolve(session, partial(_compute, cell))
+            cell.resolve(session, base, partial(_compute, cell))
         _draw(cell, _largest_vmax(cells) if shared else None)
     _draw_finished(cells, shared)
     return cells
@@ -56,7 +56,7 @@ def _theme_colour(name: str) -> str:
     return f"light-dark({', '.join(colour or 'Canvas' for colour in colours)})"
 
 
-def _lay_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
+def _lay_out(session: Session, base: Selection, rows: Axis, columns: Axis) -> list[CellState]:
     """Draw the names of rows and columns and an empty slot for each picture; return the cells, row by row."""
     cells = []
     with st.container(key="row-names"):
@@ -68,14 +68,14 @@ def _lay_out(session: Session, rows: Axis, columns: Axis) -> list[CellState]:
             _show_name(session, rows.field, row_value, name)
             for column, column_value in enumerate(columns.values):
                 changes = {rows.field: row_value, columns.field: column_value}
-                request = matrix.with_changes(session.request, changes)
-                picture = session.pictures[request.input]
+                request = matrix.with_changes(base.request, changes)
+                selection = Selection.of(request, session.pictures[request.input])
                 with st.container(key=f"spot-{row}-{column}", gap=None):
                     with st.container(key=f"cell-{row}-{column}", gap=None):
                         overlay, picture_slot = st.empty(), st.empty()
                     with st.container(key=f"below-{row}-{column}"):
                         caption_slot = st.empty()
-                cells.append(CellState(row, column, changes, request, picture, overlay, picture_slot, caption_slot))
+                cells.append(CellState(row, column, changes, selection, overlay, picture_slot, caption_slot))
     return cells
 
 
@@ -90,7 +90,7 @@ def _show_name(session: Session, field: str, value: str, name: str) -> None:
 
 def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
     """Load the model of a cell and show the progress there; a model that failed to load once is not tried again."""
-    name = cell.request.model
+    name = cell.selection.request.model
 
     def on_progress(fetched: DownloadProgress | None) -> None:
         state = f"Building {live.display_name(name)}" if fetched is None else f"Downloading {name}: {fetched.share:.0%}"
@@ -104,11 +104,11 @@ def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
     cell.message = failures.get(name, "")
 
 
-def _compute(cell: CellState, request: Request) -> Result:
+def _compute(cell: CellState, selection: Selection) -> Result:
     def on_progress(state: str) -> None:
         cell.picture_slot.caption(f"{state} …")
 
-    return store.result(request, cell.picture, on_progress)
+    return store.result(selection, on_progress)
 
 
 def _largest_vmax(cells: Sequence[CellState]) -> float | None:
@@ -137,7 +137,7 @@ def _draw(cell: CellState, shared_vmax: float | None) -> None:
         if raw.ndim == 2:
             cell.picture_slot.caption(vector_message(raw.shape[1]))
         else:
-            png = store.thumbnail(cell.request, raw, cell.picture, vmax)
+            png = store.thumbnail(cell.selection, raw, vmax)
             cell.picture_slot.image(data_url(png), width="stretch", alt=cell.title)
     cell.drawn, cell.vmax = True, vmax
 
@@ -150,7 +150,7 @@ def _add_overlay(cell: CellState) -> None:
         key=f"open-{cell.row}-{cell.column}",
         help=literal(tooltip) + (f"\n\n{WARNING} {literal(cell.note)}" if cell.note else ""),
         on_click=open_in_explore,
-        args=(cell.request,),
+        args=(cell.selection.request,),
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from mirror_app.errors import nearest
-from mirror_app.ui.state import query_params
-from mirror_app.ui.state.session import current, set_if_changed
+from mirror_app.ui.state import query_params, widget_state
+from mirror_app.ui.state.session import current
 
 Format = Callable[[str], str]
 
@@ -16,25 +16,28 @@ def one(name: str, label: str, options: Sequence[str], help_text: str, format_op
 
     `name`, such as “compare.rows”, starts with the page's name. Both the widget's key and the links use this name.
     """
-    requested = _from_link(name, options) or [st.session_state.get(name, "")]
-    set_if_changed(name, requested[0] if requested[0] in options else options[0])
+    chosen = widget_state.choice(name)
+    requested = _from_link(name, options) or [chosen.value]
+    chosen.set_if_changed(requested[0] if requested[0] in options else options[0])
     st.segmented_control(
         label, options, format_func=format_option, required=True, key=name, help=help_text, persist_state="session"
     )
-    return _written_to_link(name, [st.session_state[name]], options[:1])[0]
+    return _written_to_link(name, [chosen.value], options[:1])[0]
 
 
 def several(
     name: str, label: str, options: Sequence[str], default: Sequence[str], format_option: Format = str
 ) -> list[str]:
-    """Let the visitor choose several options, as in `one`; without a choice that still exists, `default` applies.
+    """Let the visitor choose several options, as in `one`.
 
-    The label is only for screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls.
-    “Select all” is not offered, so that Enter takes the best match of what was typed.
+    If none of the chosen options still exists, `default` applies; an empty selection stays empty. The label is only for
+    screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls. “Select all” is not offered,
+    so that Enter takes the best match of what was typed.
     """
-    requested = _from_link(name, options) or st.session_state.get(name, default)
+    chosen = widget_state.choices(name, default)
+    requested = _from_link(name, options) or chosen.value
     valid = [option for option in requested if option in options]
-    set_if_changed(name, valid if valid or not requested else list(default))
+    chosen.set_if_changed(valid if valid or not requested else list(default))
     st.multiselect(
         label,
         options,
@@ -45,7 +48,7 @@ def several(
         wrap=True,
         persist_state="session",
     )
-    return _written_to_link(name, st.session_state[name], default)
+    return _written_to_link(name, chosen.value, default)
 
 
 def _from_link(name: str, options: Sequence[str]) -> list[str]:

@@ -7,15 +7,18 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import layers, live
+from mirror_app.engine.request import Request
 from mirror_app.export import matrix
-from mirror_app.export.matrix import TARGET, Axis
+from mirror_app.export.matrix import Axis
 from mirror_app.models import catalogue
-from mirror_app.ui import store
+from mirror_app.params import TARGET
 from mirror_app.ui.common import layer_facts
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare import choices
 from mirror_app.ui.compare.cell_state import CellState
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session
+from mirror_app.ui.store import Selection
 from mirror_app.visualisations import registry
 
 MAX_LENGTH = 8  # of an axis
@@ -24,10 +27,6 @@ DEFAULT_METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")
 LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers", "model": "Models"}
 ROW_FIELDS = ("visualisation", "layer", "model", "input")
 COLUMN_FIELDS = ("input", "visualisation", "model", "layer")
-# Keys of the session state: the model that the layers were chosen for, the chosen inputs, and the visitor's own
-# pictures at the last run.
-LAYERS_MODEL_KEY = "compare.layers.of"
-INPUTS_KEY, OWN_INPUTS_KEY = "compare.input", "compare.input.known"
 SCALES = {"own": "Separate scales", "one": "Shared scale"}
 SCALE_HELP = (
     "What full brightness stands for. Separate scales: the maximum of each picture, which shows its structure best. "
@@ -39,8 +38,8 @@ ROWS_HELP = "What varies from row to row. Choose the values below."
 COLUMNS_HELP = "What varies from column to column. Choose the values below."
 
 
-def choose(session: Session) -> tuple[Axis, Axis, bool, DeltaGenerator]:
-    """Show the choices of rows, columns and scale.
+def choose(session: Session, base: Selection) -> tuple[Axis, Axis, bool, DeltaGenerator]:
+    """Show the choices of rows, columns and scale of a matrix that varies `base`.
 
     Returns:
         The rows, the columns, whether all pictures share one scale, and the slot in which `show_scale` shows its
@@ -49,11 +48,11 @@ def choose(session: Session) -> tuple[Axis, Axis, bool, DeltaGenerator]:
     left, right = st.columns(2, gap="medium")
     with left:
         row_field = choices.one("compare.rows", "Rows", ROW_FIELDS, ROWS_HELP, LABELS.__getitem__)
-        rows = _axis(session, row_field)
+        rows = _axis(session, base.request, row_field)
     with right:
         column_fields = [field for field in COLUMN_FIELDS if field != row_field]
         column_field = choices.one("compare.columns", "Columns", column_fields, COLUMNS_HELP, LABELS.__getitem__)
-        columns = _axis(session, column_field)
+        columns = _axis(session, base.request, column_field)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         scale = choices.one("compare.scale", "Brightness scale", list(SCALES), SCALE_HELP, SCALES.__getitem__)
         shared = scale == "one"
@@ -61,7 +60,7 @@ def choose(session: Session) -> tuple[Axis, Axis, bool, DeltaGenerator]:
         if shared:
             scale_slot.caption(f"{SCALE_MAXIMUM}: …")
     if rows.values and columns.values:
-        _describe(session, rows, columns, shared)
+        _describe(base, rows, columns, shared)
     return rows, columns, shared, scale_slot
 
 
@@ -74,10 +73,10 @@ def show_scale(scale_slot: DeltaGenerator, cells: Sequence[CellState]) -> None:
         scale_slot.empty()
 
 
-def offer_files(session: Session, cells: Sequence[CellState], rows: Axis, columns: Axis) -> None:
+def offer_files(base: Selection, cells: Sequence[CellState], rows: Axis, columns: Axis) -> None:
     """Offer the matrix as a figure, and as an archive of pictures, raw values and requests."""
-    common = _common_fields(session, rows, columns)
-    if len({cell.request.layer for cell in cells}) > 1:  # other models are shown at other layers
+    common = _common_fields(base, rows, columns)
+    if len({cell.selection.request.layer for cell in cells}) > 1:  # other models are shown at other layers
         common.pop("layer", None)
     if maximum := _scale_maximum(cells):
         common[SCALE_MAXIMUM.lower()] = maximum
@@ -112,52 +111,48 @@ def _scale_maximum(cells: Sequence[CellState]) -> str:
     return next((f"{cell.vmax:.3g}" for cell in cells if cell.vmax is not None), "")
 
 
-def _common_fields(session: Session, rows: Axis, columns: Axis) -> dict[str, str]:
+def _common_fields(base: Selection, rows: Axis, columns: Axis) -> dict[str, str]:
     """Return the fields that all cells have in common, with the names of their values."""
-    base = session.request
     fields = {
-        "visualisation": registry.get(base.visualisation).name,
-        "input": session.pictures[base.input].name,
-        "model": live.display_name(base.model),
-        "layer": "every stage" if base.layer == layers.EVERY else base.layer or live.display_name(base.model),
+        "visualisation": base.entry.name,
+        "input": base.picture.name,
+        "model": live.display_name(base.request.model),
+        "layer": "every stage" if base.request.layer == layers.EVERY else base.layer_name,
     }
     return {name: value for name, value in fields.items() if name not in (rows.field, columns.field)}
 
 
-def _describe(session: Session, rows: Axis, columns: Axis, shared: bool) -> None:
+def _describe(base: Selection, rows: Axis, columns: Axis, shared: bool) -> None:
     """Show what all cells have in common, and the remarks that help to read them."""
-    base, common = session.request, _common_fields(session, rows, columns)
-    target = dict(base.params).get(TARGET)
+    common, target = _common_fields(base, rows, columns), base.values.get(TARGET)
     if target is not None:
-        model = store.model(base.model, base.output)
-        common["target"] = model.name_of(target) if isinstance(target, int) else str(target)
+        common["target"] = base.model.name_of(target) if isinstance(target, int) else str(target)
     *fields, last_field = (f"{name} **{literal(value)}**" for name, value in common.items())
     enumeration = f"{', '.join(fields)} and {last_field}"  # at least two fields remain: each axis removes one
-    remarks = _remarks(session, rows, columns, shared)
+    remarks = _remarks(base, rows, columns, shared)
     st.caption(" ".join([f"All pictures use the sidebar's {enumeration}.", *remarks]))
 
 
-def _remarks(session: Session, rows: Axis, columns: Axis, shared: bool) -> Iterator[str]:
+def _remarks(base: Selection, rows: Axis, columns: Axis, shared: bool) -> Iterator[str]:
     """Yield the remarks that apply to the pictures shown."""
-    base, axes = session.request, {axis.field: axis.values for axis in (rows, columns)}
-    sidebar_entry = registry.get(base.visualisation)
-    entries = [registry.get(key) for key in axes.get("visualisation", [base.visualisation])]
-    if sidebar_entry not in entries:
-        yield f"The sidebar's **{sidebar_entry.name}** is not among these: add it to the list above to see it."
+    axes, model, layer = {axis.field: axis.values for axis in (rows, columns)}, base.request.model, base.request.layer
+    entries = [registry.get(key) for key in axes.get("visualisation", [base.entry.key])]
+    if base.entry not in entries:
+        yield f"The sidebar's **{base.entry.name}** is not among these: add it to the list above to see it."
     elif len(entries) > 1:
-        yield f"The sidebar's other settings apply to {sidebar_entry.name} only; other methods use their defaults."
+        yield f"The sidebar's other settings apply to {base.entry.name} only; other methods use their defaults."
     layerless = [entry.name for entry in entries if not entry.kind.uses_layer]
     if "layer" in axes and layerless:
         yield f"The same at every layer: {', '.join(layerless)}."
     from_noise = [entry.name for entry in entries if entry.kind.starts_from_noise]
-    if "input" in axes and from_noise and dict(base.params).get(TARGET) is not None:
+    if "input" in axes and from_noise and base.values.get(TARGET) is not None:
         yield f"The same for every input: {', '.join(from_noise)}."
-    if {_architecture(name) for name in axes.get("model", ())} - {_architecture(base.model)}:
-        if "layer" not in axes and len(layerless) < len(entries) and base.layer != layers.EVERY:
-            default = layers.default_layer(layer_facts.tree(base.model), sidebar_entry.kind.before_last)
-            subject = "Other models are" if base.layer == default else "Models without this layer are"
+    if {_architecture(name) for name in axes.get("model", ())} - {_architecture(model)}:
+        if "layer" not in axes and len(layerless) < len(entries) and layer != layers.EVERY:
+            default = layers.default_layer(layer_facts.tree(model), base.entry.kind.before_last)
+            subject = "Other models are" if layer == default else "Models without this layer are"
             yield f"{subject} shown at their default layer."
-        if isinstance(dict(base.params).get(TARGET), int):
+        if isinstance(base.values.get(TARGET), int):
             yield "Models without the target class explain their top prediction instead."
     if shared and len(entries) > 1:
         yield "Visualisations measure different things: compare brightness only within one visualisation."
@@ -167,8 +162,8 @@ def _architecture(model: str) -> str:
     return model.removesuffix(catalogue.UNTRAINED)
 
 
-def _axis(session: Session, field: str) -> Axis:
-    options, default = _options(session, field)
+def _axis(session: Session, base: Request, field: str) -> Axis:
+    options, default = _options(session, base, field)
     names = {option: _name(session, field, option) for option in options}
     labels = _labels(field, names)
     chosen = choices.several(f"compare.{field}", LABELS[field], options, default, labels.__getitem__)
@@ -180,9 +175,8 @@ def _axis(session: Session, field: str) -> Axis:
     return Axis(field, tuple(values), tuple(names[value] for value in values))
 
 
-def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
+def _options(session: Session, base: Request, field: str) -> tuple[list[str], list[str]]:
     """Return the values that an axis can have, and those that it has by default."""
-    base = session.request
     match field:
         case "visualisation":
             options = [entry.key for entry in session.entries]
@@ -190,17 +184,15 @@ def _options(session: Session, field: str) -> tuple[list[str], list[str]]:
             return options, list(dict.fromkeys([base.visualisation, *usual]))[:DEFAULT_LENGTH]
         case "input":
             own = [picture.id for picture in session.added_pictures]
-            if INPUTS_KEY in st.session_state:  # pictures that were added since the last run are chosen
-                previous = st.session_state.get(OWN_INPUTS_KEY, [])
-                st.session_state[INPUTS_KEY] = [
-                    picture_id for picture_id in own if picture_id not in previous
-                ] + st.session_state[INPUTS_KEY]
-            st.session_state[OWN_INPUTS_KEY] = own
+            previous, chosen = widget_state.PREVIOUS_INPUTS, widget_state.COMPARED_INPUTS
+            if chosen.is_stored:  # pictures that were added since the last run are chosen
+                chosen.value = [*(picture_id for picture_id in own if picture_id not in previous.value), *chosen.value]
+            previous.value = own
             return list(session.pictures), [*own, *session.pictures][:DEFAULT_LENGTH]
         case "layer":
-            if st.session_state.get(LAYERS_MODEL_KEY) != base.model:  # another model has other stages
-                st.session_state.pop("compare.layer", None)
-                st.session_state[LAYERS_MODEL_KEY] = base.model
+            if widget_state.COMPARED_LAYERS_MODEL.value != base.model:  # another model has other stages
+                widget_state.COMPARED_LAYERS.forget()
+                widget_state.COMPARED_LAYERS_MODEL.value = base.model
             listed = layer_facts.tree(base.model)
             return [layer.name for layer in listed if layer.name and layer.call], _thinned(layers.stages(listed))
         case _:

@@ -3,63 +3,57 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from mirror_app import live, targets
-from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import animation
 from mirror_app.models import Model
-from mirror_app.params import checked
-from mirror_app.ui import store
+from mirror_app.params import TARGET
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import downloads, page_parts
 from mirror_app.ui.common.share import share
 from mirror_app.ui.components.frame import frame
 from mirror_app.ui.guide.sections import PICTURES
-from mirror_app.ui.state.background_runs import BackgroundRun, FrameSnapshot, filter_of, generated_picture
-from mirror_app.ui.state.session import TARGET, Session, choose
-from mirror_app.visualisations import registry
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.state.session import Session, choose
+from mirror_app.ui.store import Selection
+from mirror_app.ui.store.background_runs import BackgroundRun, FrameSnapshot, generated_picture
 
 REFRESH_SECONDS = 0.4  # between two updates of a running dream
 
 
-def invite(request: Request, model: Model) -> None:
+def invite(selection: Selection) -> None:
     """Show what the Dream button will do, with an example if there is one."""
-    entry = registry.get(request.visualisation)
-    st.info(
-        f"Press **Dream** to {_goal(request, model)}. Settings are in the sidebar.",
-        icon=":material/bedtime:",
-    )
+    entry = selection.entry
+    st.info(f"Press **Dream** to {_goal(selection)}. Settings are in the sidebar.", icon=":material/bedtime:")
     example = PICTURES / f"{entry.key}.png"
     if example.exists():
         st.container(key="example").image(
             data_url(example.read_bytes()),
-            caption="An example: the bundled network.",
+            caption="An example, made with the bundled network.",
             width=352,
             alt=f"An example of {entry.name}",
         )
 
 
-def _goal(request: Request, model: Model) -> str:
-    """Return what `request` does as an infinitive in Markdown, such as “exaggerate whatever layer `fc` detects”."""
-    entry = registry.get(request.visualisation)
-    values: dict[str, Any] = checked(entry.params, dict(request.params))
-    if TARGET in values:
-        target = targets.from_value(values[TARGET])
+def _goal(selection: Selection) -> str:
+    """Return what `selection` does as an infinitive in Markdown, such as “exaggerate whatever layer `fc` detects”."""
+    request, model = selection.request, selection.model
+    if TARGET in selection.values:
+        target = targets.from_value(selection.values[TARGET])
         if target.is_class and target.channel is None and not model.kind.has_probabilities:
             return "generate an image that raises the model's output"
         return f"generate an image of {_target_name(target, model)}"
-    layer = f"layer `{request.layer}`" if request.layer else f"`{live.display_name(request.model)}`"
-    number = filter_of(request)
+    layer = f"layer `{request.layer}`" if request.layer else f"`{selection.layer_name}`"
+    number = selection.filter_number
     subject = layer if number is None else f"filter {number} of {layer}"
-    if not entry.kind.starts_from_noise:
+    if not selection.entry.kind.starts_from_noise:
         return f"exaggerate whatever {subject} detects"
     if number is not None:
         return f"generate an image that activates {subject}"
-    return f"generate an image that {subject} responds to as it does to the input"
+    return f"generate an image for which {subject} gives nearly the same output as for the input"
 
 
 def _target_name(target: targets.Target, model: Model) -> str:
@@ -99,7 +93,9 @@ def _progress(run: BackgroundRun) -> tuple[float, str]:
     snapshot = run.newest
     if snapshot is None:
         return 0.0, f"Waiting: {run.jobs_ahead} before you …" if run.jobs_ahead else "Starting …"
-    share = float(snapshot.result.info["progress"])
+    share = snapshot.result.info.progress or 0.0
+    if not share:
+        return share, "Starting …"
     left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"
 
@@ -108,14 +104,14 @@ def _actions(session: Session, run: BackgroundRun) -> None:
     snapshot = run.newest
     if snapshot is None:
         return
-    if registry.get(run.request.visualisation).kind.starts_from_noise:
+    if run.selection.entry.kind.starts_from_noise:
         label, icon, purpose = "Use as input", ":material/add_photo_alternate:", "to look at it on other pages"
     else:
         label, icon, purpose = "Continue from here", ":material/fast_forward:", "and start the same dream from it"
     hint = f"Add this picture to your inputs, {purpose}."
     if st.button(label, icon=icon, on_click=_use_as_input, args=(session, run, snapshot), help=hint):
         st.rerun()  # the whole page, not only this fragment
-    name = downloads.stem(run.request, snapshot.result)
+    name = downloads.stem(run.selection, snapshot.result)
     with st.popover("Save film", icon=":material/movie:", key="film"):
         for ending, form in animation.FORMATS.items():
             if form.is_available():
@@ -130,37 +126,35 @@ def _actions(session: Session, run: BackgroundRun) -> None:
 
 def _finish(session: Session, run: BackgroundRun, snapshot: FrameSnapshot | None) -> None:
     """Show the caption of a dream that has ended; raise the error of one that failed."""
-    model = store.model(run.request.model, run.request.output)
+    request, entry = run.selection.request, run.selection.entry
     if not run.stopped:
         run.job.result()
     if snapshot is None:
         st.info("Stopped before the first frame.", icon=":material/info:")
         return
     if run.stopped:
-        st.caption(f"Stopped at {snapshot.result.info['progress']:.0%}.")
-    page_parts.show_provenance(run.request, model, run.picture, snapshot.result, cached=False)
-    share(session, run.request.to_query(), [run.picture])
-    uses_layer = registry.get(run.request.visualisation).kind.uses_layer
-    if run.request != (session.request if uses_layer else replace(session.request, layer=run.request.layer)):
-        goal = _goal(session.request, store.model(session.request.model, session.request.output))
-        st.info(
-            f"The settings have changed since. Press **Dream** to {goal}.",
-            icon=":material/history:",
-        )
-    if len(snapshot.result.info.get("curve", ())) > 1:
+        st.caption(f"Stopped at {snapshot.result.info.progress or 0:.0%}.")
+    page_parts.show_provenance(run.selection, snapshot.result, cached=False)
+    share(session, request.to_query(), [run.selection.picture])
+    if request != (session.request if entry.kind.uses_layer else replace(session.request, layer=request.layer)):
+        goal = _goal(Selection.of(session.request, session.selected_picture))
+        st.info(f"The settings have changed since. Press **Dream** to {goal}.", icon=":material/history:")
+    curve = snapshot.result.info.curve or []
+    if len(curve) > 1:
         objective = st.expander("Objective over time", key="climbed", on_change="rerun")
         if objective.open:  # the first chart of a server takes a second, which must not delay Stop
-            objective.line_chart(snapshot.result.info["curve"], height=180, x_label="step", y_label="objective")
+            objective.line_chart(curve, height=180, x_label="step", y_label="objective")
 
 
 def _film(write: Callable[[Sequence[bytes], str], bytes], run: BackgroundRun, snapshot: FrameSnapshot) -> bytes:
-    return write(snapshot.film.stills, registry.get(run.request.visualisation).name)
+    return write(snapshot.film.stills, run.selection.entry.name)
 
 
 def _use_as_input(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None:
     """Add the newest frame to the inputs; a dream that starts from an input is requested again from it."""
+    selection = run.selection
     try:
-        picture = generated_picture(snapshot.result, store.model(run.request.model), run.picture)
+        picture = generated_picture(snapshot.result, selection.model, selection.picture)
         session.add(picture)
     except MirrorError as error:
         session.problems.append(str(error))
@@ -168,7 +162,7 @@ def _use_as_input(session: Session, run: BackgroundRun, snapshot: FrameSnapshot)
     st.toast(
         f"*{page_parts.literal(picture.name)}* is now the input on every page.", icon=":material/add_photo_alternate:"
     )
-    if not registry.get(run.request.visualisation).kind.starts_from_noise:
-        choose(run.request)
+    if not selection.entry.kind.starts_from_noise:
+        choose(selection.request)
         session.picture, session.run_requested = picture.id, True
-        st.session_state["dream-visualisation"] = run.request.visualisation
+        widget_state.DREAM_VISUALISATION.value = selection.entry.key

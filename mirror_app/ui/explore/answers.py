@@ -10,8 +10,6 @@ from PIL import Image, ImageColor, ImageDraw
 from mirror_app import render
 from mirror_app.engine import Prediction
 from mirror_app.errors import MirrorError
-from mirror_app.images import Picture
-from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.outputs import Box, Regions
 from mirror_app.ui import store
@@ -20,46 +18,53 @@ from mirror_app.ui.common import picking
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.components import readout
 from mirror_app.ui.explore import output_kind_choice
-from mirror_app.visualisations import registry
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.store import Selection
+from mirror_app.visualisations.registry import Entry
 
 MAX_BOXES = 20
 SHOWN = 5  # classes with the highest scores
 OPACITY = 0.55  # of the colours of regions over the picture
 
 
-def show(model: Model, picture: Picture) -> None:
+def show(selection: Selection) -> None:
     """Show the classes or numbers that the model predicts, or its boxes or regions, or its other outputs."""
+    model = selection.model
     try:
-        prediction = store.prediction(model, picture)
+        prediction = store.prediction(model, selection.picture)
     except MirrorError:
         output_kind_choice.offer_undo(model)
         raise
     st.markdown("**Prediction**", help=f"Click a {model.kind.noun} to see the evidence for it.")
     if len(prediction.answers):
-        _show_numbers(prediction, model)
+        _show_numbers(prediction, selection)
         output_kind_choice.show(prediction, model)
         return
-    st.caption(
-        f"The model has no classes; its outputs are {literal(prediction.output_summary)}. Below, select what to "
-        "explain, or enter a target in the sidebar."
-    )
-    model_input_rgb = store.model_input_rgb(model.name, picture.shown_id, picture)
+    if prediction.boxes:
+        advice = "Select a box below, or enter a target in the sidebar."
+    elif prediction.regions is not None:
+        advice = "Click a location below, or enter a target in the sidebar."
+    else:
+        advice = "Enter a target in the sidebar."
+    summary = literal(prediction.output_summary)
+    st.caption(f"The model does not give one score per class; its outputs are {summary}. {advice}")
+    model_input_rgb = store.model_input_rgb(selection)
     if prediction.boxes:
         _show_boxes(prediction.boxes[:MAX_BOXES], model.labels, model_input_rgb)
     elif prediction.regions is not None:
         _show_regions(prediction.regions, model.labels, model_input_rgb)
 
 
-def _show_numbers(prediction: Prediction, model: Model) -> None:
+def _show_numbers(prediction: Prediction, selection: Selection) -> None:
     """Show the most likely classes; of a regression's outputs, which have no ranking, show the first ones."""
-    entry, count = picking.explaining_entry(), len(prediction.answers)
+    entry, model, count = picking.explaining_entry(selection.entry), selection.model, len(prediction.answers)
     order = np.arange(count) if model.kind is OutputKind.NUMBERS else prediction.values.argsort()[::-1]
     with st.container(gap="xsmall"):
         for number in order[:SHOWN].tolist():
             _show_number(entry, number, model.name_of(number), prediction)
 
 
-def _show_number(entry: registry.Entry | None, number: int, name: str, prediction: Prediction) -> None:
+def _show_number(entry: Entry | None, number: int, name: str, prediction: Prediction) -> None:
     """Show one number on a button that lets `entry` explain it, and its probability as a bar."""
     with st.container(gap=None):
         st.button(
@@ -92,8 +97,8 @@ def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.n
     shares = sorted(zip(counts / counts.sum(), numbers, strict=True), reverse=True)[:SHOWN]
     st.caption(" · ".join(f"{literal(names[number])} {share:.0%}" for share, number in shares))
     if clicked_cell:
-        st.session_state.region = (regions.target(*clicked_cell), names[regions.classes[clicked_cell]])
-    if region := st.session_state.get("region"):
+        widget_state.CLICKED_REGION.value = regions.target(*clicked_cell), names[regions.classes[clicked_cell]]
+    if region := widget_state.CLICKED_REGION.value:
         target, name = region
         picking.offer_target(target, f"Explain {literal(name)} here")
 

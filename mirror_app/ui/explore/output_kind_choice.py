@@ -7,9 +7,9 @@ from mirror_app.engine import Prediction
 from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import mismatch_error
-from mirror_app.ui.state.session import choose_output, current, set_if_changed
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.state.session import choose_output, current
 
-KEY = "output-kind"
 CHOICES = {
     OutputKind.CLASSES: "Classes: exactly one applies (softmax)",
     OutputKind.LABELS: "Labels: several may apply (sigmoid)",
@@ -37,12 +37,12 @@ def show(prediction: Prediction, model: Model) -> None:
         st.caption(f"The model does not declare what its numbers are. They are shown as {meaning.kind}.")
     answers = torch.from_numpy(prediction.answers)[None]
     options = [kind for kind in CHOICES if not mismatch_error(kind, answers)]
-    set_if_changed(KEY, meaning.kind)
+    widget_state.OUTPUT_KIND.set_if_changed(meaning.kind)
     st.selectbox(
         "What the numbers are",
         options,
         format_func=CHOICES.__getitem__,
-        key=KEY,
+        key=widget_state.OUTPUT_KIND.key,
         help="The model's owner can declare this: `output` in the settings file, or `mirror(…, output=…)`.",
         on_change=_choose,
         args=(model.name,),
@@ -56,4 +56,4 @@ def offer_undo(model: Model) -> None:
 
 
 def _choose(model_name: str) -> None:
-    choose_output(model_name, str(st.session_state[KEY]))
+    choose_output(model_name, str(widget_state.OUTPUT_KIND.value))

@@ -12,6 +12,7 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.glossary import WORDS
 from mirror_app.ui.guide import search
+from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, current
 from mirror_app.visualisations.registry import Entry, Question
 
@@ -27,9 +28,7 @@ RECOMMENDED = (
 CUSTOM_EXAMPLE = """\
 from typing import Annotated
 
-from mirror_app import mirror
-from mirror_app.params import Slider
-from mirror_app.visualisations.web import offer
+from mirror_app import Slider, mirror, offer
 
 
 @offer("Repeat")
@@ -157,5 +156,5 @@ def _show_more(entry: Entry) -> None:
 
 
 def _try(entry: Entry) -> None:
-    st.session_state.visualisation = entry.key
+    widget_state.VISUALISATION.value = entry.key
     current().explore_next = True

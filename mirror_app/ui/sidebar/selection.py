@@ -13,20 +13,21 @@ from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
 from mirror_app.models import Model, catalogue
 from mirror_app.models.download import DownloadProgress
-from mirror_app.params import Value
+from mirror_app.params import TARGET, Value
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.components.layer_tree import layer_tree
 from mirror_app.ui.sidebar import widgets
-from mirror_app.ui.state import query_params
-from mirror_app.ui.state.session import TARGET, Session, current
-from mirror_app.visualisations import registry
+from mirror_app.ui.state import query_params, widget_state
+from mirror_app.ui.state.session import Session, current
+from mirror_app.ui.state.widget_state import StateValue
+from mirror_app.visualisations.registry import Entry
 
 Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 
 
 def draw(status: DeltaGenerator, page: str) -> None:
-    """Draw the sidebar, and write its request into the session and the URL; raise MirrorError.
+    """Draw the sidebar, and write its request into the session and the URL. May raise MirrorError.
 
     `status` is an empty element of the page that shows the loading of the model. URL parameters that belong to
     `page`, such as 'compare.rows', are kept; those of other pages are removed.
@@ -40,7 +41,7 @@ def draw(status: DeltaGenerator, page: str) -> None:
         # The layer tree is shown above the visualisation, but drawn after it: the default layer depends on it.
         tree_container = st.container(gap="xxsmall")
         is_dream = page == "dream"
-        entry = _dream_entry(session) if is_dream else _entry(list(session.entries), "visualisation")
+        entry = _dream_entry(session) if is_dream else _entry(list(session.entries), widget_state.VISUALISATION)
         with tree_container:
             session.layer = _layer(model_name, entry, session)
         _keep_target(model_name, session)
@@ -53,11 +54,11 @@ def draw(status: DeltaGenerator, page: str) -> None:
     query_params.write({**dict.fromkeys(outdated), **session.request.to_query()}, page)
 
 
-def _choose_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
-    """Show the switch for every stage, and the widgets of the parameters."""
+def _choose_params(entry: Entry, session: Session, model: Model) -> Selected:
+    """Show the “At every stage” switch, and the widgets of the parameters."""
     everywhere = entry.kind.supports_all_stages and st.toggle(
         "At every stage",
-        key="everywhere",
+        key=widget_state.EVERYWHERE.key,
         help="Show every stage of the network: one picture for each size of feature map.",
         persist_state="session",
     )
@@ -70,7 +71,7 @@ def _choose_params(entry: registry.Entry, session: Session, model: Model) -> Sel
     return layers.EVERY if everywhere else session.layer or "", values
 
 
-def _choose_dream_params(entry: registry.Entry, session: Session, model: Model) -> Selected:
+def _choose_dream_params(entry: Entry, session: Session, model: Model) -> Selected:
     """Show the button that starts a dream, and the widgets of its parameters."""
     is_pressed = st.button("Dream", type="primary", icon=":material/play_arrow:", width="stretch")
     values = widgets.draw_all(entry, {**entry.method_params, **entry.render_params}, model)
@@ -79,7 +80,7 @@ def _choose_dream_params(entry: registry.Entry, session: Session, model: Model) 
     return session.layer or "", values
 
 
-def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
+def _transformations(entry: Entry, model: Model) -> dict[str, Value]:
     """Show the widgets of the transformations, collapsed."""
     if not entry.transform_params:
         return {}
@@ -90,7 +91,7 @@ def _transformations(entry: registry.Entry, model: Model) -> dict[str, Value]:
 def _keep_target(model_name: str, session: Session) -> None:
     """After a change of the model, keep the target if the new model has it; if not, reset it with a message."""
     previous_name, session.target_model = session.target_model or model_name, model_name
-    target = st.session_state.get(TARGET)
+    target = widget_state.TARGET.value
     if target is None or previous_name == model_name or not store.is_loaded(previous_name):
         return
     names = previous_name, model_name
@@ -99,11 +100,11 @@ def _keep_target(model_name: str, session: Session) -> None:
         new_target = matrix.corresponding_target(target, previous.classes, current_model.classes)
     else:
         trees = ({layer.name: layer.call for layer in layer_facts.tree(name)} for name in names)
-        has_same_layer = len({tree.get(targets.parse(target).layer) for tree in trees}) == 1
+        has_same_layer = len({tree.get(targets.parse(str(target)).layer) for tree in trees}) == 1
         new_target = target if has_same_layer and previous.labels == current_model.labels else None
-    st.session_state[TARGET] = new_target
+    widget_state.TARGET.value = new_target
     if new_target is None:
-        target_name = previous.name_of(target) if isinstance(target, int) else target
+        target_name = previous.name_of(target) if isinstance(target, int) else str(target)
         model, missing = page_parts.literal(live.display_name(model_name)), page_parts.literal(target_name)
         st.toast(f"{model} has no *{missing}*: its most likely class is shown.", icon=":material/swap_horiz:")
 
@@ -112,27 +113,29 @@ def _set_default_target(values: dict[str, Value], model: Model, session: Session
     """Explain the most certain box or region of a model that predicts these, unless a target is selected."""
     if values.get(TARGET, "") is not None or model.classes or not model.labels:
         return
-    picture = session.pictures[session.picture]
     with suppress(MirrorError):  # the page shows the error in place of the prediction
-        values[TARGET] = store.prediction(model, picture, partial(_show_predicting, status)).most_confident_target
+        prediction = store.prediction(model, session.selected_picture, partial(_show_predicting, status))
+        values[TARGET] = prediction.most_confident_target
     status.empty()
 
 
-def _dream_entry(session: Session) -> registry.Entry:
+def _dream_entry(session: Session) -> Entry:
     """Show the choice of a visualisation for the Dream page; raise MirrorError if there is none."""
     dreams = [entry for entry in session.entries if entry.kind.is_iterative]
     if not dreams:
-        raise MirrorError("None of the visualisations offered here runs step by step. Choose another page.")
-    if st.session_state.visualisation in [entry.key for entry in dreams]:
-        st.session_state.setdefault("dream-visualisation", st.session_state.visualisation)
-    return _entry(dreams, "dream-visualisation")
+        raise MirrorError("None of the visualisations offered here runs step by step.", hint="Choose another page.")
+    if widget_state.VISUALISATION.value in [entry.key for entry in dreams]:
+        widget_state.DREAM_VISUALISATION.setdefault(widget_state.VISUALISATION.value)
+    return _entry(dreams, widget_state.DREAM_VISUALISATION)
 
 
-def _entry(entries: Sequence[registry.Entry], key: str) -> registry.Entry:
-    names = {entry.key: entry.name for entry in entries}
-    return registry.get(
-        st.selectbox("Visualisation", list(names), format_func=names.__getitem__, key=key, persist_state="session")
+def _entry(entries: Sequence[Entry], chosen: StateValue[str]) -> Entry:
+    by_key = {entry.key: entry for entry in entries}
+    names = {key: entry.name for key, entry in by_key.items()}
+    key = st.selectbox(
+        "Visualisation", list(names), format_func=names.__getitem__, key=chosen.key, persist_state="session"
     )
+    return by_key[key]
 
 
 def _model(session: Session) -> str:
@@ -143,12 +146,12 @@ def _model(session: Session) -> str:
         format_func=lambda name: (
             f"{name} · {sizes[name] / 2**20:,.0f} MB to download" if name in sizes else live.display_name(name)
         ),
-        key="model",
+        key=widget_state.MODEL.key,
         persist_state="session",
     )
     if catalogue.can_be_untrained(name) and st.toggle(
         "Untrained",
-        key="untrained",
+        key=widget_state.UNTRAINED.key,
         help="Use random weights: what the architecture sees before training. Nothing is downloaded.",
         persist_state="session",
     ):
@@ -168,7 +171,7 @@ def _show_predicting(status: DeltaGenerator, state: str) -> None:
     status.badge(f"Prediction: {state.lower()} …", icon=":material/progress_activity:", color="violet")
 
 
-def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
+def _layer(model_name: str, entry: Entry, session: Session) -> str:
     tree = layer_facts.tree(model_name)
     module = store.model(model_name).module
     default, selected = layers.default_layer(tree, entry.kind.before_last), session.layer
@@ -188,7 +191,7 @@ def _layer(model_name: str, entry: registry.Entry, session: Session) -> str:
     st.markdown(":small[Layer]", help="Layers are listed in the order they run.")
     picked = layer_tree([_node(layer, model_name) for layer in tree], selected, key="layers", height=300)
     if picked != selected:
-        st.session_state.everywhere = False  # show the layer that was clicked
+        widget_state.EVERYWHERE.value = False  # show the layer that was clicked
     return picked
 
 

@@ -9,7 +9,10 @@ from mirror_app import targets
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
-from mirror_app.ui.state.session import current, param_key, set_if_changed
+from mirror_app.probe.output_kind import OutputKind
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.state.session import current
+from mirror_app.ui.state.widget_state import StateValue
 from mirror_app.visualisations.registry import Entry
 
 
@@ -17,21 +20,21 @@ def draw_all(entry: Entry, parameters: Mapping[str, Parameter], model: Model) ->
     """Draw the widgets of `parameters` and return their values; one that is hidden by its condition keeps its value."""
     values: dict[str, Value] = {}
     for name, parameter in parameters.items():
-        key = param_key(entry, name)
-        values[name] = st.session_state.setdefault(key, parameter.default)
+        state = widget_state.param(entry, name)
+        values[name] = state.setdefault(parameter.default)
         if parameter.when is None or values.get(parameter.when[0]) == parameter.when[1]:
-            values[name] = draw(parameter, key, model)
+            values[name] = draw(parameter, state, model)
     return values
 
 
 @singledispatch
-def draw(parameter: Parameter, key: str, model: Model) -> Value:
-    """Draw the widget of a parameter, whose value is in the session state under `key`, and return its value."""
+def draw(parameter: Parameter, state: StateValue[Value], model: Model) -> Value:
+    """Draw the widget of a parameter, whose value is in `state`, and return its value."""
     raise TypeError(f"There is no widget for a {type(parameter).__name__}.")
 
 
 @draw.register
-def _(parameter: Slider, key: str, model: Model) -> Value:
+def _(parameter: Slider, state: StateValue[Value], model: Model) -> Value:
     number = int if parameter.whole else float
     low, high, step = number(parameter.min), number(parameter.max), number(parameter.step)
     number_format = "%d" if parameter.whole else "%g"
@@ -41,7 +44,7 @@ def _(parameter: Slider, key: str, model: Model) -> Value:
         high,
         step=step,
         format=number_format,
-        key=key,
+        key=state.key,
         help=parameter.help,
         persist_state="session",
     )
@@ -49,50 +52,56 @@ def _(parameter: Slider, key: str, model: Model) -> Value:
 
 
 @draw.register
-def _(parameter: Number, key: str, model: Model) -> Value:
+def _(parameter: Number, state: StateValue[Value], model: Model) -> Value:
     number = int if parameter.whole else float
     low, high = (None if abs(end) == float("inf") else number(end) for end in (parameter.min, parameter.max))
     value: float = st.number_input(
-        parameter.label, low, high, step=number(parameter.step), key=key, help=parameter.help, persist_state="session"
+        parameter.label,
+        low,
+        high,
+        step=number(parameter.step),
+        key=state.key,
+        help=parameter.help,
+        persist_state="session",
     )
     return value
 
 
 @draw.register
-def _(parameter: Text, key: str, model: Model) -> Value:
+def _(parameter: Text, state: StateValue[Value], model: Model) -> Value:
     return st.text_input(
-        parameter.label, max_chars=parameter.longest, key=key, help=parameter.help, persist_state="session"
+        parameter.label, max_chars=parameter.longest, key=state.key, help=parameter.help, persist_state="session"
     )
 
 
 @draw.register
-def _(parameter: Dropdown, key: str, model: Model) -> Value:
-    return st.selectbox(parameter.label, parameter.options, key=key, help=parameter.help, persist_state="session")
+def _(parameter: Dropdown, state: StateValue[Value], model: Model) -> Value:
+    return st.selectbox(parameter.label, parameter.options, key=state.key, help=parameter.help, persist_state="session")
 
 
 @draw.register
-def _(parameter: Radio, key: str, model: Model) -> Value:
-    return st.radio(parameter.label, parameter.options, key=key, help=parameter.help, persist_state="session")
+def _(parameter: Radio, state: StateValue[Value], model: Model) -> Value:
+    return st.radio(parameter.label, parameter.options, key=state.key, help=parameter.help, persist_state="session")
 
 
 @draw.register
-def _(parameter: Toggle, key: str, model: Model) -> Value:
-    return st.toggle(parameter.label, key=key, help=parameter.help, persist_state="session")
+def _(parameter: Toggle, state: StateValue[Value], model: Model) -> Value:
+    return st.toggle(parameter.label, key=state.key, help=parameter.help, persist_state="session")
 
 
 @draw.register
-def _(parameter: ClassPicker, key: str, model: Model) -> Value:
+def _(parameter: ClassPicker, state: StateValue[Value], model: Model) -> Value:
     classes = model.classes
     try:
-        set_if_changed(key, parameter.check(_class_number(st.session_state[key], classes)))
+        state.set_if_changed(parameter.check(_class_number(state.value, classes)))
     except MirrorError:
-        current().problems.append(str(targets.unknown(str(st.session_state[key]), classes)))
-        st.session_state[key] = None
-    if classes and isinstance(number := st.session_state[key], int) and number >= len(classes):
+        current().problems.append(str(targets.unknown(str(state.value), classes)))
+        state.value = None
+    if classes and isinstance(number := state.value, int) and number >= len(classes):
         current().problems.append(
             f"No {model.kind.noun} {number}: {model.kind.nouns} run from 0 to {len(classes) - 1}."
         )
-        st.session_state[key] = None
+        state.value = None
     value: Value = st.selectbox(
         parameter.label,
         range(len(classes)),
@@ -100,7 +109,7 @@ def _(parameter: ClassPicker, key: str, model: Model) -> Value:
         format_func=lambda number: classes[number] if number in range(len(classes)) else str(number),
         placeholder=_placeholder(model),
         accept_new_options=True,
-        key=key,
+        key=state.key,
         help=parameter.help,
         persist_state="session",
     )
@@ -111,7 +120,9 @@ def _placeholder(model: Model) -> str:
     """Return the name of the default target."""
     if model.kind.has_probabilities or model.labels:
         return "Top prediction"
-    return "The number" if len(model.classes) == 1 else f"Choose a {model.kind.noun}, or enter its number"
+    noun = "output" if model.kind is OutputKind.NUMBERS else model.kind.noun
+    article = "an" if noun == "output" else "a"
+    return f"The only {noun}" if len(model.classes) == 1 else f"Choose {article} {noun}, or enter its index"
 
 
 def _class_number(value: Value, classes: Sequence[str]) -> Value:

@@ -1,1 +1,1 @@
-"""The session of a visitor, its link, and its background runs."""
+"""The session of a visitor, its link, and all keys of Streamlit's session state."""

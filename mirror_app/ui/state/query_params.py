@@ -10,8 +10,9 @@ from mirror_app.ui.state.session import current
 def write(parameters: Mapping[str, str | None], page: str = "") -> None:
     """Write parameters into the URL, and remove those whose value is None.
 
-    The URL changes only if the parameters differ from those written last, by the same `page` if one is given: the
-    browser may just be going back to the URL of another view, which must not be overwritten.
+    The URL changes only if it has no parameters yet, or if these differ from those written last (if `page` is given:
+    those written since this page was opened). Otherwise, the browser may just be going back to the URL of another view,
+    which must not be overwritten.
     """
     session, current_query = current(), st.query_params.to_dict()
     if page and page != session.page:

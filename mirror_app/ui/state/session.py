@@ -6,20 +6,19 @@ from functools import partial
 
 import streamlit as st
 
-from mirror_app import layers, live
+from mirror_app import layers, live, params
 from mirror_app.bundled.examples import examples
-from mirror_app.engine.request import OUTPUT, Request
+from mirror_app.engine import links, old_links
+from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, with_colours
 from mirror_app.images.bands import Colours
 from mirror_app.models import catalogue
-from mirror_app.params import ClassPicker
-from mirror_app.probe.output_kind import OutputKind
-from mirror_app.ui.state import old_links
+from mirror_app.params import Value
+from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
-TARGET = "target_class"
 MAX_PICTURES = 24  # that one visitor may add
 MAX_PIXELS = 100_000_000  # of all pictures that one visitor added
 
@@ -38,8 +37,8 @@ class Session:
     layer: str | None = None
     layer_entry: registry.Entry | None = None  # the visualisation that the layer was selected for
     linked_layer: str | None = None  # from the link, until the model is loaded
-    link_at_last_stage: bool = False  # whether an old link means the last stage, until the model is loaded
-    linked: dict[str, str] = field(default_factory=dict)  # from the link, until the page that it is for reads it
+    link_at_last_stage: bool = False  # whether an old link asks for the last stage; cleared when the layer is selected
+    linked: dict[str, str] = field(default_factory=dict)  # a page's own, from the link; kept until that page reads them
     run_requested: bool = False  # whether Dream was pressed, or a link to a dream was opened
     explore_next: bool = False  # whether the next page is Explore
     target_model: str | None = None  # the model that the target was selected for
@@ -70,9 +69,14 @@ class Session:
         return self.live_session.entries if self.live_session else registry.entries()
 
     @property
-    def default_visualisation(self) -> str:
-        """The key of the visualisation that is shown first."""
-        return FIRST if list(self.entries) == registry.entries() else self.entries[0].key
+    def default_entry(self) -> registry.Entry:
+        """The visualisation that is shown first."""
+        return registry.get(FIRST) if list(self.entries) == registry.entries() else self.entries[0]
+
+    @property
+    def selected_picture(self) -> Picture:
+        """The input that is selected."""
+        return self.pictures[self.picture]
 
     @property
     def added_pictures(self) -> list[Picture]:
@@ -92,7 +96,8 @@ class Session:
         is_full = len(added) == MAX_PICTURES
         if picture.id not in self.pictures and (pixels > MAX_PIXELS or is_full):
             limit = f"{MAX_PICTURES} pictures" if is_full else f"{MAX_PIXELS // 10**6} megapixels"
-            raise MirrorError(f"Limit of {limit} reached; '{picture.name}' was not added.")
+            problem = f"Limit of {limit} reached; '{picture.name}' was not added."
+            raise MirrorError(problem, culprit=picture.name, accepted=f"at most {limit}")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
 
@@ -108,12 +113,12 @@ class Session:
 
 def current() -> Session:
     """Return the visitor's session; a new one starts with what its link selects."""
-    if "mirror" not in st.session_state:
+    if not widget_state.SESSION.is_stored:
         query = st.query_params.to_dict()
-        st.session_state.mirror = session = Session(live.session_of(query.get("model", "")))
-        _apply_query(query, session)
-    stored: Session = st.session_state.mirror
-    return stored
+        widget_state.SESSION.value = Session(live.session_of(query.get("model", "")))
+        _apply_query(query, widget_state.SESSION.value)
+    session: Session = widget_state.SESSION.value
+    return session
 
 
 def choose(request: Request) -> None:
@@ -122,40 +127,41 @@ def choose(request: Request) -> None:
     session.target_model = request.model
     _choose_model(session, request.model)
     choose_output(request.model, request.output)
-    st.session_state.visualisation = entry.key
-    st.session_state.everywhere = request.layer == layers.EVERY
+    widget_state.VISUALISATION.value = entry.key
+    widget_state.EVERYWHERE.value = request.layer == layers.EVERY
     if request.layer != layers.EVERY:
         session.layer, session.layer_entry = request.layer, entry
     session.picture = request.input
-    values = dict(request.params)
-    for name, parameter in entry.params.items():
-        st.session_state[param_key(entry, name)] = values.get(name, parameter.default)
+    _set_params(entry, dict(request.params))
 
 
 def open_in_explore(request: Request) -> None:
-    """Select `request` and open Explore next. Only for callbacks, as `choose`."""
+    """Select `request` and open Explore next. Only for callbacks, like `choose`."""
     choose(request)
     current().explore_next = True
 
 
 def go_to(query: Mapping[str, str]) -> None:
-    """Select the view of an earlier link of this visit. Only for callbacks, as `choose`."""
+    """Select the view of an earlier link of this visit. Only for callbacks, like `choose`."""
     session = current()
-    for name in [name for name in st.session_state if str(name).startswith("compare.")]:
-        del st.session_state[name]
-    if query.get("visualisation") in {entry.key for entry in session.entries}:
-        entry = registry.get(query["visualisation"])
-        for name, parameter in entry.params.items():
-            st.session_state[param_key(entry, name)] = parameter.default
+    widget_state.forget_choices("compare")
+    for entry in session.entries:
+        if entry.key == query.get("visualisation"):
+            _set_params(entry, {})
     session.target_model = None
     _apply_query(query, session)
     session.run_requested = False  # going back does not start a dream again
 
 
 def explain_target(entry: registry.Entry, target: str) -> None:
-    """Select `entry` and let it explain `target`. Only for callbacks, as `choose`."""
-    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
-    st.session_state[TARGET] = entry.parse(TARGET, target)
+    """Select `entry` and let it explain `target`. Only for callbacks, like `choose`."""
+    choose_visualisation(entry)
+    widget_state.TARGET.value = entry.parse(params.TARGET, target)
+
+
+def choose_visualisation(entry: registry.Entry) -> None:
+    """Select `entry`, at a single layer. Only for callbacks, like `choose`."""
+    widget_state.VISUALISATION.value, widget_state.EVERYWHERE.value = entry.key, False
 
 
 def choose_output(model_name: str, kind: str) -> None:
@@ -166,71 +172,73 @@ def choose_output(model_name: str, kind: str) -> None:
         outputs[model_name] = kind
 
 
-def set_if_changed(key: str, value: object) -> None:
-    """Set the value of a widget, unless it has it already: writing it again could undo a change in the browser."""
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
-
-
-def param_key(entry: registry.Entry, name: str) -> str:
-    """Return the key of a parameter's widget; all visualisations share one for the target, so that it is kept."""
-    return name if isinstance(entry.params.get(name), ClassPicker) else f"{entry.key}.{name}"
+def _set_params(entry: registry.Entry, values: Mapping[str, Value]) -> None:
+    """Set all parameters of a visualisation; those without a value get their default."""
+    for name, parameter in entry.params.items():
+        widget_state.param(entry, name).value = values.get(name, parameter.default)
 
 
 def _apply_query(query: Mapping[str, str], session: Session) -> None:
     """Select what a link says; a wrong value is reported, and its default is used."""
-    session.link_at_last_stage = old_links.begins_at_last_stage(query)
-    query = old_links.completed(query)
+    link = links.split(query)
 
-    def attempt(name: str, choose: Callable[[str], None]) -> None:
-        if name in query:
-            try:
-                choose(query[name])
-            except MirrorError as error:
-                session.problems.append(f"In the link: {error}")
+    def attempt(choose: Callable[[], None]) -> None:
+        try:
+            choose()
+        except MirrorError as error:
+            session.problems.append(f"In the link: {error}")
 
-    def choose_visualisation(text: str) -> None:
-        entry = registry.get(text)
+    def choose_offered(key: str) -> None:
+        entry = registry.get(key)
         if entry not in session.entries:
-            raise MirrorError(f"{entry.name} is not available here.")
-        st.session_state.visualisation = entry.key
+            raise MirrorError(f"{entry.name} is not available here.", culprit=entry.name)
+        widget_state.VISUALISATION.value = key
 
-    def choose_layer(text: str) -> None:
-        st.session_state.everywhere = text == layers.EVERY
-        session.linked_layer = None if text == layers.EVERY else text
+    def choose_layer(layer: str) -> None:
+        widget_state.EVERYWHERE.value = layer == layers.EVERY
+        session.linked_layer = None if layer == layers.EVERY else layer
 
-    def choose_picture(text: str) -> None:
-        if text not in session.pictures:
+    def choose_picture(picture_id: str) -> None:
+        if picture_id not in session.pictures:
             session.problems.append(
                 "This link used an uploaded picture, which links cannot include. Upload it to see the same view."
             )
             return
-        session.picture = text
+        session.picture = picture_id
 
-    def choose_parameter(name: str, text: str) -> None:
-        st.session_state[param_key(entry, name)] = entry.parse(name, text)
+    def choose_kind(kind: str) -> None:
+        session.outputs[link.fields.get("model") or session.models[0]] = kind
 
-    def choose_kind(text: str) -> None:
-        session.outputs[query.get("model") or session.models[0]] = OutputKind.of(text)
+    choosers: Mapping[str, Callable[[str], None]] = {
+        "model": partial(_choose_model, session),
+        "output": choose_kind,
+        "visualisation": choose_offered,
+        "layer": choose_layer,
+        "input": choose_picture,
+    }
 
-    session.outputs.pop(query.get("model", ""), None)  # a link without an output kind means the declared one
-    attempt("model", partial(_choose_model, session))
-    attempt(OUTPUT, choose_kind)
-    attempt("visualisation", choose_visualisation)
-    attempt("layer", choose_layer)
-    attempt("input", choose_picture)
-    entry = registry.get(st.session_state.setdefault("visualisation", session.default_visualisation))
-    session.run_requested = "visualisation" in query
-    for name in query:
-        if "." in name:
-            session.linked[name] = query[name]
-        elif name not in ("model", "visualisation", "layer", "input", OUTPUT, "v"):
-            attempt(name, partial(choose_parameter, name))
+    def choose_field(name: str) -> None:
+        choosers[name](links.parse_field(name, link.fields[name]))
+
+    def choose_parameter(name: str) -> None:
+        value = entry.parse(name, link.params[name])
+        widget_state.param(entry, name).value = value
+
+    session.outputs.pop(link.fields.get("model", ""), None)  # a link without an output kind means the declared one
+    session.link_at_last_stage = old_links.begins_at_last_stage(query)
+    for name in choosers:
+        if name in link.fields:
+            attempt(partial(choose_field, name))
+    entry = registry.get(widget_state.VISUALISATION.setdefault(session.default_entry.key))
+    for name in link.params:
+        attempt(partial(choose_parameter, name))
+    session.linked.update(link.choices)
+    session.run_requested = "visualisation" in link.fields
 
 
 def _choose_model(session: Session, name: str) -> None:
     if session.live_session:
-        st.session_state.model = name
+        widget_state.MODEL.value = name
         return
     plain = catalogue.check(name).removesuffix(catalogue.UNTRAINED)
-    st.session_state.model, st.session_state.untrained = plain, plain != name
+    widget_state.MODEL.value, widget_state.UNTRAINED.value = plain, plain != name

@@ -1,13 +1,16 @@
-"""Models, results and pictures, cached between reruns and shared by all visitors."""
+"""Models, results and pictures, cached between reruns and shared by all visitors; and background runs."""
 
-from mirror_app.ui.store.computations import OnProgress, close
+from mirror_app.ui.store.computations import close
 from mirror_app.ui.store.models import fetch, is_loaded, model
 from mirror_app.ui.store.pictures import band_sheet, input_png, model_input_rgb, sheet, strip, thumbnail, vmax
+from mirror_app.ui.store.result_store import OnProgress
 from mirror_app.ui.store.results import cached_result, prediction, result, run_slot, store_result
+from mirror_app.ui.store.selection import Selection
 from mirror_app.ui.store.trust import curves, shuffled
 
 __all__ = [
     "OnProgress",
+    "Selection",
     "band_sheet",
     "cached_result",
     "close",

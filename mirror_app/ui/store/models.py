@@ -31,7 +31,10 @@ def is_loaded(name: str) -> bool:
 
 
 def fetch(name: str, on_progress: Callable[[DownloadProgress | None], None]) -> None:
-    """Load the model called `name` unless it is loaded, and report progress while it loads; raise MirrorError."""
+    """Load the model called `name` unless it is loaded, and report progress while it loads.
+
+    May raise MirrorError.
+    """
     if not is_loaded(name):
         with loading().join(name, partial(_load, name)) as job:
             while not job.done.wait(POLL_SECONDS):

@@ -10,55 +10,42 @@ from torch import Tensor
 
 from mirror_app import engine, render
 from mirror_app.engine import Sheet
-from mirror_app.engine.request import Request
 from mirror_app.images import Picture, bands
 from mirror_app.ui.store.computations import request_key
-from mirror_app.ui.store.models import model
+from mirror_app.ui.store.selection import Selection
 
 THUMBNAIL_SIDE = 512  # pixels
 
 
 def sheet(
-    request: Request,
-    raw: np.ndarray,
-    picture: Picture,
-    first: int,
-    count: int,
-    vmax: float | None = None,
-    *,
-    of: str = "",
+    selection: Selection, raw: np.ndarray, first: int, count: int, vmax: float | None = None, *, of: str = ""
 ) -> Sheet:
-    """Return `count` images of `request`, starting with number `first`, as a contact sheet; a single image alone.
+    """Return `count` images of `selection`, starting with number `first`, as a contact sheet.
 
-    `of` distinguishes raw values that are not the request's own, such as those of a shuffled model.
+    A single image is returned by itself, at its own size. `of` distinguishes raw values that are not its own,
+    such as those of a shuffled model.
     """
-    return _sheet(f"{request_key(request)} {of} {picture.shown_id}", first, count, vmax, request, raw, picture)
+    return _sheet(f"{_shown_key(selection)} {of}", first, count, vmax, selection, raw)
 
 
-def thumbnail(request: Request, raw: np.ndarray, picture: Picture, vmax: float | None) -> bytes:
-    """Return the first sheet of `request` as a PNG file with no side longer than `THUMBNAIL_SIDE`."""
-    return _thumbnail(f"{request_key(request)} {picture.shown_id}", vmax, request, raw, picture)
+def thumbnail(selection: Selection, raw: np.ndarray, vmax: float | None) -> bytes:
+    """Return the first sheet of `selection` as a PNG file with no side longer than `THUMBNAIL_SIDE`."""
+    return _thumbnail(_shown_key(selection), vmax, selection, raw)
 
 
-def vmax(request: Request, raw: np.ndarray, picture: Picture) -> float | None:
-    """Return vmax on the request's own scale, or None if its look has none."""
-    return _vmax(request_key(request), request, raw, picture)
+def vmax(selection: Selection, raw: np.ndarray) -> float | None:
+    """Return vmax on the selection's own scale, or None if its look has none."""
+    return _vmax(request_key(selection.request), selection, raw)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def model_input_rgb(model_name: str, shown_id: str, _picture: Picture) -> np.ndarray:
+def model_input_rgb(selection: Selection) -> np.ndarray:
     """Return the picture as the model sees it, as bytes (H, W, 3); heat maps are drawn over it."""
-    rgb: np.ndarray = model(model_name).preprocessing.model_input_rgb(_picture)
-    return rgb
+    return _model_input_rgb(selection.request.model, selection.picture.shown_id, selection)
 
 
-@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def input_png(model_name: str, shown_id: str, original: bool, _picture: Picture) -> bytes:
+def input_png(selection: Selection, original: bool) -> bytes:
     """Return the model input as a PNG file, or the original, pale where the model does not see it."""
-    if not original:
-        return render.png(model_input_rgb(model_name, shown_id, _picture))
-    region = model(model_name).preprocessing.region(_picture)
-    return render.png(render.fade_outside(_picture.pixels, region) if region else _picture.pixels)
+    return _input_png(selection.request.model, selection.picture.shown_id, original, selection)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -81,29 +68,39 @@ def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
     return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
 
 
+def _shown_key(selection: Selection) -> str:
+    """Return a key that also changes with the view of the picture that maps are drawn over."""
+    return f"{request_key(selection.request)} {selection.picture.shown_id}"
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _model_input_rgb(model_name: str, shown_id: str, _selection: Selection) -> np.ndarray:
+    rgb: np.ndarray = _selection.model.preprocessing.model_input_rgb(_selection.picture)
+    return rgb
+
+
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
-def _sheet(
-    key: str,
-    first: int,
-    count: int,
-    vmax: float | None,
-    _request: Request,
-    _raw: np.ndarray,
-    _picture: Picture,
-) -> Sheet:
-    return engine.sheet(
-        _request, _raw, model_input_rgb(_request.model, _picture.shown_id, _picture), first, count, vmax
-    )
+def _input_png(model_name: str, shown_id: str, original: bool, _selection: Selection) -> bytes:
+    if not original:
+        return render.png(model_input_rgb(_selection))
+    picture = _selection.picture
+    region = _selection.model.preprocessing.region(picture)
+    return render.png(render.fade_outside(picture.pixels, region) if region else picture.pixels)
+
+
+@st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
+def _sheet(key: str, first: int, count: int, vmax: float | None, _selection: Selection, _raw: np.ndarray) -> Sheet:
+    return engine.sheet(_selection.request, _raw, model_input_rgb(_selection), first, count, vmax)
 
 
 @st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
-def _thumbnail(key: str, vmax: float | None, _request: Request, _raw: np.ndarray, _picture: Picture) -> bytes:
-    png = sheet(_request, _raw, _picture, 0, engine.PAGE, vmax).png
+def _thumbnail(key: str, vmax: float | None, _selection: Selection, _raw: np.ndarray) -> bytes:
+    png = sheet(_selection, _raw, 0, engine.PAGE, vmax).png
     image = Image.open(io.BytesIO(png))
     is_small = max(image.size) <= THUMBNAIL_SIDE
     return png if is_small else render.png(np.asarray(ImageOps.contain(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE))))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _vmax(key: str, _request: Request, _raw: np.ndarray, _picture: Picture) -> float | None:
-    return engine.vmax(_request, _raw, model_input_rgb(_request.model, _picture.shown_id, _picture))
+def _vmax(key: str, _selection: Selection, _raw: np.ndarray) -> float | None:
+    return engine.vmax(_selection.request, _raw, model_input_rgb(_selection))

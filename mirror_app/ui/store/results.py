@@ -10,38 +10,38 @@ from mirror_app.engine import Prediction, Result
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.ui.state.background_runs import RunSlot
-from mirror_app.ui.store.computations import Missing, OnProgress, background_jobs, cached_or_computed, request_key
-from mirror_app.ui.store.models import model
+from mirror_app.ui.store.background_runs import RunSlot
+from mirror_app.ui.store.computations import background_jobs, request_key
+from mirror_app.ui.store.result_store import OnProgress, ResultStore
+from mirror_app.ui.store.selection import Selection
+
+RESULTS = ResultStore[Result]("results", max_entries=256, max_size="256mb")
+PREDICTIONS = ResultStore[Prediction]("predictions", max_entries=512)
 
 
-def result(request: Request, picture: Picture, on_progress: OnProgress) -> Result:
-    """Return the raw values of `request`, computed unless they are cached; raise MirrorError.
+def result(selection: Selection, on_progress: OnProgress) -> Result:
+    """Return the result of `selection`, computed unless it is stored. May raise MirrorError.
 
-    While they are computed, `on_progress` is called several times a second with the state of the work.
+    While it is computed, `on_progress` is called several times a second with the state of the work.
     """
-    raw_request = engine.without_render_params(request)
-    frames = partial(_frames, raw_request, picture)
-    return cached_or_computed(result_cache, request_key(raw_request), frames, on_progress)
+    raw_request = engine.without_render_params(selection.request)
+    return RESULTS.get_or_compute(request_key(raw_request), partial(_frames, raw_request, selection), on_progress)
 
 
 def cached_result(request: Request) -> Result | None:
-    """Return the result of `request` if it is cached, and None if it is not."""
-    try:
-        return result_cache(request_key(engine.without_render_params(request)), None)
-    except Missing:
-        return None
+    """Return the result of `request` if it is stored, and None if it is not."""
+    return RESULTS.get(request_key(engine.without_render_params(request)))
 
 
 def store_result(request: Request, result: Result) -> None:
-    """Cache the result of a background run, so that `result` and `cached_result` find it."""
-    result_cache(request_key(engine.without_render_params(request)), result)
+    """Store the result of a background run, so that `result` and `cached_result` find it."""
+    RESULTS.put(request_key(engine.without_render_params(request)), result)
 
 
 def prediction(model: Model, picture: Picture, on_progress: OnProgress = lambda _: None) -> Prediction:
-    """Return the prediction of `model` for `picture`; raise MirrorError."""
+    """Return the prediction of `model` for `picture`, computed unless it is stored. May raise MirrorError."""
     frames = partial(_predictions, model, picture)
-    return cached_or_computed(_prediction_cache, prediction_key(model, picture), frames, on_progress)
+    return PREDICTIONS.get_or_compute(prediction_key(model, picture), frames, on_progress)
 
 
 def prediction_key(model: Model, picture: Picture) -> str:
@@ -55,26 +55,8 @@ def run_slot() -> RunSlot:
     return RunSlot(background_jobs(), store_result)
 
 
-@st.cache_data(max_entries=256, max_size="256mb", show_spinner=False)
-def result_cache(key: str, _result: Result | None) -> Result:
-    """Return the result cached under `key`.
-
-    If there is none, cache and return `_result`, or raise Missing if `_result` is None.
-    """
-    if _result is None:
-        raise Missing
-    return _result
-
-
-@st.cache_data(max_entries=512, show_spinner=False)
-def _prediction_cache(key: str, _prediction: Prediction | None) -> Prediction:
-    if _prediction is None:
-        raise Missing
-    return _prediction
-
-
-def _frames(request: Request, picture: Picture) -> Generator[Result, None, None]:
-    return engine.frames(request, model(request.model), picture)
+def _frames(raw_request: Request, selection: Selection) -> Generator[Result, None, None]:
+    return engine.frames(raw_request, selection.model, selection.picture)
 
 
 def _predictions(model: Model, picture: Picture) -> Generator[Prediction, None, None]:

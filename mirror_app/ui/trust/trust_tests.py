@@ -8,18 +8,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import evaluation, live, render
 from mirror_app.engine import Result
-from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import Depth, verdict
 from mirror_app.evaluation.verdict import Curves, Removal
-from mirror_app.images import Picture
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import layer_facts, page_parts
-from mirror_app.ui.store import OnProgress
+from mirror_app.ui.state.session import choose_visualisation
+from mirror_app.ui.store import OnProgress, Selection
 from mirror_app.ui.trust import verdict_text
 from mirror_app.ui.trust.verdict_text import Answer
-from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Entry
 
 SMALLEST_SHARE = 0.0001  # smaller shares are shown as "less than" this one
@@ -27,8 +25,8 @@ LOW_PROBABILITY = 0.1  # below this one there is little to remove
 METHOD = "This method"  # in a legend: short, so as not to overlap the next name; capitals are sorted first
 CHART_HEIGHT = 260  # pixels
 NO_PROBABILITY = (
-    "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so only the "
-    "test below applies."
+    "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so these "
+    "tests do not apply; those below do not need one."
 )
 ALTERNATIVES = ("grad-cam", "lrp", "integrated-gradients")  # suggested if the chosen method cannot be tested
 _RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, “RISE”)."
@@ -45,8 +43,8 @@ _CHART_TITLES = {
 }
 CORRELATION_HELP = (
     "Rank correlation with the first map: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
-    "ranking, as in an inverted map. Some similarity may remain by chance: even a random network computes its "
-    "maps from the same input."
+    "ranking, as in an inverted map. Some similarity always remains possible, since even a random network "
+    "computes its maps from the same input."
 )
 
 
@@ -65,13 +63,9 @@ def offer_alternatives(entry: Entry, entries: Sequence[Entry]) -> None:
                 f"Test {page_parts.literal(other.name)}",
                 key=f"test {other.key}",
                 icon=":material/verified:",
-                on_click=_choose,
+                on_click=choose_visualisation,
                 args=(other,),
             )
-
-
-def _choose(entry: Entry) -> None:
-    st.session_state.visualisation, st.session_state.everywhere = entry.key, False
 
 
 def show_warning(entry: Entry) -> None:
@@ -84,28 +78,26 @@ def show_warning(entry: Entry) -> None:
     )
 
 
-def show_subject(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> int:
+def show_subject(selection: Selection, result: Result, on_progress: OnProgress) -> int:
     """Show which picture, class and layer are tested; return the number of the class."""
-    model = store.model(request.model, request.output)
+    model, picture = selection.model, selection.picture
     prediction = store.prediction(model, picture, on_progress)
-    target = verdict.explained_class(request, result, prediction)
+    target = verdict.explained_class(selection.request, result, prediction)
     parts = [
         f"Picture: {page_parts.literal(picture.name)}",
         f"{model.kind.noun.capitalize()}: *{page_parts.literal(model.name_of(target))}* ({prediction.text(target)})",
     ]
-    if registry.get(request.visualisation).kind.uses_layer:
-        parts.append(f"Layer: `{request.layer or live.display_name(request.model)}`")
+    if selection.entry.kind.uses_layer:
+        parts.append(f"Layer: `{selection.layer_name}`")
     st.caption(" · ".join(parts))
     return target
 
 
-def show_curves(
-    request: Request, picture: Picture, result: Result, target: int, on_progress: OnProgress
-) -> Sequence[Answer]:
+def show_curves(selection: Selection, result: Result, target: int, on_progress: OnProgress) -> Sequence[Answer]:
     """Show whether the pixels with the most evidence matter to the model; return an answer for each kind of removal."""
-    entry = registry.get(request.visualisation)
+    entry = selection.entry
     st.markdown("#### Do the highlighted pixels matter to the model?")
-    if not store.prediction(store.model(request.model, request.output), picture, on_progress).probabilities.size:
+    if not store.prediction(selection.model, selection.picture, on_progress).probabilities.size:
         st.info(NO_PROBABILITY, icon=":material/info:")
         return [Answer(None, "Removing and restoring pixels was not tested: the model outputs no probability.")]
     st.caption(
@@ -118,9 +110,9 @@ def show_curves(
         "normalised input: medium grey for most models."
     )
     with st.container(key="trust-curves"):
-        method_curves, baselines = store.curves(request, picture, result, target, on_progress)
+        method_curves, baselines = store.curves(selection, result, target, on_progress)
         curves = {entry.name: method_curves} | baselines
-        ignores_model = entry.kind.ignores_model(dict(request.params))
+        ignores_model = entry.kind.ignores_model(dict(selection.request.params))
         # Three in one row would cut off the legends.
         first_row, second_row = st.columns(2, gap="large"), st.columns(2, gap="large")
         for removal, slot in zip(Removal, (*first_row, *second_row), strict=False):
@@ -155,7 +147,7 @@ def _show_chart(curves: dict[str, Curves], removal: Removal, ignores_model: bool
     )
 
 
-def show_shuffled(request: Request, picture: Picture, result: Result, on_progress: OnProgress) -> Answer:
+def show_shuffled(selection: Selection, result: Result, on_progress: OnProgress) -> Answer:
     """Show the map next to those of models with shuffled weights, from the last layer down; return the answer."""
     st.markdown("#### Does the map depend on what the model has learned?")
     st.caption(
@@ -164,27 +156,28 @@ def show_shuffled(request: Request, picture: Picture, result: Result, on_progres
     )
     with st.container(key="trust-swipe"):
         st.caption("Swipe the row of maps to see all of them.")
-    if buffers := evaluation.buffers_holding_weights(store.model(request.model).module):
+    if buffers := evaluation.buffers_holding_weights(selection.model.module):
         names = f"{page_parts.literal(', '.join(buffers[:3]))}{' and others' if len(buffers) > 3 else ''}"
         st.caption(f"Buffers are not shuffled, although some may hold weights: {names}.")
-    depths = evaluation.depths(layer_facts.tree(request.model))
+    depths = evaluation.depths(layer_facts.tree(selection.request.model))
     first, *others = st.container(key="trust-shuffled").columns(len(depths) + 1, gap="small")
-    unshuffled_png = store.sheet(request, result.raw, picture, 0, 1).png
-    _fill(first.empty(), unshuffled_png, f"**{page_parts.literal(live.display_name(request.model))}** unchanged")
+    unshuffled_png = store.sheet(selection, result.raw, 0, 1).png
+    model_name = page_parts.literal(live.display_name(selection.request.model))
+    _fill(first.empty(), unshuffled_png, f"**{model_name}** unchanged")
     slots = [column.empty() for column in others]
     for slot, depth in zip(slots, depths, strict=True):
-        _fill(slot, _blank(request, picture), f"**…** · {_caption(depth)}", CORRELATION_HELP)
+        _fill(slot, _blank(selection), f"**…** · {_caption(depth)}", CORRELATION_HELP)
     correlations: dict[str, float] = {}
     for slot, depth in zip(slots, depths, strict=True):
         try:
-            shuffled = store.shuffled(request, picture, result, depth, on_progress)
+            shuffled = store.shuffled(selection, result, depth, on_progress)
         except MirrorError as error:
-            _fill(slot, _blank(request, picture), f"{_caption(depth)}: {page_parts.literal(str(error))}")
+            _fill(slot, _blank(selection), f"{_caption(depth)}: {page_parts.literal(str(error))}")
             continue
         correlation = correlations[depth.label] = verdict.similarity(result, shuffled)
-        png = store.sheet(request, shuffled.raw, picture, 0, 1, of=depth.label).png
+        png = store.sheet(selection, shuffled.raw, 0, 1, of=depth.label).png
         _fill(slot, png, f"**{verdict_text.signed(correlation)}** · {_caption(depth)}", CORRELATION_HELP)
-    answer = verdict_text.of_shuffled(correlations, store.model(request.model).untrained)
+    answer = verdict_text.of_shuffled(correlations, selection.model.untrained)
     st.markdown(answer.words if answer.good is None else verdict_text.below_shuffled(correlations))
     return answer
 
@@ -200,33 +193,29 @@ def _caption(depth: Depth) -> str:
     return f"{page_parts.literal(depth.label)} shuffled"
 
 
-def _blank(request: Request, picture: Picture) -> bytes:
+def _blank(selection: Selection) -> bytes:
     """Return an empty picture of the size of the ones to come, so that nothing moves when they arrive."""
-    height, width = store.model_input_rgb(request.model, picture.shown_id, picture).shape[:2]
+    height, width = store.model_input_rgb(selection).shape[:2]
     return render.png(np.full((height, width, 3), 128, np.uint8))
 
 
-def show_sum(request: Request, result: Result) -> None:
+def show_sum(entry: Entry, result: Result) -> None:
     """Show whether the values add up to the target's score, if the method promises that."""
     st.markdown("#### Do the values add up?")
     if verdict_text.of_sum(result.info) == verdict_text.NOT_FINITE:
         st.markdown(verdict_text.NOT_FINITE.words)
-    elif "completeness" in result.info:
-        error = abs(result.info["completeness"][0])
+    elif result.info.completeness:
+        error = abs(result.info.completeness[0])
         percentage = f"{error:.2%}" if error >= SMALLEST_SHARE else f"less than {SMALLEST_SHARE:.2%}"
         st.markdown(
-            "The values of all pixels should add up to the gain in the target's score between the baseline and the "
-            f"picture. The sum misses that gain by **{percentage}**."
+            "The values of all pixels should add up to the rise in the class score from the baseline to the picture. "
+            f"The sum is off by **{percentage}** of that rise."
         )
-    elif "conservation" in result.info:
-        share = result.info["conservation"][0]
+    elif result.info.conservation:
+        share = result.info.conservation[0]
         st.markdown(
             f"The relevance should add up to the logit. The actual sum is **{share:.1%}** of the logit; biases "
-            "and the propagation rule absorb the rest."
+            "and the propagation rule account for the difference."
         )
     else:
-        st.markdown(
-            "Only integrated gradients and LRP are designed to add up to the logit, so only they are measured. The "
-            f"values of {registry.get(request.visualisation).name} rank locations; they do not say how much each one "
-            "contributes."
-        )
+        st.markdown(f"The sum is checked for integrated gradients and LRP only; for {entry.name} it is not measured.")

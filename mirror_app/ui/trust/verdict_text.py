@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
 
 from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui.common.page_parts import literal
+from mirror_app.visualisations.core.info import Info
 
-SIMILAR = 0.5  # magnitude of a rank correlation from which two maps look much the same
-MARGIN = 0.01  # difference of two areas from which one method is clearly better
+SIMILAR = 0.5  # at this magnitude of the rank correlation or above, two maps look much the same
+MARGIN = 0.01  # at a difference of areas above this, one method is clearly better
 CEILING = 0.9  # share of the largest possible gain above which there is hardly room to be better
 NEAR, FAR = 0.1, 0.5  # relative error of a sum: small up to the first, large from the second
 TEST_NAMES = {Removal.DELETION: "removal", Removal.INSERTION: "restoration", Removal.ROAD: "painting-over"}
@@ -139,18 +139,20 @@ def below_shuffled(correlations: Mapping[str, float]) -> str:
     )
 
 
-def of_sum(info: Mapping[str, Any]) -> Answer | None:
+def of_sum(info: Info) -> Answer | None:
     """Return whether the values add up to the score of the class; None if the method does not promise that."""
-    shares = [*info.get("completeness", [])[:1], *info.get("conservation", [])[:1]]
+    shares = [*(info.completeness or [])[:1], *(info.conservation or [])[:1]]
     if not all(map(math.isfinite, shares)):
         return NOT_FINITE
-    if "completeness" in info:
-        error = abs(info["completeness"][0])
+    if info.completeness:
+        error = abs(info.completeness[0])
         return Answer(
-            _is_small(error), f"The sum of the map's values misses the gain in the class score by {error:.1%}."
+            _is_small(error),
+            "The map's values should add up to the rise in the class score from the baseline to the picture; the sum "
+            f"is off by {error:.1%}.",
         )
-    if "conservation" in info:
-        share = info["conservation"][0]
+    if info.conservation:
+        share = info.conservation[0]
         return Answer(_is_small(abs(1 - share)), f"The map's values add up to {share:.1%} of the class score.")
     return None
 

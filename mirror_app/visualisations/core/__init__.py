@@ -2,7 +2,7 @@
 
 # ruff: noqa: I001
 from mirror_app.render import grid
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.activations import Activations
 from mirror_app.visualisations.core.attention import Attention, AttentionRollout
 from mirror_app.visualisations.core.gradients.back_prop import Gradient
@@ -45,6 +45,7 @@ __all__ = [
     "GradCamPlusPlus",
     "Gradient",
     "HiResCam",
+    "Info",
     "IntegratedGradients",
     "InvertedRepresentation",
     "Kernels",

@@ -50,7 +50,7 @@ class Activations(Visualisation):
         https://arxiv.org/abs/1311.2901.
     """
 
-    look = staticmethod(render.tiles)
+    look = render.tiles
     image_per_channel = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:

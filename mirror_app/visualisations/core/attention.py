@@ -10,7 +10,7 @@ from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import View, token_layout
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.registry import Question, visualisation
 
 
@@ -55,19 +55,20 @@ class Attention(Visualisation):
         Dosovitskiy et al. 2021, “An Image is Worth 16x16 Words”, https://arxiv.org/abs/2010.11929.
     """
 
-    look = staticmethod(render.tiles)
+    look = render.tiles
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         name = _attention_layers(self.view, inputs, layer)[-1]
         (weights,) = attention_weights(self.view, inputs, [name])
-        yield Attribution(_from_class_token(self.view, weights, inputs, name), {"detail": f"the heads of {name}"})
+        yield Attribution(_from_class_token(self.view, weights, inputs, name), Info(detail=f"the heads of {name}"))
 
 
 @visualisation(
     "Attention rollout",
     paper="Abnar and Zuidema 2020, “Quantifying Attention Flow”, https://arxiv.org/abs/2005.00928",
     use="To get a single map of where a vision transformer's class token gets its information.",
-    avoid="To compare classes: it is the same for all of them, and it ignores the values.",
+    avoid="To compare classes: it is the same for all of them, and it ignores the value vectors, that is, what each "
+    "token passes on.",
     asks=Question.WHERE,
     also="attention map, attention flow, vision transformer, ViT",
 )
@@ -76,8 +77,8 @@ class AttentionRollout(Visualisation):
 
     R = A_L · … · A₂ · A₁ with A = (W + I) / 2, where W is the average of the heads of a layer and I stands for its
     residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches: fractions
-    of 1. It depends neither on the values nor on the class. For a model without a class token, the average of all rows
-    is shown.
+    of 1. It depends neither on the value vectors nor on the class. For a model without a class token, the average of
+    all rows is shown.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
@@ -102,8 +103,7 @@ class AttentionRollout(Visualisation):
         Abnar and Zuidema 2020, “Quantifying Attention Flow in Transformers”, https://arxiv.org/abs/2005.00928.
     """
 
-    look = staticmethod(render.heat)
-    uses_layer = False
+    look = render.heat
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
         names = _attention_layers(self.view, inputs, layer)
@@ -113,7 +113,7 @@ class AttentionRollout(Visualisation):
             flow = mixed if flow is None else mixed @ flow
         assert flow is not None
         note = f"Traced from the picture up to '{names[-1]}'. It is the same for every class."
-        yield Attribution(_from_class_token(self.view, flow[:, None], inputs, names[-1])[:, 0], {"note": note})
+        yield Attribution(_from_class_token(self.view, flow[:, None], inputs, names[-1])[:, 0], Info(note=note))
 
 
 def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[Tensor]:

@@ -1,38 +1,49 @@
 """What a visualisation yields: raw values, and information about them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from mirror_app.errors import MirrorError
+from mirror_app.visualisations.core.info import Info
 
-Info = dict[str, Any]
+__all__ = ["Attribution", "Info", "require_finite"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Attribution:
     """One frame of a visualisation: its raw values, before they are coloured, and information about them.
 
     Args:
         raw: The signed values (N, h, w), (N, C, h, w) or (N, C).
-        info: What there is to know about them. Of its keys the page shows `note`, a sentence that the viewer must
-            know; `detail`, a few words about what is shown; and `progress`, in [0, 1].
+        info: What there is to know about them, as an `Info` or a dictionary, which becomes one. The page shows its
+            `note`, a sentence that the viewer must know; its `detail`, a few words about what is shown; and its
+            `progress`, in [0, 1].
         maps: Further maps (N, …) by name. They are added to the info that a call returns, without N if there is one
             picture.
 
     Example:
         >>> import torch
-        >>> from mirror_app.visualisations.core import Attribution
-        >>> frame = Attribution(torch.zeros(1, 7, 7), {"note": "All values are zero.", "progress": 0.5})
-        >>> frame.raw.shape
-        torch.Size([1, 7, 7])
+        >>> from mirror_app.visualisations.core import Attribution, Info
+        >>> frame = Attribution(torch.zeros(1, 7, 7), Info(note="All values are zero.", progress=0.5))
+        >>> frame.raw.shape, frame.info.progress
+        (torch.Size([1, 7, 7]), 0.5)
+        >>> Attribution(torch.zeros(1, 7, 7), {"note": "All values are zero."}).info
+        Info(note='All values are zero.')
     """
 
     raw: Tensor
-    info: Info = field(default_factory=dict)
-    maps: Mapping[str, Tensor] = field(default_factory=dict)
+    info: Info
+    maps: Mapping[str, Tensor]
+
+    def __init__(
+        self, raw: Tensor, info: Mapping[str, Any] | None = None, maps: Mapping[str, Tensor] | None = None
+    ) -> None:
+        object.__setattr__(self, "raw", raw)
+        object.__setattr__(self, "info", Info.of(info or {}))
+        object.__setattr__(self, "maps", maps or {})
 
 
 def require_finite(raw: Tensor, layer: str) -> None:

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.images.bands import are_bands, to_rgb
-from mirror_app.params import ClassPicker, Dropdown, checked, declared
+from mirror_app.params import TARGET, ClassPicker, Dropdown, checked, declared
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
-from mirror_app.visualisations.core.attribution import Attribution, Info, require_finite
+from mirror_app.visualisations.core.attribution import Attribution, require_finite
+from mirror_app.visualisations.core.every_stage import at_every_stage
+from mirror_app.visualisations.core.info import Info, joined
 from mirror_app.visualisations.core.input_checks import checked_extra_inputs, checked_inputs
 from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Transformation, apply
 
@@ -36,8 +38,9 @@ TargetClass = Annotated[
 class Visualisation:
     """The base class of visualisations: `images, info = visualisation(inputs, layer, **params)`.
 
-    A subclass implements `attribute`, which yields raw values, and sets `look`, the function that colours them. All
-    work is done on a private view of the model; the model itself never changes.
+    A subclass implements `attribute`, which yields raw values, and sets `look`, which colours them: a `render.Look`, or
+    a function `(raw, picture, **params) -> images`, which becomes one. All work is done on a private view of the model;
+    the model itself never changes.
 
     Args:
         model: The model, in any mode; the view is in evaluation mode.
@@ -57,7 +60,7 @@ class Visualisation:
         >>> from mirror_app import render
         >>> from mirror_app.visualisations.core import Attribution, Visualisation
         >>> class MeanActivation(Visualisation):
-        ...     look = staticmethod(render.heat)
+        ...     look = render.heat
         ...
         ...     def attribute(self, inputs, layer):
         ...         yield Attribution(self.view.capture(inputs, layer).mean(1))
@@ -67,14 +70,22 @@ class Visualisation:
         (torch.Size([2, 3, 8, 8]), torch.Size([2, 8, 8]), True)
     """
 
-    look: ClassVar[render.Look]
-    uses_inputs: ClassVar[bool] = True  # whether the result depends on the inputs
-    uses_layer: ClassVar[bool] = True  # whether the result depends on the layer
-    supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`: every stage of the network
-    before_last: ClassVar[bool] = False  # whether its default layer is the stage before the last, not the last
-    image_per_channel: ClassVar[bool] = False  # whether its n-th image is the n-th channel of the layer
-    is_iterative: ClassVar[bool] = False  # whether a picture is made step by step, and each step is worth showing
-    starts_from_noise: ClassVar[bool] = False  # whether that picture starts from noise, not from the input
+    look: ClassVar[render.Look]  # how its raw values are coloured
+    # What it depends on.
+    uses_inputs: ClassVar[bool] = True  # the inputs
+    uses_layer: ClassVar[bool] = True  # the layer
+    # The layers that it is shown at.
+    supports_all_stages: ClassVar[bool] = False  # it accepts the layer `*`: every stage of the network, a map for each
+    before_last: ClassVar[bool] = False  # its default layer ends the stage before the last, not the last stage
+    # What its images are.
+    image_per_channel: ClassVar[bool] = False  # the n-th image is the n-th channel of the layer, which can be explained
+    is_iterative: ClassVar[bool] = False  # a picture made step by step, of which each step is worth showing
+    starts_from_noise: ClassVar[bool] = False  # that picture starts from noise, not from the input
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not isinstance(look := getattr(cls, "look", None), render.Look | None):
+            cls.look = render.Look(look)
 
     def __init__(
         self,
@@ -98,6 +109,11 @@ class Visualisation:
             Visualizations”, https://arxiv.org/abs/1805.07039.
         """
         return False
+
+    @classmethod
+    def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
+        """Return the number of the single filter that all its parameters select, or None if they select none."""
+        return None
 
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
         """Yield frames; the last one is the result.
@@ -149,57 +165,34 @@ class Visualisation:
             MirrorError: If the layer or the model does not suit the method, or a transformation changes the shape.
         """
         inputs = apply(input_transformation, INPUTS, inputs)
-        provenance = {"method": type(self).__name__, "layer": layer, "params": params}
+        provenance = Info(method=type(self).__name__, layer=layer, params=params)
         with explain_dtype_errors(self.view.module, inputs):
             for frame in self._frames_of(inputs, layer, **params):
-                note = " ".join(filter(None, (frame.info.get("note"), *self.view.notes)))
-                info = {**provenance, **frame.info, **({"note": note} if note else {})}
+                note = " ".join(filter(None, (frame.info.note, *self.view.notes)))
+                info = provenance | frame.info | Info(note=note or None)
                 yield Attribution(apply(output_transformation, OUTPUTS, widened(frame.raw)), info, frame.maps)
 
     def _frames_of(self, inputs: Tensor, layer: str, **params: Any) -> Iterator[Attribution]:
         """Yield the frames of all inputs; if the items of a batch influence one another, run each item alone."""
-        attribute = self._sweep_stages if layer == layers.EVERY else partial(self.attribute, layer=layer)
+        if layer == layers.EVERY and not self.supports_all_stages:
+            problem = f"{type(self).__name__} shows one layer at a time"
+            raise MirrorError(problem, culprit=layer, accepted="one layer", hint=f"choose a layer instead of '{layer}'")
+        attribute = (
+            partial(at_every_stage, self.view, self.attribute)
+            if layer == layers.EVERY
+            else partial(self.attribute, layer=layer)
+        )
         if len(inputs) == 1 or not self.uses_inputs or self._are_independent(inputs):
             yield from attribute(inputs, **params)
             return
         results = [deque(attribute(item, **params), maxlen=1).pop() for item in inputs.split(1)]
-        notes = dict.fromkeys(filter(None, (result.info.get("note") for result in results)))
-        info = {**results[-1].info, **({"note": " ".join(notes)} if notes else {})}
-        for key in [key for key, value in info.items() if isinstance(value, list) and len(value) == 1]:
-            info[key] = [value for result in results for value in result.info[key]]
+        info = joined([result.info for result in results])
         maps = {name: torch.cat([result.maps[name] for result in results]) for name in results[-1].maps}
         yield Attribution(torch.cat([result.raw for result in results]), info, maps)
 
     def _are_independent(self, inputs: Tensor) -> bool:
         self.view.ensure_observed(self.enlarged(inputs))
         return self.view.is_batch_independent
-
-    def _sweep_stages(self, inputs: Tensor, **params: Any) -> Iterator[Attribution]:
-        if not self.supports_all_stages:
-            raise MirrorError(
-                f"{type(self).__name__} shows one layer at a time", culprit="*", hint="choose a layer instead of '*'"
-            )
-        with torch.no_grad():
-            self.view.record_calls(inputs[:1])
-        stages = layers.stages(layers.tree(self.view.source, self.view.calls))
-        maps: dict[str, Tensor] = {}
-        stages_by_note: dict[str, list[str]] = {}
-        error = MirrorError("The model has no layer with a spatial map.")
-        for number, stage in enumerate(stages):
-            try:
-                result = deque(self.attribute(inputs, stage, **params), maxlen=1).pop()
-            except MirrorError as refusal:
-                error = refusal
-                continue
-            if note := result.info.get("note"):
-                stages_by_note.setdefault(note, []).append(stage)
-            evidence = result.raw if result.raw.ndim == 3 else result.raw.sum(1)
-            maps[stage] = render.resize(evidence, (inputs.shape[2], inputs.shape[3]))
-            notes = " ".join(f"At {', '.join(names)}: {note}" for note, names in stages_by_note.items())
-            info = {**result.info, "layers": list(maps), "note": notes, "progress": (number + 1) / len(stages)}
-            yield Attribution(torch.stack(list(maps.values()), 1).flatten(0, 1), info)
-        if not maps:
-            raise error
 
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return the images and the info for `inputs` at `layer`.
@@ -218,9 +211,9 @@ class Visualisation:
             params: The parameters of the method and of its look; `input_transformation` and `output_transformation`.
 
         Returns:
-            The images (M, 3, H, W) in [0, 1], and the info. In it are `raw`, the values before they are coloured;
-            `untouched`, whether the model is unchanged; `prediction`, the top class of each picture, if a class was
-            explained; and what the method adds.
+            The images (M, 3, H, W) in [0, 1], and the info, an `Info`. In it are `raw`, the values before they are
+            coloured; `untouched`, whether the model is unchanged; `prediction`, the top class of each picture, if a
+            class was explained; and what the method adds.
 
         Raises:
             MirrorError: If an input, the layer or a parameter is not accepted, the layer or the model does not suit
@@ -237,7 +230,7 @@ class Visualisation:
 
     def _run(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
-        method_params, render_params = declared(kind.attribute) | declared(kind.frames), declared(kind.look)
+        method_params, render_params = declared(kind.attribute) | declared(kind.frames), kind.look.params
         functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
         plain_params = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(method_params | render_params, plain_params), **functions}
@@ -251,20 +244,21 @@ class Visualisation:
             name = layers.EVERY if layer == layers.EVERY else self.view.layer_name(layer)
         last = deque(self.frames(inputs, name, **{name: values[name] for name in method_params}), maxlen=1).pop()
         require_finite(last.raw, name)
-        picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.get("layers", "1")), 0)
+        picture = _as_picture(inputs).to(last.raw).repeat_interleave(len(last.info.layers or [name]), 0)
         images = kind.look(last.raw, picture, **{name: values[name] for name in render_params})
         maps = {name: tensor[0] if len(tensor) == 1 else tensor for name, tensor in last.maps.items()}
-        info = {**last.info, **maps, **self._prediction(inputs, last.info, params.get("target_class"))}
-        return images, {**info, "raw": last.raw, "untouched": fingerprint(self.view.source) == before}
+        prediction = self._prediction(inputs, last.info, params.get(TARGET))
+        untouched = fingerprint(self.view.source) == before
+        return images, last.info | maps | Info(prediction=prediction, raw=last.raw, untouched=untouched)
 
-    def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> Info:
-        kind = OutputKind(info.get("output", OutputKind.CLASSES))
-        if "target_class" not in info or not kind.has_probabilities:
-            return {}
+    def _prediction(self, inputs: Tensor, info: Info, target_class: object) -> list[int] | None:
+        kind = OutputKind(info.output or OutputKind.CLASSES)
+        if info.target_class is None or not kind.has_probabilities:
+            return None
         if target_class is None:
-            return {"prediction": info["target_class"]}
+            return info.target_class
         answers = predict_answers(self.view, inputs)
-        return {} if answers is None else {"prediction": answers.argmax(1).tolist()}
+        return None if answers is None else answers.argmax(1).tolist()
 
     def enlarged(self, inputs: Tensor) -> Tensor:
         """Return `inputs` at a size that the model accepts; a visualisation that can enlarge them overrides this."""

@@ -10,7 +10,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Number
 from mirror_app.precision import widened
 from mirror_app.probe.weight_in_use import weight_in_use
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.registry import Question, visualisation
 
 
@@ -24,12 +24,13 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Kernels(Visualisation):
     """The weights of a convolution, drawn as small images.
 
-    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown in colour; `info["raw"]` is then
-    (filters, 3, h, w). Filters with one input channel are shown in grey: (filters, 1, h, w). Otherwise one filter is
-    shown, as one image per input channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of
-    its group only. For a layer that contains others, the first convolution in it is shown. If the weights are computed
-    during the forward pass, as with weight norm, weight standardisation, spectral norm or pruning, the computed weights
-    are shown. The picture has no effect.
+    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown as RGB images in which grey is
+    zero; `info["raw"]` is then (filters, 3, h, w). Filters with one input channel are shown from blue, negative, to
+    red, positive: (filters, 1, h, w). Otherwise one filter is shown in the same colours, as one image per input
+    channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of its group only. For a layer
+    that contains others, the first convolution in it is shown. If the weights are computed during the forward pass, as
+    with weight norm, weight standardisation, spectral norm or pruning, the computed weights are shown. The picture has
+    no effect.
 
     Args:
         inputs: A picture (1, C, H, W) of a size that the model accepts.
@@ -37,7 +38,7 @@ class Kernels(Visualisation):
         filter: The index of the filter, from 0, if the filters have neither 1 nor 3 input channels.
 
     Returns:
-        `(images, info)`: images (M, 3, h, w) in [0, 1], where mid-grey is zero.
+        `(images, info)`: images (M, 3, h, w) in [0, 1]. Zero is mid-grey in RGB images, and white in the others.
 
     Raises:
         MirrorError: If the layer contains no 2D convolution, or the convolution has no such filter.
@@ -56,7 +57,7 @@ class Kernels(Visualisation):
         Krizhevsky et al. 2012, “ImageNet Classification with Deep Convolutional Neural Networks”, figure 3.
     """
 
-    look = staticmethod(render.weights)
+    look = render.weights
     uses_inputs = False
 
     def attribute(
@@ -86,9 +87,9 @@ class Kernels(Visualisation):
             first = filter * groups // filters * channels
             detail += f"; filter {filter}, one image for each of its {channels:,} input channels"
             detail += f" ({first:,} to {first + channels - 1:,} of the layer's input)" if groups > 1 else ""
-            yield Attribution(weights[filter][:, None], {"detail": detail, "image": f"filter {filter}, channel"})
+            yield Attribution(weights[filter][:, None], Info(detail=detail, image=f"filter {filter}, channel"))
         else:
-            yield Attribution(weights, {"detail": detail, "image": "filter"})
+            yield Attribution(weights, Info(detail=detail, image="filter"))
 
     def _weights(self, inputs: Tensor, layer: str) -> tuple[str, int, Tensor]:
         """Return the name, the number of groups and the weights of the first convolution in `layer`."""

@@ -16,13 +16,12 @@ from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import flatten_to_rows, format_shape, is_list_of_dicts, output_entries, single_tensor
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.targets import Target
+from mirror_app.visualisations.core.info import Info
 from mirror_app.visualisations.core.target_errors import (
     ambiguous_output_error,
     missing_position_error,
     missing_target_error,
 )
-
-Info = dict[str, Any]
 
 
 class TargetScore:
@@ -160,8 +159,8 @@ class TargetScore:
     def info(self, chosen: Tensor) -> Info:
         """Return the info about the target: the explained classes by number, or the target in words."""
         if self.kind is None:
-            return {"target": self.target.description}
-        return {"target_class": chosen.tolist(), "output": self.kind.value}
+            return Info(target=self.target.description)
+        return Info(target_class=chosen.tolist(), output=self.kind.value)
 
     def no_dependence_error(self, inputs: Tensor, layer: str) -> MirrorError:
         """Return an error that says that the answers do not depend on `layer`, and suggests a layer that works."""
@@ -253,7 +252,10 @@ class TargetScore:
         )
 
     def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
-        """Return the target's position in the axes after the channels of `columns` (N, K, …); of tokens, the index."""
+        """Return the target's position in the axes after the channels of `columns` (N, K, …).
+
+        For tokens on a grid, it is the index of the token at that row and column.
+        """
         position, sides = self.target.position, tuple(columns.shape[2:])
         if self.layer and len(sides) == 1 and len(position) == 2:
             tokens: Layout = layout(self.view, self.picture.expand(len(values), -1, -1, -1), self.layer, values)

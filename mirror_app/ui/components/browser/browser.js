@@ -15,7 +15,7 @@ export default function ({ parentElement, setTriggerValue }) {
   const onPopState = () => {
     if (location.pathname !== page) page = location.pathname; // Streamlit handles another page
     else if (location.search) setTriggerValue("went", location.search);
-    else history.back(); // the URL before the first view was written into it
+    else history.back(); // this entry is from before the first view was written into the URL: skip it
   };
   const onClick = (event) => {
     const sidebar = document.querySelector('[data-testid="stSidebar"]');

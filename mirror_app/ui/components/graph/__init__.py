@@ -18,7 +18,7 @@ def graph(dot: str, layers: Sequence[str], chosen: str, key: str, on_pick: Calla
         layers: The dotted names of the layers that can be picked, shown as boxes or as frames around them.
         chosen: The name of the chosen layer.
         key: The key of the component, unique on the page.
-        on_pick: Called at the start of the run that a pick causes; `st.session_state[key].picked` is the layer.
+        on_pick: Called at the start of the run that a pick causes; the layer is in `ComponentValue(key, "picked")`.
     """
     st.graphviz_chart(dot, width="content")
     _component(key=key, data={"layers": list(layers), "chosen": chosen}, on_picked_change=on_pick)

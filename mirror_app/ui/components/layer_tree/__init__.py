@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from mirror_app.ui.components.from_folder import from_folder
+from mirror_app.ui.state import widget_state
 
 _component = from_folder(Path(__file__).parent)
 
@@ -35,7 +36,7 @@ def layer_tree(nodes: Sequence[Mapping[str, object]], selected: str, key: str, h
         The dotted name of the selected layer. Store it before any other call to Streamlit, since a newer click may end
         the run there.
     """
-    choice: _Choice = st.session_state.setdefault(f"{key}.choice", _Choice(selected, 0, selected))
+    choice: _Choice = widget_state.tree_choice(key).setdefault(_Choice(selected, 0, selected))
     if selected != choice.returned:
         choice.pushed, choice.push_count, choice.returned = selected, choice.push_count + 1, selected
     with st.container(gap=None):

@@ -200,10 +200,11 @@ class LayerTree {
 
   reveal(name) {
     const row = this.rows.get(name);
-    if (!row?.isConnected) return; // not scrollIntoView, which would scroll the page too
+    if (!row?.isConnected) return;
     const { list } = this;
     const highest = row.offsetTop - 2 * row.offsetHeight; // with two more rows above and below it
     const lowest = row.offsetTop + 3 * row.offsetHeight - list.clientHeight;
+    // Set scrollTop: scrollIntoView would scroll the page too.
     list.scrollTop = Math.max(Math.min(list.scrollTop, highest), lowest);
   }
 

@@ -37,7 +37,7 @@ def image(
         key: The key of the component, unique on the page.
         alt: The alternative text of the picture.
         hint: The text of the line when no cell is under the pointer.
-        legend: The meaning of the picture's colours, shown next to the value and marked at it.
+        legend: A colour bar, shown next to the value, with a tick at that value.
         names: If given, the values are indices of these names, which are shown instead.
         planes: The names of the planes.
         picks: Whether a click, or Enter, picks a cell.

@@ -39,7 +39,7 @@ def tiles(
         captions: Whether to show the names below the tiles.
         pixelated: Whether to enlarge without smoothing.
         in_a_row: Whether to show all tiles in one row, which scrolls.
-        on_pick: Called at the start of the run that a pick causes; `st.session_state[key].picked` is the index.
+        on_pick: Called at the start of the run that a pick causes; the index is in `ComponentValue(key, "picked")`.
 
     Returns:
         The index of the tile picked in this run, or None.

@@ -12,7 +12,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF, widened
 from mirror_app.probe import Layout, layout
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.batching import in_batches
 from mirror_app.visualisations.core.cam.weighted_sum import weighted_sum
 from mirror_app.visualisations.core.target_score import TargetScore
@@ -73,7 +73,7 @@ class AblationCam(Visualisation):
         The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
@@ -93,7 +93,7 @@ class AblationCam(Visualisation):
         target = target_score.chosen(answers)
         intact_scores = target_score.score(answers, target)
         drops = maps.new_zeros(maps.shape[:2])
-        info = {**target_score.info(target), "note": ""}
+        info = target_score.info(target) | Info(note="")
         for item in range(len(inputs)):
             current = slice(item, item + 1)
             channels = maps[item].flatten(1).any(1).nonzero()[:, 0]
@@ -101,11 +101,11 @@ class AblationCam(Visualisation):
             for progress, span, ablated_answers in batches:
                 ablated_scores = target_score.score(ablated_answers, target[current].expand(len(ablated_answers)))
                 drops[item, channels[span]] = (intact_scores[item] - ablated_scores).to(drops)
-                yield Attribution(weighted_sum(drops, maps), {**info, "progress": (item + progress) / len(inputs)})
+                yield Attribution(weighted_sum(drops, maps), info | Info(progress=(item + progress) / len(inputs)))
         drops[drops.abs() <= _rounding_error(answers, activations.dtype)[:, None]] = 0
         if not drops.any():
-            info["note"] = "Removing any single map of this layer leaves the target's score unchanged."
-        yield Attribution(weighted_sum(drops, maps), {**info, "progress": 1.0})
+            info |= Info(note="Removing any single map of this layer leaves the target's score unchanged.")
+        yield Attribution(weighted_sum(drops, maps), info | Info(progress=1.0))
 
 
 def _answers_without(

@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, layout
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.cam.weighted_sum import weighted_sum
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
@@ -19,7 +19,8 @@ from mirror_app.visualisations.registry import Question, visualisation
     "CAM",
     paper="Zhou et al. 2016, “Learning Deep Features for Discriminative Localization”",
     use="In networks that end in global average pooling and one linear layer: exact contributions to the logit.",
-    avoid="In other networks, where it is not defined. Where both are defined, Grad-CAM gives the same map.",
+    avoid="In any other network: CAM is not defined there. Where it is, Grad-CAM gives the same map up to a constant "
+    "factor.",
     asks=Question.WHERE,
     also="class activation map, class activation mapping, global average pooling",
 )
@@ -60,7 +61,7 @@ class ClassActivationMapping(Visualisation):
         https://arxiv.org/abs/1512.04150
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         output = self.view.capture(inputs, layer)
@@ -77,7 +78,7 @@ class ClassActivationMapping(Visualisation):
                 hint=_alternative(self.view, inputs, logits),
             )
         evidence = weighted_sum(weights[target], widened(maps))
-        yield Attribution(evidence, {**target_score.info(target), "note": ""})
+        yield Attribution(evidence, target_score.info(target) | Info(note=""))
 
 
 def _classifier_weights(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:

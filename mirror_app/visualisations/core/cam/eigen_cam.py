@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import Layout, layout
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
@@ -61,7 +61,7 @@ class EigenCam(Visualisation):
         The paper leaves the sign of the singular vector open; here it is chosen as described above.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str) -> Iterator[Attribution]:
@@ -79,7 +79,7 @@ class EigenCam(Visualisation):
             agreement = agreement.gather(1, agreement.abs().argmax(1, keepdim=True))
             note += " Its sign is arbitrary: bright may also mean that the feature is missing."
         total = agreement.flatten(1).sum(1)[:, None, None]
-        yield Attribution(component * torch.where(total < 0, -1, 1), {"note": note})
+        yield Attribution(component * torch.where(total < 0, -1, 1), Info(note=note))
 
     def _evidence(self, inputs: Tensor, layer: str, maps_layout: Layout) -> Tensor:
         """Return the evidence for the most likely class, (N, h, w); raise MirrorError if there is no such class."""

@@ -14,7 +14,7 @@ from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import Layout, default_layer, layout_of
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
 _WEAK = 0.05  # of the evidence against the target: evidence for it is hardly visible below this share
@@ -27,7 +27,7 @@ class GradientCam(Visualisation):
         MirrorError: If the layer has no spatial maps, or if its maps do not affect the target.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     @abstractmethod
@@ -56,13 +56,17 @@ class GradientCam(Visualisation):
         maps, gradient = maps_layout.maps(widened(output.detach())), maps_layout.maps(widened(output_gradient))
         evidence = self.combine(maps, gradient)
         note = _note(evidence, output_gradient) or self.caution(maps, gradient)
-        yield Attribution(evidence, {**target_score.info(target), "note": note})
+        yield Attribution(evidence, target_score.info(target) | Info(note=note))
 
 
 def _last_layer_with_gradient(
     target_score: TargetScore, inputs: Tensor, tokens: Tensor, maps_layout: Layout, target: Tensor
 ) -> str:
-    """Return the last layer to start with as many tokens as `tokens` whose patch tokens affect the output."""
+    """Return a layer that Grad-CAM can explain, for an error message.
+
+    Among the layers with as many tokens as `tokens` whose patch tokens affect the output, it is the one that starts to
+    run last; without such a layer, it is the default.
+    """
     with torch.no_grad():
         target_score.view.record_calls(inputs)
     for name, call in sorted(target_score.view.calls.items(), key=lambda item: -item[1].order):

@@ -11,7 +11,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.precision import widened
 from mirror_app.probe import layout
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.batching import in_batches
 from mirror_app.visualisations.core.cam.weighted_sum import weighted_sum
 from mirror_app.visualisations.core.target_score import TargetScore
@@ -48,8 +48,8 @@ class ScoreCam(Visualisation):
             target, such as "layer3:5": channel 5 of layer3.
 
     Returns:
-        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), in units of activations for logits;
-        `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
+        `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), in units of activations if the
+        score is a logit; `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
 
     Raises:
         MirrorError: If the layer has no spatial maps, or if the target does not exist.
@@ -74,7 +74,7 @@ class ScoreCam(Visualisation):
         The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     supports_all_stages = True
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
@@ -96,12 +96,12 @@ class ScoreCam(Visualisation):
             return target_score.score(target_score.predict(inputs[items] * masks[:, None]), target[items])
 
         note = "" if len(varying) else "All maps of this layer are constant, so none can serve as a mask."
-        info = {**target_score.info(target), "note": note}
+        info = target_score.info(target) | Info(note=note)
         for progress, span, span_scores in in_batches(masked_scores, len(varying), self.view):
             scores[tuple(varying[span].T)] = span_scores
-            yield Attribution(weighted_sum(weights(), maps), {**info, "progress": progress})
+            yield Attribution(weighted_sum(weights(), maps), info | Info(progress=progress))
         if not len(varying):
-            yield Attribution(weighted_sum(weights(), maps), {**info, "progress": 1.0})
+            yield Attribution(weighted_sum(weights(), maps), info | Info(progress=1.0))
 
 
 def _stretched(masks: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.params import Toggle
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
@@ -81,7 +81,7 @@ class Gradient(Guidable):
         is what the default colouring shows.
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     def attribute(
@@ -105,7 +105,7 @@ class Gradient(Guidable):
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         input_gradient, target = gradient(target_score, inputs, rewrite=probe.guide if guide else None)
         note = note_for(ZERO_GRADIENT, ~input_gradient.flatten(1).any(1))
-        info = {**target_score.info(target), **({"note": note} if note else {})}
+        info = target_score.info(target) | Info(note=note or None)
         yield Attribution(input_gradient * inputs if times_input else input_gradient, info)
 
 

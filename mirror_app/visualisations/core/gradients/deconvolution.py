@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from mirror_app import probe, render
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
@@ -60,7 +60,7 @@ class Deconvnet(Visualisation):
         changes only the scale.
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     @classmethod
@@ -71,4 +71,4 @@ class Deconvnet(Visualisation):
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         signal, target = gradient(target_score, inputs, rewrite=probe.deconvolve)
         note = "This shows edges more than reasons: it changes little with the class, or when weights are shuffled."
-        yield Attribution(signal, {**target_score.info(target), "note": note})
+        yield Attribution(signal, target_score.info(target) | Info(note=note))

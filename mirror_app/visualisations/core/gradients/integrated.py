@@ -10,7 +10,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import PixelSpace, operators
 from mirror_app.params import Dropdown, Number, Slider
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.batching import in_batches
 from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
@@ -76,7 +76,7 @@ class IntegratedGradients(Visualisation):
         The class is the most likely one of the picture, and stays the same along the path.
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     def attribute(
@@ -127,8 +127,8 @@ class IntegratedGradients(Visualisation):
             if progress < 1:  # the integral so far stands for all of it
                 raw = raw / torch.where(weight_sum == 0, 1, weight_sum)
             error = (raw.sum((1, 2, 3)) - gain) / torch.where(gain == 0, 1, gain.abs())
-            info = {**target_score.info(target), "completeness": error.tolist(), "progress": progress}
-            yield Attribution(raw, {**info, "baseline": baseline, **_completeness_info(error, progress)})
+            info = target_score.info(target) | _completeness(error, progress)
+            yield Attribution(raw, info | Info(baseline=baseline, progress=progress))
 
     def _baseline(self, inputs: Tensor, baseline: str, seed: int) -> Tensor:
         """Return the picture at which each item's path starts, (N, C, H, W)."""
@@ -147,7 +147,8 @@ class IntegratedGradients(Visualisation):
                 return torch.zeros_like(inputs)
 
 
-def _completeness_info(error: Tensor, progress: float) -> dict[str, str]:
+def _completeness(error: Tensor, progress: float) -> Info:
     worst = float(error.abs().max())
     note = f"The contributions miss the change in the score by {worst:.0%}: use more steps." if worst > 0.05 else ""
-    return {"detail": f"completeness error {worst:.1e}", "note": note if progress == 1 else ""}
+    detail = f"completeness error {worst:.1e}"
+    return Info(completeness=error.tolist(), detail=detail, note=note if progress == 1 else "")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mirror_app import probe, render
 from mirror_app.params import Number, Slider, Toggle
-from mirror_app.visualisations.core.base import Attribution, TargetClass
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass
 from mirror_app.visualisations.core.batching import in_batches
 from mirror_app.visualisations.core.gradients.back_prop import ZERO_GRADIENT, Guidable, gradient, note_for
 from mirror_app.visualisations.core.target_score import TargetScore
@@ -71,7 +71,7 @@ class SmoothGrad(Guidable):
         https://arxiv.org/abs/1706.03825
     """
 
-    look = staticmethod(render.gradient)
+    look = render.gradient
     uses_layer = False
 
     def attribute(
@@ -120,12 +120,12 @@ class SmoothGrad(Guidable):
         for progress, _, (items, gradients) in in_batches(noisy_gradients, len(inputs) * n, self.view):
             gradient_sum.index_add_(0, items, gradients)
             counts.index_add_(0, items, torch.ones_like(counts[items]))
-            info = {**target_score.info(target), "progress": progress}
+            info = target_score.info(target) | Info(progress=progress)
             is_zero = ~gradient_sum.flatten(1).any(1)
             if progress == 1 and is_zero.any():
                 responds = gradient(target_score, inputs, target)[0].flatten(1).any(1)
                 notes = (note_for(HIDDEN_BY_NOISE, is_zero & responds), note_for(ZERO_GRADIENT, is_zero & ~responds))
-                info["note"] = " ".join(filter(None, notes))
+                info |= Info(note=" ".join(filter(None, notes)))
             yield Attribution(gradient_sum / counts.clamp(min=1), info)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Number, Slider
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.batching import in_batches
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
@@ -71,7 +71,7 @@ class Occlusion(Visualisation):
         the logit, averaged for each pixel.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     uses_layer = False
 
     def attribute(
@@ -132,7 +132,7 @@ class Occlusion(Visualisation):
                 hidden = (pair // len(boxes), *boxes[pair % len(boxes)])
                 drop_sum[hidden] += drop
                 counts[hidden] += 1
-            info = {**target_score.info(target), "note": "", "progress": progress}
+            info = target_score.info(target) | Info(note="", progress=progress)
             yield Attribution(drop_sum / counts.clamp(min=1), info)
 
 

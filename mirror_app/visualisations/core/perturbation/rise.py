@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.params import Number, Slider
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.batching import in_batches
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
@@ -69,7 +69,7 @@ class Rise(Visualisation):
         matter is near 0, and each pixel's actual visibility is used instead of its expected value, which reduces noise.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
     uses_layer = False
 
     def attribute(
@@ -115,7 +115,7 @@ class Rise(Visualisation):
             for total, term in zip((product_sum, mask_sum, score_sum, counts), terms, strict=True):
                 total.index_add_(0, items, term.to(total))
             covariance = (product_sum - score_sum * mask_sum / counts.clamp(min=1)) / (counts - 1).clamp(min=1)
-            info = {**target_score.info(target), "note": "", "progress": progress}
+            info = target_score.info(target) | Info(note="", progress=progress)
             yield Attribution(covariance / p, info)
 
 

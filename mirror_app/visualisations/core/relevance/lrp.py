@@ -9,7 +9,7 @@ from torch import Tensor
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Dropdown, Radio, Slider
-from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.relevance import rules
 from mirror_app.visualisations.core.relevance.canonical import Canonical, Composite
 from mirror_app.visualisations.core.target_score import TargetScore
@@ -110,7 +110,7 @@ class LRP(Visualisation):
         The bounds of zᴮ are the lowest and the highest value in each channel of the layer's input, picture by picture.
     """
 
-    look = staticmethod(render.heat)
+    look = render.heat
 
     def attribute(
         self,
@@ -163,8 +163,8 @@ class LRP(Visualisation):
         parts = _relevance_parts(logits, source, canonical.ends)
         raw = torch.stack([maps_layout.maps(part) if maps_layout else part for part in parts]).sum((0, 2))
         conserved = raw.sum((1, 2)) / rules.as_divisor(logits.detach())
-        info = {**target_score.info(target), "conservation": conserved.tolist(), "note": _note(raw, conserved)}
-        yield Attribution(raw, info)
+        info = Info(conservation=conserved.tolist(), note=_note(raw, conserved))
+        yield Attribution(raw, target_score.info(target) | info)
 
 
 def _relevance_parts(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> list[Tensor]:

@@ -34,7 +34,8 @@ START = 0.2
     "Class picture",
     paper="Simonyan et al. 2014, “Deep Inside Convolutional Networks”, https://arxiv.org/abs/1312.6034",
     use="To see what a network considers typical of a class.",
-    avoid="As a likeness: many networks are confident about images in which people recognise nothing.",
+    avoid="To judge what the class really looks like: many networks are confident about images in which people "
+    "recognise nothing.",
     asks=Question.LIKENESS,
     also="activation maximisation, class model visualisation, prototype, optimisation",
 )
@@ -42,7 +43,7 @@ class ClassPicture(Visualisation):
     """An image optimised to raise the score of one class as far as possible.
 
     max over x of S(x) - λ₁ TV(x) - λ₂ Σ |x - ½| - λ₃ Σ (x - ½)², where S is the score of the class. The image starts
-    from noise. Of the input, only the size is used and, if no class is chosen, the model's top prediction for it.
+    from noise. Only the input's size is used, and, if no class is chosen, also the model's top prediction for it.
     The layer has no effect. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
@@ -89,7 +90,7 @@ class ClassPicture(Visualisation):
         without a penalty but with a blur: another network then recognises the class more often.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
     uses_layer = False
@@ -140,4 +141,4 @@ class ClassPicture(Visualisation):
             lr=lr,
             start=START,
         )
-        yield from from_noise(ascent, inputs, steps, seed, **target_score.info(chosen))
+        yield from from_noise(ascent, inputs, steps, seed, target_score.info(chosen))

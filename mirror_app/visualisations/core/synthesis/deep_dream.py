@@ -1,7 +1,7 @@
 """Deep Dream: a picture changed to show more of what a layer detects in it."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
@@ -10,7 +10,7 @@ from mirror_app import render
 from mirror_app.optim import Ascent, PixelSpace, Step, objectives, optimisers, transforms
 from mirror_app.params import Number, Slider
 from mirror_app.probe import View
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
@@ -71,12 +71,17 @@ class DeepDream(Visualisation):
         A step has a fixed root mean square; in the authors' code it has a fixed mean magnitude.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     before_last = True  # its channels detect single things; those of the last stage respond to many and give speckle
 
     def enlarged(self, inputs: Tensor) -> Tensor:
         return resize(inputs, accepted_size(self.view, inputs, ""))
+
+    @classmethod
+    def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
+        channel: int = params["channel"]
+        return None if channel < 0 else channel
 
     def attribute(
         self,
@@ -118,7 +123,8 @@ class DeepDream(Visualisation):
         ascent = Ascent(self.view, space, objective, optimisers.steepest(lr), transforms=[transforms.jitter(jitter)])
         ascent_steps = _dream(ascent, pictures, sizes, steps, torch.Generator().manual_seed(seed))
         work = [height * width + STEP_OVERHEAD for height, width in sizes for _ in range(steps)]
-        yield from frames(ascent_steps, work, note=note, detail="all filters" if channel < 0 else f"filter {channel}")
+        detail = "all filters" if channel < 0 else f"filter {channel}"
+        yield from frames(ascent_steps, work, Info(note=note, detail=detail))
 
 
 def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:

@@ -1,7 +1,7 @@
 """Filter visualisation: an image that activates one filter as strongly as possible."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from mirror_app import render
 from mirror_app.optim import PixelSpace, objectives, operators, penalties
 from mirror_app.params import Number, Radio
 from mirror_app.probe import channels_first
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import (
     Basis,
     Blur,
@@ -82,9 +82,14 @@ class FilterVisualisation(Visualisation):
         Total variation, L2 penalty and blur are optional and off by default.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
+
+    @classmethod
+    def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
+        channel: int = params["channel"]
+        return channel
 
     def attribute(
         self,
@@ -124,4 +129,4 @@ class FilterVisualisation(Visualisation):
             robust=robust,
             lr=lr,
         )
-        yield from from_noise(ascent, inputs, steps, seed, detail=f"filter {channel}")
+        yield from from_noise(ascent, inputs, steps, seed, Info(detail=f"filter {channel}"))

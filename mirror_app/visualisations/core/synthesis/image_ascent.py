@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from mirror_app.optim import Ascent, Fourier, Objective, Pixels, PixelSpace, Ste
 from mirror_app.optim.operators import Operator
 from mirror_app.params import Number, Radio, Slider, Toggle
 from mirror_app.probe import View
-from mirror_app.visualisations.core.base import Attribution
+from mirror_app.visualisations.core.base import Attribution, Info
 
 Size = tuple[int, int]
 MAX_ENLARGED_SIDE = 1024  # pixels: a picture that is too small is enlarged until its shorter side has this length
@@ -50,7 +50,7 @@ Decorrelate = Annotated[
 Blur = Annotated[float, Slider("Standard deviation of the blur after each step, in pixels.", max=2, step=0.05)]
 
 
-def frames(steps: Iterator[Step], work: Sequence[int], **info: Any) -> Iterator[Attribution]:
+def frames(steps: Iterator[Step], work: Sequence[int], info: Info) -> Iterator[Attribution]:
     """Yield the pixels of each step as a frame.
 
     Args:
@@ -65,8 +65,8 @@ def frames(steps: Iterator[Step], work: Sequence[int], **info: Any) -> Iterator[
     curve: list[float] = []
     for step, done in zip(steps, accumulate(work), strict=True):
         curve.append(float(step.value.mean()))
-        progress = {"objective": step.value.tolist(), "curve": list(curve), "progress": done / sum(work)}
-        yield Attribution(step.pixels, {**progress, **info})
+        progress = Info(objective=step.value.tolist(), curve=list(curve), progress=done / sum(work))
+        yield Attribution(step.pixels, progress | info)
 
 
 def make_ascent(
@@ -97,11 +97,11 @@ def make_ascent(
     )
 
 
-def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, **info: Any) -> Iterator[Attribution]:
+def from_noise(ascent: Ascent, like: Tensor, steps: int, seed: int, info: Info) -> Iterator[Attribution]:
     """Yield the frames of an ascent that starts from noise of the shape of `like`, the same for all pictures."""
     generator = torch.Generator().manual_seed(seed)
     noise = ascent.parametrisation.noise(like[:1], generator).expand_as(like)
-    return frames(ascent.run(noise, steps, generator), [1] * steps, **info)
+    return frames(ascent.run(noise, steps, generator), [1] * steps, info)
 
 
 def size_of(pictures: Tensor) -> Size:

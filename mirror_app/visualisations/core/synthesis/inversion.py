@@ -8,7 +8,7 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.optim import Ascent, ForwardPass, Fourier, PixelSpace, objectives, optimisers, penalties
 from mirror_app.precision import widened
-from mirror_app.visualisations.core.base import Attribution, Visualisation
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import (
     Seed,
     Steps,
@@ -30,7 +30,7 @@ from mirror_app.visualisations.registry import Question, visualisation
     also="feature inversion, reconstruction, inverting",
 )
 class InvertedRepresentation(Visualisation):
-    """Noise is optimised until the layer responds as it does to your picture: what is missing, the layer has discarded.
+    """An image optimised to match the layer's output for your picture; what it lacks is what the layer has discarded.
 
     min over x of |Φ(x) - Φ₀|² / |Φ₀|² + λ TV(x), where Φ is the layer and Φ₀ its output for the input.
     `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
@@ -69,7 +69,7 @@ class InvertedRepresentation(Visualisation):
         variation is off by default, and there is no penalty for extreme pixel values, since a sigmoid bounds them.
     """
 
-    look = staticmethod(render.picture)
+    look = render.picture
     is_iterative = True
     starts_from_noise = True
 
@@ -88,9 +88,9 @@ class InvertedRepresentation(Visualisation):
         distance = objectives.distance(layer, widened(self.view.capture(inputs, layer)))
         objective = -distance - total_variation * penalties.total_variation()
         ascent = Ascent(self.view, space, objective, optimisers.adam(lr), Fourier())
-        for frame in from_noise(ascent, inputs, steps, seed):
+        for frame in from_noise(ascent, inputs, steps, seed, Info()):
             yield frame
         with torch.no_grad():
             outputs = self.view.outputs_of(space.inputs(frame.raw), [layer])
         loss = distance(ForwardPass(frame.raw, outputs))
-        yield Attribution(frame.raw, {**frame.info, "loss": loss.tolist()})
+        yield Attribution(frame.raw, frame.info | Info(loss=loss.tolist()))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import READY, SCREENSHOTS, faults, shown
+from tests.browser.page import READY, SCREENSHOTS, faults, shown
 
 SMALL = "compare.visualisation=grad-cam,attention,activations&compare.input=checked-heart,striped-ring"
 

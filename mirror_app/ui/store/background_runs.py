@@ -15,8 +15,7 @@ from mirror_app.engine.request import Request
 from mirror_app.export import animation, package
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.params import checked
-from mirror_app.visualisations import registry
+from mirror_app.ui.store.selection import Selection
 
 Store = Callable[[Request, Result], None]
 
@@ -31,18 +30,16 @@ class FrameSnapshot:
 
 
 class BackgroundRun:
-    """A request that is computed frame by frame, until it is finished or `stop` is called."""
+    """A selection that is computed frame by frame, until it is finished or `stop` is called."""
 
-    def __init__(
-        self, jobs: Jobs[FrameSnapshot], request: Request, model: Model, picture: Picture, store: Store
-    ) -> None:
-        self.request, self.picture = request, picture
+    def __init__(self, jobs: Jobs[FrameSnapshot], selection: Selection, store: Store) -> None:
+        self.selection = selection
         self.stopped = False
         self._last: FrameSnapshot | None = None  # the newest one when the run was stopped
         self._membership = ExitStack()  # a job runs as long as somebody has joined it
         self._jobs = jobs
         self.job: Job[FrameSnapshot] = self._membership.enter_context(
-            jobs.join(f"{request.digest()} {time.monotonic_ns()}", partial(_snapshots, request, model, picture, store))
+            jobs.join(f"{selection.request.digest()} {time.monotonic_ns()}", partial(_snapshots, selection, store))
         )
 
     @property
@@ -65,7 +62,7 @@ class BackgroundRun:
         if self.running:
             self._last, self.stopped = self.job.newest, True
         self._membership.close()
-        self.job.last_watched = float("-inf")  # nobody else can join this job, so it need not wait
+        self.job.last_watched = float("-inf")  # nobody else can join this job, so it needs no grace period
 
 
 class RunSlot:
@@ -79,10 +76,10 @@ class RunSlot:
         self._store = store
         self.run: BackgroundRun | None = None
 
-    def begin(self, request: Request, model: Model, picture: Picture) -> None:
+    def begin(self, selection: Selection) -> None:
         """Start a dream, and stop the previous one."""
         self.end()
-        self.run = BackgroundRun(self._jobs, request, model, picture, self._store)
+        self.run = BackgroundRun(self._jobs, selection, self._store)
 
     def end(self) -> None:
         """Stop the dream that is running, if any."""
@@ -99,20 +96,15 @@ def generated_picture(result: Result, model: Model, picture: Picture) -> Picture
     return images.with_extra_inputs(generated, picture.extra_inputs) if picture.extra_inputs else generated
 
 
-def predicted_picture(request: Request, result: Result, model: Model, picture: Picture) -> Picture:
+def predicted_picture(selection: Selection, result: Result) -> Picture:
     """Return the picture whose prediction is shown: the generated one if there is one, or the input."""
-    is_iterative = registry.get(request.visualisation).kind.is_iterative
-    return generated_picture(result, model, picture) if is_iterative else picture
+    if selection.entry.kind.is_iterative:
+        return generated_picture(result, selection.model, selection.picture)
+    return selection.picture
 
 
-def filter_of(request: Request) -> int | None:
-    """Return the number of the single filter that `request` selects, or None if it selects none."""
-    entry = registry.get(request.visualisation)
-    channel = checked(entry.params, dict(request.params)).get("channel")
-    return channel if isinstance(channel, int) and channel >= 0 else None
-
-
-def _snapshots(request: Request, model: Model, picture: Picture, store: Store) -> Generator[FrameSnapshot, None, None]:
+def _snapshots(selection: Selection, store: Store) -> Generator[FrameSnapshot, None, None]:
+    request, model, picture = selection.request, selection.model, selection.picture
     model_input_rgb = model.preprocessing.model_input_rgb(picture)
     film = animation.Film()
     for result in engine.frames(request, model, picture):

@@ -21,9 +21,8 @@ from mirror_app.models import catalogue
 from mirror_app.params import Value
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import feature_maps
-from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import offer
-from tests.browser import SCREENSHOTS, choose, faults, settled, shown
+from tests.browser.page import SCREENSHOTS, choose, faults, settled, shown
 
 
 def hover(page: Page, image: Locator, across: float, down: float) -> None:
@@ -138,13 +137,8 @@ def test_of_several_coloured_images_of_ones_own_each_has_its_three_numbers() -> 
     def twice(model: nn.Module, inputs: Tensor, layer: nn.Module) -> Tensor:
         return torch.cat([inputs, 1 - inputs])
 
-    registry.register_temporary([twice.entry])
     raw = np.random.default_rng(0).random((2, 3, 4, 5))
-    try:
-        values = feature_maps._values(Request("shapes", "", "", twice.entry.key), raw, 1, 2)
-    finally:
-        registry.unregister([twice.entry])
-    assert np.array_equal(values, raw[1])
+    assert np.array_equal(feature_maps._values(twice.entry, raw, 1, 2), raw[1])
 
 
 def test_a_picture_is_taken_home_with_all_that_made_it(dashboard: Callable[..., Page], tmp_path: Path) -> None:

@@ -1,14 +1,4 @@
-"""What tests in a real browser need: a Streamlit script that is served, and a page that has come to rest."""
-
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+"""What tests do with a page in Chromium: wait until it is at rest, choose, and look for faults."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
@@ -65,43 +55,17 @@ def faults(page: Page) -> list[str]:
     return found
 
 
-@contextmanager
-def serve(script: Path, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run `streamlit run script *arguments` and yield its address; the script can import the project."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = {
-        "server.port": port,
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-    }
-    flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), *flags, *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{url}/_stcore/health", server)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(f"{url} did not answer; the server's exit status is {server.poll()}.")
+def faults_by_theme(page: Page, name: str) -> dict[str, list[str]]:
+    """Return the faults of the page in the light and in the dark theme; screenshots of both are kept under `name`."""
+    width = (page.viewport_size or {"width": 0})["width"]
+    found = {}
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(400)  # transitions of colours
+        page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{theme}.png")
+        if theme_faults := faults(page):
+            found[theme] = theme_faults
+    return found
 
 
 def settle(page: Page) -> None:

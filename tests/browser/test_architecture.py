@@ -6,15 +6,15 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Position, expect
 
-from tests.browser import READY, SCREENSHOTS, faults, shown
+from tests.browser.page import READY, faults_by_theme, shown
 
 ROW = 35  # pixels: the height of a row of Streamlit's tables
 HEADINGS = {"layer": 1, "weights": 6}  # and their columns
 WEIGHTS: Position = {"x": 620, "y": 18}  # where that heading is drawn at 1280 pixels
 
 
-def opened(dashboard: Callable[..., Page], query: str = "", width: int = 1280, scheme: str = "light") -> Page:
-    page = dashboard(f"architecture{query}", width, 900, scheme, at_rest=False)
+def opened(dashboard: Callable[..., Page], query: str = "", width: int = 1280) -> Page:
+    page = dashboard(f"architecture{query}", width, at_rest=False)
     expect(page.get_by_text("multiply-adds for a picture")).to_be_visible(timeout=90_000)
     expect(page.get_by_test_id("stGraphVizChart").get_by_role("button").first).to_be_visible()
     page.wait_for_selector(READY)
@@ -38,23 +38,17 @@ def ticked(page: Page) -> Locator:
     return page.get_by_test_id("stDataFrame").locator('tr[aria-selected="true"] td[aria-colindex="1"]')
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(
-    dashboard: Callable[..., Page], width: int, scheme: str
-) -> None:
-    page = opened(dashboard, "?layer=features", width, scheme)
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}.png")
-    assert faults(page) == []
+def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(dashboard: Callable[..., Page], width: int) -> None:
+    page = opened(dashboard, "?layer=features", width)
+    assert faults_by_theme(page, "architecture") == {}
     expect(page.get_by_text(re.compile(r"Slowest layer: .* \(\d+% of the time\)"))).to_be_visible()
 
     box(page, "features.4").click()
     expect(box(page, "features.4.0")).to_be_visible()
     expect(page).to_have_url(re.compile(r"layer=features\.4&"))
     page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"architecture-{width}-{scheme}-unfolded.png")
-    assert faults(page) == []
+    assert faults_by_theme(page, "architecture-unfolded") == {}
 
     table = page.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
@@ -83,7 +77,7 @@ def test_the_keyboard_chooses_and_the_frame_leads_back_up_and_the_choice_holds_e
 
 def test_of_a_deep_network_the_layer_that_is_chosen_is_in_sight(dashboard: Callable[..., Page]) -> None:
     page = opened(dashboard, "?model=densenet121-untrained&layer=features.denseblock3.denselayer5.conv1")
-    expect(page.get_by_text("only the arrow from the nearest layer before is drawn")).to_be_visible()
+    expect(page.get_by_text("only the arrow from the layer that runs last before it")).to_be_visible()
     room = page.get_by_test_id("stGraphVizChart").locator("xpath=ancestor::*[@data-testid='stVerticalBlock'][1]")
     outer, inner = room.bounding_box(), box(page, "features.denseblock3.denselayer5.conv1").bounding_box()
     assert outer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
-from tests.browser import says, settle
+from tests.browser.page import says, settle
 
 Visit = Callable[..., Page]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import READY, SCREENSHOTS, choose, faults, settled, shown
+from tests.browser.page import READY, SCREENSHOTS, choose, faults, settled, shown
 
 
 def focused(page: Page) -> str:

@@ -1,0 +1,147 @@
+"""Looks: how raw numbers become colours, and what the colours mean.
+
+A look renders `(raw, picture, **params) -> images`: from the raw numbers of a visualisation and the picture that the
+model received, (N, 3, H, W) in [0, 1], it makes images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters,
+as those of a visualisation do.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from mirror_app.errors import MirrorError
+from mirror_app.params import Parameter, declared
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A colour bar.
+
+    Args:
+        colours: Colours at equal steps, as CSS hex codes.
+        low: The number that has the first colour.
+        high: The number that has the last colour.
+
+    Example:
+        >>> from mirror_app.render import Legend
+        >>> Legend(("#000000", "#ffffff"), low=0.0, high=1.5).high
+        1.5
+    """
+
+    colours: tuple[str, ...]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """How raw numbers become images, and what else is to know about these images.
+
+    A look is called as the function that renders it, and has its name and its docstring. `render.look` makes one of a
+    function. All functions but `render` receive all parameters of the look by name.
+
+    Args:
+        render: `(raw, picture, **params) -> images`. With a `vmax`, it takes an argument of that name, too: the
+            magnitude that is shown in full colour, or None if each image has its own scale.
+        vmax: `(raw, picture, **params)` gives the magnitude that is shown in full colour when a picture has its own
+            scale. None if the look has no scale that pictures could share.
+        legend: `(raw_shape, vmax, **params)` gives the colour bar, or None if a number has no colour of its own with
+            these parameters. None if it never has one.
+        order: `(raw, **params)` gives the numbers (M,) of the maps that the images show, or None if these parameters
+            leave the maps in their order. None if they always are.
+        hint: `(**params)` gives a sentence on how to read the colours, or "". None if there is never anything to say.
+        is_evidence: Whether the raw numbers are evidence for a target at each location, which Trust can test.
+        shows_rgb: Whether three channels are shown as the red, green and blue of one image.
+
+    Raises:
+        MirrorError: If there is a `vmax`, and `render` does not take it.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> raw, picture = torch.tensor([[[-3.0, 0.0], [1.0, 2.0]]]), torch.zeros(1, 3, 2, 2)
+        >>> render.heat.vmax(raw, picture, show="heat map", signed=False)
+        2.0
+        >>> render.heat.is_evidence, render.tiles.is_evidence
+        (True, False)
+    """
+
+    render: Callable[..., Tensor]
+    vmax: Callable[..., float | None] | None = None
+    legend: Callable[..., Legend | None] | None = None
+    order: Callable[..., Tensor | None] | None = None
+    hint: Callable[..., str] | None = None
+    is_evidence: bool = False
+    shows_rgb: bool = False
+
+    def __post_init__(self) -> None:
+        if self.vmax and not _takes_vmax(self.render):
+            name = getattr(self.render, "__name__", repr(self.render))
+            raise MirrorError(
+                f"The look '{name}' has a vmax, so its function must take an argument 'vmax'.", culprit=name
+            )
+        # So that `help` and doctest find what the function says about itself.
+        names = [name for name in ("__module__", "__name__", "__qualname__", "__doc__") if hasattr(self.render, name)]
+        vars(self).update({name: getattr(self.render, name) for name in names}, __wrapped__=self.render)
+
+    def __call__(self, raw: Tensor, picture: Tensor, **params: Any) -> Tensor:
+        """Return the images, as `render` does."""
+        return self.render(raw, picture, **params)
+
+    @property
+    def params(self) -> dict[str, Parameter]:
+        """The parameters that the annotations of `render` declare, by name."""
+        return declared(self.render)
+
+
+def look(
+    *,
+    vmax: Callable[..., float | None] | None = None,
+    legend: Callable[..., Legend | None] | None = None,
+    order: Callable[..., Tensor | None] | None = None,
+    hint: Callable[..., str] | None = None,
+    is_evidence: bool = False,
+    shows_rgb: bool = False,
+) -> Callable[[Callable[..., Tensor]], Look]:
+    """Return a decorator that makes a look of a function `(raw, picture, **params) -> images`.
+
+    Args:
+        vmax: As in `Look`.
+        legend: As in `Look`.
+        order: As in `Look`.
+        hint: As in `Look`.
+        is_evidence: As in `Look`.
+        shows_rgb: As in `Look`.
+
+    Returns:
+        The decorator.
+
+    Raises:
+        MirrorError: If there is a `vmax`, and the function does not take it.
+
+    Example:
+        >>> import torch
+        >>> from mirror_app import render
+        >>> def peak(raw, picture):
+        ...     return float(raw.max())
+        >>> def bar(raw_shape, vmax):
+        ...     return render.Legend(("#000000", "#ffffff"), 0.0, vmax)
+        >>> @render.look(vmax=peak, legend=bar, is_evidence=True)
+        ... def grey(raw, picture, *, vmax=None):
+        ...     return (raw / (vmax or raw.max()))[:, None].expand(-1, 3, -1, -1)
+        >>> raw, picture = torch.tensor([[[0.0, 1.0], [2.0, 4.0]]]), torch.zeros(1, 3, 2, 2)
+        >>> grey(raw, picture)[0, 0]
+        tensor([[0.0000, 0.2500],
+                [0.5000, 1.0000]])
+        >>> render.legend(grey, raw.shape, render.vmax(grey, raw, picture)).high
+        4.0
+    """
+    return lambda render: Look(render, vmax, legend, order, hint, is_evidence, shows_rgb)
+
+
+def _takes_vmax(function: Callable[..., Tensor]) -> bool:
+    arguments = inspect.signature(function).parameters
+    return "vmax" in arguments or any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values())

@@ -1,0 +1,154 @@
+"""All keys of Streamlit's session state, with the type of what is stored there: mostly the values of widgets.
+
+No other module names the session state. A widget whose value is read or set elsewhere takes its key from here.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from mirror_app import params
+from mirror_app.params import ClassPicker, Value
+from mirror_app.visualisations.registry import Entry
+
+T = TypeVar("T")
+
+
+class StateValue(Generic[T]):
+    """A value in the visitor's session state.
+
+    Args:
+        key: Its key, which is also the key of its widget, if it has one.
+        default: Its value while none is stored.
+
+    Example:
+        >>> from mirror_app.ui.state.widget_state import StateValue
+        >>> size = StateValue("example-size", default=72)
+        >>> size.value
+        72
+    """
+
+    def __init__(self, key: str, default: T) -> None:
+        self.key = key
+        self._default = default
+
+    @property
+    def value(self) -> T:
+        """The value that is stored, or the default."""
+        value: T = st.session_state.get(self.key, self._default)
+        return value
+
+    @value.setter
+    def value(self, value: T) -> None:
+        st.session_state[self.key] = value
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a value is stored, be it the default."""
+        return self.key in st.session_state
+
+    def setdefault(self, default: T) -> T:
+        """Store `default` unless a value is stored; return the value."""
+        value: T = st.session_state.setdefault(self.key, default)
+        return value
+
+    def set_if_changed(self, value: T) -> None:
+        """Store a value unless it is stored already: storing it again could undo a change in the browser."""
+        if not self.is_stored or self.value != value:
+            self.value = value
+
+    def forget(self) -> None:
+        """Remove the value, so that the default applies."""
+        st.session_state.pop(self.key, None)
+
+
+class ComponentValue(Generic[T]):
+    """What one of Mirror's own components reports: `value` is only for its callbacks.
+
+    Args:
+        key: The key of the component.
+        name: The name under which its script reports the value.
+    """
+
+    def __init__(self, key: str, name: str) -> None:
+        self.key = key
+        self._name = name
+
+    @property
+    def value(self) -> T:
+        """The value that was reported last."""
+        value: T = getattr(st.session_state[self.key], self._name)
+        return value
+
+
+SESSION = StateValue[Any]("mirror", None)  # the `Session`
+
+# The sidebar
+MODEL = StateValue("model", "")
+UNTRAINED = StateValue("untrained", False)
+VISUALISATION = StateValue("visualisation", "")
+DREAM_VISUALISATION = StateValue("dream-visualisation", "")  # that of the Dream page
+EVERYWHERE = StateValue("everywhere", False)  # whether every stage is shown
+TARGET = StateValue[Value](params.TARGET, None)
+
+# The pages
+PICKED_INPUT = ComponentValue[int]("strip", "picked")  # its position
+PICKED_LAYER = ComponentValue[str]("graph", "picked")
+WENT_BACK_TO = ComponentValue[str]("browser", "went")  # a query
+BAND_VIEW = StateValue("band-view", "")
+OUTPUT_KIND = StateValue("output-kind", "")
+CLICKED_UNIT = StateValue[tuple[str, tuple[int, int]] | None]("pointed", None)  # a map, and a (row, column) in it
+CLICKED_REGION = StateValue[tuple[str, str] | None]("region", None)  # its target and its name
+COMPARED_LAYERS = StateValue[Sequence[str]]("compare.layer", ())
+COMPARED_LAYERS_MODEL = StateValue("compare.layers.of", "")  # the model that the layers were chosen for
+COMPARED_INPUTS = StateValue[Sequence[str]]("compare.input", ())
+PREVIOUS_INPUTS = StateValue[Sequence[str]]("compare.input.known", ())  # the visitor's own pictures at the last run
+
+
+def param(entry: Entry, name: str) -> StateValue[Value]:
+    """Return the value of a parameter; all visualisations share that of the target, so that it is kept."""
+    parameter = entry.params[name]
+    return StateValue(name if isinstance(parameter, ClassPicker) else f"{entry.key}.{name}", parameter.default)
+
+
+def band(colour: str) -> StateValue[int | None]:
+    """Return the number of the band that is shown in a colour."""
+    return StateValue(f"band.{colour}", None)
+
+
+def uploads(number: int) -> StateValue[Sequence[UploadedFile]]:
+    """Return the files in the uploader; each time that files are taken from it, a new one has the next `number`."""
+    return StateValue(f"uploads.{number}", ())
+
+
+def photograph(number: int) -> StateValue[UploadedFile | None]:
+    """Return the photograph of the camera; each time that files are taken, a new camera has the next `number`."""
+    return StateValue(f"photo.{number}", None)
+
+
+def choice(name: str) -> StateValue[str]:
+    """Return a choice of one page, whose name in links, such as "compare.rows", starts with that of the page."""
+    return StateValue(name, "")
+
+
+def choices(name: str, default: Sequence[str]) -> StateValue[Sequence[str]]:
+    """Return several choices of one page, as `choice`."""
+    return StateValue(name, default)
+
+
+def forget_choices(page: str) -> None:
+    """Forget all choices of a page."""
+    for key in [key for key in st.session_state if str(key).startswith(f"{page}.")]:
+        del st.session_state[key]
+
+
+def layer_table(model_name: str) -> StateValue[dict[str, Any]]:
+    """Return the state of the table of a model's layers."""
+    return StateValue(f"architecture.{model_name}", {})
+
+
+def tree_choice(key: str) -> StateValue[Any]:
+    """Return what Python and the layer tree with that key have sent each other."""
+    return StateValue(f"{key}.choice", None)
