@@ -138,7 +138,7 @@ def test_what_fails_is_not_stored_and_who_waits_is_told(held: tuple[str, threadi
     name, _ = held
     wrong = replace(asked(name, "grad-cam"), params=(("target_class", 99),))
     for _ in range(2):
-        with refused(culprit="99", accepted="0 to 31"):
+        with refused(culprit="99", accepted="0 to 1"):
             store.result(Selection.of(wrong, picture(name)), lambda _: None)
     assert store.cached_result(wrong) is None
 
