@@ -67,7 +67,7 @@ def test_what_changes_the_shape_or_is_not_known_is_refused_by_name() -> None:
         return inputs[..., 1:]
 
     for name in ("input_transformation", "output_transformation"):
-        with refused(culprit="crop", accepted="(1, "):
+        with refused(culprit="crop", accepted="(2, 3, "):
             GradCam(bundled())(INPUT, LAYER, **{name: crop})
         with refused(culprit="absolut", accepted=["none"], hint="Did you mean", problem=name):
             GradCam(bundled())(INPUT, LAYER, **{name: "absolut"})
