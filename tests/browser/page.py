@@ -1,13 +1,20 @@
 """What tests do with a page in Chromium: wait until it is at rest, choose, and look for faults."""
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests import ROOT
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+# Words of the page that several tests wait for. Below a picture:
+COMPUTED, CACHED, UNCHANGED, EVERY_STAGE = "computed in", "cached", "model unchanged", "at every stage"
+# On Dream: before it begins, after Stop, and when the sidebar no longer asks for what was made.
+INVITATION, STOPPED, CHANGED = "Press Dream to", "Stopped at", "The settings have changed"
+# On Explore, below a model that marks places.
+CLICK_A_PLACE = "Click a location to explain it."
 
 # What Streamlit draws itself, by the rule of axe-core that it breaks and a part of its HTML: the zone that takes files,
 # code that is wider than its box, the marks of a chart, whose figures stand in words below it.
@@ -93,15 +100,20 @@ def says(page: Page, word: str, text: str) -> None:
 
 def settled(page: Page) -> None:
     """Wait until the page shows a result, nothing runs, and every part of it is drawn."""
-    expect(page.get_by_text("raw values").first).to_be_visible(timeout=90_000)
+    expect(picture_caption(page)).to_be_visible(timeout=90_000)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_timeout(300)
     expect(page.locator(READY)).to_be_visible()
 
 
+def picture_caption(page: Page | FrameLocator) -> Locator:
+    """The caption below the picture, which is there once the picture is."""
+    return page.locator(".st-key-honesty").get_by_test_id("stCaptionContainer").first
+
+
 def shown(page: Page, text: str) -> Locator:
-    """The line of honesty below the picture, once it says `text`."""
-    line = page.get_by_test_id("stCaptionContainer").filter(has_text="raw values").first
+    """The caption below the picture, once it says `text`."""
+    line = picture_caption(page)
     expect(line).to_contain_text(text)
     return line
 

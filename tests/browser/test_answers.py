@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import READY, SCREENSHOTS, choose, faults, shown
+from tests.browser.page import CLICK_A_PLACE, READY, SCREENSHOTS, choose, faults, shown
 from tests.ui.test_answers import DETECTS, SEGMENTS
 
 
 def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -> None:
     page = dashboard(f"?model={SEGMENTS}", 390, 900, "dark", at_rest=False)
-    hint = page.get_by_text("Click a location to explain it.")
+    hint = page.get_by_text(CLICK_A_PLACE)
     expect(hint).to_be_visible(timeout=90_000)
     page.wait_for_selector(READY)
     image = page.get_by_alt_text("The predicted regions")
@@ -51,12 +51,12 @@ def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> N
 
 def test_an_entry_of_any_output_is_typed(dashboard: Callable[..., Page]) -> None:
     page = dashboard(f"?model={SEGMENTS}", at_rest=False)
-    expect(page.get_by_text("Click a location to explain it.")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(CLICK_A_PLACE)).to_be_visible(timeout=90_000)
     page.wait_for_selector(READY)
     box = page.get_by_role("combobox", name="Target")
     box.fill(":out:7@100,300")
     box.press("Enter")
-    shown(page, "for channel 7 of the output “out” in row 100, column 300")
+    shown(page, "channel 7 of the output “out” in row 100, column 300")
     assert "target_class=%3Aout%3A7%40100%2C300" in page.url
     box.fill(":aux:7@100,300")
     box.press("Enter")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import READY, choose, faults_by_theme, settled, shown
+from tests.browser.page import CACHED, COMPUTED, EVERY_STAGE, READY, UNCHANGED, choose, faults_by_theme, settled, shown
 
 # A line on which what the server says takes a second and a half, once `slow` is set.
 SLOW_LINE = """
@@ -51,7 +51,7 @@ def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callab
 def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Page], tmp_path: Path) -> None:
     page = dashboard()
     expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
-    shown(page, "model unchanged")
+    shown(page, UNCHANGED)
 
     photo = tmp_path / "holiday.jpg"
     photo.write_bytes(photograph())
@@ -72,14 +72,14 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
     shown(page, "features.4.0")
 
     choose(page, "Target", "dotted heart")
-    shown(page, "for dotted heart")
+    shown(page, "dotted heart")
     page.get_by_text("Guided", exact=True).click()
-    shown(page, "computed in")
+    shown(page, COMPUTED)
 
     choose(page, "Visualisation", "Activations")
     expect(page.get_by_role("heading", name="Activations")).to_be_visible()
     page.get_by_text("all maps", exact=True).click()  # nothing is folded away where there is little to set
-    shown(page, "cached")
+    shown(page, CACHED)
     expect(page).to_have_url(re.compile("scale=all"))
 
     maps = page.get_by_role("group", name="Feature maps")
@@ -124,11 +124,11 @@ def test_on_a_slow_line_one_goes_quickly_back_to_a_picture_from_before(dashboard
 def test_a_view_travels_by_its_address(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     choose(page, "Target", "checked ring")
-    shown(page, "for checked ring")
+    shown(page, "checked ring")
     query = page.url.partition("?")[2]
     picture = page.get_by_role("img", name="The visualisation").evaluate("image => image.src")
     other = dashboard(f"?{query}")
-    shown(other, "for checked ring")
+    shown(other, "checked ring")
     assert other.get_by_role("img", name="The visualisation").evaluate("image => image.src") == picture
 
 
@@ -145,7 +145,7 @@ def test_a_view_of_an_uploaded_picture_says_that_it_does_not_travel(
     expect(page.get_by_text("Uploaded pictures are not included in the link")).to_be_visible()
     other = dashboard(f"?{page.url.partition('?')[2]}")
     expect(other.get_by_role("alert")).to_contain_text("an uploaded picture, which links cannot include")
-    shown(other, "for checked heart")
+    shown(other, "checked heart")
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -187,7 +187,7 @@ def test_nothing_overflows_overlaps_or_fails(
 def test_every_stage_is_one_switch_and_the_code_is_there_to_copy(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     page.get_by_text("At every stage").click()
-    shown(page, "at every stage")
+    shown(page, EVERY_STAGE)
     expect(page.get_by_role("button", name="features.4")).to_be_visible()
     page.get_by_text("Show the code").click()
     expect(page.get_by_text("request = Request(model.name, picture.id, '*', 'grad-cam', ())")).to_be_visible()
@@ -202,12 +202,12 @@ def test_a_target_is_picked_by_its_class_or_typed(dashboard: Callable[..., Page]
         box.press("Enter")
         page.wait_for_selector(READY)
         expect(page.get_by_role("combobox", name="Target")).to_have_value(name)
-    expect(page.get_by_text("for channel 5 of features.1 in row 8, column 9")).to_be_visible()
+    shown(page, "channel 5 of features.1 in row 8, column 9")
     expect(page).to_have_url(re.compile("target_class=features.1%3A5%408%2C9"))
     box.fill("nothing:x")
     box.press("Enter")
     expect(page.get_by_text("Unknown target 'nothing:x'")).to_be_visible()
-    expect(page.get_by_text("for checked heart")).to_be_visible()
+    shown(page, "checked heart")
 
 
 # What the page's main part moves up or down; within the line of honesty words may flow.

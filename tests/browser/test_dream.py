@@ -1,6 +1,7 @@
 """The dream page in a real Chromium: it runs, it stops, it is kept, it goes on."""
 
 import io
+import re
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import READY, choose, faults, faults_by_theme, settled
+from tests.browser.page import (
+    CHANGED,
+    INVITATION,
+    READY,
+    STOPPED,
+    choose,
+    faults,
+    faults_by_theme,
+    picture_caption,
+    settled,
+)
 
 LONG = "dream?visualisation=deep-dream&octaves=8&steps=100&layer=features.4"
 
@@ -33,7 +44,7 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(dashboard: Callable[...
     assert faults_by_theme(page, "dream-runs") == {}
     began = time.monotonic()
     stop.click()
-    expect(page.get_by_text("Stopped at")).to_be_visible()
+    expect(page.get_by_text(STOPPED)).to_be_visible()
     assert time.monotonic() - began < 5  # a second on an idle machine, which `make bench` measures
     page.wait_for_selector(READY)
     assert faults_by_theme(page, "dream-stopped") == {}
@@ -62,41 +73,41 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(dashboard: Callable[...
     go(page, "Explore")
     settled(page)
     go(page, "Dream")
-    expect(page.get_by_text("Stopped at")).to_be_visible()
-    expect(page.get_by_text("The settings have changed")).to_have_count(0)
+    expect(page.get_by_text(STOPPED)).to_be_visible()
+    expect(page.get_by_text(CHANGED)).to_have_count(0)
     inputs = page.get_by_role("group", name="Inputs").get_by_role("button")
     inputs.nth(2).click()
-    expect(page.get_by_text("The settings have changed")).to_be_visible()
+    expect(page.get_by_text(CHANGED)).to_be_visible()
     inputs.first.click()
-    expect(page.get_by_text("The settings have changed")).to_have_count(0)
+    expect(page.get_by_text(CHANGED)).to_have_count(0)
     if width > 768:
         page.get_by_role("slider", name="Jitter").press("ArrowRight")
-        expect(page.get_by_text("The settings have changed")).to_be_visible()
-        expect(page.get_by_text("Stopped at")).to_be_visible()  # what was made stays
+        expect(page.get_by_text(CHANGED)).to_be_visible()
+        expect(page.get_by_text(STOPPED)).to_be_visible()  # what was made stays
 
     on.click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
     expect(stop).to_be_visible()
     stop.click()
-    expect(page.get_by_text("Stopped at")).to_be_visible()
+    expect(page.get_by_text(STOPPED)).to_be_visible()
 
 
 def test_nothing_begins_at_a_touch_and_a_running_dream_outlives_another_page(dashboard: Callable[..., Page]) -> None:
     page = dashboard()
     go(page, "Dream")
-    expect(page.get_by_text("Press Dream to")).to_be_visible()
+    expect(page.get_by_text(INVITATION)).to_be_visible()
     steps = page.get_by_role("slider", name="Steps")
     steps.focus()
     for _ in range(5):
         steps.press("ArrowRight")
     page.wait_for_selector(READY)
-    expect(page.get_by_text("Press Dream to")).to_be_visible()
+    expect(page.get_by_text(INVITATION)).to_be_visible()
     page.get_by_role("button", name="Dream", exact=True).click()
-    expect(page.get_by_text("computed in")).to_be_visible(timeout=60_000)
+    expect(picture_caption(page)).to_be_visible(timeout=60_000)
     go(page, "Explore")
     settled(page)
     go(page, "Dream")
-    expect(page.get_by_text("computed in")).to_be_visible()
+    expect(picture_caption(page)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save picture").click()
     assert Image.open(io.BytesIO(download.value.path().read_bytes())).size == (128, 128)
@@ -119,11 +130,11 @@ def test_a_class_picture_says_what_it_will_be_and_is_kept_under_its_name(dashboa
     expect(page.get_by_text("generate an image of striped ring")).to_be_visible()
     assert faults(page) == []
     page.get_by_role("button", name="Dream", exact=True).click()
-    expect(page.get_by_text("% in this picture")).to_be_visible(timeout=60_000)
+    expect(picture_caption(page)).to_contain_text(re.compile(r"striped ring \(\d+\.\d%"), timeout=60_000)
     with page.expect_download() as download:
         page.get_by_role("button", name="Save picture").click()
     assert download.value.suggested_filename == "class-picture-striped-ring.png"
     page.get_by_role("button", name="Use as input").click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
-    expect(page.get_by_text("The settings have changed")).to_be_visible()
+    expect(page.get_by_text(CHANGED)).to_be_visible()
     expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_have_count(0)

@@ -84,7 +84,7 @@ def test_a_map_and_then_a_unit_of_it_become_the_target(dashboard: Callable[..., 
     page.screenshot(path=SCREENSHOTS / f"pointing-{width}-{scheme}.png")
     assert faults(page) == []
     unit.click()
-    shown(page, "for channel 3 of features.4 in row 2, column 17")
+    shown(page, "channel 3 of features.4 in row 2, column 17")
     assert "visualisation=back-prop" in page.url
 
 

@@ -14,7 +14,7 @@ from mirror_app.live.session import PreprocessingOverrides
 from mirror_app.models import catalogue
 from mirror_app.visualisations.web import GradCam
 from tests import ROOT
-from tests.browser.page import settle
+from tests.browser.page import picture_caption, settle
 from tests.live.test_launch import INPUT
 from tests.networks import Linear
 
@@ -65,7 +65,7 @@ def test_a_notebooks_frame_shows_a_whole_page_that_takes_uploads(free: int, brow
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.set_content(handle._repr_html_())  # another site than the page's own, as a notebook is
     frame = page.frame_locator("iframe")
-    expect(frame.get_by_text("raw values")).to_be_visible()
+    expect(picture_caption(frame)).to_be_visible()
     expect(frame.get_by_text("Classes, with more and more noise")).to_be_visible()
     frame.get_by_role("slider", name="Size of the maps").press("ArrowRight")  # runs a fragment of the page
     expect(frame.get_by_text("80", exact=True)).to_be_visible()
@@ -83,5 +83,5 @@ def test_a_notebooks_frame_shows_a_whole_page_that_takes_uploads(free: int, brow
 
 
 def ready(page: Page) -> None:
-    expect(page.get_by_text("raw values")).to_be_visible()
+    expect(picture_caption(page)).to_be_visible()
     settle(page)

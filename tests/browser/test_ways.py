@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.page import READY, SCREENSHOTS, choose, faults, settled, shown
+from tests.browser.page import EVERY_STAGE, READY, SCREENSHOTS, choose, faults, settled, shown
 
 
 def focused(page: Page) -> str:
@@ -141,7 +141,7 @@ def test_help_is_no_switch(dashboard: Callable[..., Page]) -> None:
 
 def test_from_every_stage_one_goes_to_one_layer_by_its_picture_or_by_the_tree(dashboard: Callable[..., Page]) -> None:
     page = dashboard("?layer=*")
-    shown(page, "at every stage")
+    shown(page, EVERY_STAGE)
     expect(page.get_by_text("At features.1, features.4: Do not rely on Grad-CAM here")).to_be_visible()
     page.get_by_role("button", name="features.4").click()
     dialog = page.get_by_role("dialog")
@@ -152,7 +152,7 @@ def test_from_every_stage_one_goes_to_one_layer_by_its_picture_or_by_the_tree(da
     dialog.get_by_role("button", name="Show this layer alone").click()
     shown(page, "Grad-CAM at features.4 ")
     page.get_by_text("At every stage").click()
-    shown(page, "at every stage")
+    shown(page, EVERY_STAGE)
     page.get_by_role("tree").get_by_text("3", exact=True).click()
     shown(page, "Grad-CAM at features.3 ")
 
@@ -177,7 +177,7 @@ def test_of_a_picture_that_is_cut_the_original_shows_what_the_model_does_not_see
 
 def test_a_target_stays_what_it_is_when_the_model_changes_or_goes_with_a_word(dashboard: Callable[..., Page]) -> None:
     page = dashboard("?target_class=7")
-    shown(page, "for zigzag ring")
+    shown(page, "zigzag ring")
     choose(page, "Model", "alexnet")
     page.locator(".st-key-untrained").get_by_text("Untrained").click()
     expect(page.get_by_text("has no zigzag ring: its most likely class is shown.")).to_be_visible(timeout=60_000)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests import ROOT
+from tests.browser.page import picture_caption
 from tests.server import serve
 from tests.test_dashboard_command import messages, opened, started
 
@@ -53,7 +54,7 @@ def test_it_shows_a_picture_from_an_empty_folder_with_its_own_options(
     with serve(main, cwd=tmp_path, env={"PYTHONPATH": str(installed)}) as url:
         page = browser.new_page()
         page.goto(url)
-        expect(page.get_by_text("raw values")).to_be_visible(timeout=60_000)
+        expect(picture_caption(page)).to_be_visible(timeout=60_000)
         colour = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stSidebar]')).backgroundColor")
         assert colour == "rgb(245, 243, 250)"  # the theme of our config.toml
         page.close()

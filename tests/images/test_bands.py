@@ -1,5 +1,6 @@
 """Inputs of 2, 4, 5, 8 and 13 channels: no band is taken for a colour, and each can be seen."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 
@@ -145,8 +146,17 @@ def page() -> Iterator[Callable[..., AppTest]]:
     st.cache_data.clear()
 
 
-def captions(test: AppTest) -> str:
-    return " ".join(caption.value for caption in test.caption)
+def of_bands(test: AppTest) -> list[str]:
+    """The figures below the input: its sides and the number of its bands."""
+    (caption,) = [caption for caption in app.captions(test) if "24 × 32" in caption]
+    return app.figures(caption.partition(" · ")[2])
+
+
+def background(test: AppTest) -> list[tuple[str, str]]:
+    """Each band over which heat maps are drawn, with its colour; none if they are drawn over the mean of all."""
+    (caption,) = [caption for caption in app.captions(test) if "Heat maps are drawn over" in caption]
+    assert ("mean" in caption) is ("band " not in caption)
+    return re.findall(r"band (\d+) as (\w+)", caption)
 
 
 @pytest.mark.page
@@ -157,18 +167,18 @@ def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
     test = page(count)
     assert app.lives(test)
     assert app.said(test) == []
-    assert f"24 × 32 pixels, {count} bands, each stretched to its own range" in captions(test)
-    assert "Heat maps are drawn over the mean of all bands." in captions(test)
+    assert of_bands(test) == ["24", "32", str(count)]
+    assert background(test) == []
     assert not test.file_uploader
     before = test.session_state.mirror.pictures[test.session_state.mirror.picture].pixels
 
     test.segmented_control(key="band-view").set_value("In colour").run()
     test.selectbox(key="band.red").set_value(count - 1).run()
     test.selectbox(key="band.green").set_value(0).run()
-    assert "Heat maps are drawn over the mean of all bands." in captions(test)  # until all three are chosen
+    assert background(test) == []  # until all three are chosen
     test.selectbox(key="band.blue").set_value(1).run()
     assert app.lives(test)
-    assert f"Heat maps are drawn over band {count - 1} as red, band 0 as green, band 1 as blue." in captions(test)
+    assert background(test) == [(str(count - 1), "red"), ("0", "green"), ("1", "blue")]
     (picture,) = test.session_state.mirror.pictures.values()
     expected = to_rgb(bands(count)[None], (count - 1, 0, 1))[0].mul(255).round().byte().permute(1, 2, 0).numpy()
     assert np.array_equal(picture.pixels, expected)

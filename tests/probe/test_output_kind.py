@@ -21,10 +21,13 @@ from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model, catalogue
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.output_meaning import meaning_of
+from mirror_app.ui.explore.output_kind_choice import CAPTIONS, CHOICES
+from mirror_app.ui.state import widget_state
+from mirror_app.ui.trust.trust_tests import NO_PROBABILITY
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient, Rise, ScoreCam, Visualisation
 from mirror_app.visualisations.core.perturbation.rise import _masks
-from tests.app import lives, page, said
+from tests.app import captions, container, lives, page, provenance, said
 from tests.networks import Linear, resnet18, state
 from tests.refused import Fields, refused
 
@@ -323,7 +326,13 @@ def has_percent(text: str) -> bool:
 
 def meaning(test: AppTest) -> Selectbox[str] | None:
     """The choice of what the numbers are, where there is one."""
-    return next((box for box in test.selectbox if box.label == "What the numbers are"), None)
+    return next((box for box in test.selectbox if box.key == widget_state.OUTPUT_KIND.key), None)
+
+
+def assumed(test: AppTest) -> str | None:
+    """As what the page shows the numbers of a model that does not declare them; None if it says nothing of that."""
+    told = [caption for caption in captions(test) if "does not declare" in caption]
+    return told[0].rstrip(".").rpartition(" ")[2] if told else None
 
 
 def bars(test: AppTest) -> int:
@@ -339,27 +348,27 @@ def test_one_logit_is_shown_as_a_number_until_the_visitor_says_otherwise(show: C
         logit = float(model.net(PICTURES[:1]))
     told = words(test)
     assert f"number 0 · {logit:.4g}" in told
-    assert f"for *number 0* ({logit:.4g})" in told
-    assert "The model does not declare what its numbers are. They are shown as numbers." in told
+    assert (provenance(test).target, provenance(test).score) == ("number 0", f"{logit:.4g}")
+    assert assumed(test) == "numbers"
     assert not has_percent(told)
     assert bars(test) == 0
     raw = np.array(test.session_state.mirror.request.digest())
     choice = meaning(test)
     assert choice is not None
-    assert [option.split(":")[0] for option in choice.options] == ["Labels", "Plain numbers", "An embedding"]
+    assert choice.options == [CHOICES[kind] for kind in (OutputKind.LABELS, OutputKind.NUMBERS, OutputKind.EMBEDDING)]
     choice.select_index(0).run()
     assert lives(test)
     told = words(test)
     share = f"{1 / (1 + np.exp(-logit)):.1%}"
     assert f"label 0 · {share}" in told
-    assert f"for *label 0* ({share})" in told
-    assert "does not declare" not in told
+    assert (provenance(test).target, provenance(test).score) == ("label 0", share)
+    assert assumed(test) is None
     assert bars(test) == 1
     assert test.session_state.mirror.request.digest() != raw
     assert test.query_params["output-kind"] == "labels"
     assert "output-kind=labels" in test.code[0].value
     trust = page("trust", **test.query_params)
-    assert f"Label: *label 0* ({share})" in words(trust)
+    assert f"*label 0* ({share})" in words(trust)
 
 
 @pytest.mark.page
@@ -372,7 +381,7 @@ def test_labels_have_bars_of_their_own(show: Callable[..., str], outputs: int, f
         shares = model.net(PICTURES[:1]).sigmoid()[0].sort(descending=True).values[:5]
     told = words(test)
     assert all(f" · {share:.1%}" in told for share in shares.tolist())
-    assert "need not add up to 100%" in told
+    assert CAPTIONS[OutputKind.LABELS] in told
     assert meaning(test) is None
     assert [bar.proto.value for bar in test.get("progress")] == [int(100 * share) for share in shares.tolist()]
 
@@ -383,14 +392,15 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
     test = page(model=name)
     assert not test.exception
     told = words(test)
-    assert "an embedding, which has no top prediction: choose a target from 0 to 95" in told
-    assert "An embedding, not classes. The largest of its 96 channels are shown." in told
+    (box,) = test.warning
+    assert "0 to 95" in box.value
+    assert CAPTIONS[OutputKind.EMBEDDING].format(count=96) in told
     assert "class 0" not in told
     assert not has_percent(told)
     next(button for button in test.button if button.label.startswith("channel")).click().run()
     assert lives(test)
     number = dict(test.run().session_state.mirror.request.params)["target_class"]
-    assert f"for *channel {number}*" in words(test)
+    assert provenance(test).target == f"channel {number}"
     compare = page("compare", model=name, target_class="3")
     assert not compare.exception
     assert "channel 3" in words(compare)
@@ -399,12 +409,15 @@ def test_an_embedding_has_channels_and_asks_for_one(show: Callable[..., str]) ->
 @pytest.mark.page
 def test_what_a_link_says_and_the_model_cannot_be_is_taken_back(show: Callable[..., str]) -> None:
     test = page(model=show(Linear(classes=1)), **{"output-kind": "classes"})
-    assert "the softmax of one is always 1" in words(test)
+    assert ["softmax" in sentence for sentence in said(test)] == [True, True]  # in place of picture and prediction
+    assert not lives(test)
     next(button for button in test.button if button.label.startswith("Use the model's own")).click().run()
     assert lives(test)
     assert "output-kind" not in test.query_params
     test = page(**{"output-kind": "lables"})
-    assert any("Did you mean 'labels'" in line for line in said(test))
+    (sentence,) = said(test)
+    assert "'lables'" in sentence
+    assert "'labels'" in sentence
     assert lives(test)
 
 
@@ -412,7 +425,7 @@ def test_what_a_link_says_and_the_model_cannot_be_is_taken_back(show: Callable[.
 def test_a_model_of_the_catalogue_is_never_assumed() -> None:
     test = page()
     assert meaning(test) is None
-    assert "does not declare" not in words(test)
+    assert assumed(test) is None
     assert "output-kind" not in test.query_params
 
 
@@ -422,8 +435,9 @@ def test_trust_of_a_number_has_no_percent(show: Callable[..., str], outputs: int
     test = page("trust", model=show(Ending(outputs, as_is, 3), output), visualisation="grad-cam", target_class="0")
     assert not test.exception
     told = words(test)
-    assert "This model outputs no probability" in told
-    assert "rank correlation" in told
+    assert NO_PROBABILITY in said(test)
+    assert container(test, "trust-curves") is None
+    assert container(test, "trust-shuffled") is not None
     assert not has_percent(told)
 
 
@@ -436,6 +450,8 @@ def test_a_comparison_and_a_class_picture_tell_the_number(show: Callable[..., st
     compare = words(page("compare", model=name))
     assert f"number 0 · {number}" in compare
     assert not has_percent(compare)
-    made = words(page(model=name, visualisation="class-picture", steps="2"))
-    assert re.search(r"for \*number 0\* \([\d.]+ in this picture\)", made)
-    assert not has_percent(made)
+    test = page(model=name, visualisation="class-picture", steps="2")
+    assert provenance(test).target == "number 0"
+    assert provenance(test).score not in ("", number)  # that of the picture that was made
+    assert float(provenance(test).score) > 0
+    assert not has_percent(words(test))

@@ -17,7 +17,7 @@ from mirror_app.ui import store
 from mirror_app.ui.common import downloads
 from mirror_app.ui.store.background_runs import FrameSnapshot, RunSlot
 from mirror_app.visualisations import registry
-from tests.app import page, said
+from tests.app import container, is_shown, page, plain, provenance
 
 LONG = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 8), ("steps", 100)))
 SHORT = Request("shapes", "checked-heart", "features", "deep-dream", (("octaves", 2), ("steps", 3)))
@@ -85,9 +85,15 @@ def run() -> AppTest:
     return page("dream")
 
 
+def invitation(run: AppTest) -> str:
+    """What Dream will do when it is pressed, as the page says it; "" where it does not say so."""
+    goals = [plain(box.value).partition("Press **Dream** to ")[2] for box in run.info]
+    return "".join(goals).partition(". ")[0].removesuffix(".")
+
+
 def finished(run: AppTest) -> AppTest:
     for _ in range(100):
-        if run.warning or any("raw values" in caption.value for caption in run.caption):
+        if run.warning or is_shown(run):
             break
         time.sleep(0.1)
         run.run()
@@ -102,9 +108,12 @@ def pressed(run: AppTest) -> AppTest:
 
 def test_nothing_begins_before_dream_is_pressed(run: AppTest) -> None:
     assert not run.exception
-    assert any("Press **Dream**" in info.value for info in run.info)
-    captions = [picture.caption for block in run.get("image") for picture in block.proto.imgs]
-    assert "An example, made with the bundled network." in captions
+    assert invitation(run)
+    assert not is_shown(run)
+    assert not run.get("progress")
+    example = container(run, "example")
+    assert example is not None
+    assert [len(block.proto.imgs) for block in example.get("image")] == [1]
     names = [entry.name for entry in registry.entries() if entry.kind.is_iterative]
     assert next(box for box in run.selectbox if box.label == "Visualisation").options == names
     assert len(names) >= 4
@@ -119,10 +128,10 @@ def test_a_dream_on_the_page_is_kept_for_explore(run: AppTest) -> None:
     for label, value in (("Octaves", 2), ("Steps", 3)):
         next(slider for slider in run.slider if slider.label == label).set_value(value)
     pressed(run)
-    assert any("Deep Dream" in caption.value for caption in run.caption)
+    assert provenance(run).method == "Deep Dream"
     explored = run.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("deep-dream").run()
-    assert any("cached" in caption.value for caption in explored.caption)
+    assert provenance(explored).cached
 
 
 def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_changed(run: AppTest) -> None:
@@ -130,20 +139,20 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
         next(box for box in run.selectbox if box.label == "Visualisation").set_value(visualisation).run()
         if box:
             next(widget for widget in (*run.selectbox, *run.number_input) if widget.label == box).set_value(value)
-        return " ".join(said(run.run())).split("Press **Dream** to ")[1].removesuffix(" Settings are in the sidebar.")
+        return invitation(run.run())
 
-    assert planned("deep-dream") == "exaggerate whatever layer `features` detects."
-    assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects."
-    assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`."
+    assert planned("deep-dream") == "exaggerate whatever layer `features` detects"
+    assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects"
+    assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`"
     assert planned("inverted-representation") == (
-        "generate an image for which layer `features` gives nearly the same output as for the input."
+        "generate an image for which layer `features` gives nearly the same output as for the input"
     )
-    assert planned("class-picture") == "generate an image of the class predicted for the input."
-    assert planned("class-picture", "Target", 4) == "generate an image of *striped ring*."
+    assert planned("class-picture") == "generate an image of the class predicted for the input"
+    assert planned("class-picture", "Target", 4) == "generate an image of *striped ring*"
     next(slider for slider in run.slider if slider.label == "Steps").set_value(2)
     pressed(run)
-    assert not any("Press **Dream**" in sentence for sentence in said(run))
-    assert planned("class-picture", "Target", 5) == "generate an image of *checked ring*."
+    assert not invitation(run)
+    assert planned("class-picture", "Target", 5) == "generate an image of *checked ring*"
 
 
 def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_the_input(run: AppTest) -> None:
@@ -160,18 +169,19 @@ def test_a_class_picture_says_how_sure_the_model_is_of_what_it_made_and_not_of_t
     with torch.no_grad():
         sure, of_input = (model.module(x).softmax(1)[0, 4] for x in ((inputs - mean) / std, model.inputs(picture)))
     assert f"{sure:.1%}" != f"{of_input:.1%}"
-    line = f"for *striped ring* ({sure:.1%} in this picture) · raw values"
-    assert any(line in caption.value for caption in run.caption)
+    assert (provenance(run).target, provenance(run).score) == ("striped ring", f"{sure:.1%}")
     explored = run.switch_page("../pages/explore.py").run()
     next(box for box in explored.selectbox if box.label == "Visualisation").set_value("class-picture").run()
-    assert any(line in caption.value for caption in explored.caption)
+    assert (provenance(explored).target, provenance(explored).score) == ("striped ring", f"{sure:.1%}")
 
 
 def test_the_filter_is_named_below_its_picture(run: AppTest) -> None:
     next(box for box in run.selectbox if box.label == "Visualisation").set_value("filter-visualisation").run()
     next(slider for slider in run.slider if slider.label == "Steps").set_value(2)
     next(number for number in run.number_input if number.label == "Filter").set_value(7)
-    assert any("at `features` · filter 7 · raw values" in caption.value for caption in pressed(run).caption)
+    below = provenance(pressed(run))
+    assert below.layer == "features"
+    assert below.details == ("filter 7",)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from mirror_app.ui import store
 from mirror_app.ui.store import Selection, computations, models
 from mirror_app.ui.store.background_runs import FrameSnapshot, RunSlot
 from mirror_app.ui.store.result_store import ResultStore
-from tests.app import page
+from tests.app import is_shown, page
 from tests.networks import Linear
 from tests.refused import refused
 
@@ -195,7 +195,7 @@ def test_a_page_that_stays_open_holds_no_model_that_the_cache_has_dropped(to: st
     if to == "dream":
         next(slider for slider in test.slider if slider.label == "Steps").set_value(2)
         next(button for button in test.button if button.label == "Dream").click().run()
-        while not any("raw values" in caption.value for caption in test.caption):
+        while not is_shown(test):
             time.sleep(0.1)
             test.run()
     assert not test.exception

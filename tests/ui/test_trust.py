@@ -1,11 +1,14 @@
 """The Trust page: its three questions, its warnings, and the page in a browser."""
 
+import math
+import re
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 
 import pytest
 import streamlit as st
 import torch
+from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
 from mirror_app import engine, evaluation, live
@@ -16,8 +19,10 @@ from mirror_app.evaluation import verdict
 from mirror_app.images import Picture
 from mirror_app.live import sessions
 from mirror_app.live.session import PreprocessingOverrides, live_session
-from mirror_app.models import Model, catalogue
-from tests.app import page
+from mirror_app.models import Model
+from mirror_app.ui import store
+from mirror_app.ui.trust import trust_tests, verdict_text
+from tests.app import captions, container, figures, page, plain
 from tests.networks import Linear
 
 
@@ -41,6 +46,32 @@ class HeadInABuffer(nn.Module):
         return answers
 
 
+def told(test: AppTest) -> list[str]:
+    """What the page says below its headings, such as the answer to each question."""
+    return [plain(part.value) for part in test.main.markdown if "<style" not in part.value]
+
+
+def questions(test: AppTest) -> list[str]:
+    """The headings of the tests that the page makes."""
+    return [text for text in told(test) if text.startswith("#### ")]
+
+
+def areas(test: AppTest, number: int) -> list[str]:
+    """The areas below the curves of a chart."""
+    curves = container(test, "trust-curves")
+    assert curves is not None
+    assert len(curves.get("vega_lite_chart")) == 3
+    return [figure for figure in figures(curves.caption[number].value) if re.fullmatch(r"-?\d\.\d{3}", figure)]
+
+
+def shuffled_maps(test: AppTest) -> list[str]:
+    """What stands below the maps of models with shuffled weights; the first map is that of the model itself."""
+    maps = container(test, "trust-shuffled")
+    assert maps is not None
+    assert len(maps.get("image")) == len(maps.caption)
+    return [plain(caption.value) for caption in maps.caption][1:]
+
+
 @pytest.mark.parametrize(("key", "is_flat"), [("back-prop", True), ("grad-cam", False)])
 def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(key: str, is_flat: bool) -> None:
     picture = torch.rand(3, 16, 12, generator=torch.Generator().manual_seed(0))
@@ -51,34 +82,48 @@ def test_the_page_says_which_weights_stay_and_where_there_is_nothing_to_compare(
     finally:
         sessions._sessions.clear()
     assert not test.exception
-    page_text = "\n".join(str(part.value) for part in (*test.caption, *test.markdown))
-    assert "Buffers are not shuffled, although some may hold weights: head." in page_text
-    assert ("cannot be compared" in page_text) is is_flat
-    assert "nan" not in page_text
+    flat = verdict_text.of_shuffled({"classifier": math.nan}, untrained=False)
+    assert any(re.search(r": head\.$", caption) for caption in captions(test))  # the buffer
+    assert (flat.words in told(test)) is is_flat
+    assert "nan" not in "\n".join(told(test))
 
 
 def test_the_page_asks_three_questions_and_answers_them() -> None:
     test = page("trust", visualisation="integrated-gradients", steps="4")
     assert not test.exception
-    page_text = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert page_text.count("Area under the curve") == 3
-    assert page_text.count(" shuffled") == len(evaluation.depths(engine.tree(catalogue.load("shapes"))))
-    assert "Picture: checked heart · Class: *checked heart* (96.2%)" in page_text
-    assert "the mean of 3 draws, with the seeds 0, 1 and 2" in page_text
-    assert "set to 0 in the model's normalised" in page_text
-    assert "The sum is off by" in page_text
+    model = store.model("shapes")
+    assert len(questions(test)) == 3
+    assert [len(areas(test, number)) for number in range(3)] == [3, 3, 3]
+    shuffled, depths = shuffled_maps(test), evaluation.depths(engine.tree(model))
+    assert len(shuffled) == len(depths)
+    assert all(depth.label in caption for depth, caption in zip(depths, shuffled, strict=True))
+    assert captions(test)[1].count("checked heart") == 2  # the picture and its class
+    assert "*checked heart* (96.2%)" in captions(test)[1]
+    drawn = [verdict.DRAWS, *range(verdict.SEED, verdict.SEED + verdict.DRAWS)]
+    assert [*map(str, drawn), "0"] in [figures(caption) for caption in captions(test)]  # and what is put in place
+    result = store.cached_result(test.session_state.mirror.request)
+    assert result is not None
+    assert result.info.completeness
+    assert figures(told(test)[-1]) == [f"{abs(result.info.completeness[0]):.2%}"]
     assert not test.warning
 
 
 def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidence() -> None:
-    assert any("edges more than" in warning.value for warning in page("trust", visualisation="deconvnet").warning)
+    test = page("trust", visualisation="deconvnet")
+    (box,) = test.warning
+    assert "Deconvnet" in box.value
+    assert container(test, "in-short") is None  # in place of a verdict
+    assert len(questions(test)) == 3
     test = page("trust", visualisation="activations")
-    assert any("nothing to test" in box.value for box in test.info)
+    (notice,) = test.info
+    assert "Activations" in notice.value
+    assert questions(test) == []
     assert [button.label for button in test.main.button] == ["Test Grad\\-CAM", "Test LRP", "Test Integrated gradients"]
     test.button(key="test grad-cam").click().run()
     assert not test.exception
-    assert test.subheader[0].value == "Can Grad-CAM be trusted here?"
-    assert any("Layer: `features`" in caption.value for caption in test.caption)
+    assert "Grad-CAM" in test.subheader[0].value
+    assert len(questions(test)) == 3
+    assert "`features`" in captions(test)[1]
 
 
 def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(
@@ -98,8 +143,9 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
     monkeypatch.setattr(verdict, "shuffled", counted)
     test = page("trust")
     assert shuffled_depths == ["classifier", "all after features.4", "all after features.1", "everything"]
-    assert any("classifier shuffled: This one is not finite" in caption.value for caption in test.caption)
-    assert any("**Grad" in item.value or "is not measured" in item.value for item in test.markdown)
+    (failed,) = (caption for caption in shuffled_maps(test) if "This one is not finite" in caption)
+    assert failed.startswith("classifier")
+    assert len(questions(test)) == 3
     shuffled_depths.clear()
     test.slider(key="grad-cam.strength").set_value(0.3).run()
     assert shuffled_depths == ["classifier"]  # what failed is tried again
@@ -122,7 +168,11 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
 
 def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
     test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
-    page_text = "\n".join(item.value for item in [*test.markdown, *test.caption])
-    assert "the model is untrained" in page_text
-    assert "little to remove" in page_text
     assert not test.exception
+    assert verdict_text.of_shuffled({}, untrained=True).words in told(test)
+    request, picture = test.session_state.mirror.request, test.session_state.mirror.selected_picture
+    probability = store.prediction(store.model(request.model), picture).probabilities.max()
+    assert probability < trust_tests.LOW_PROBABILITY
+    curves = container(test, "trust-curves")
+    assert curves is not None
+    assert figures(curves.caption[-1].value) == [f"{probability:.1%}"]
