@@ -83,6 +83,7 @@ def test_what_was_done_to_the_colours_of_a_file_is_said(tmp_path: Path, capsys: 
         assert ("wide.png: its colour profile (sRGB built-in) was converted to sRGB" in said) == (icc is not None)
 
 
+@pytest.mark.minutes
 def test_what_the_numbers_are_is_said_as_in_a_link(tmp_path: Path) -> None:
     picture, model = examples()[0], catalogue.load("shapes")
     for kind in ("labels", "classes", ""):
@@ -254,6 +255,7 @@ def test_the_owners_models_are_found_by_their_settings(
     assert "MIRROR_SETTINGS" not in os.environ
 
 
+@pytest.mark.minutes
 def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
     words = ["render", "--visualisation", "deep-dream", "--param", "steps=100", "--param", "octaves=8"]
     output = ["--output", str(tmp_path / "a.gif")]
@@ -271,6 +273,7 @@ def test_ctrl_c_ends_it_with_a_word_and_leaves_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.minutes
 def test_a_reader_who_leaves_early_is_no_failure() -> None:
     shell = f"set -o pipefail; {sys.executable} -m mirror_app models | head -1"
     ended = subprocess.run(["bash", "-c", shell], env=LIVE, capture_output=True, text=True, check=False)

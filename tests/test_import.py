@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import pytest
+
 LIBRARIES = "torch, torchvision, torchvision.models, streamlit, streamlit.web.server, numpy, PIL.Image, uvicorn"
 MODULES = ("", ".images", ".visualisations.core", ".visualisations.web", ".live.launch", ".cli", ".live.server")
 
 
+@pytest.mark.minutes
 def test_the_warning_filters_of_the_process_stay_as_they_are() -> None:
     """What Mirror builds on is imported first: its own filters are its own."""
     script = (

@@ -91,6 +91,7 @@ def test_a_transformer_begins_where_the_last_places_reach_the_output(
     assert layers.default_layer(tree_of(build())) == expected
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -68,6 +68,7 @@ def test_a_name_that_is_not_there() -> None:
         from mirror_app import GradKam  # type: ignore[attr-defined]  # noqa: F401
 
 
+@pytest.mark.minutes
 def test_the_import_costs_nothing() -> None:
     script = (
         "import sys, mirror_app\n"

@@ -33,6 +33,7 @@ def request(layer: str, visualisation: str = "grad-cam", **params: object) -> Re
     return Request("test", PICTURE.id, layer, visualisation, canonical)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_engine_gives_the_bits_that_python_gives(entry: registry.Entry) -> None:
     net = resnet18()

@@ -101,6 +101,7 @@ def test_the_map_of_a_shuffled_classifier_is_its_closed_form() -> None:
     assert torch.allclose(raw, torch.einsum("k,nkhw->nhw", weights[2], model.maps(inputs).detach()), atol=1e-6)
 
 
+@pytest.mark.minutes
 def test_the_curves_of_a_request_are_those_of_its_evidence() -> None:
     request, result = computed("grad-cam")
     model = catalogue.load("shapes")
@@ -162,6 +163,7 @@ def test_a_method_that_reads_weights_changes_when_they_are_shuffled_and_one_that
     assert state(model.module) == before
 
 
+@pytest.mark.minutes
 def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
     request, result = computed("rise", n=400)
     model = catalogue.load("shapes")
@@ -190,6 +192,7 @@ def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
     assert "(weakest rank correlation −0.60): the map shows the input" in caption(1, -0.6, 0.7)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_every_visualisation_is_tested_or_says_why_not(entry: registry.Entry) -> None:
     request, result = computed(entry.key, layer="features.4")

@@ -24,6 +24,7 @@ from tests.networks import ANYWHERE, quick
 from tests.refused import refused
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_package_of_every_visualisation_brings_its_request_back_to_the_bit(entry: registry.Entry) -> None:
     model, picture = catalogue.load("shapes"), examples()[2]

@@ -18,6 +18,7 @@ from tests.app import page, png, upload
 from tests.networks import ANYWHERE, quick
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_code_of_every_visualisation_makes_its_picture(
     entry: registry.Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

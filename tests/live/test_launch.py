@@ -121,6 +121,7 @@ def test_a_port_that_is_taken_is_left_for_the_next(free: int) -> None:
             start(INPUT, Linear(), port=70_000)
 
 
+@pytest.mark.minutes
 def test_a_script_waits_for_ctrl_c_and_goes_on_after_it(free: int, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         textwrap.dedent(f"""
@@ -151,6 +152,7 @@ def test_a_script_waits_for_ctrl_c_and_goes_on_after_it(free: int, tmp_path: Pat
     assert (script.returncode, out.split("\n")[-2], err) == (0, "went on", "")
 
 
+@pytest.mark.minutes
 def test_the_import_is_cheap() -> None:
     program = "import mirror_app, sys; print({'torch', 'streamlit', 'numpy'} & set(sys.modules)); mirror_app.mirror"
     ended = subprocess.run([sys.executable, "-c", program], env=LIVE, capture_output=True, text=True, check=True)

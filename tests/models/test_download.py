@@ -195,6 +195,7 @@ def test_no_room_on_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch, tm
     assert server.asked == 0
 
 
+@pytest.mark.minutes
 def test_a_program_that_ends_does_not_wait_for_a_download_and_leaves_no_part_of_it(
     server: Server, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def small(name: str) -> Model:
     return Model(model.name, model.module, preprocessing, model.classes, model.untrained)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", FAMILIES)
 def test_twelve_families_show_their_tree_and_a_first_picture(name: str) -> None:
     model = small(name)

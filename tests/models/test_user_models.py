@@ -502,6 +502,7 @@ def test_a_hostile_file_is_a_sentence_and_leaves_the_model_as_it_was(case: str, 
     assert not RAN.exists()
 
 
+@pytest.mark.minutes
 @pytest.mark.filterwarnings("ignore:.*[Ss]parse")
 @pytest.mark.skipif(sys.platform != "linux", reason="the most memory that a process held is read from Linux")
 def test_hostile_files_take_no_memory(tmp_path: Path) -> None:

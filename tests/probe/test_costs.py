@@ -27,6 +27,7 @@ def listed(model: nn.Module, inputs: Tensor = BLANK) -> tuple[View, list[Layer]]
     return view, layers.tree(model, view.calls)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize(
     ("build", "multiply_adds", "layer", "field"),
     [  # torchvision's own table of operations; Araujo et al. 2019, where the layers are the same

@@ -73,6 +73,7 @@ OPENINGS: dict[str, tuple[Build, int, str]] = {
 }
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", OPENINGS)
 def test_a_model_begins_at_the_end_of_the_last_stage_that_has_a_map(name: str) -> None:
     build, side, expected = OPENINGS[name]
@@ -102,6 +103,7 @@ DREAMS: dict[str, tuple[Build, int, str]] = {
 }
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", DREAMS)
 def test_a_dream_begins_at_the_end_of_the_stage_before_the_last(name: str) -> None:
     build, side, expected = DREAMS[name]
@@ -200,6 +202,7 @@ def test_transformers_open_at_a_layer_that_works_and_a_patch_is_seen_in_its_cell
     assert state(model) == before
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", ["resnet10t", "edgenext_xx_small", "vit_tiny_patch16_224", "nest_tiny", "pvt_v2_b0"])
 def test_timm_opens_at_a_layer_that_works_and_a_patch_is_seen_in_its_cell(name: str) -> None:
     assert opening(of_timm(name), TIMM[name]).is_right

@@ -241,6 +241,7 @@ PADDED: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, int]]] = {
 }
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize(("build", "layer", "size"), PADDED.values(), ids=PADDED)
 def test_maps_of_a_padded_picture_are_not_laid_over_the_picture(
     build: Callable[[], nn.Module], layer: str, size: tuple[int, int]

@@ -217,6 +217,7 @@ def test_activations_are_what_the_layer_gives_in_one_picture_a_map() -> None:
     assert Activations(model)(PICTURES, "avgpool")[1]["raw"].shape == (2, 512)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 @pytest.mark.parametrize("build", [resnet18, squeezenet, densenet, Tricky])
 def test_the_model_is_untouched_after_success_and_after_an_exception(entry: registry.Entry, build: Build) -> None:
@@ -255,6 +256,7 @@ class Trap(torch.autograd.Function):
         raise ZeroDivisionError
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_model_is_untouched_after_an_exception_on_the_way_back_a_bad_target_and_a_cancel(
     entry: registry.Entry,
@@ -283,6 +285,7 @@ def test_the_model_is_untouched_after_an_exception_on_the_way_back_a_bad_target_
     assert state(model) == before
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_the_same_request_gives_the_same_bits(entry: registry.Entry) -> None:
     first, second = (entry.kind(resnet18())(SMALL, None, **quick(entry))[1]["raw"] for _ in range(2))
@@ -366,6 +369,7 @@ def test_the_last_frame_is_the_result() -> None:
     assert Counting(Linear())(PICTURES.float(), None)[1]["step"] == 2
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
 def test_a_sweep_is_every_stage_as_if_alone(entry: registry.Entry) -> None:
     model = bundled()

@@ -194,6 +194,7 @@ def smooth() -> nn.Module:
 
 
 # Each kink of a ReLU on the way costs any rule of quadrature its order; where there is none, nothing is left.
+@pytest.mark.minutes
 @pytest.mark.parametrize(("build", "bound"), [(smooth, 1e-9), (bundled, 1e-2)])
 def test_integrated_gradients_add_up(
     build: Callable[[], nn.Module], bound: float, capsys: pytest.CaptureFixture[str]

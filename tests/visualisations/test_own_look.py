@@ -92,6 +92,7 @@ def test_its_pictures_share_a_scale(entry: Entry) -> None:
     assert f"{SCALE_MAXIMUM}: **{vmax:.3g}**" in captions(test)
 
 
+@pytest.mark.minutes
 def test_it_is_evidence_that_trust_tests(entry: Entry) -> None:
     assert verdict.is_attribution(entry)
     model, picture = catalogue.load("shapes"), examples()[0]

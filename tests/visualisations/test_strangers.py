@@ -73,6 +73,7 @@ STRANGERS: dict[str, tuple[Callable[[], nn.Module], Input, str, Value]] = {
 MOST_REFUSED = {"timm's ResNet": 2, "timm's ViT": 6, "a functional network": 3, "two inputs, a dictionary": 3}
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_stranger_is_looked_at_in_every_way_or_told_why_not(name: str) -> None:
     build, given, layer, target = STRANGERS[name]

@@ -81,6 +81,7 @@ def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Ten
     return values[1] - values[0]
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     ("kind", "params", "objective"),
@@ -275,6 +276,7 @@ def test_a_dream_takes_the_ends_that_it_had_in_the_seed() -> None:
     assert (smallest.raw - PICTURES[:1]).square().mean().sqrt() == pytest.approx(0.001, rel=0.5)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("side", [6, 24])
 @pytest.mark.parametrize(("count", "layer"), [(1, None), (2, None), (2, "swin.layernorm")])
 def test_a_picture_below_the_windows_of_a_swin_is_dreamed_larger(side: int, count: int, layer: str | None) -> None:
@@ -370,6 +372,7 @@ def recognised(classes: Tensor, **params: object) -> float:
     return float((named == classes).double().mean())
 
 
+@pytest.mark.minutes
 def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

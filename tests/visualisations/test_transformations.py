@@ -19,6 +19,7 @@ INPUT = torch.randn(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
 LAYER = "features.3"
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
 def test_every_visualisation_takes_both_by_name_and_as_functions(entry: registry.Entry) -> None:
     visualisation = entry.kind(bundled())
