@@ -41,10 +41,10 @@ class Request:
 
     def to_query(self) -> dict[str, str]:
         """Return the query of the link to this request, as a dictionary of names and texts."""
-        fields = {
+        subject = {
             name: getattr(self, field) for name, field in links.FIELDS.items() if field != "output" or self.output
         }
-        return fields | {name: as_text(value) for name, value in self.params} | {links.VERSION_NAME: links.VERSION}
+        return subject | {name: as_text(value) for name, value in self.params} | {links.VERSION_NAME: links.VERSION}
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "Request":

@@ -39,9 +39,9 @@ def test_a_band_is_shown_large_and_three_tell_their_numbers(free: int, browser: 
         assert faults(page) == []
         image.focus()
         page.keyboard.press("ArrowRight")
-        told = page.get_by_text("row 16, column 13: ").inner_text().partition(": ")[2].split(", ")
-        assert [part.rpartition(" ")[0] for part in told] == ["band 12", "band 3", "band 7"]
-        figures = [float(part.rpartition(" ")[2]) for part in told]
+        readings = page.get_by_text("row 16, column 13: ").inner_text().partition(": ")[2].split(", ")
+        assert [part.rpartition(" ")[0] for part in readings] == ["band 12", "band 3", "band 7"]
+        figures = [float(part.rpartition(" ")[2]) for part in readings]
         assert figures == pytest.approx(values[[12, 3, 7], 16, 13].tolist(), rel=5e-3)
     finally:
         page.close()

@@ -331,8 +331,8 @@ def meaning(test: AppTest) -> Selectbox[str] | None:
 
 def assumed(test: AppTest) -> str | None:
     """As what the page shows the numbers of a model that does not declare them; None if it says nothing of that."""
-    told = [caption for caption in captions(test) if "does not declare" in caption]
-    return told[0].rstrip(".").rpartition(" ")[2] if told else None
+    assumptions = [caption for caption in captions(test) if "does not declare" in caption]
+    return assumptions[0].rstrip(".").rpartition(" ")[2] if assumptions else None
 
 
 def bars(test: AppTest) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from mirror_app.errors import nearest
+from mirror_app.errors import MirrorError
 from mirror_app.ui.state import query_params, widget_state
 from mirror_app.ui.state.session import current
 
@@ -57,7 +57,8 @@ def _from_link(name: str, options: Sequence[str]) -> list[str]:
     requested = [text for text in session.linked.pop(name, "").split(",") if text]
     for text in requested:
         if text not in options:
-            session.problems.append(f"In the link: unknown value '{text[:40]}' for {name}.{nearest(text, options)}")
+            problem = f"In the link: unknown value '{text[:40]}' for {name}."
+            session.problems.append(str(MirrorError(problem, culprit=text, accepted=options)))
     return [text for text in requested if text in options]
 
 

@@ -91,11 +91,9 @@ def _show(session: Session, run: BackgroundRun, was_running: bool) -> None:
 def _progress(run: BackgroundRun) -> tuple[float, str]:
     """Return the progress of a dream in [0, 1], and its description."""
     snapshot = run.newest
-    if snapshot is None:
+    if snapshot is None or not snapshot.result.info.progress:
         return 0.0, f"Waiting: {run.jobs_ahead} before you …" if run.jobs_ahead else "Starting …"
-    share = snapshot.result.info.progress or 0.0
-    if not share:
-        return share, "Starting …"
+    share = snapshot.result.info.progress
     left = snapshot.result.seconds * (1 - share) / share
     return share, f"{share:.0%} · about {left:,.0f} s left"
 
