@@ -1,7 +1,7 @@
 """The visualisations of installed packages: each is an entry point in the group `mirror_app.visualisations`.
 
 What an entry point names may be a subclass of `Visualisation`, whether registered with `registry.visualisation` or not,
-or what `web.offer` and `WebInterface` make. Importing this module has them loaded before the first look-up.
+or what `web.offer` and `WebInterface` make. Once this module is imported, they are loaded before the first look-up.
 """
 
 import logging

@@ -196,7 +196,7 @@ def unregister(entries: Iterable[Entry]) -> None:
 
 
 def before_look_up(load: Callable[[], None]) -> None:
-    """Have `load`, which registers further visualisations, called once, before the first look-up."""
+    """Call `load`, which registers further visualisations, once, before the first look-up."""
     _loaders.append(load)
 
 

@@ -38,7 +38,7 @@ class Legend:
 
 @dataclass(frozen=True)
 class Look:
-    """How raw numbers become images, and what else is to know about these images.
+    """How raw numbers become images, and what else there is to know about these images.
 
     A look is called as the function that renders it, and has its name and its docstring. `render.look` makes one of a
     function. All functions but `render` receive all parameters of the look by name.

@@ -46,7 +46,7 @@ class StateValue(Generic[T]):
 
     @property
     def is_stored(self) -> bool:
-        """Whether a value is stored, be it the default."""
+        """Whether a value is stored, even if it is the default."""
         return self.key in st.session_state
 
     def setdefault(self, default: T) -> T:

@@ -19,7 +19,7 @@ class ResultStore(Generic[T]):
     """Results of one kind by key, held by `st.cache_data`: each use gets a copy.
 
     Args:
-        name: What it holds. Each store has another name.
+        name: What it holds. Each store needs a name of its own.
         max_entries: The largest number of results. Beyond it, the least recently used are dropped.
         max_size: The largest size of all results together, such as "256mb"; None for no limit.
     """
