@@ -1,7 +1,7 @@
 """The only package that uses hooks: it gives each computation a private copy of the model.
 
-A view is a structural copy that shares its weights with the original model. Its modules, flags and hooks are its own,
-so nothing done to it affects the model or another computation.
+A view is a structural copy that shares its weights with the original model. It has modules, flags and hooks of its own,
+so nothing done to a view affects the model or another computation.
 """
 
 from mirror_app.probe.autograd_graph import graph_nodes, redirect_dead_relu

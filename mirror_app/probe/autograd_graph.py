@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def run_without_saving(run: Callable[[], T]) -> T:
-    """Return `run()` on a graph that saves only the shapes of the tensors that gradients would need.
+    """Return the result of `run()`, with a graph that saves only the shapes of the tensors that gradients would need.
 
     A model that computes gradients in its own forward pass is run again, with everything saved. Raises MirrorError if
     the model calls `backward`.
@@ -58,7 +58,7 @@ def backward_inside_error() -> MirrorError:
 def redirect_dead_relu(output: Tensor) -> None:
     """Let each ReLU below `output` pass the gradient of a batch item that it would block entirely.
 
-    A unit that is inactive everywhere has no gradient; with this one, an optimiser can activate it.
+    A unit that is inactive everywhere has no gradient; the gradient that is passed on lets an optimiser activate it.
     """
     for node in graph_nodes(output):
         if node.name() in ("ReluBackward0", "HardtanhBackward0"):

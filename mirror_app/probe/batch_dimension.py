@@ -25,7 +25,8 @@ def is_batch_independent(run: Run, picture: Tensor) -> bool:
     """
     strong, weak = _noise_like(picture, 2), _noise_like(picture, 0.25)
     try:
-        # The weak noise is first in one pair and second in another: a model that sorts its pictures answers both alike.
+        # The weak noise is first in one pair and second in another. A model that sorts its pictures answers both pairs
+        # alike, so it is detected.
         pair_outputs = [run(torch.cat(pair)) for pair in ([weak, picture], [picture, strong], [picture, weak])]
     except Exception:  # the model's own code may reject a batch of two with any exception
         return False
@@ -71,7 +72,7 @@ def batch_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]
 
 
 def batch_first(output: Any, axes: tuple[int | None, ...]) -> Any:
-    """Return `output`, for one picture, with the batch axis of each tensor in front.
+    """Return `output`, which is for one picture, with the batch axis of each tensor in front.
 
     If a list holds one dictionary for the whole batch, that dictionary is returned.
     """

@@ -12,16 +12,16 @@ from mirror_app.probe.containers import are_identical, is_identical, refill, sig
 from mirror_app.probe.copying import MODULE_ATTRIBUTES, Copier
 from mirror_app.probe.randomness import SeededGenerators
 
-MAX_COPIED_BYTES = 2**20  # small buffers are always copied, since a model may write into them only occasionally
+MAX_COPIED_BYTES = 2**20  # small buffers are always copied, since a model may write into them in a later run only
 
 
 class Clone:
     """Holds a structural copy of `source`, in evaluation mode and without in-place modules, in its attribute `module`.
 
-    Small buffers are private and follow those of the source. Everything else is shared, except the tensors that the
-    forward pass writes into. Their indices, in the order in which the copier meets the tensors, are `written`; None
-    means all tensors. On another `device` every tensor is copied. Tensors that share a storage still share one in the
-    copy.
+    Small buffers are copied, and the copies follow the source. All other tensors are shared, except those that the
+    forward pass writes into. `written` holds the indices of these tensors, in the order in which the copier meets them;
+    None means all tensors. If `device` is not that of the source, every tensor is copied. Tensors that share a storage
+    share one in the copy too.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Clone:
             self.module: nn.Module = copier.copy(source)
         self._containers = list(copier.containers.values())
         self._source_containers = list(copier.sources.values())
-        self.signature = signature(self._source_containers)  # of the source's objects and containers when copied
+        self.signature = signature(self._source_containers)  # the source's signature when it was copied
         self._namespaces = [namespace for module in copier.modules for namespace in _namespaces(module)]
         self._hooks = [hooks for module in copier.modules for hooks in _hooks(module)]
         self._private = [self.pairs[index][0] for index in self._writable_indices]
@@ -65,7 +65,7 @@ class Clone:
         return self.is_stateful or self.is_random or not all(map(_is_equal, self._private, self._sources))
 
     def changed_tensors(self) -> frozenset[int]:
-        """Return the indices of the tensors whose bits now differ from the source's."""
+        """Return the indices of the tensors whose values now differ from the source's."""
         return frozenset(index for index, (private, source) in enumerate(self.pairs) if not _is_equal(private, source))
 
     def is_stale(self) -> bool:
@@ -73,7 +73,7 @@ class Clone:
         return signature(self._source_containers) != self.signature
 
     def sync(self) -> None:
-        """Copy the current values of the source's tensors into those that are not shared."""
+        """Copy the current values of the source's tensors into the copy's tensors that are not shared."""
         for private, source in self.pairs:
             if private.device != source.device:
                 private.data.copy_(source.detach())
@@ -81,10 +81,10 @@ class Clone:
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """Undo what the model's code does to attributes and containers when the context ends.
+        """When the context ends, undo the changes that the model's code made to attributes and containers.
 
         With `seeds_randomness`, each context draws the same random numbers and leaves the caller's generators alone.
-        Changes to tensors are undone when the next context begins, because the graph may still need them.
+        Changes to tensors are undone when the next context begins, because the graph may still need the changed values.
         """
         if not self._is_synced:
             self._copy_from_source()
@@ -110,7 +110,7 @@ class Clone:
             self.is_stateful |= bool(changed)
 
     def _copy_from_source(self) -> None:
-        """Set the private tensors to the source's values; a graph recorded earlier does not notice."""
+        """Set the private tensors to the source's values without changing the version counters that autograd checks."""
         require_grad = map(_requires_grad, self._private)
         are_bound = map(Tensor.is_set_to, self._private, self._private_data)
         if any(require_grad) or not all(are_bound):
@@ -142,7 +142,7 @@ class Clone:
         return weights
 
     def _private_storage(self, weights: Tensor) -> torch.UntypedStorage:
-        """Return the copy of the storage of `weights`, shared by all tensors that share the storage."""
+        """Return the copy of the storage of `weights`, the same for all tensors that share the storage."""
         storage = weights.untyped_storage()
         if storage.data_ptr() not in self._storages or not storage.nbytes():
             self._storages[storage.data_ptr()] = storage.clone()
@@ -150,7 +150,7 @@ class Clone:
 
 
 def _tensor_over(weights: Tensor, storage: torch.UntypedStorage) -> Tensor:
-    """Return a tensor like `weights` over `storage`, with its own version counter, which autograd graphs can use."""
+    """Return a tensor like `weights` over `storage` that autograd graphs can use, with its own version counter."""
     if weights.is_quantized or weights.is_conj() or weights.is_neg():
         return weights.clone()
     tensor = torch.empty(0, dtype=weights.dtype, device=weights.device)

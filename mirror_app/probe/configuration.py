@@ -1,4 +1,4 @@
-"""What a model's library declares about its output: its kind and its class names.
+"""What a model's library declares about the model's output: the kind and the class names.
 
 Nothing is imported for this: a model of Transformers, timm or open_clip is recognised by the module of its class.
 """
@@ -17,15 +17,15 @@ _KIND_BY_PROBLEM = {
     "regression": OutputKind.NUMBERS,
 }
 _LIBRARIES = ("transformers", "timm", "open_clip", "torchvision")
-_HEADLESS_SUFFIXES = ("Model", "Backbone", "Encoder", "Projection")  # of Transformers' class names
+_HEADLESS_SUFFIXES = ("Model", "Backbone", "Encoder", "Projection")  # endings of class names in Transformers
 _IMAGENET_CLASSES = 1000
 
 
 def configured_meaning(module: nn.Module, count: int) -> OutputMeaning | None:
     """Return the declared meaning of the output of `module`, or None if its library declares nothing.
 
-    `count` is the number of scores, or 0 for other outputs. The meaning is only assumed for a model that wraps the
-    declaring one, and for a subclass with a forward method of its own, because they may process the output further.
+    `count` is the number of scores, or 0 for other outputs. The meaning is marked as assumed for a model that wraps the
+    declaring one, and for a subclass with a forward method of its own, because both may process the output further.
     """
     is_library_forward = _has_library_forward(module)
     if head := next(_classification_models(module, count), None):
@@ -74,7 +74,7 @@ def _has_library_forward(module: nn.Module) -> bool:
 def _has_new_head(module: Any) -> bool:
     """Tell whether a timm model that was created without a classifier has been given one since.
 
-    Without a classifier, its place is taken by an identity or by a module of timm that lacks it.
+    In a model without a classifier, an identity takes its place, or a module of timm that contains no classifier.
     """
     classifiers, submodules = module.pretrained_cfg.get("classifier") or (), dict(module.named_modules())
     for name in (classifiers,) if isinstance(classifiers, str) else classifiers:

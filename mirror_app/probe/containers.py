@@ -96,7 +96,7 @@ def is_identical(container: Any, content: Any) -> bool:
 def are_identical(namespaces: list[dict[str, Any]], contents: list[dict[str, Any]]) -> bool:
     """Return True if each of `namespaces` holds exactly the objects of its counterpart in `contents`.
 
-    This makes a few passes over all of them at once. If it returns False, `is_identical` decides for each pair.
+    This takes a few passes over all dictionaries at once. If it returns False, `is_identical` decides for each pair.
     """
     if [*map(len, namespaces)] != [*map(len, contents)]:
         return False
@@ -106,7 +106,7 @@ def are_identical(namespaces: list[dict[str, Any]], contents: list[dict[str, Any
 
 
 def signature(sources: Iterable[Any]) -> list[int]:
-    """Return numbers that change if one of these containers holds other objects or one of these arrays other values."""
+    """Return numbers that change with the objects in the containers and the values in the arrays of `sources`."""
     values: list[int] = []
     for source in sources:
         if isinstance(source, np.ndarray):

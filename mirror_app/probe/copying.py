@@ -1,7 +1,7 @@
 """Structural copies of models: their modules, containers, closures and hooks.
 
 No code of the copied classes runs, neither `__init__`, `__deepcopy__`, `__setattr__` nor `train`. On modules that share
-weights with the original, any of them could write into these weights.
+weights with the original, any of these methods could write into the weights.
 """
 
 import sys
@@ -22,20 +22,20 @@ from mirror_app.probe.randomness import copy_generator, is_generator
 
 
 class Copier:
-    """Copies values with `copy`, each source once; `tensor` maps each tensor to its copy.
+    """Copies values with the method `copy`, each value once; the function `tensor` copies tensors.
 
     `modules` lists the copied modules. `containers` holds the lists, sets and dictionaries that the model's code may
     fill, each with a snapshot of its contents.
 
-    An object held by a module or a hook, such as a recorder or a configuration, is copied together with what it holds.
-    Values without plain Python state are shared: locks, open files, classes, objects of the standard library, and large
-    collections inside objects.
+    An object held by a module or a hook, such as a recorder or a configuration, is copied together with its contents.
+    Values without plain Python state are shared, such as locks, open files, classes and objects of the standard
+    library. Large collections inside objects are shared too.
     """
 
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
-        self.sources: dict[int, Any] = {}  # the originals of containers (same keys) and of arrays
+        self.sources: dict[int, Any] = {}  # the originals of arrays, and of containers by their keys in `containers`
         self.generators: list[tuple[Any, Any]] = []  # (the copy's random generator, the source's)
         self._tensor = tensor
         self._copies: dict[int, Any] = {}
@@ -73,7 +73,7 @@ class Copier:
         return self._copy_container(value)
 
     def _weak_reference(self, value: Any) -> Any:
-        """Return a weak reference to the copy of the referent, such as the module that holds it."""
+        """Return a weak reference to the copy of the referent, such as the module that holds the reference."""
         try:
             referent = value() if type(value) is ref else value.__repr__.__self__
         except ReferenceError:
@@ -252,7 +252,7 @@ def _class_attributes(cls: type) -> dict[str, Any]:
 
 
 def _is_user_object(value: Any) -> bool:
-    """Tell whether `value` is an instance of a user's class, so that its attributes and slots are its state."""
+    """Tell whether `value` is an instance of a user's class, whose attributes and slots are its whole state."""
     cls = type(value)
     package = cls.__module__.partition(".")[0]
     return (

@@ -1,4 +1,4 @@
-"""The cost of each layer of a model and its receptive field, measured in a few forward passes."""
+"""The cost and the receptive field of each layer of a model, measured in a few forward passes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,8 +28,8 @@ class Cost:
         multiply_adds: Multiply-adds of matrix products and convolutions.
         bytes: Size of the output.
         seconds: Time of its forward pass.
-        receptive_field: Size (height, width) in pixels of what one location of the output sees. None if it sees the
-            whole picture, whatever its size, or if the receptive field is unknown.
+        receptive_field: Size (height, width), in pixels, of the area that one location of the output sees. None if it
+            sees the whole picture, however large the picture is, or if the receptive field is unknown.
     """
 
     multiply_adds: int
@@ -61,7 +61,7 @@ def _count_calls(view: View, inputs: Tensor) -> dict[str, list["_LayerCall"]]:
         call.output = output if isinstance(output, Tensor) else None
 
     leaf = inputs.to(view.device).detach().requires_grad_()
-    # Attention as plain matrix products, because not every PyTorch version can count the operations of fused kernels.
+    # Attention runs as plain matrix products: not every PyTorch version can count the operations of fused kernels.
     with _call_hooks(view, begin, end), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         view.run(leaf.clone())
     return calls
@@ -227,7 +227,7 @@ def _window(node: Any, name: str) -> tuple[tuple[int, int], tuple[int, int]] | N
     return (extent[0], extent[1]), (stride[0], stride[1])
 
 
-# Each location of the output sees only the same location of the input.
+# Operations in which each location of the output sees only the same location of the input.
 _POINTWISE = frozenset(
     "Add Sub Mul Div Neg Relu Threshold Hardtanh LeakyRelu PreluKernel Elu Celu Gelu Silu Mish Sigmoid Tanh Softplus "
     "Hardsigmoid Hardswish NativeBatchNorm Cat Stack Clone Alias Slice Split SplitWithSizes Select Unsqueeze Squeeze "

@@ -18,8 +18,8 @@ PICTURE = "the picture"
 def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return the pairs (from, to) of layers in `names` between which data flows directly.
 
-    No other layer of `names` lies between the two. The layers must not be nested in one another. Data that comes from
-    no layer comes from “the picture”.
+    No other layer of `names` lies between the two. The layers must not be nested in one another. The source of data
+    that comes from none of them is “the picture”.
     """
     producers: dict[Node, str] = {}
     consumers: list[tuple[str, list[Node]]] = []

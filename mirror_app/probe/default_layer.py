@@ -1,4 +1,4 @@
-"""The default layer of a model: the last candidate whose spatial map influences the answer, found by running it."""
+"""The default layer of a model: the best candidate whose spatial maps influence the answer when the model runs."""
 
 from math import prod
 
@@ -18,12 +18,12 @@ MIN_CELL_SIZE = 8  # pixels a side; a stage with smaller cells detects only stro
 def default_layer(view: View, inputs: Tensor, before_last: bool = False) -> str:
     """Return the default layer for inputs of the shape of `inputs` (N, C, H, W); the result is cached.
 
-    It is the first of `layers.candidates` that has spatial maps with a non-zero gradient of the answer. If the gradient
-    is zero at all of them, it is the first with spatial maps. If no layer has spatial maps, it is the model itself,
-    whose name is "".
+    It is the first of `layers.candidates` that has spatial maps at which the gradient of the answer is not zero. If the
+    gradient is zero at all candidates, it is the first candidate with spatial maps. If no candidate has spatial maps,
+    it is the model itself, whose name is "".
 
-    With `before_last` it is the last layer of the previous stage, whose maps are finer. If there is none, or if its
-    cells are smaller than `MIN_CELL_SIZE` pixels a side, the default layer itself is returned.
+    With `before_last`, the last layer of the previous stage is returned, whose maps are finer. If there is no previous
+    stage, or if its cells are smaller than `MIN_CELL_SIZE` pixels a side, the default layer is returned.
     """
     shape = tuple(inputs.shape[1:])
     if shape not in view.default_layers:
@@ -39,7 +39,7 @@ def default_layer(view: View, inputs: Tensor, before_last: bool = False) -> str:
 def layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout:
     """Return how `output`, the output of `layer` for `inputs` (N, C, H, W), holds its spatial maps.
 
-    Raises MirrorError if it has no spatial map or an ambiguous one; the message names a layer that works.
+    Raises MirrorError if `output` has no spatial map or an ambiguous one; the hint names a layer that works, if any.
     """
     try:
         return find_layout(view, inputs, layer, output)
@@ -63,9 +63,9 @@ def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:
 def channels_first(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
     """Return the `output` of `layer` for `inputs` with its channels in front.
 
-    Its shape becomes (N, C), (N, C, h, w) or, if some positions lie outside the grid, (N, C, P).
+    The shape becomes (N, C), (N, C, h, w) or, if some positions lie outside the grid, (N, C, P).
 
-    Raises MirrorError if its layout cannot be determined.
+    Raises MirrorError if the layout of `output` cannot be determined.
     """
     if output.ndim < 3 or output[0].numel() == output.shape[1]:
         return output
@@ -101,7 +101,7 @@ def _earlier_layer(view: View, picture: Tensor, last: str) -> str:
 
 
 def _active_entries(gradient: Tensor) -> int:
-    """Return how many entries of a token axis, or of any axis but the batch and the last, have a non-zero gradient."""
+    """Return the largest number of entries with a non-zero gradient along any axis between the batch and the last."""
     return max(
         int((gradient.movedim(axis, 0) != 0).flatten(1).any(1).sum()) for axis in range(1, max(2, gradient.ndim - 1))
     )
@@ -114,13 +114,13 @@ def _noise_picture(inputs: Tensor) -> Tensor:
 
 
 def _answer_gradient(view: View, picture: Tensor, name: str) -> Tensor | None:
-    """Return the gradient of a random mixture of the model's outputs by the output of the layer.
+    """Return the gradient of a random mixture of the model's outputs with respect to the layer's output.
 
-    None if the layer does not return one tensor.
+    Returns None if the layer does not return one tensor, or if gradients end before they reach the layer.
     """
     try:
         output, answer = view.split(picture, name)
-    except MirrorError:  # the layer does not return one tensor
+    except MirrorError:  # the layer does not return one tensor, or no gradient reaches it
         return None
     answer_tensors = [tensor for _, tensor in named_tensors(answer) if tensor.requires_grad]
     if not answer_tensors:
@@ -134,7 +134,7 @@ def _answer_gradient(view: View, picture: Tensor, name: str) -> Tensor | None:
 
 
 def _count_cells(view: View, picture: Tensor, name: str) -> int:
-    """Return the number of cells of the spatial maps of a layer, or 0 if it has none."""
+    """Return the number of cells in the spatial maps of a layer, or 0 if it has no spatial maps."""
     try:
         output = require_tensor(view.capture(picture, name), name)
         return prod(find_layout(view, picture, name, output).maps(output).shape[2:])

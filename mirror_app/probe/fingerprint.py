@@ -38,9 +38,9 @@ def fingerprint(model: nn.Module, writable: Collection[int] = ()) -> list[object
 
 
 class Structure:
-    """The modules, hooks, tensors, storages and attributes of a model; if they change, a copy of it is out of date.
+    """The modules, hooks, tensors, storages and attributes of a model; if they change, a copy of the model is outdated.
 
-    It keeps references to the objects, so that no new object can reuse one of their ids.
+    A structure keeps references to these objects, so that no new object can reuse one of their ids.
     """
 
     def __init__(self, model: nn.Module) -> None:

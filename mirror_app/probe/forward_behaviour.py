@@ -1,4 +1,4 @@
-"""What a forward pass of a model does besides computing its output, observed once on a copy that shares nothing."""
+"""What a forward pass does besides computing the output, observed once on a copy that shares no weights."""
 
 import weakref
 from collections.abc import Callable
@@ -21,7 +21,13 @@ from mirror_app.probe.fingerprint import Structure
 
 @dataclass(frozen=True)
 class GradientBreak:
-    """Where gradients end on the way: why, in which layer, and the layers that had finished by then (None: all)."""
+    """The point in a forward pass at which the graph breaks, so that gradients end there.
+
+    Attributes:
+        reason: Why the graph breaks.
+        layer: The layer in which it breaks; "" for the model itself.
+        finished: The layers that had finished by then; None stands for all layers.
+    """
 
     reason: str
     layer: str = ""
@@ -36,7 +42,7 @@ class ForwardBehaviour:
         written: Indices of the tensors that it wrote into, counted as in `Clone`.
         is_stateful: Whether it changed attributes or containers.
         calls: The layers that ran.
-        gradient_break: Where gradients end on the way; None if they do not.
+        gradient_break: The point at which gradients end; None if there is none.
         batch_axes: See `batch_dimension.batch_axes`.
         is_random: Whether it drew random numbers.
         signature: See `Clone`.
@@ -68,7 +74,7 @@ def observe_forward(
     """Return the behaviour of `call(module, with_graph)` on a private copy of `source`, and its result.
 
     `with_graph` tells whether the pictures take part in an autograd graph. Raises MirrorError if the copy uses weights
-    of the original, and whatever else the model raises.
+    of the original. Other errors of the model are passed on.
     """
     try:  # only the graph's structure matters here, not the tensors that it saves
         return run_without_saving(partial(_observe_once, source, device, call, with_graph=True))
@@ -121,7 +127,7 @@ class _ForwardMonitor(TorchFunctionMode):
         super().__init__()
         self._source_tensor_ids = source_tensor_ids
         self._recorder = recorder
-        # Tensors that depend on the picture but have no gradient, by their id; held so that no other gets that id.
+        # Tensors that depend on the picture but have no gradient, by id; held so that their ids are not reused.
         self._breaks: dict[int, tuple[Tensor, GradientBreak]] = {}
         self._latest_break: GradientBreak | None = None
 
@@ -139,7 +145,7 @@ class _ForwardMonitor(TorchFunctionMode):
         return output
 
     def gradient_break(self, output: Any) -> GradientBreak | None:
-        """Return where gradients end before `output`, or None if they do not."""
+        """Return the point before `output` at which gradients end, or None if there is none."""
         return self._latest_break or self._break_among(
             [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
         )

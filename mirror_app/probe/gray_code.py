@@ -1,9 +1,9 @@
 """Find which position of a layer's output belongs to which grid cell of the picture, by measurement.
 
 This is structured light, as 3D scanners use it. The rows and columns of a grid over the picture are numbered in Gray
-code. For each binary digit, one picture changes the cells where it is 1, and another those where it is 0. A position
-responds more to the picture that changes its own cell, so its digits together name that cell. A grid of n cells needs
-only 1 + 2 log2 n pictures.
+code. For each binary digit, one picture changes the cells whose digit is 1, and another changes those whose digit is 0.
+A position responds more to the picture that changes its own cell, so its responses to all digits name that cell. A grid
+of n cells needs only 1 + 2 log2 n pictures.
 """
 
 import math
@@ -17,9 +17,9 @@ Axes = tuple[int, ...]
 OutputFunction = Callable[[Tensor], Tensor]
 MICRO_BATCH = 8
 CLEAR_CONTRAST = 0.5  # digits with more contrast are rarely wrong
-MIN_AGREEMENT = 0.35  # between digits and an order, weighted by contrast: 1 is perfect, a wrong order has about 0
-MIN_MARGIN = 0.2  # by which the best order must beat the next one
-MIN_CLEAR_AGREEMENT = 0.85  # of the clear digits alone
+MIN_AGREEMENT = 0.35  # the least agreement of an order with the digits: 1 is perfect, a wrong order has about 0
+MIN_MARGIN = 0.2  # how far the best order must be ahead of the next one
+MIN_CLEAR_AGREEMENT = 0.85  # the least agreement of an order with the digits above CLEAR_CONTRAST
 MIN_CELLS = 9  # smaller grids may match by chance, so they must still match after the last noise picture
 SEEDS = (0, 1, 2)
 
@@ -37,9 +37,10 @@ class GridDecoder:
         self._summed_energies: dict[tuple[Size, float, Axes], Tensor | float] = {}
 
     def decode(self, candidates: Sequence[tuple[Size, Axes]]) -> tuple[Size, dict[Axes, tuple[int, ...]]] | None:
-        """Return the first grid that is clear, and the positions of its cells, row by row, for each choice of axes.
+        """Return the first grid that can be decoded, and the positions of its cells, row by row, by choice of axes.
 
-        Returns None if no grid is clear. If the first noise picture leaves all of them unclear, others are added.
+        If no grid can be decoded from the first noise picture, the responses to other noise pictures are added. Returns
+        None if that does not help either.
         """
         for seed in SEEDS:
             for grid in dict.fromkeys(grid for grid, _ in candidates):
@@ -70,7 +71,7 @@ class GridDecoder:
 
 
 def _code(grid: Size) -> Tensor:
-    """Return the Gray digits (D, rows, columns) of the cells: those of the row, then those of the column."""
+    """Return the Gray digits (D, rows, columns) of the cells: the digits of the row, then those of the column."""
     rows, columns = (_gray_digits(side) for side in grid)
     return torch.cat([rows[:, :, None].expand(-1, -1, grid[1]), columns[:, None].expand(-1, grid[0], -1)])
 
@@ -82,10 +83,10 @@ def _gray_digits(count: int) -> Tensor:
 
 
 def _pictures(inputs: Tensor, code: Tensor, shift: float, seed: int) -> Tensor:
-    """Return the patterns (1 + 2 D, C, H, W): noise, then two per digit: its 1 cells changed, its 0 cells changed.
+    """Return the patterns (1 + 2 D, C, H, W): noise, then D with the 1 cells changed, then D with the 0 cells changed.
 
-    The cells start `shift` of their side further up and left. The noise has the mean and standard deviation of the
-    inputs.
+    The grid is shifted up and left by the fraction `shift` of a cell. The noise has the mean and standard deviation of
+    the inputs.
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(2, *inputs.shape[1:], generator=generator, dtype=torch.float64)
@@ -153,10 +154,11 @@ def _from_gray(digits: Tensor) -> Tensor:
 
 
 def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]] | None:
-    """Return how well the best of the usual orders agrees with the contrast, and its positions; None if none is clear.
+    """Return how well the best of the usual orders agrees with the contrast, and its positions, if it stands out.
 
-    If the positions of a layer see far around them, some digits are wrong, yet one order still agrees much better than
-    the others. Rows and columns must each agree, and the clear digits must agree almost entirely.
+    If the positions of a layer see far beyond their own cells, some digits are wrong, yet one order still agrees much
+    better than the others. Rows and columns must each agree, and the clear digits must agree almost entirely. Returns
+    None if no order stands out.
     """
     if contrast.isnan().any():
         return None
@@ -188,8 +190,8 @@ def _agreement(contrast: Tensor, signs: Tensor) -> float:
 def _orders(grid: Size, length: int) -> Iterator[Tensor]:
     """Yield the common orders of the cells among `length` positions, with the extra positions before or behind them.
 
-    These are row by row; column by column; block by block (NesT, windows); position in the block by position in the
-    block (MaxViT's grids); and nested blocks (Hiera).
+    Cells may follow each other row by row, column by column, block by block (NesT, windows), or in nested blocks
+    (Hiera). In MaxViT's grids, the cells at the first position of every block come first, then those at the second.
     """
     cells = torch.arange(math.prod(grid)).view(grid)
     orders = [cells.flatten(), cells.T.flatten()]

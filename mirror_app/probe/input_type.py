@@ -12,14 +12,14 @@ from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF
 from mirror_app.probe.clone import Clone
 
-# The most precise first: it is preferred among those with which a model runs.
+# The most precise comes first. Of the types with which a model runs, the first is chosen.
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _DTYPE_ERROR = re.compile("Half|BFloat16|dtype|Low precision")  # found in PyTorch's errors about types
 
 
 @dataclass(frozen=True)
 class Cast:
-    """A cast of the pictures to `dtype`; with `extra`, of all other floating-point inputs as well."""
+    """A cast of the pictures to `dtype`, and with `extra` of all other floating-point inputs as well."""
 
     dtype: torch.dtype
     extra: bool = False
@@ -43,7 +43,7 @@ class InputCast:
         )
 
     def select_dtype(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
-        """Select the type in which a model takes `inputs`; return them in it, or in float32 if it is less precise.
+        """Select the type in which a model takes `inputs`; return them in it, or in float32 if that is more precise.
 
         The inputs keep their own type if all weights have it or if the model runs with it. Otherwise they are cast to a
         type of the weights with which the model runs.
@@ -77,7 +77,7 @@ class InputCast:
 def explain_dtype_errors(model: nn.Module, inputs: Tensor) -> Iterator[None]:
     """Raise a MirrorError instead of PyTorch's error that an operation does not support half precision.
 
-    `model` is a private copy. The advice to use float32 is given only if a full copy of the model runs with it.
+    `model` is a private copy. The advice to use float32 is given only if a full copy of the model runs in float32.
     """
     try:
         yield

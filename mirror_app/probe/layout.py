@@ -1,9 +1,9 @@
 """How a layer's output holds its spatial maps: which axes are spatial, and which position belongs to which grid cell.
 
 A convolution returns (N, C, h, w), Swin (N, h, w, C), a vision transformer a class token and one token per patch, Hiera
-and NesT their tokens block by block. A shape alone cannot tell these apart, so the layout must be proven. If every
-operation from the picture to the layer is known to keep or move the positions, the autograd graph is the proof;
-otherwise `gray_code` measures it.
+and NesT their tokens block by block. The shape alone does not distinguish these layouts, so the layout must be proven.
+If the autograd graph shows how each operation from the picture to the layer keeps or moves the positions, the graph is
+the proof. Otherwise `gray_code` measures the layout.
 """
 
 import math
@@ -20,8 +20,8 @@ from mirror_app.probe.spatial_axes import spatial_axes_from_graph
 from mirror_app.probe.view import View, require_tensor
 
 Size = tuple[int, int]
-MAX_EXTRA_TOKENS = 16  # tokens of no grid cell: class token, distillation token, registers
-EXTRA_PICTURES = 1  # added in a second batch: the axis that grows with them is the batch axis
+MAX_EXTRA_TOKENS = 16  # tokens that belong to no grid cell: class token, distillation token, registers
+EXTRA_PICTURES = 1  # how many more a second batch has: the axis that grows is the batch axis
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _batch_axis(output_of: gray_code.OutputFunction, inputs: Tensor, output: Ten
 
 
 def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple[int, ...]]]:
-    """Return the grids that an item of this shape may hold, largest first, with their axes (the batch axis is 0)."""
+    """Return the grids that one item of a batch may hold, largest first, with their axes (the batch axis is 0)."""
     candidates = []
     for first in range(len(shape)):
         for end in range(first + 1, len(shape) + 1):
@@ -189,7 +189,7 @@ def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple
 
 
 def _grids(size: Size) -> list[Size]:
-    """Return the grids of square patches over a picture; incomplete patches at the border are kept or dropped."""
+    """Return the grids of square patches over a picture, both with and without incomplete patches at the border."""
     height, width = size
     patch_sizes = range(1, max(size) + 1)
     grids = {(height // side, width // side) for side in patch_sizes}
@@ -206,7 +206,7 @@ def _has_proportions_of(grid: Size, size: Size) -> bool:
 
 
 def _first_conv_input_size(view: View, inputs: Tensor) -> Size:
-    """Return the size of the first convolution's input, because detection models resize their pictures themselves."""
+    """Return the size of the first convolution's input; detection models resize the pictures before this layer."""
     with torch.no_grad():
         view.record_calls(inputs[:1])
     convolutions = [

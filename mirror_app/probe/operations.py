@@ -4,7 +4,8 @@ import re
 
 from torch.autograd.graph import Node
 
-# Linear in their one operand, or a selection of its values. Products and quotients of two activations get other names.
+# Operations that are linear in their only operand, or that select some of its values. `operation_name` gives products
+# and quotients of two activations other names.
 LINEAR = frozenset(
     "torch::autograd::AccumulateGrad BackwardHookFunction Add Sub Neg Mul Div Sum Mean "
     "MaxPool2DWithIndices AdaptiveMaxPool2D AvgPool2D AdaptiveAvgPool2D Amax Max "

@@ -1,4 +1,4 @@
-"""The kinds of output that a model may have, and what follows from each: probabilities, labels and wording."""
+"""The kinds of output that a model may have, with the probabilities, names and words that belong to each."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,7 +33,7 @@ class OutputKind(StrEnum):
 
     @property
     def noun(self) -> str:
-        """What one of the scores stands for."""
+        """The word for one of the scores."""
         match self:
             case OutputKind.LABELS:
                 return "label"
@@ -45,7 +45,7 @@ class OutputKind(StrEnum):
 
     @property
     def nouns(self) -> str:
-        """What several of the scores stand for."""
+        """The word for several of the scores."""
         return "classes" if self.noun == "class" else f"{self.noun}s"
 
     @property
@@ -65,7 +65,7 @@ class OutputKind(StrEnum):
         return answers.sigmoid() if self is OutputKind.LABELS else answers
 
     def text(self, value: float) -> str:
-        """Return a value of `likelihood` as text; a probability in percent."""
+        """Return a value of `likelihood` as text, with probabilities in percent."""
         if not self.has_probabilities:
             return f"{value:.4g}"
         if self is OutputKind.LABELS and value > 0.999:  # a sigmoid is never certain

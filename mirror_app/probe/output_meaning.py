@@ -1,4 +1,4 @@
-"""The kind of output that a model has: as declared, or otherwise from its configuration, or otherwise assumed.
+"""The kind of output that a model has: declared by the user, else read from its configuration, else assumed.
 
 Without a declaration, a single score counts as a number and several count as class scores; both are marked as assumed.
 """
@@ -26,7 +26,10 @@ def answers_of(output: Any) -> Tensor | None:
 
 
 def predict_answers(view: View, inputs: Tensor) -> Tensor | None:
-    """Return `answers_of` the model for `inputs` (N, C, H, W), run one by one unless the batch is independent."""
+    """Return the scores (N, K) for `inputs` (N, C, H, W), or None if the model gives none.
+
+    The pictures run one by one unless the model is batch-independent.
+    """
     view.ensure_observed(inputs)
     batch_size = len(inputs) if len(inputs) == 1 or view.is_batch_independent else 1
     answer_parts = [answers_of(view.predict(part)) for part in inputs.split(batch_size)]
@@ -37,7 +40,7 @@ def predict_answers(view: View, inputs: Tensor) -> Tensor | None:
 def meaning_of(output: Any, module: nn.Module, declared: OutputKind | None = None) -> OutputMeaning | None:
     """Return the meaning of the `output` of `module`, or None if none is known and no assumption fits.
 
-    `declared` is the kind that the user declared. Raises MirrorError if it does not fit.
+    `declared` is the kind that the user declared. Raises MirrorError if it does not fit `output`.
     """
     if declared is not None:
         if error := mismatch_error(declared, output):
@@ -69,7 +72,7 @@ def mismatch_error(kind: OutputKind, output: Any) -> MirrorError | None:
     match kind:
         case OutputKind.CLASSES if answers.shape[1] == 1:
             return MirrorError(
-                f"{mismatch} {returned} number for a picture, and the softmax of one is always 1",
+                f"{mismatch} {returned} number for a picture, and the softmax of a single number is always 1",
                 culprit=kind,
                 accepted=("labels", "numbers"),
                 hint="use 'labels' or 'numbers'",
@@ -93,7 +96,7 @@ def mismatch_error(kind: OutputKind, output: Any) -> MirrorError | None:
 
 
 def _missing_part(kind: OutputKind, output: Any) -> str:
-    """Return what an output of this kind needs, or "" if `output` has it."""
+    """Return the part that an output of this kind needs and `output` lacks, or ""."""
     match kind:
         case OutputKind.BOXES if not _has_boxes(output):
             return "boxes, scores and labels for each picture"
@@ -105,7 +108,7 @@ def _missing_part(kind: OutputKind, output: Any) -> str:
 
 
 def _assumed_meaning(output: Any, answers: Tensor | None) -> OutputMeaning | None:
-    """Return the usual meaning of such an output."""
+    """Return the meaning that is assumed for `output` without a declaration, or None."""
     if _has_boxes(output):
         return OutputMeaning(OutputKind.BOXES)
     if answers is None:

@@ -15,8 +15,8 @@ class Box:
     """A detected box.
 
     Attributes:
-        target: The target string of its score.
-        label: The number of its class.
+        target: The target string of the box's score.
+        label: The number of the class.
         score: The model's confidence.
         corners: (left, top, right, bottom) in pixels.
     """
@@ -31,8 +31,8 @@ class Box:
 class Regions:
     """The most likely class at each location, (h, w), of one entry of an output.
 
-    `surest` is the location (row, column) of the largest winning logit. Class 0 does not count, because it is usually
-    the background.
+    `surest` is the location (row, column) at which the logit of the most likely class is largest. Class 0 does not
+    count, because it is usually the background.
     """
 
     entry: str
@@ -68,7 +68,7 @@ def regions_of(output: Any) -> Regions | None:
 
 
 def single_tensor(output: Any) -> Tensor | None:
-    """Return the one tensor in `output`, or the only (N, classes) among several; None if it is ambiguous."""
+    """Return the only tensor in `output`, or the only one of shape (N, classes); None if there is no such tensor."""
     tensors = [tensor for _, tensor in named_tensors(output)]
     vectors = [tensor for tensor in tensors if tensor.ndim == 2 and tensor.is_floating_point()]
     if is_list_of_dicts(output):
@@ -84,7 +84,7 @@ def class_logits(output: Any) -> Tensor | None:
 
 
 def flatten_to_rows(tensor: Tensor) -> Tensor:
-    """Return (N, K) for tensors such as (N, 1, K) or (N, K, 1, 1), with only one long axis behind the first."""
+    """Return tensors such as (N, 1, K) or (N, K, 1, 1), with one long axis after the first, as (N, K)."""
     has_one_long_axis = tensor.ndim > 2 and sum(side != 1 for side in tensor.shape[1:]) <= 1
     return tensor.flatten(1) if has_one_long_axis else tensor
 
@@ -134,7 +134,7 @@ def _attributes(output: object) -> dict[str, Any]:
 
 
 def named_tensors(output: Any) -> list[tuple[str, Tensor]]:
-    """Return the tensors in `output` with the entries that lead to them, as targets name them."""
+    """Return the tensors in `output`, each with the path of entries that leads to it, as in targets."""
 
     def walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
         if isinstance(value, Tensor):

@@ -1,7 +1,7 @@
-"""Whether a layer's grid cells still lie over the picture if the forward pass pads the picture or its feature maps.
+"""Whether a layer's grid cells still align with the picture if the forward pass pads the picture or feature maps.
 
-A kernel loses cells at each border, and padding makes up for them. Any further padding adds cells that lie
-outside the picture: if the map were then laid over the picture, all its cells would be shifted.
+A kernel loses cells at each border, and padding makes up for them. Any further padding adds cells outside the picture.
+If such a map were laid over the picture, all its cells would be shifted.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ _POOLINGS = ("MaxPool2DWithIndices", "AvgPool2D")
 def keeps_alignment(node: Any, consumer: Any, grid: tuple[int, int]) -> bool:
     """Tell whether `node` shifts no cell of `grid` by more than half a cell.
 
-    Only padding of (N, C, h, w) can shift cells. `consumer` is the node that takes the output of `node`, or None if
-    that is the layer's output.
+    Only padding of (N, C, h, w) can shift cells. `consumer` is the node that takes the output of `node`; it is None if
+    that output is the layer's output.
     """
     if operation_name(node) not in _PADDING_ATTRIBUTES:
         return True
@@ -59,7 +59,7 @@ def _window(node: Any, axis: int) -> tuple[int, int, int]:
 
 
 def _kernel(node: Any) -> tuple[int, ...]:
-    """Return the kernel size of `node`, or () if it has none or none is known."""
+    """Return the kernel size of `node`, or () if it has no kernel or the size is unknown."""
     name = operation_name(node) if node is not None else ""
     if name in _POOLINGS:
         return tuple(node._saved_kernel_size)

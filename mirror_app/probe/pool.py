@@ -12,7 +12,7 @@ from mirror_app.probe.view import View
 
 
 class Pool:
-    """Private views of one model, each leased to one computation at a time, so that the model is copied only once."""
+    """Private views of one model. Each is leased to one computation at a time and then reused, to save copying."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -22,8 +22,8 @@ class Pool:
     def lease(self, extra_inputs: tuple[Tensor, ...] = ()) -> Iterator[View]:
         """Lend a view that runs with `extra_inputs` after the pictures.
 
-        A view whose computation raised, or that came back changed, is discarded. Raises MirrorError if the model
-        changes during the lease.
+        If the computation raises an error or leaves the view changed, the view is discarded. Raises MirrorError if the
+        model changes during the lease.
         """
         before = fingerprint(self.model)
         try:

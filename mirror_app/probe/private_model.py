@@ -25,11 +25,11 @@ _RANDOM_NOTE = (
 
 
 class PrivateModel:
-    """A private copy of `model` in evaluation mode that shares its frozen weights.
+    """A private copy of `model`, frozen and in evaluation mode, which shares its weights with the original.
 
     The tensors that the forward pass writes into are always copied; if `device` is not the model's device, all weights
-    are copied too. `extra_inputs` holds the model's further inputs after the pictures, (1, …) each; all pictures share
-    them. Raises MirrorError for a model that cannot be inspected.
+    are copied too. `extra_inputs` holds the inputs that follow the pictures, (1, …) each; all pictures share them.
+    Raises MirrorError for a model that cannot be inspected.
     """
 
     def __init__(self, model: nn.Module, device: torch.device | str | None = None) -> None:
@@ -56,7 +56,7 @@ class PrivateModel:
         self._initial_fingerprint = self._fingerprint()
 
     def _share_caches(self, behaviour: ForwardBehaviour | None) -> None:
-        """Share what is known about the model, and the caches to be filled, with its other views."""
+        """Share `behaviour` and the caches in it with the other views of the model."""
         self._behaviour = behaviour
         self._batch_independence: dict[tuple[int, ...], bool] = behaviour.batch_independent if behaviour else {}
         self.default_layers: dict[tuple[int, ...], str] = behaviour.default_layers if behaviour else {}
@@ -120,15 +120,15 @@ class PrivateModel:
     def prepare_inputs(self, inputs: Tensor) -> Tensor:
         """Select the floating-point type in which the model receives its inputs, and return `inputs` for further work.
 
-        They are returned in the selected type, or in float32 if that type is less precise.
+        The inputs are returned in the selected type, or in float32 if the selected type is less precise.
         """
         return self.input_cast.select_dtype(inputs, self._weight_dtypes, self.run)
 
     def run(self, inputs: Tensor) -> Any:
         """Return the model's output for `inputs` (N, C, H, W) and its extra inputs.
 
-        The first axis of its tensors is the batch axis, even if the model returns no such axis for one picture. Objects
-        that hold tensors become dictionaries.
+        The first axis of each output tensor is the batch axis, even if the model returns no batch axis for one picture.
+        Objects that hold tensors become dictionaries.
         """
         self.ensure_observed(inputs)
         self._remove_lingering_hooks()
@@ -140,7 +140,7 @@ class PrivateModel:
             self._lingering_hooks.pop().remove()
 
     def call_module(self, module: nn.Module, inputs: Tensor) -> Any:
-        """Return the output of `module`, the private or the original one, in the form that `run` returns."""
+        """Return the output of `module`, the private or the original model, in the form that `run` returns."""
         output = as_dicts(module(*self._arguments(inputs)))
         axes = self._behaviour.batch_axes if self._behaviour and len(inputs) == 1 else ()
         return batch_first(output, axes) if axes else output

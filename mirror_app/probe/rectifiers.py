@@ -20,7 +20,7 @@ _GRADIENT_KEEPING = LINEAR | frozenset(
     "AvgPool3D MaxPool3DWithIndices AdaptiveAvgPool3D UpsampleBicubic2D UpsampleTrilinear3D GridSampler2D "
     "ReflectionPad1D Im2Col Col2Im Gather IndexSelect".split()
 )
-_PROBABILITY_OPERATIONS = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid"))  # from logits to probabilities
+_PROBABILITY_OPERATIONS = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid"))  # logits to probabilities
 _MASKING_FUNCTIONS = frozenset(("where", "mul", "mul_", "masked_fill", "masked_fill_"))
 # Functions that use only the shape, dtype or device of one of their tensors, not its values.
 _LIKE_FUNCTIONS = frozenset(
@@ -42,7 +42,7 @@ _IS_RECTIFIER: dict[str, Callable[[Any], bool]] = {
 
 
 class Rectifiers(TorchFunctionMode):
-    """Finds selections and masks that rectify while a model runs: `with Rectifiers() as rectifiers:`.
+    """Finds rectifiers made of selections or masks while a model runs: `with Rectifiers() as rectifiers:`.
 
     A selection or a mask, such as `where(x > 0, x, 0)` or `x * (x > 0)`, can be recognised only by its values, which
     are available only during the forward pass. The same holds for values that depend on the picture without a gradient,
@@ -80,8 +80,7 @@ class Rectifiers(TorchFunctionMode):
     def find_below(self, output: Tensor, method: str) -> list[Node]:
         """Return the rectifiers in the graph below `output`.
 
-        Raises MirrorError if there are none, or if another operation in the graph is not known to leave gradients
-        unchanged, because `method` is not defined for it.
+        Raises MirrorError if there are none, or if the graph contains an operation for which `method` is not defined.
         """
         rectifiers, unsupported = [], set()
         above_logits = set(_nodes_above_logits(output))

@@ -1,7 +1,8 @@
 """Where the rows and columns of the picture are in a layer's output, read from the autograd graph of one forward pass.
 
-Each operation either keeps them or moves them in a known way: a permutation, a view that joins rows and columns into
-tokens or splits them again, a class token put in front. Any other operation that moves them ends the search.
+Each operation must keep the rows and columns in their axes or move them in a known way: by a permutation, by a view
+that joins them into tokens or splits them again, or by putting a class token in front. Any other operation ends the
+search on its path.
 """
 
 import math
@@ -54,14 +55,14 @@ class SpatialAxes:
 def spatial_axes_from_graph(view: View, picture: Tensor, layer: str) -> SpatialAxes | None:
     """Return the spatial axes of the output of `layer` for `picture` (1, C, H, W), with the batch axis first.
 
-    One path through the graph is proof, because tensors that are added must be laid out alike. Returns None if there is
-    no such path, or if two paths disagree. Raises MirrorError if all paths are padded too much.
+    One path through the graph is proof, because only tensors with the same layout can be added. Returns None if no path
+    leads to the picture, or if two paths disagree. Raises MirrorError if no path is left because of too much padding.
     """
     pixels = picture.detach().requires_grad_()
     try:
         with torch.enable_grad():
             output = run_without_saving(lambda: view.outputs_of(pixels.clone(), [layer])[layer])
-    except MirrorError:  # the graph ends where gradients end
+    except MirrorError:  # gradients end inside the model, and so does the graph
         return None
     if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:
         return None
@@ -139,7 +140,10 @@ def _is_aligned(node: Node, consumer: Node | None, spatial: SpatialAxes) -> bool
 
 
 def _has_resolution(shape: Shape, spatial: SpatialAxes) -> bool:
-    """Tell whether maps have rows and columns if the layer has: pooling to one cell and enlarging loses them."""
+    """Tell whether maps of this shape have several rows and columns wherever the layer's grid does.
+
+    Pooling to one cell and enlarging it again loses the positions.
+    """
     return all(side > 1 or cells == 1 for side, cells in zip(shape[2:], spatial.grid or (2, 2), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Which models Mirror can inspect: eager modules with floating-point weights. It refuses others with a message."""
+"""Which models Mirror can inspect: eager modules with floating-point weights. Others are refused with a message."""
 
 from itertools import chain
 

@@ -1,4 +1,4 @@
-"""A private view of one model: run it, stop it at a layer, start from a layer, or replace the output of one."""
+"""A private view of one model, which can be stopped at a layer, split there, or run with another output of it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,10 +25,10 @@ class RunsBeforeError(MirrorError):
 
 
 class View(PrivateModel):
-    """A private model that can be stopped at a layer, split there, or run with another output in its place."""
+    """A private model that can be stopped at a layer, split there, or run with another output of that layer."""
 
     def layer_name(self, layer: object) -> str:
-        """Return the dotted name of `layer`: a name, or a submodule of the model or of the view."""
+        """Return the dotted name of `layer`, which is a name or a submodule of the model or of the view."""
         if isinstance(layer, list | tuple) and len(layer) == 1:
             (layer,) = layer
         if not isinstance(layer, str | nn.Module):
@@ -46,15 +46,15 @@ class View(PrivateModel):
         return output
 
     def capture(self, inputs: Tensor, layer: str) -> Tensor:
-        """Return the output of `layer` for `inputs`; of its last call if it is called several times.
+        """Return the output of `layer` for `inputs`, or that of its last call if it is called several times.
 
-        Once the view knows how many times the layer is called, the forward pass stops there.
+        Once the view knows how many times the layer is called, the forward pass stops after the last call.
         """
         with torch.no_grad():
             return require_tensor(self.outputs_of(inputs, [layer])[layer], layer)
 
     def outputs_of(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Any]:
-        """Return the outputs of several layers, as `capture` does, with the graph from `inputs` to them."""
+        """Return the output of each layer in `names`, as `capture` does, but with the autograd graph from `inputs`."""
         self.ensure_observed(inputs)
         captured: dict[str, list[object]] = {layer: [] for layer in names}
         if torch.is_grad_enabled() and inputs.requires_grad:
@@ -78,7 +78,7 @@ class View(PrivateModel):
         return {layer: _last(outputs, layer) for layer, outputs in captured.items()}
 
     def accepts_size(self, inputs: Tensor, layer: str) -> bool:
-        """Tell whether the model runs up to `layer` with `inputs` of this size; its calls must be recorded before."""
+        """Tell whether the model runs up to `layer` with `inputs` of this size; call `record_calls` first."""
         sample = self._sample
         try:
             with torch.no_grad():
@@ -91,7 +91,7 @@ class View(PrivateModel):
         return True
 
     def split(self, inputs: Tensor, layer: str, at: str = "") -> tuple[Tensor, Any]:
-        """Return the output of `layer` as a leaf of the graph, and the output of the layer `at` computed from it.
+        """Return the output of `layer` as a leaf of the graph, and the output of the layer `at` computed from the leaf.
 
         The graph starts at the leaf, so no gradient reaches further down. An `at` of "" stands for the whole model.
         """
@@ -129,7 +129,7 @@ class View(PrivateModel):
         return _last(leaves, layer), output
 
     def run_from_inputs(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:
-        """Return the inputs as a leaf of the graph, and the output of the layer `at` computed from it."""
+        """Return the inputs as a leaf of the graph, and the output of the layer `at` computed from the leaf."""
         self.ensure_observed(inputs)
         self._require_gradient(lambda _: True)
         leaf = inputs.to(self.device).detach().requires_grad_()
@@ -142,7 +142,7 @@ class View(PrivateModel):
             return self._output_at(inputs, at)
 
     def layer_arguments(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Arguments]:
-        """Return the arguments of the last call of each layer for `inputs`: (positional, by name)."""
+        """Return the arguments of each layer's last call for `inputs`, as pairs (positional, by keyword)."""
         self.ensure_observed(inputs)
         recorded: dict[str, Arguments] = {}
 
@@ -159,9 +159,9 @@ class View(PrivateModel):
     def run_from(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
         """Return a function from outputs of `layer` (B, …) to the output of the layer `at`.
 
-        Its argument replaces the output of the last call of `layer`. Everything else is as for `picture` (1, C, H, W).
-        Layers that finish before `layer` run only once. If running the model modifies it, they run each time, because
-        later layers may depend on those changes.
+        The function's argument replaces the output of the last call of `layer`. Everything else is computed from
+        `picture` (1, C, H, W). Layers that finish before `layer` run only once. If running the model modifies it, these
+        layers run each time, because later layers may depend on the modifications.
         """
         self.ensure_observed(picture)
         if not self.calls:
@@ -190,7 +190,7 @@ class View(PrivateModel):
         return self.outputs_of(inputs, [at])[at] if at else self.run(inputs)
 
     def _require_gradient(self, is_lost: Callable[[frozenset[str]], bool]) -> None:
-        """Raise MirrorError if the graph breaks in the model and `is_lost` is true for the layers before the break."""
+        """Raise MirrorError if gradients end in the model and `is_lost` is true for the layers finished by then."""
         gradient_break = self._behaviour.gradient_break if self._behaviour else None
         if gradient_break and (gradient_break.finished is None or is_lost(gradient_break.finished)):
             raise MirrorError(
@@ -221,11 +221,11 @@ class View(PrivateModel):
     def _run_until(
         self, inputs: Tensor, layer: str, n_calls: int, names: Iterable[str], on_end: Callable[[str, Any], None]
     ) -> None:
-        """Run until `layer` has finished `n_calls` times; call `on_end(name, output)` when a layer in `names` does."""
+        """Run until `layer` has finished `n_calls` times; call `on_end(name, output)` when a layer in `names` ends."""
         remaining = n_calls
 
         def end(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
-            if remaining > 0:  # else the model's code has caught _StopForward
+            if remaining > 0:  # otherwise the model's code has caught _StopForward
                 on_end(name, output)
 
         def stop(_module: nn.Module, _inputs: object, _output: object) -> None:
@@ -235,7 +235,7 @@ class View(PrivateModel):
                 raise _StopForward
 
         with torch.no_grad(), ExitStack() as hooks, suppress(_StopForward):
-            # Before the model's own hooks, which run again on the recorded output.
+            # These hooks run before the model's own, which run again on the recorded output.
             handle = self.modules[layer].register_forward_hook(stop, prepend=True)
             hooks.callback(handle.remove)
             for name in list(names):
@@ -254,7 +254,7 @@ class View(PrivateModel):
 
 @contextmanager
 def _replaced_output(module: nn.Module, output: Tensor) -> Iterator[None]:
-    """Make `module` return copies of `output` without computing it; later layers may work in place."""
+    """Make `module` return copies of `output` instead of computing it; later layers may work in place on the copies."""
     saved = {key: value for key, value in vars(module).items() if key == "forward"}
     vars(module)["forward"] = lambda *_, **__: output.clone()
     try:

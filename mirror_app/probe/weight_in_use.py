@@ -1,4 +1,4 @@
-"""The weights that a convolution really uses: its stored ones, or those that hooks or its forward pass compute."""
+"""The weights that a convolution really uses, whether stored or computed by hooks or by its forward pass."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,7 +14,8 @@ from mirror_app.probe.view import View
 def weight_in_use(view: View, inputs: Tensor, layer: str) -> Tensor:
     """Return the weights (filters, channels, h, w) that the convolution `layer` uses for `inputs` (N, C, H, W).
 
-    Weight norm and spectral norm compute them before the layer runs; weight standardisation and masks do so as it runs.
+    Weight norm and spectral norm compute the weights before the layer runs. Weight standardisation and masks compute
+    them while it runs.
     """
     module = view.modules[layer]
     assert isinstance(module, nn.Conv2d)
