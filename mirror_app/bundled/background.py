@@ -27,13 +27,13 @@ def clutter(rng: Generator, canvas: Canvas) -> None:
 
 
 def colour(rng: Generator, bright: bool = True) -> np.ndarray:
-    """Return a random colour, RGB in [0, 1]; unless `bright`, a muted one."""
+    """Return a random colour, RGB in [0, 1]; it is muted unless `bright`."""
     strength, light = ((0.3, 1), (0.15, 1)) if bright else ((0.1, 0.65), (0.35, 1))
     return np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(*strength), rng.uniform(*light)))
 
 
 def blend(canvas: Canvas, paint: np.ndarray, cover: np.ndarray) -> None:
-    """Paint onto `canvas` in position, with the opacity `cover` (H, W) in [0, 1]."""
+    """Blend `paint` into `canvas` in place, with the opacity `cover` (H, W) in [0, 1]."""
     canvas += (paint - canvas) * cover[..., None]
 
 

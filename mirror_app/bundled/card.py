@@ -16,7 +16,7 @@ def one_object_results(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
 
 
 def two_object_results(net: nn.Module, seeds: range) -> tuple[Tensor, Tensor]:
-    """Return whether the top class is in each two-object scene, and whether the top two classes are, both (N,)."""
+    """Return whether each two-object scene shows the net's top class, and whether it shows the top two, both (N,)."""
     pictures, labels = dataset.draw(seeds, object_count=2)
     top_classes = _logits(net, pictures).topk(2).indices
     return (labels == top_classes[:, :1]).any(1), (top_classes.sort().values == labels.sort().values).all(1)
@@ -43,8 +43,8 @@ def markdown(net: nn.Module, command: str, minutes: float) -> str:
             f"- **Accuracy:** {is_right.float().mean():.2%} on {len(ONE_OBJECT):,} held-out scenes with one object "
             f"(seeds {ONE_OBJECT.start:,} to {ONE_OBJECT.stop - 1:,}).",
             f"- **Two objects:** {len(TWO_OBJECTS):,} held-out scenes with two objects (seeds {TWO_OBJECTS.start:,} "
-            f"to {TWO_OBJECTS.stop - 1:,}). In {either.float().mean():.2%} of them, the top class is one of the two; "
-            f"in {both.float().mean():.2%}, the top two classes are exactly the two.",
+            f"to {TWO_OBJECTS.stop - 1:,}). In {either.float().mean():.2%} of them, the top class is that of one "
+            f"object; in {both.float().mean():.2%}, the top two classes are those of both objects.",
             "- **Intended use:** looking inside it. It was never trained on photographs.",
             "",
             "| class | accuracy |",

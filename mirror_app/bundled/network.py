@@ -9,9 +9,9 @@ STD = (0.25, 0.25, 0.25)
 class ShapesNet(nn.Module):
     """A convolutional network with batch norm, ReLU, pooling and one linear layer: 0.83 million weights.
 
-    Takes (N, 3, 128, 128), normalised with MEAN and STD, and returns one logit per class. The first filters are 7 x 7,
-    large enough to view. The last maps are 16 x 16, for fine localisation, and each of their cells has a receptive
-    field of 97 pixels, which covers a whole object.
+    The input, (N, 3, 128, 128), is normalised with MEAN and STD. The output is one logit per class. The first filters
+    are 7 x 7, large enough to view. The last maps are 16 x 16, for fine localisation, and each of their cells has a
+    receptive field of 97 pixels, which covers a whole object.
     """
 
     def __init__(self, classes: int = 32) -> None:

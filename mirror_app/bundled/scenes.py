@@ -1,7 +1,8 @@
-"""Synthetic scenes with ground truth: textured shapes on cluttered grounds, with the exact mask of each.
+"""Synthetic scenes with ground truth: textured shapes on cluttered grounds, with the exact mask of each shape.
 
-A shape is a signed distance (negative inside) over coordinates in which its radius is about 1; x points right, y down.
-A texture is the share of its lighter colour, in [0, 1], over the same coordinates. Both are antialiased.
+A shape is a function that gives the signed distance of each point to its edge, negative inside. In its coordinates, the
+radius is about 1, x points right and y points down. A texture is a function that gives the share of the lighter of its
+two colours at each point, in [0, 1], in the same coordinates. Both are antialiased.
 """
 
 from collections.abc import Callable
@@ -25,10 +26,10 @@ class SceneObject:
     """An object in a scene: its class, its box and its masks.
 
     Attributes:
-        label: the number of its class.
-        box: of the outline, (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
-        mask: the visible part, bool (H, W).
-        outline: the whole object, with holes filled and covered parts included, bool (H, W).
+        label: The number of its class.
+        box: The box around the outline, (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
+        mask: The mask of the visible part, bool (H, W).
+        outline: The mask of the whole object, with holes filled and covered parts included, bool (H, W).
     """
 
     label: int
@@ -49,10 +50,10 @@ def scene(seed: int, object_count: int = 1, size: int = SIZE, labels: tuple[int,
     """Draw the scene of that seed; the same arguments give the same bytes.
 
     Args:
-        seed: of the random numbers.
-        object_count: 1, or 2 of different classes.
-        size: the side of the picture, in pixels.
-        labels: the classes, one per object; None draws them at random.
+        seed: The seed of the random numbers.
+        object_count: The number of objects, 1 or 2.
+        size: The side of the picture, in pixels.
+        labels: The classes, one per object; None draws different classes at random.
 
     Example:
         >>> from mirror_app.bundled import scenes

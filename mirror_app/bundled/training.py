@@ -1,8 +1,8 @@
 """Train the bundled network: `python -m mirror_app.bundled.training`, 15 minutes on two cores with bfloat16.
 
-The network is trained on plain scenes first, then on adversarial ones, changed by one gradient step. Adversarial
-training makes its gradients and class pictures readable: Engstrom et al. 2019, “Adversarial Robustness as a Prior for
-Learned Representations”. In each phase the learning rate rises and falls once.
+The network is trained on plain scenes first, then on adversarial scenes, each changed by one gradient step. Adversarial
+training makes the network's gradients and class pictures readable: see Engstrom et al. 2019, “Adversarial Robustness as
+a Prior for Learned Representations”. In each phase the learning rate rises and falls once.
 """
 
 import argparse
@@ -55,21 +55,21 @@ def _train_phase(net: nn.Module, pictures: Tensor, targets: Tensor, steps: int, 
 
 
 def worst_change(net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the change of `inputs` in the direction that increases the loss most, of L2 norm RADIUS per item."""
+    """Return the change of `inputs` that increases the loss most steeply, with L2 norm RADIUS per item."""
     leaf = inputs.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(_loss(net, leaf, targets), leaf)
     return F.normalize(gradient.flatten(1), dim=1).reshape_as(inputs) * RADIUS
 
 
 def _training_data(seeds: range) -> tuple[Tensor, Tensor]:
-    """Return scenes, three in four with one object and the others with two, and the share of each class in them."""
+    """Return scenes, three in four with one object and the others with two, and the shares of the classes in each."""
     parts = [dataset.draw(seeds[: len(seeds) * 3 // 4], 1), dataset.draw(seeds[len(seeds) * 3 // 4 :], 2)]
     shares = [F.one_hot(labels, len(scenes.CLASSES)).float().mean(1) for _, labels in parts]
     return torch.cat([pictures for pictures, _ in parts]), torch.cat(shares)
 
 
 def _loss(net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    # Where bfloat16 is emulated, it is ten times slower.
+    # Where bfloat16 is emulated, training with it is ten times slower.
     is_fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     with torch.autocast("cpu", torch.bfloat16, enabled=is_fast):
         logits = net(inputs)

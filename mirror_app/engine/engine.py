@@ -1,4 +1,4 @@
-"""From a request to its raw numbers: picks the visualisation, leases it a view of the model, and times it."""
+"""From a request to its raw numbers: picks the visualisation, leases a view of the model, and times the computation."""
 
 import time
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import mirror_app.visualisations.core
-import mirror_app.visualisations.installed  # noqa: F401 - adds those of other packages
+import mirror_app.visualisations.installed  # noqa: F401 - adds the visualisations of other packages
 from mirror_app import layers
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
@@ -19,7 +19,7 @@ from mirror_app.visualisations.core.attribution import Info, require_finite
 
 @dataclass(frozen=True)
 class Result:
-    """A frame of a request: its raw numbers and what is known about them.
+    """A frame of a request, one state of its computation: the raw numbers and facts about them.
 
     Args:
         raw: The numbers before any colour, (N, h, w) or (N, C, h, w); (N, C) if the layer gives a vector.
@@ -44,7 +44,7 @@ class Result:
 
 
 def without_render_params(request: Request) -> Request:
-    """Return `request` without the parameters of its look. What remains is all that its raw numbers depend on.
+    """Return `request` without the parameters of its look, on which its raw numbers do not depend.
 
     Args:
         request: Any request. Its visualisation must be registered.
@@ -74,7 +74,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     The model is not changed: the computation works on a view of its own.
 
     Args:
-        request: What to compute. `request.model` and `request.input` are not read: `model` and `picture` are used.
+        request: What to compute. `model` and `picture` are used instead of `request.model` and `request.input`.
         model: The model, as `mirror_app.models.catalogue.load` returns it.
         picture: The picture, as `mirror_app.images.decode` returns it.
 
@@ -114,12 +114,12 @@ def run(request: Request, model: Model, picture: Picture) -> Result:
     """Return the result of `request`: the last of its frames.
 
     Args:
-        request: What to compute. `request.model` and `request.input` are not read: `model` and `picture` are used.
+        request: What to compute. `model` and `picture` are used instead of `request.model` and `request.input`.
         model: The model, as `mirror_app.models.catalogue.load` returns it. It is not changed.
         picture: The picture, as `mirror_app.images.decode` returns it.
 
     Returns:
-        The result, with its raw numbers: one signed map, (N, h, w) or (N, C, h, w), before any colour.
+        The result. Its raw numbers are signed maps, (N, h, w) or (N, C, h, w), before any colour.
 
     Raises:
         MirrorError: As `frames` does.

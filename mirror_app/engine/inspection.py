@@ -11,7 +11,7 @@ from mirror_app.models import Model
 def tree(model: Model) -> list[layers.Layer]:
     """Return the layers of `model` in the order in which they run.
 
-    The model runs once, on a view of its own, on a grey picture of the size that it expects.
+    A view of the model runs on a grey picture of the size that the model expects.
 
     Args:
         model: The model, as `mirror_app.models.catalogue.load` returns it.
@@ -36,13 +36,13 @@ def tree(model: Model) -> list[layers.Layer]:
 
 
 def costs(model: Model) -> dict[str, probe.Cost]:
-    """Return what each layer of `model` costs on a grey picture of the size that it expects.
+    """Return the cost of each layer of `model` for a grey picture of the size that the model expects.
 
     Args:
         model: The model. It is not changed.
 
     Returns:
-        The cost of each layer, by its dotted name; "" is the model itself.
+        The cost by the dotted name of the layer; "" is the model itself.
 
     Raises:
         MirrorError: The model fails on the grey picture.

@@ -21,7 +21,7 @@ GRACE_PERIOD = 1.0
 
 
 class Job(Generic[T]):
-    """A computation: its newest frame, which is the result once the computation is done."""
+    """A computation and its newest frame, which is the result once the computation is done."""
 
     def __init__(self) -> None:
         self.newest: T | None = None
@@ -33,7 +33,7 @@ class Job(Generic[T]):
         self.error: BaseException | None = None
 
     def result(self) -> T:
-        """Return the last frame of a finished job, or raise what its computation raised."""
+        """Return the last frame of a finished job, or raise the error that ended its computation."""
         if isinstance(self.error, Exception):
             raise self.error
         if self.error is not None:
@@ -54,7 +54,7 @@ class Jobs(Generic[T]):
 
     @contextmanager
     def join(self, key: str, frames: Frames[T]) -> Iterator[Job[T]]:
-        """Yield the job of `key`, submitting it if there is none; inside the context, it counts as being watched."""
+        """Yield the job of `key`, submitting one if there is none; inside the context, the job counts as watched."""
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.abandoned:
@@ -106,7 +106,7 @@ class Jobs(Generic[T]):
             job.done.set()
 
     def _abandon_if_unwanted(self, job: Job[T]) -> bool:
-        """Abandon `job` if nobody waits for it, and return whether it is abandoned; from then on nobody can join it."""
+        """Abandon `job` if nobody waits for it, and return whether it is abandoned; then nobody can join it."""
         with self._lock:
             job.abandoned = self._is_unwanted(job)
         return job.abandoned
@@ -116,7 +116,7 @@ class Jobs(Generic[T]):
 
 
 def store_last(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:
-    """Yield the frames, then pass the last one to `store`: the visitor who requested it may have left by then."""
+    """Yield the frames, then pass the last one to `store`, even if the visitor who requested it has left by then."""
     with closing(frames()) as running:
         for newest in running:
             yield newest

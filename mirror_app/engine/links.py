@@ -1,4 +1,4 @@
-"""The query of a link: which part of a request each of its names stands for, and what its texts mean."""
+"""The query of a link: the part of a request that each name stands for, and the value that each text stands for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ VERSION_NAME, VERSION = "v", "2"  # `old_links` has the defaults of links withou
 
 @dataclass(frozen=True)
 class LinkParts:
-    """What a link says, as text.
+    """The parts of a link, as text.
 
     Args:
         fields: The fields of a request that the link has, by their names in `Request`.
-        params: The parameters of its visualisation, by name.
-        choices: Choices of one page, such as "compare.rows", which are no part of a request.
+        params: The parameters of the visualisation, by name.
+        choices: Choices that concern one page only, such as "compare.rows", and belong to no request.
     """
 
     fields: Mapping[str, str]
@@ -29,7 +29,7 @@ class LinkParts:
 
 
 def split(query: Mapping[str, str]) -> LinkParts:
-    """Return the parts of a link; an old link also has the defaults of its time.
+    """Return the parts of a link; for an old link, they include the defaults of the time when it was made.
 
     Example:
         >>> from mirror_app.engine import links

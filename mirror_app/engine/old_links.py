@@ -1,8 +1,8 @@
-"""Former defaults: links without a version omit the parameters that had their default value when they were made."""
+"""Former defaults: a link without a version omits the parameters that had the default values of its time."""
 
 from collections.abc import Mapping
 
-# By visualisation and parameter, as text in a link.
+# The former defaults by visualisation and parameter, as text in a link.
 FORMER_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "back-prop": {"show": "colour"},
     "integrated-gradients": {"show": "colour"},
@@ -11,7 +11,7 @@ FORMER_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "class-picture": {"picture": "pixels", "total_variation": "0.003", "blur": "0.5", "lr": "0.04", "steps": "80"},
 }
 
-# Without a layer, old links to these visualisations start at the end of the last stage.
+# For these visualisations, old links without a layer start at the end of the network's last stage.
 FORMERLY_AT_LAST_STAGE = frozenset({"deep-dream"})
 
 

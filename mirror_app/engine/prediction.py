@@ -23,10 +23,10 @@ class Prediction:
     Args:
         answers: The numbers that the model gives, (K,), such as the logits of K classes. Empty if the model gives
             something else, such as boxes or regions.
-        meaning: What the numbers are (classes, labels, numbers ...), or None if that is unknown.
+        meaning: The meaning of the numbers (classes, labels, numbers ...), or None if it is unknown.
         output_summary: The parts of the model's output and their shapes, such as "out 21 × 64 × 64".
-        deviation: The largest difference between the outputs of the model and of the private copy that visualisations
-            work on, as a share of the largest number in the same tensor; 0 if they agree.
+        deviation: The largest difference between the output of the model and that of the private copy on which
+            visualisations work, as a share of the largest number in the same tensor. It is 0 if the outputs agree.
         boxes: The boxes that a detection model found, the most confident first.
         regions: The most likely class at each location, for a segmentation model.
 
@@ -60,7 +60,7 @@ class Prediction:
         return self.values if self.meaning and self.meaning.kind.has_probabilities else np.empty(0)
 
     def text(self, number: int) -> str:
-        """Return the value of that number in words, such as “96.2%”; "" if the model gives none."""
+        """Return `values[number]` as text, such as “96.2%”; "" if there is no such value or its meaning is unknown."""
         values = self.values
         return self.meaning.kind.text(float(values[number])) if self.meaning and number < len(values) else ""
 
@@ -83,7 +83,7 @@ def predict(model: Model, picture: Picture) -> Prediction:
         The prediction. It holds probabilities if the model gives classes or labels.
 
     Raises:
-        MirrorError: The model cannot take the picture, or an input of it is missing.
+        MirrorError: The model cannot take the picture, or one of the model's inputs is missing.
 
     Example:
         >>> from mirror_app import engine

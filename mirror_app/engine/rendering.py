@@ -1,4 +1,7 @@
-"""From the raw numbers of a request to the images that are shown."""
+"""From the raw numbers of a request to the images that are shown.
+
+Each visualisation has a look, which turns its raw numbers into images.
+"""
 
 from dataclasses import dataclass
 
@@ -79,7 +82,7 @@ def vmax(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray) -> floa
         model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
 
     Returns:
-        The magnitude, the largest over all images.
+        The largest magnitude over all images.
 
     Example:
         >>> import numpy as np
@@ -136,14 +139,14 @@ def hint(request: Request) -> str:
 
 
 def order(request: Request, raw: np.ndarray) -> list[int] | None:
-    """Return the numbers of the maps that the images of `request` show, or None if the maps are in their order.
+    """Return the numbers of the maps that the images of `request` show, or None if they are in the original order.
 
     Args:
         request: The request.
         raw: The raw numbers of the request, (N, h, w) or (N, C, h, w).
 
     Returns:
-        The number of the map that each image shows, from 0.
+        For each image, the number of the map that it shows, from 0.
 
     Example:
         >>> import numpy as np
@@ -188,7 +191,7 @@ def sheet(
         vmax: As in `render_images`.
 
     Returns:
-        The sheet, in rows of 8 images, none of them longer than 128 pixels.
+        The sheet, in rows of 8 images, with no side of an image longer than 128 pixels.
 
     Raises:
         MirrorError: There is no image with the number `first`.

@@ -13,15 +13,17 @@ from mirror_app.visualisations import registry
 
 @dataclass(frozen=True)
 class Request:
-    """What to compute: frozen, hashable, and one to one with the query of a link and with a JSON object.
+    """What to compute, as a hashable object that corresponds one to one to the query of a link and to a JSON object.
 
     Args:
         model: The name of the model.
         input: The identity of the picture, `Picture.id`.
-        layer: The dotted name of a layer, as `named_modules()` has it. "" is the model itself, "*" is every stage.
+        layer: The dotted name of a layer, as `named_modules()` has it. "" stands for the model itself, "*" for every
+            stage of the network.
         visualisation: The key of the visualisation, such as "grad-cam".
         params: The parameters that differ from their defaults, sorted by name.
-        output: What the model's numbers mean, as an `OutputKind`, such as "labels"; "" for what the model declares.
+        output: The meaning of the model's numbers, an `OutputKind` such as "labels". "" keeps the meaning that the
+            model declares.
 
     Example:
         >>> from mirror_app.engine.request import Request

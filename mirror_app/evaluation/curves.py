@@ -21,7 +21,7 @@ from mirror_app.probe.output_kind import OutputKind
 
 BATCH = 16
 EARLY = 0.1  # changes within this first share of the pixels count as early
-ROAD_SHARES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # of the pixels
+ROAD_SHARES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # shares of the pixels that are removed
 ROAD_NOISE = 0.01
 
 
@@ -204,8 +204,8 @@ def area(curve: Tensor, shares: Sequence[float] = ()) -> float:
 
     Args:
         curve: The values of the curve, (S,).
-        shares: The shares of the pixels at which it was measured, increasing, in [0, 1]. By default, equal steps from
-            0 to 1.
+        shares: The shares of the pixels at which the curve was measured, increasing, in [0, 1]. By default, equal steps
+            from 0 to 1.
 
     Returns:
         The mean, in the unit of the curve.

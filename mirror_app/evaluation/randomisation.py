@@ -21,7 +21,7 @@ _QUANTISED = (torch.int8, torch.uint8)
 
 @dataclass(frozen=True)
 class Depth:
-    """How far down from its output a model is shuffled.
+    """The layers of a model that are shuffled, from the output down to some depth.
 
     Args:
         label: The layers in words, as the page shows them.
@@ -38,11 +38,11 @@ class Depth:
 
 
 def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth]:
-    """Return how far down the weights of a model can be shuffled, from the last layer to everything.
+    """Return the depths to which the weights of a model can be shuffled, from the last layer alone to everything.
 
-    The first depth is the last layer that runs and has weights of its own. Each further depth ends at an
-    earlier stage of the network: it holds every layer that starts after that stage, but not the stage itself. The last
-    depth is the whole model.
+    The first depth is the last layer that runs and has weights of its own. Each further depth ends at an earlier stage
+    of the network: it holds every layer that starts after that stage, but not the stage itself. The last depth is the
+    whole model.
 
     Args:
         model_layers: The layers of a model, as `mirror_app.engine.tree` returns them.
@@ -58,7 +58,7 @@ def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth
         >>> from mirror_app import engine, evaluation
         >>> from mirror_app.models import catalogue
         >>> [depth.label for depth in evaluation.depths(engine.tree(catalogue.load("shapes")))]
-        ['classifier', 'all after features.4', 'all after features.1', 'everything']
+        ['classifier', 'everything after features.4', 'everything after features.1', 'everything']
     """
     starts, private_weights = _start_order(model_layers), _private_weights(model_layers)
     heads = [layer.name for layer in model_layers if layer.call and private_weights[layer.name]]
@@ -68,7 +68,7 @@ def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth
         )
     top = max(heads, key=starts.__getitem__)
     cuts = [
-        Depth(f"all after {stage}", tuple(name for name in starts if _is_after(name, stage, starts)))
+        Depth(f"everything after {stage}", tuple(name for name in starts if _is_after(name, stage, starts)))
         for stage in reversed(stages(model_layers)[:-1])
     ]
     deeper: list[Depth] = []
@@ -119,7 +119,7 @@ def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int =
 def with_last_layer_shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
     """Return a copy of a model with the weights of its last linear layer or convolution in random order.
 
-    An attribution that depends on the last layer changes with it.
+    An attribution that depends on the last layer differs between the model and the copy.
 
     Args:
         model: The model. It is not changed.
@@ -152,7 +152,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
 
     .. math:: \rho = \frac{\operatorname{cov}(r_1, r_2)}{\sigma(r_1) \, \sigma(r_2)}
 
-    r are the ranks of the values; equal values share the mean of their ranks.
+    r_1 and r_2 are the ranks of the values in each map. Equal values share the mean of their ranks.
 
     Args:
         first: A map of any shape.

@@ -21,9 +21,9 @@ from mirror_app.probe.output_meaning import predict_answers
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Entry
 
-STEPS = 24  # of a curve
+STEPS = 24  # the number of steps in a curve
 SEED = 0
-DRAWS = 3  # of random numbers: their curves differ, so their mean is reported
+DRAWS = 3  # the number of random maps: their curves differ, so the mean is reported
 
 
 class Removal(Enum):
@@ -54,16 +54,16 @@ class Curves:
         return single_curves.get(removal, self.road[1] - self.road[0])
 
     def area(self, removal: Removal) -> float:
-        """Return the mean of that curve over the share of pixels: low is good for deletion, high for the others."""
+        """Return the mean of the curve of `removal` over the shares; low is good for deletion, high for the others."""
         return evaluation.area(torch.from_numpy(self.curve(removal)), shares(removal))
 
     def gain(self, removal: Removal) -> float:
-        """Return how much better the mean of that curve is than its first value; higher is better."""
+        """Return how much better the mean of the curve of `removal` is than the first value; higher is better."""
         rise = self.area(removal) - float(self.curve(removal)[0])
         return -rise if removal is Removal.DELETION else rise
 
     def is_decided_early(self, removal: Removal) -> bool:
-        """Tell whether a tenth of the pixels, in this order, is enough to lose the class or to bring it back."""
+        """Tell whether the first tenth of the pixels is enough to lose the class or to bring it back."""
         if removal is Removal.INSERTION:
             return evaluation.recovers_early(torch.from_numpy(self.insertion))
         curve = self.deletion if removal is Removal.DELETION else self.road[0]
@@ -125,8 +125,8 @@ def baseline_curves(model: Model, picture: Picture, target: int) -> Generator[di
         target: The number of the class.
 
     Yields:
-        First, under "random", the mean of the random draws finished so far. The last frame also has the curves of
-        Sobel's edges, under "edges".
+        In each frame, under "random", the mean over the random maps finished so far. The last frame also holds the
+        curves of Sobel's edges, under "edges".
     """
     inputs = model.inputs(picture)
     draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]
@@ -166,8 +166,8 @@ def similarity(first: Result, second: Result) -> float:
     """Return how similar two results of the same request are.
 
     Returns:
-        The rank correlation of their evidence, in [-1, 1]; 1 if both rank all locations alike. It is NaN if both are
-        constant.
+        The rank correlation of their evidence, in [-1, 1]. It is 1 if both rank all locations alike, and NaN if both
+        are constant.
     """
     maps = (evidence(torch.from_numpy(result.raw), result.raw.shape[-2:]) for result in (first, second))
     return evaluation.rank_correlation(*maps)
@@ -218,7 +218,7 @@ def _kind(prediction: Prediction) -> OutputKind:
 def _curves_of(
     model: Model, picture: Picture, maps: Sequence[Tensor], target: int, kind: OutputKind
 ) -> Generator[Curves, None, None]:
-    """Yield the curves of each of the maps (H, W) of evidence."""
+    """Yield the curves of each map (H, W) of evidence in `maps`."""
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         inputs = view.prepare_inputs(model.inputs(picture).to(view.device))
 

@@ -86,7 +86,7 @@ def mp4(stills: Sequence[bytes], name: str) -> bytes:
         name: The name of the visualisation, for the error message.
 
     Returns:
-        The file, in H.264. Odd widths and heights are filled up with a black pixel, since H.264 requires even ones.
+        The file, in H.264. Odd widths and heights are extended by a black pixel, since H.264 requires even ones.
 
     Raises:
         MirrorError: There is only one frame, or PyAV is not installed.

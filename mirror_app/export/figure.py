@@ -121,7 +121,7 @@ def _height(lines: Sequence[str], font_size: int) -> int:
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, lines: Sequence[str], has_warning: bool, middle: int, top: int) -> None:
-    """Write a caption, with a warning sign to the left of its first line if it has one."""
+    """Write a caption and, if `has_warning`, a warning sign to the left of its first line."""
     _write(draw, lines, (middle, top), "ma", CAPTION_FONT_SIZE, CAPTION_COLOUR)
     if has_warning:
         half_width = round(ImageFont.load_default(CAPTION_FONT_SIZE).getlength(lines[0]) / 2)

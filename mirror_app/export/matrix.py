@@ -1,4 +1,4 @@
-"""A matrix of pictures: the request of each cell, made from one base request, and the files that hold them all."""
+"""A matrix of pictures: the request of each cell, made from one base request, and files of the whole matrix."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from mirror_app.visualisations import registry
 
 @dataclass(frozen=True)
 class Axis:
-    """The rows or the columns of a matrix: the field of a request that they change, its values, and their names."""
+    """The rows or the columns of a matrix: the field of a request that they change, and the values with their names."""
 
     field: str
     values: tuple[str, ...]
@@ -58,7 +58,8 @@ class Cell:
 def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
     """Return a request with some of its fields changed.
 
-    If the visualisation changes, its parameters have their defaults, except for the target of `base`, if it takes one.
+    If the visualisation changes, its parameters have their defaults, except that a visualisation with a target keeps
+    that of `base`.
 
     Args:
         base: The request to start from.

@@ -27,7 +27,7 @@ def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: 
         request: The request.
         raw: The raw numbers of the request, `Result.raw`.
         model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
-        page: Which page of a sheet of more than 64 images, from 1.
+        page: The number of the page, from 1, if there are more than 64 images.
 
     Returns:
         The file.
@@ -72,7 +72,7 @@ def package(
         info: The facts about the result, `Result.info`.
         original: The picture as it was uploaded, uint8 (H, W, 3).
         model_input_rgb: The picture as the model receives it, uint8 (H, W, 3).
-        code: Python that draws the picture again; "" for none.
+        code: Python code that draws the picture again; "" leaves it out.
 
     Returns:
         A ZIP file with `picture.png` (all images of the request), `raw.npy`, `original.png`, `input.png`, `picture.py`

@@ -1,4 +1,4 @@
-"""Python code that draws the picture of a request: “Show the code” on the page."""
+"""Python code that draws the picture of a request, which “Show the code” on the page displays."""
 
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture

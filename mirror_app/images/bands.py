@@ -27,8 +27,8 @@ def to_rgb(inputs: Tensor, rgb_bands: Colours | None = None) -> Tensor:
     """Return `inputs` (N, C, H, W) as RGB pictures (N, 3, H, W) in [0, 1], each band stretched to its own range.
 
     Args:
-        inputs: bands, in any units.
-        rgb_bands: the bands shown as red, green and blue; None shows the mean of all bands in grey.
+        inputs: The bands, in any units.
+        rgb_bands: The bands shown as red, green and blue; None shows the mean of all bands in grey.
     """
     bands = stretch_bands(inputs)
     return bands[:, list(rgb_bands)] if rgb_bands else bands.mean(1, keepdim=True).expand(-1, 3, -1, -1)

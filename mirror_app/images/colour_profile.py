@@ -5,13 +5,13 @@ import io
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
-ROUNDING = 1  # of 255: sRGB profiles by different vendors differ by this much
+ROUNDING = 1  # in steps of 1/255: sRGB profiles by different vendors differ by this much
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert an L, RGB or CMYK image from the colour space of `profile` to RGB in sRGB.
 
-    Raises what Pillow raises for a profile that cannot be read or that describes another kind of colours.
+    Raises an error of Pillow if the profile cannot be read or describes another kind of colours.
     """
     source = _read(profile)
     target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

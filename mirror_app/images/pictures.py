@@ -16,8 +16,8 @@ from mirror_app.images.reading import BROKEN, FORMATS, printable, read
 
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 10 * 2**20
-# Each scan of a JPEG costs a pass over all pixels, each Exif block a copy of those before it. A camera writes about
-# ten scans and one block; 10 MB of them would take an hour.
+# Each scan of a JPEG costs a pass over all pixels, and each Exif block a copy of the blocks before it. A camera writes
+# about ten scans and one block; a file of 10 MB full of scans or blocks would take an hour.
 _MAX_MARKERS = 100
 
 
@@ -28,13 +28,13 @@ class Picture:
     Create it with `decode` (a file), `from_image` (Pillow), `from_array` (NumPy) or `from_tensor` (a model's input).
 
     Attributes:
-        name: shown to the user.
-        pixels: uint8 (H, W, 3) in sRGB, read-only.
-        id: a digest of the content, or the name of a bundled example.
-        notes: remarks for the user, such as "animated: the first frame is shown".
-        exact: a float tensor (C, H, W) that goes to the model unchanged; `pixels` then only display it.
-        extra_inputs: for a model with several inputs, those after the picture, (1, …) each.
-        colours: the bands shown as red, green and blue; None shows the mean of all bands.
+        name: The name shown to the user.
+        pixels: The pixels, uint8 (H, W, 3) in sRGB, read-only.
+        id: A digest of the content, or the name of a bundled example.
+        notes: Remarks for the user, such as "animated: the first frame is shown".
+        exact: A float tensor (C, H, W) that goes to the model unchanged; `pixels` then only display it.
+        extra_inputs: The inputs that follow the picture, (1, …) each, for a model with several inputs.
+        colours: The bands shown as red, green and blue; None shows the mean of all bands.
 
     Example:
         >>> import numpy as np
@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def shown_id(self) -> str:
-        """The cache key of its pixels, which depend on the bands that are shown."""
+        """The cache key of the pixels, which depend on the bands that are shown."""
         return f"{self.id} {self.colours}" if self.colours else self.id
 
     @property
@@ -72,14 +72,14 @@ def decode(data: bytes, name: str) -> Picture:
     """Return the picture in an image file: its first frame, upright, in sRGB, on a white background.
 
     Args:
-        data: the content of a PNG, JPEG, WEBP, BMP or GIF file, up to 10 MB and 25 million pixels.
-        name: the file's name, for display and in error messages.
+        data: The content of a PNG, JPEG, WEBP, BMP or GIF file, up to 10 MB and 25 million pixels.
+        name: The file's name, for display and error messages.
 
     Returns:
-        The picture, whose `notes` say what was converted.
+        The picture. Its `notes` list the conversions.
 
     Raises:
-        MirrorError: when the file is empty, damaged, too large or in another format.
+        MirrorError: If the file is empty, damaged, too large or in another format.
 
     Example:
         >>> import io
@@ -117,18 +117,18 @@ def decode(data: bytes, name: str) -> Picture:
 
 
 def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:  # noqa: A002
-    """Return the picture of a NumPy array.
+    """Return the picture in a NumPy array.
 
     Args:
-        pixels: uint8 (H, W, 3) in sRGB, or (H, W) for grey; it is copied.
-        name: for display and in error messages.
-        id: the picture's identity; None takes a digest of the pixels.
+        pixels: The array, uint8 (H, W, 3) in sRGB, or (H, W) for grey. It is copied.
+        name: The picture's name, for display and error messages.
+        id: The picture's identity; None takes a digest of the pixels.
 
     Returns:
         The picture.
 
     Raises:
-        MirrorError: when the array has another type or shape, or is empty.
+        MirrorError: If the array has another type or shape, or is empty.
 
     Example:
         >>> import numpy as np
@@ -152,14 +152,14 @@ def from_image(image: Image.Image, name: str) -> Picture:
     """Return the picture in a Pillow image: its first frame, upright, in sRGB, on a white background.
 
     Args:
-        image: an image of any mode, up to 25 million pixels; it is copied.
-        name: for display and in error messages.
+        image: An image of any mode, up to 25 million pixels. It is copied.
+        name: The picture's name, for display and error messages.
 
     Returns:
-        The picture, whose `notes` say what was converted.
+        The picture. Its `notes` list the conversions.
 
     Raises:
-        MirrorError: when the image is too large or its data cannot be read.
+        MirrorError: If the image is too large or its data cannot be read.
 
     Example:
         >>> from PIL import Image
@@ -181,11 +181,11 @@ def with_extra_inputs(picture: Picture, extra_inputs: Sequence[Tensor]) -> Pictu
     """Return `picture` together with the further inputs of a model that takes several.
 
     Args:
-        picture: the model's first input.
-        extra_inputs: the inputs after it, in the model's order, (1, …) each.
+        picture: The model's first input.
+        extra_inputs: The inputs that follow the picture, in the model's order, (1, …) each.
 
     Returns:
-        A copy with the inputs and an `id` of its own.
+        A copy of `picture` with the further inputs and an `id` of its own.
 
     Example:
         >>> import numpy as np
@@ -202,14 +202,14 @@ def with_extra_inputs(picture: Picture, extra_inputs: Sequence[Tensor]) -> Pictu
 
 
 def with_colours(picture: Picture, colours: Colours | None) -> Picture:
-    """Return `picture` with these bands shown as red, green and blue.
+    """Return `picture` with three of its bands shown as red, green and blue.
 
     Args:
-        picture: an input of bands.
-        colours: the numbers of three bands, from 0; None shows the mean of all bands in grey.
+        picture: An input of bands.
+        colours: The numbers of three bands, from 0; None shows the mean of all bands in grey.
 
     Returns:
-        A copy with other pixels, or `picture` itself if it lacks one of the bands.
+        A copy with new `pixels`, or `picture` itself if it lacks one of the bands.
 
     Example:
         >>> import torch

@@ -12,7 +12,8 @@ from torchvision.transforms import functional as F
 from mirror_app.errors import MirrorError
 from mirror_app.images.pictures import Picture, to_pixels, with_colours
 
-# Of a picture with a larger aspect ratio, only the middle is resized: 60,000 x 1 would grow to 7.7 million x 128.
+# Of a picture with a larger aspect ratio, only the middle is resized. Otherwise, 60,000 x 1 pixels would grow to 7.7
+# million x 128.
 _MAX_ASPECT = 20
 _SLACK = 0.01  # how far outside [0, 1] rounding may leave a value
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -22,19 +23,19 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 class Preprocessing:
     """How a model's pictures are prepared: resize the shorter side, crop the centre, normalise.
 
-    The input is (pixels / 255 - mean) / std, per channel. It equals torchvision's classification presets bit for bit,
-    except that only the middle of pictures longer than 20:1 is resized.
+    The input is (pixels / 255 - mean) / std, per channel. It equals the output of torchvision's classification presets
+    bit for bit, except that only the middle of pictures longer than 20:1 is resized. With one value in `mean`, pictures
+    become grey inputs; with three, RGB; with four, RGB and an opaque alpha channel.
 
     Args:
-        size: the crop, (height, width) in pixels, or the side of a square.
-        resize: the length of the shorter side before cropping, in pixels.
-        mean: one value per channel, for pixels in [0, 1].
-        std: one value per channel, for pixels in [0, 1]. Pictures become inputs with 1 channel (grey), 3 (RGB) or
-            4 (RGB and an opaque alpha).
-        interpolation: how torchvision resizes: "bilinear", "bicubic" or "nearest".
+        size: The crop, (height, width) in pixels, or the side of a square.
+        resize: The length of the shorter side before cropping, in pixels.
+        mean: The mean of each channel, for pixels in [0, 1].
+        std: The standard deviation of each channel, for pixels in [0, 1].
+        interpolation: The interpolation with which torchvision resizes: "bilinear", "bicubic" or "nearest".
 
     Raises:
-        MirrorError: when `mean` and `std` are empty or differ in length.
+        MirrorError: If `mean` and `std` are empty or differ in length.
 
     Example:
         >>> import numpy as np
@@ -60,7 +61,7 @@ class Preprocessing:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether pictures can become inputs; a model with another number of bands takes only tensors."""
+        """Whether pictures can become inputs, with 1, 3 or 4 channels; other models take only tensors."""
         return len(self.mean) in _MODES
 
     def model_input_rgb(self, picture: Picture) -> np.ndarray:
@@ -80,7 +81,7 @@ class Preprocessing:
             A float32 tensor (1, C, h, w), normalised; an exact input is returned unchanged.
 
         Raises:
-            MirrorError: when an RGB picture is given to a model with another number of bands.
+            MirrorError: If an RGB picture is given to a model with another number of bands.
         """
         if picture.exact is not None:
             return picture.exact[None]
@@ -113,7 +114,7 @@ class Preprocessing:
         return (inputs * std + mean).clamp(0, 1)
 
     def region(self, picture: Picture) -> tuple[int, int, int, int] | None:
-        """Return the part of `picture` that the model sees, (left, top, right, bottom) in pixels; None if all of it."""
+        """Return the part of `picture` that the model sees, (left, top, right, bottom) in pixels, or None for all."""
         if picture.exact is not None:
             return None
         height, width = picture.pixels.shape[:2]
@@ -144,16 +145,16 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
     """Return a picture that goes to the model exactly as given.
 
     Args:
-        inputs: a float tensor (C, H, W), normalised as the model expects; it is copied.
-        name: for display and in error messages.
-        preprocessing: the model's; its mean and std turn the tensor back into visible colours.
-        notes: remarks for the user.
+        inputs: A float tensor (C, H, W), normalised as the model expects. It is copied.
+        name: The picture's name, for display and error messages.
+        preprocessing: The model's preprocessing, whose mean and std turn the tensor back into visible colours.
+        notes: Remarks for the user.
 
     Returns:
-        The picture; its `exact` is a copy of the tensor, and its `pixels` display it.
+        The picture. Its `exact` is a copy of the tensor, and its `pixels` display the tensor.
 
     Raises:
-        MirrorError: when the tensor has another type or shape, is empty, or holds NaN or infinity.
+        MirrorError: If the tensor has another type or shape, is empty, or holds NaN or infinity.
 
     Example:
         >>> import torch
@@ -184,7 +185,7 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
 
 
 def _displayable(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return an exact input (1 or 3, H, W) as RGB in [0, 1]: denormalised, or stretched if that leaves [0, 1]."""
+    """Return an exact input (1 or 3, H, W) as RGB in [0, 1]: denormalised, and stretched if that leaves [0, 1]."""
     values = inputs.float().cpu()
     if len(values) == len(mean):
         values = values * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]

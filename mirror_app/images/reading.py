@@ -9,12 +9,12 @@ from PIL.ExifTags import Base
 from mirror_app.images import colour_profile
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-# What Pillow raises on damaged or malicious files.
+# The errors that Pillow raises on damaged or malicious files.
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 
 
 def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels of an image, uint8 (H, W, 3), upright, in sRGB and on white, with notes on what was converted.
+    """Return the pixels of an image, uint8 (H, W, 3), upright, in sRGB and on white, and notes on the conversions.
 
     Only the first frame of an animation is read. Raises one of `BROKEN` for a file that cannot be read.
     """
@@ -52,7 +52,7 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
 def _turn_upright(image: Image.Image) -> None:
     """Turn an image as its Exif data say; raise one of `BROKEN` if they cannot be read."""
     image.getexif().get(Base.Orientation)
-    # Pillow would write what is left of the Exif data anew, which fails if another part of them is damaged.
+    # Otherwise, Pillow would rewrite the rest of the Exif data, which fails if any part of it is damaged.
     for source in ("exif", "Raw profile type exif"):
         image.info.pop(source, None)
     ImageOps.exif_transpose(image, in_place=True)

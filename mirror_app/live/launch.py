@@ -15,7 +15,7 @@ from mirror_app.live.session import Input, Net, PreprocessingOverrides, live_ses
 PORT = 8501
 
 _guard = Lock()  # held while a session is added or removed, so that all sessions share one server
-_handles: list["Handle"] = []  # of the sessions that are not stopped
+_handles: list["Handle"] = []  # the handles of the sessions that are still running
 
 
 class Handle:
@@ -76,29 +76,31 @@ def mirror(
     join the same server, each at an address of its own. The models are shown live and are never changed.
 
     Args:
-        inputs: one or several. A tensor (C, H, W), or (N, C, H, W) for N inputs, goes to the model exactly as given.
-            A Pillow image is resized, cropped and normalised first. For a model that takes several tensors, pass a
-            tuple of them.
-        model: an `nn.Module` or a `Model` of the catalogue, or several by name.
-        visualisations: those on offer: names such as "grad-cam", visualisation classes, WebInterface objects or
-            partials that create one, or functions decorated with `offer`. None offers all visualisations.
-        port: the port of the page, on this computer only. If it is in use, the next free one is taken.
-        open_browser: whether to open a browser tab.
-        mean: for normalising Pillow images, one value per channel. None takes the mean of a `Model`, or ImageNet's.
-        std: the same for the standard deviation.
-        size: the crop of Pillow images in pixels, a side or (height, width). None takes the size of the first
-            input if it is a tensor, or the size of a `Model`, or 224.
-        classes: the names of the model's outputs.
-        output: the meaning of the model's outputs: "classes", "labels", "numbers", "probabilities", "embedding",
-            "regions" or "boxes". None reads it from the model's configuration; without one, a single output is
+        inputs: One input or several. A tensor (C, H, W), or (N, C, H, W) for N inputs, goes to the model exactly as
+            given. A Pillow image is resized, cropped and normalised first. For a model that takes several tensors,
+            pass a tuple of them.
+        model: An `nn.Module` or a `Model` of the catalogue, or a dictionary of several by name.
+        visualisations: The visualisations on offer: names such as "grad-cam", visualisation classes, WebInterface
+            objects or partials that create one, or functions decorated with `offer`. None offers all visualisations.
+        port: The port of the page, on this computer only. If it is in use, the next free one is taken.
+        open_browser: Whether to open a browser tab.
+        mean: The mean for normalising Pillow images, one value per channel. None takes the mean of a `Model`, or
+            ImageNet's.
+        std: The standard deviation for normalising Pillow images, one value per channel. None takes the standard
+            deviation of a `Model`, or ImageNet's.
+        size: The crop of Pillow images in pixels, a side or (height, width). None takes the size of the first input
+            if that is a tensor, or the size of a `Model`, or 224.
+        classes: The names of the model's outputs.
+        output: The meaning of the model's outputs: "classes", "labels", "numbers", "probabilities", "embedding",
+            "regions" or "boxes". None reads the meaning from the model's configuration; without one, a single output is
             assumed to be a number, and several are assumed to be classes.
 
     Returns:
         A handle with the `url` of the page and `stop`.
 
     Raises:
-        MirrorError: when an input, a model or a visualisation cannot be shown, no port is free, or the process
-            already runs another server of pages.
+        MirrorError: If an input, a model or a visualisation cannot be shown, no port is free, or the process already
+            serves other pages.
 
     Example:
         A literal block, since a server takes seconds to start and a script waits for Ctrl+C::

@@ -14,7 +14,7 @@ from mirror_app import dashboard, live
 from mirror_app.errors import MirrorError
 
 HOST = "127.0.0.1"
-PORTS_TRIED = 100  # from the requested one on
+PORTS_TRIED = 100  # how many ports are tried, from the requested one on
 
 
 class Server:
@@ -65,7 +65,7 @@ class Server:
 
     def _clean_up(self) -> None:
         self._socket.close()
-        # Without a visitor it was never imported, and importing it outside a page would print a warning.
+        # If no page was opened, this module was never imported. Importing it here would print a warning.
         if cache := sys.modules.get("mirror_app.ui.store"):
             cache.close()
         # A stopped runtime cannot start again, and Streamlit has no public way to let a process make another one.

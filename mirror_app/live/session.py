@@ -30,7 +30,7 @@ _UNNORMALISED = "All values lie in [0, 1], so this input may not be normalised. 
 
 @dataclass(frozen=True)
 class PreprocessingOverrides:
-    """What the caller states about preprocessing, class names and the meaning of the output; None means not stated."""
+    """The caller's preprocessing, class names and meaning of the output; None stands for a choice not made."""
 
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
@@ -80,7 +80,7 @@ def _name(net: object) -> str:
 
 
 def _preprocessing(name: str, net: object, inputs: Sequence[Input], overrides: PreprocessingOverrides) -> Preprocessing:
-    """Return the preprocessing of a model: as overridden, or the `Model`'s own, or ImageNet's."""
+    """Return the preprocessing of a model: the caller's choices, else those of the `Model`, else ImageNet's."""
     if not isinstance(net, nn.Module | Model):
         problem = f"The model '{name}' is a {type(net).__name__}, not an nn.Module."
         raise MirrorError(problem, culprit=name, accepted="an nn.Module")
@@ -158,7 +158,7 @@ def _model(
 
 
 def _with_meaning(model: Model, net: Net, output: Any, overrides: PreprocessingOverrides) -> Model:
-    """Return `model` with the meaning and names of its output: as the caller states, or as `net` does."""
+    """Return `model` with the meaning and names of its output, as stated by the caller, or else by `net`."""
     declared = net.with_output(overrides.output or "") if isinstance(net, Model) else model
     kind = overrides.output or (declared.output.kind if declared.output else "")
     names = overrides.classes or declared.classes or declared.labels

@@ -13,7 +13,7 @@ from mirror_app.probe import Structure, fingerprint
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.registry import Entry
 
-MARK = "@"  # between a name and the id of its session
+MARK = "@"  # between a name and the id of the session that it belongs to
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class LiveSession:
     """The models, pictures and visualisations that one call of `mirror` shows.
 
     Attributes:
-        session_id: in links, it is appended to the names of the session's models.
-        models: by their names in links.
-        pictures: the inputs.
-        entries: the visualisations on offer.
+        session_id: The id of the session, which links append to the names of its models.
+        models: The models, by their names in links.
+        pictures: The inputs.
+        entries: The visualisations on offer.
 
     Example:
         >>> from mirror_app.live import LiveSession
@@ -80,7 +80,7 @@ def add(session: LiveSession) -> None:
     """Make the models and visualisations of a session available to links.
 
     Args:
-        session: a session with a new id.
+        session: A session with a new id.
 
     Example:
         >>> from mirror_app import live
@@ -97,7 +97,7 @@ def remove(session: LiveSession) -> None:
     """Forget a session and release its models.
 
     Args:
-        session: a session that was added.
+        session: A session that was added.
 
     Example:
         >>> from mirror_app import live
@@ -113,14 +113,14 @@ def remove(session: LiveSession) -> None:
 
 
 def link_name(name: str, session_id: str) -> str:
-    """Return the name in links of a model or visualisation of a session.
+    """Return the name that a session's model or visualisation has in links.
 
     Args:
-        name: its name in the program.
-        session_id: the id of the session.
+        name: The name in the program.
+        session_id: The id of the session.
 
     Returns:
-        Both, joined by `MARK`.
+        The name and the id, joined by `MARK`.
 
     Example:
         >>> from mirror_app import live
@@ -131,13 +131,13 @@ def link_name(name: str, session_id: str) -> str:
 
 
 def display_name(name: str) -> str:
-    """Return a name without the id of its session.
+    """Return the name that a model or visualisation of a session has in the program.
 
     Args:
-        name: a name in links.
+        name: A name in links.
 
     Returns:
-        The name in the program; `name` itself if no session has that id.
+        The name without the id of its session, or `name` itself if it ends with no session's id.
 
     Example:
         >>> from mirror_app import live
@@ -156,7 +156,7 @@ def session_of(model_name: str) -> LiveSession | None:
     """Return the session that a model belongs to.
 
     Args:
-        model_name: the model's name in links.
+        model_name: The model's name in links.
 
     Returns:
         The session, or None for the models of the catalogue.
@@ -174,7 +174,7 @@ def model(name: str) -> Model | None:
     """Return a live model.
 
     Args:
-        name: the model's name in links.
+        name: The model's name in links.
 
     Returns:
         The model, or None for the models of the catalogue.
@@ -192,10 +192,10 @@ def revision(name: str) -> str:
     """Return a digest that changes when the program changes a live model.
 
     Args:
-        name: the model's name in links.
+        name: The model's name in links.
 
     Returns:
-        The digest of its structure and weights, or "" for the models of the catalogue.
+        The digest of the model's structure and weights, or "" for the models of the catalogue.
 
     Example:
         >>> from mirror_app import live

@@ -1,4 +1,4 @@
-"""All models by name: the bundled network, those of the settings file, and torchvision's."""
+"""All models by name: the bundled network, the models in the settings file, and torchvision's models."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -16,14 +16,14 @@ from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 WEIGHTS = Path(__file__).parents[1] / "bundled" / "weights"
 BUNDLED = "shapes"
-UNTRAINED = torchvision_models.UNTRAINED  # the suffix of names with random weights
+UNTRAINED = torchvision_models.UNTRAINED  # the suffix that asks for random weights
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all models, the default first.
 
     Raises:
-        MirrorError: when the settings file is invalid or reuses the name of another model.
+        MirrorError: If the settings file is invalid or reuses the name of another model.
 
     Example:
         >>> from mirror_app.models import catalogue
@@ -66,15 +66,15 @@ def load(name: str, device: torch.device | str = "cpu") -> Model:
     """Return the model of that name, with its weights, on `device`.
 
     Args:
-        name: "shapes" (bundled), a torchvision name such as "resnet50", the same with "-untrained" for random
-            weights, or a table of the settings file.
-        device: where its weights go.
+        name: "shapes" for the bundled network, a torchvision name such as "resnet50", a torchvision name with
+            "-untrained" for random weights, or the name of a table in the settings file.
+        device: The device that holds the weights.
 
     Returns:
         The model in evaluation mode, with its preprocessing and class names. Missing weights are downloaded.
 
     Raises:
-        MirrorError: when no model has that name, the download fails, or the settings file is invalid.
+        MirrorError: If no model has that name, the download fails, or the settings file is invalid.
 
     Example:
         >>> from mirror_app.models import catalogue

@@ -20,12 +20,12 @@ import torch
 from mirror_app.errors import MirrorError
 
 _POLL_INTERVAL = 0.2  # seconds between two looks at the growing file
-PATIENCE = 60.0  # seconds without a byte
+PATIENCE = 60.0  # seconds without a new byte, after which a download counts as stalled
 
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """The progress of a download: bytes received, of approximately `total`."""
+    """The progress of a download: the bytes received so far, of approximately `total`."""
 
     bytes: int
     total: int
@@ -37,7 +37,7 @@ class DownloadProgress:
 
 
 class _Download:
-    """A running download into a temporary folder, which is removed at its end, on failure and at program exit."""
+    """A running download into a temporary folder; the folder is removed when the download or the program ends."""
 
     def __init__(self, url: str, target: Path) -> None:
         self.folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
@@ -92,11 +92,11 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
     leaves no file behind.
 
     Args:
-        url: the address of the file.
-        total: the expected size in bytes.
+        url: The address of the file.
+        total: The expected size in bytes.
 
     Raises:
-        MirrorError: when the download fails or stalls, or the disk is full.
+        MirrorError: If the download fails or stalls, or if the disk is full.
     """
     target = path_of(url)
     host = urlsplit(url).hostname or url
@@ -150,7 +150,7 @@ def _give_up(target: Path, download: _Download) -> None:
 
 
 def _failure(error: BaseException, name: str, host: str = "") -> MirrorError:
-    """Return the error that names the file and the culprit: the host, or otherwise the file itself."""
+    """Return the error for a failed download; its culprit is the host if the host failed, otherwise the file."""
     match error:
         case HTTPError():
             return MirrorError(f"'{name}' could not be downloaded: {host} answered {error.code}.", culprit=host)

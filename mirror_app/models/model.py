@@ -21,14 +21,14 @@ class Model:
     """An `nn.Module` with the preprocessing it was trained with, its class names and the meaning of its output.
 
     Args:
-        name: its name on the page and in links.
-        module: in evaluation mode; it is never changed.
-        preprocessing: how pictures become inputs.
-        classes: the names of the output's numbers.
-        untrained: whether its weights are random.
-        extra_inputs: the inputs that follow the picture, (1, …) each; a picture may have its own.
-        labels: for segmentation and detection, the names of what is marked.
-        output: what its numbers mean; None if unknown.
+        name: The name of the model on the page and in links.
+        module: The module, in evaluation mode. It is never changed.
+        preprocessing: The way in which pictures become inputs.
+        classes: The names of the numbers in the output, such as class names.
+        untrained: Whether the weights are random.
+        extra_inputs: The inputs that follow the picture, (1, …) each. A picture may bring its own.
+        labels: The class names of the regions or boxes, for segmentation and detection.
+        output: The meaning of the output; None if unknown.
 
     Example:
         >>> from torch import nn
@@ -54,12 +54,13 @@ class Model:
         """Return this model with the meaning and the names of its output.
 
         Args:
-            output: what the module returned for one picture.
-            kind: an OutputKind such as "labels"; "" reads it from the module's configuration, or assumes the usual.
-            names: the names of the numbers; by default those in the configuration, or "class 0", "class 1", …
+            output: The module's output for one picture.
+            kind: An OutputKind, such as "labels". "" takes the kind from the module's configuration or, if the
+                configuration does not name one, infers it from the output.
+            names: The names of the numbers. By default, those in the configuration, or "class 0", "class 1", …
 
         Raises:
-            MirrorError: when the kind or the number of names does not fit the output.
+            MirrorError: If the kind or the number of names does not fit the output.
         """
         meaning = meaning_of(output, self.module, OutputKind.of(kind) if kind else None)
         answers = answers_of(output)
@@ -77,17 +78,17 @@ class Model:
         return replace(self, output=meaning, classes=classes)
 
     def with_output(self, kind: str) -> "Model":
-        """Return this model with another reading of its numbers, such as "labels"; "" returns the model itself.
+        """Return this model with its output read as `kind`, such as "labels"; "" returns the model itself.
 
         Raises:
-            MirrorError: when `kind` is not an OutputKind.
+            MirrorError: If `kind` is not an OutputKind.
         """
         if not kind:
             return self
         output_kind, count = OutputKind.of(kind), len(self.classes)
         names = output_kind.names(count) if self.classes == self.kind.names(count) else self.classes
         model = replace(self, output=OutputMeaning(output_kind), classes=names)
-        vars(model)["views"] = self.views  # the module is the same, so its private copies are too
+        vars(model)["views"] = self.views  # the module is the same, so its private copies are shared
         return model
 
     def meaning(self, output: Any) -> OutputMeaning | None:
@@ -100,16 +101,16 @@ class Model:
 
     @property
     def kind(self) -> OutputKind:
-        """The kind of its output; classes if unknown."""
+        """The kind of the output; classes if unknown."""
         return self.output.kind if self.output else OutputKind.CLASSES
 
     def name_of(self, number: int) -> str:
-        """Return the name of the output with that index, such as a class name."""
+        """Return the name of the output's number at index `number`, such as a class name."""
         return self.classes[number] if number < len(self.classes) else f"{self.kind.noun} {number}"
 
     @property
     def dtype(self) -> torch.dtype:
-        """The floating-point type of its inputs."""
+        """The floating-point type of the model's inputs."""
         if all(weight.dtype == torch.float32 for weight in self.module.parameters()):
             return torch.float32
         with self.views.lease(self.extra_inputs) as view:
@@ -132,11 +133,11 @@ class Model:
 
     @cached_property
     def views(self) -> Pool:
-        """The private copies of its structure that computations lease."""
+        """The pool of private views of the module, which computations lease."""
         return Pool(self.module)
 
     @cached_property
     def bytes(self) -> int:
-        """The memory that its weights take, in bytes."""
+        """The memory that the parameters and buffers take, in bytes."""
         tensors = (*self.module.parameters(), *self.module.buffers())
         return sum(t.numel() * t.element_size() for t in tensors)

@@ -1,4 +1,4 @@
-"""A check of files written by torch.save before they are loaded: no code, and no more memory than the file's size.
+"""Checks files written by torch.save before loading: they must not run code or take more memory than their size.
 
 `torch.load(weights_only=True)` runs no code, but it decompresses archives and allocates a `bytearray` of any length
 that the pickle asks for, so a file of 500 bytes can exhaust memory.
@@ -46,7 +46,7 @@ def check_archive(file: Path) -> None:
 
 
 def _check_structure(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], file: Path) -> None:
-    """Refuse an archive that torch.save did not write, that is compressed, or that is ambiguous."""
+    """Refuse an archive that torch.save did not write, that is compressed, or that can be read in two ways."""
     names = [entry.filename.lower() for entry in entries]
     inside = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inside:

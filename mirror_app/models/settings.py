@@ -1,4 +1,4 @@
-"""Settings of the user's own models: a TOML file, named by MIRROR_SETTINGS or `--settings`, with a table for each.
+"""Settings of the user's own models: a TOML file, named by MIRROR_SETTINGS or `--settings`, with one table per model.
 
 [flowers]
 factory = "flower_nets:small"       # module:function; modules next to this file are found, too
@@ -10,7 +10,7 @@ resize = 256
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
 interpolation = "bilinear"
-output = "classes"                  # the meaning of its output: an OutputKind
+output = "classes"                  # the meaning of the model's output: an OutputKind
 """
 
 import math
@@ -76,7 +76,7 @@ def user_models() -> dict[str, UserModelSettings]:
 
 
 def use(path: str | None) -> None:
-    """Choose the settings file of this process; None or "" for the one that MIRROR_SETTINGS names."""
+    """Choose the settings file of this process; None or "" chooses the file that MIRROR_SETTINGS names."""
     global _chosen
     _chosen = path
 
@@ -88,7 +88,7 @@ def file() -> Path | None:
 
 
 def table_label(name: str, path: Path) -> str:
-    """Return how an error message refers to a table."""
+    """Return the words with which error messages refer to a table."""
     return f"[{name}] in '{path.name}'"
 
 

@@ -53,7 +53,7 @@ def download_sizes() -> dict[str, int]:
 
 
 def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, None]:
-    """Yield the progress of the download, then the model; raise MirrorError if it cannot be downloaded or read."""
+    """Yield the progress of the download, then the model; raise MirrorError if weights cannot be downloaded or read."""
     architecture = name.removesuffix(UNTRAINED)
     weights = _weights(architecture)
     if name.endswith(UNTRAINED):
@@ -101,7 +101,7 @@ def _bytes(weights: Any) -> int:
 
 
 def preprocessing(weights: Any) -> Preprocessing:
-    """Return the preset of `weights`; unlike the preset, segmentation models get a square centre crop."""
+    """Return the preprocessing that `weights` declare; segmentation models get a square centre crop in addition."""
     preset = weights.transforms()
     if not hasattr(preset, "mean"):
         return Preprocessing(SIDE, SIDE, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -115,7 +115,7 @@ def preprocessing(weights: Any) -> Preprocessing:
 
 
 def untrained(name: str) -> nn.Module:
-    """Return the model of that name with random weights, from a fixed seed."""
+    """Return the model of that name with random weights, drawn from a fixed seed."""
     options: dict[str, object] = {}
     if name in ("googlenet", "inception_v3"):
         options["init_weights"] = False  # their own initialisation takes minutes

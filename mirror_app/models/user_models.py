@@ -18,7 +18,7 @@ from mirror_app.probe import View
 def load(name: str) -> Model:
     """Build the model of that name and load its weights.
 
-    If its table is wrong, raise MirrorError, which says what is wrong.
+    Raises MirrorError if the model's table in the settings file is wrong.
     """
     file, options = settings.file(), settings.user_models()[name]
     assert file is not None
@@ -35,7 +35,7 @@ def load(name: str) -> Model:
             f"{label}: mean has {len(options.mean)} values, but pictures have 1, 3 or 4 channels.",
             culprit=str(options.mean),
             accepted="1, 3 or 4 values",
-            hint="To show a model of other bands, call mirror() from Python.",
+            hint="To show a model with another number of channels, call mirror() from Python.",
         )
     output = _sample_output(module, preprocessing, label)
     model = Model(name, module, preprocessing, (), untrained=not options.weights)

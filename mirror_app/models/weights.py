@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mirror_app.errors import MirrorError
 from mirror_app.models.pickled import MAX_HEADER, check_archive, refusal
 
-_MAX_NAMED = 3  # differences of each kind in an error message
+_MAX_NAMED = 3  # how many differences of each kind an error message names
 _OTHER_FORMATS = {
     rb"\x89HDF": "a Keras or HDF5 file",
     rb"\x08.\x12": "an ONNX file",
@@ -29,7 +29,7 @@ def load_into(module: nn.Module, file: Path) -> None:
     """Load the weights in `file` into `module`, in the module's own precision.
 
     Raises:
-        MirrorError: when the file is not accepted, or its names, shapes or types differ from the module's.
+        MirrorError: If the file is not accepted, or if names, shapes or types in it differ from the module's.
     """
     tensors = read(file)
     _match(module, tensors, file)
@@ -37,7 +37,7 @@ def load_into(module: nn.Module, file: Path) -> None:
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """Return the tensors in `file` by name, on the CPU; raise MirrorError if it holds other things, too."""
+    """Return the tensors in `file` by name, on the CPU; raise MirrorError if the file holds anything else."""
     if not file.is_file():
         raise MirrorError(f"The weights file '{file}' does not exist.", culprit=str(file))
     try:

@@ -74,7 +74,7 @@ def test_what_is_shuffled_goes_from_the_head_by_stages_down_to_everything() -> N
     view.record_calls(torch.rand(1, 3, 8, 8))
     before = state(model)
     found = evaluation.depths(layers.tree(model, view.calls))
-    assert [depth.label for depth in found] == ["head", "all after first", "everything"]
+    assert [depth.label for depth in found] == ["head", "everything after first", "everything"]
     head, above, everything = (evaluation.with_weights_shuffled(model, depth.layers) for depth in found)
     assert changed(model, head) == {"head.weight", "head.bias"}
     attention = {f"attention.{name}" for name, _ in model.attention.named_parameters()}
@@ -173,21 +173,21 @@ def test_what_takes_long_can_be_given_up_between_two_frames() -> None:
 
 
 def test_the_verdict_tells_where_the_picture_becomes_another() -> None:
-    names = ("fc", "all after layer3", "everything")
+    names = ("fc", "everything after layer3", "everything")
 
     def caption(*figures: float) -> str:
         return verdict_text.below_shuffled(dict(zip(names, figures, strict=True)))
 
     assert "Shuffling the last layer already changes the map] (rank correlation −0.30)" in caption(-0.3, 0.6, 0.2)
     assert (
-        "Shuffling all after layer3 barely changes the map]; :green[shuffling everything changes it clearly]"
+        "Shuffling everything after layer3 barely changes the map]; :green[shuffling everything changes it clearly]"
         in caption(0.9, 0.8, 0.1)
     )
     assert "the map depends on the earlier layers but hardly on the last ones." in caption(0.9, 0.8, 0.1)
     assert "(weakest rank correlation +0.60): the map shows the input" in caption(1, 0.6, 0.7)
     inverted = caption(-0.7, 0.1, 0.2)
     assert "Shuffling fc barely changes the map, except for inverting it]" in inverted
-    assert "]; :green[shuffling all after layer3 changes it clearly]" in inverted
+    assert "]; :green[shuffling everything after layer3 changes it clearly]" in inverted
     assert "hardly on the last one." in inverted
     assert "(weakest rank correlation −0.60): the map shows the input" in caption(1, -0.6, 0.7)
 

@@ -142,7 +142,7 @@ def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_
 
     monkeypatch.setattr(verdict, "shuffled", counted)
     test = page("trust")
-    assert shuffled_depths == ["classifier", "all after features.4", "all after features.1", "everything"]
+    assert shuffled_depths == ["classifier", "everything after features.4", "everything after features.1", "everything"]
     (failed,) = (caption for caption in shuffled_maps(test) if "This one is not finite" in caption)
     assert failed.startswith("classifier")
     assert len(questions(test)) == 3
