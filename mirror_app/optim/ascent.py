@@ -1,4 +1,4 @@
-"""The ascent loop: forward pass, gradient of the objective with respect to the picture, step, frame."""
+"""The loop of gradient ascent: forward pass, gradient of the objective with respect to the picture, and step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,18 +42,18 @@ class Step:
 class Ascent:
     """Gradient ascent on pictures.
 
-    With the parametrisation θ of the pixels x(θ), a random transform T and the objective J, each step is
+    The parameters θ describe the pixels x(θ). With a random transform T and the objective J, each step is
     θ ← θ + rule(∂J(T(x(θ))) / ∂θ); the operators are then applied to x(θ).
 
     Args:
         view: The private view of the model.
         space: Converts pixels in [0, 1] to the inputs of the model.
-        objective: What is raised: one number per picture.
+        objective: The number to raise, one per picture.
         rule: Turns the gradient into a step, such as `optimisers.adam(0.05)`. A rule may have a state; use a new one
             for each run.
-        parametrisation: What is optimised: pixels, or waves (`Fourier`).
+        parametrisation: The numbers to optimise: pixels (`Pixels`) or waves (`Fourier`).
         transforms: Random transforms of the picture before each forward pass.
-        operators: What is applied to the pixels after each step, such as `operators.blur(0.3)`.
+        operators: Functions applied to the pixels after each step, such as `operators.blur(0.3)`.
 
     Example:
         >>> import torch
@@ -93,7 +93,8 @@ class Ascent:
             The `Step`s in order.
 
         Raises:
-            MirrorError: If the objective has no gradient with respect to the model's input, or no such channel.
+            MirrorError: If the objective has no gradient with respect to the model's input, or reads a channel that its
+                layer does not have.
         """
         size = (pixels.shape[2], pixels.shape[3])
         parameters = self.parametrisation.encode(pixels)
@@ -118,7 +119,7 @@ class Ascent:
             value = self.objective(ForwardPass(pixels, outputs, partial(channels_first, self.view, inputs.detach())))
             gradient, input_gradient = _gradients(value, leaf, inputs)
             has_gradient = gradient.flatten(1).any(1)
-            if input_gradient is not None:  # a penalty has a gradient of its own, which hides that the model has none
+            if input_gradient is not None:  # the gradient of a penalty may hide that the model's is zero
                 has_gradient &= input_gradient.flatten(1).any(1)
             if not has_gradient.all():
                 redirect_dead_relu(value)

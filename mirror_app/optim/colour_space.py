@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-# Principal axes (columns) and variances of the colours of ImageNet's photographs, for the colour augmentation of
-# Krizhevsky et al. 2012; as published with Gross and Wilber 2016, “Training and investigating residual nets”
-# (fb.resnet.torch).
+# Principal axes (columns) and variances of the colours of ImageNet's photographs, computed for the colour augmentation
+# of Krizhevsky et al. 2012. The values are those of the code for Gross and Wilber 2016, “Training and investigating
+# residual nets” (fb.resnet.torch).
 AXES = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
 VARIANCES = (0.2175, 0.0188, 0.0045)
 
@@ -13,8 +13,8 @@ VARIANCES = (0.2175, 0.0188, 0.0045)
 def mixing() -> Tensor:
     """Return the matrix M (3, 3) for which M · Mᵀ is the covariance of the colours of photographs.
 
-    M turns independent numbers into red, green and blue. Its columns are light against dark, blue against red, and
-    green against purple.
+    M turns independent numbers into red, green and blue. The columns of M contrast light with dark, blue with red, and
+    green with purple.
 
     Returns:
         The matrix in float64.

@@ -1,4 +1,4 @@
-"""Objectives: one number per picture, to be raised by an ascent. They can be added and multiplied.
+"""Objectives: one number per picture, which an ascent raises. Objectives can be added and multiplied.
 
     channel("features.8", 40) + 2 * channel("features.5", 7) - 0.01 * total_variation()
 
@@ -19,13 +19,13 @@ from mirror_app.probe import require_tensor
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What an objective is computed from.
+    """The pictures and the layers' outputs from which an objective is computed.
 
     Attributes:
         pixels: The pictures (N, C, H, W) in [0, 1].
         outputs: The outputs of the layers, by name.
-        columns: Returns a layer's output with the channels in axis 1, as `probe.channels_first` does. By default the
-            output already has them there.
+        columns: A function that returns a layer's output with the channels in axis 1, as `probe.channels_first` does.
+            The default is for outputs that have the channels there already.
 
     Example:
         >>> import torch
@@ -86,8 +86,8 @@ class Objective:
 def channel(layer: str, number: int) -> Objective:
     """Return the mean activation of one channel.
 
-    J = meanᵢⱼ A[number, i, j] for the feature maps A of the layer. For a transformer it is the mean of one feature over
-    all tokens, for a vector (N, C) one of its entries.
+    J = meanᵢⱼ A[number, i, j] for the feature maps A of the layer. For a transformer, J is the mean of one feature over
+    all tokens. For a vector (N, C), J is one of its entries.
 
     Args:
         layer: The dotted name of the layer.
@@ -115,7 +115,7 @@ def channel(layer: str, number: int) -> Objective:
 def neuron(layer: str, number: int) -> Objective:
     """Return the activation of the unit in the middle of one channel.
 
-    J = A[number, h // 2, w // 2] for the feature maps A (C, h, w) of the layer. For a layer with T tokens, it is the
+    J = A[number, h // 2, w // 2] for the feature maps A (C, h, w) of the layer. For a layer with T tokens, J is the
     value at token T // 2.
 
     Args:
@@ -190,7 +190,7 @@ def score(layer: str, read: Callable[[Any], Tensor]) -> Objective:
 def distance(layer: str, target: Tensor) -> Objective:
     """Return how far the layer's output A is from a target T: |A - T|² / |T|², which is 0 at the target.
 
-    If T is zero, it is |A|².
+    If T is zero, the distance is |A|².
 
     Args:
         layer: The dotted name of the layer.

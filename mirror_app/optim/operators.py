@@ -1,4 +1,4 @@
-"""Operators: what is applied to the pixels (N, C, H, W) in [0, 1] after each step, in addition to the gradient.
+"""Operators: functions that are applied to the pixels (N, C, H, W) in [0, 1] after each step of an ascent.
 
 Yosinski et al. 2015, “Understanding Neural Networks Through Deep Visualization”, https://arxiv.org/abs/1506.06579.
 """
@@ -54,7 +54,7 @@ def blur(sigma: float) -> Operator:
 def clip(fraction: float) -> Operator:
     """Return an operator that sets the pixels closest to mid-grey to mid-grey.
 
-    The distance of a pixel from mid-grey is the Euclidean one, over all channels.
+    The distance of a pixel from mid-grey is the Euclidean distance over all channels.
 
     Args:
         fraction: The fraction of each picture's pixels that are set, in [0, 1]; 0 changes nothing.
@@ -84,7 +84,7 @@ def clip(fraction: float) -> Operator:
 
 
 def _convolve_rows(pixels: Tensor, kernel: Tensor, radius: int) -> Tensor:
-    # Padding cannot reflect more pixels than the picture has. A picture may be smaller than the kernel: pad repeatedly.
+    # Padding cannot reflect more pixels than the picture has: pad pictures smaller than the kernel repeatedly.
     while radius:
         amount = min(radius, pixels.shape[3] - 1)
         if amount == 0:

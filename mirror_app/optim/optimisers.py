@@ -1,4 +1,4 @@
-"""Update rules: functions from the gradient (N, …) to the step. The items of a batch are independent."""
+"""Update rules: functions that turn the gradient (N, …) into a step, for each item of a batch independently."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ Rule = Callable[[Tensor], Tensor]
 
 
 def steepest(lr: float) -> Rule:
-    """Return steepest ascent with steps of one length. PyTorch's SGD takes steps as long as the gradient.
+    """Return steepest ascent with steps of fixed length, unlike PyTorch's SGD, whose steps grow with the gradient.
 
     step = lr · g / rms(g), with the root mean square of each item; a zero gradient gives a zero step.
 
     Args:
-        lr: The root mean square of a step, in the units of what is optimised.
+        lr: The root mean square of a step, in the units of the optimised numbers.
 
     Returns:
         The rule. It has no state.
@@ -44,7 +44,7 @@ def adam(lr: float) -> Rule:
     (β₂ = 0.999).
 
     Args:
-        lr: The learning rate, in the units of what is optimised.
+        lr: The learning rate, in the units of the optimised numbers.
 
     Returns:
         The rule. It has a state: use a new one for each ascent.
@@ -65,7 +65,7 @@ def adam(lr: float) -> Rule:
     optimiser = torch.optim.Adam([position], lr, eps=1e-12, maximize=True)
 
     def step(gradient: Tensor) -> Tensor:
-        position.data = torch.zeros_like(gradient)  # so that where PyTorch goes from here is the step itself
+        position.data = torch.zeros_like(gradient)  # starting from zero, the next position is the step itself
         position.grad = gradient
         optimiser.step()
         return position.data

@@ -1,6 +1,6 @@
-"""Parametrisations: what is optimised when a picture is optimised, its pixels or its Fourier coefficients.
+"""Parametrisations: the numbers that are optimised to change a picture, either pixels or Fourier coefficients.
 
-Both describe the same pictures, but the direction of steepest ascent differs (Olah et al. 2017, “Preconditioning”).
+Both describe the same pictures, but their directions of steepest ascent differ (Olah et al. 2017, “Preconditioning”).
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +33,7 @@ class Parametrisation(ABC):
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor:
-        """Return the parameters of `pixels`, which are brought into the range first."""
+        """Return the parameters of `pixels`, after clamping the pixels to the range that parameters can describe."""
 
     @abstractmethod
     def decode(self, parameters: Tensor, size: tuple[int, int]) -> Tensor:

@@ -14,7 +14,7 @@ class PixelSpace:
 
     Args:
         mean: The mean, of a shape that broadcasts with (N, C, H, W).
-        std: The standard deviation, likewise.
+        std: The standard deviation, of a shape that broadcasts with (N, C, H, W).
 
     Example:
         >>> import torch
@@ -34,9 +34,9 @@ class PixelSpace:
 
         Args:
             inputs: The inputs (N, C, H, W) of the model.
-            mean: The mean that they were normalised with, one number per channel. Without it, or without `std`, each
+            mean: The mean that the inputs were normalised with, one number per channel. Without `mean` or `std`, each
                 input's own range, extended to contain 0 and 1, is mapped to [0, 1].
-            std: The standard deviation that they were normalised with, one number per channel.
+            std: The standard deviation that the inputs were normalised with, one number per channel.
 
         Returns:
             The conversion.

@@ -1,6 +1,6 @@
 """Random transforms of the picture before each forward pass, so that the objective does not depend on exact pixels.
 
-A transform takes pixels (N, C, H, W) and a generator, and draws one change for the whole batch. Gradients flow through.
+A transform takes pixels (N, C, H, W) and a generator, and draws one change for the whole batch. It lets gradients pass.
 """
 
 import math
@@ -14,7 +14,7 @@ Transform = Callable[[Tensor, Generator], Tensor]
 
 
 def jitter(shift: int) -> Transform:
-    """Return a random shift, down and across; what leaves on one side enters on the other.
+    """Return a random shift, down and across; pixels that leave on one side enter on the other.
 
     Args:
         shift: The largest shift in pixels, 0 or more.
@@ -81,10 +81,10 @@ def rotate(degrees: float) -> Transform:
 
 
 def scale(fraction: float) -> Transform:
-    """Return a random enlargement or reduction about the centre; the size stays, and borders are reflected.
+    """Return a random zoom about the centre; the picture keeps its size and is reflected at its borders.
 
     Args:
-        fraction: The largest change: 0.05 scales by a factor between 0.95 and 1.05.
+        fraction: The largest change. For example, 0.05 scales by a factor between 0.95 and 1.05.
 
     Returns:
         The transform.
@@ -107,7 +107,7 @@ def _uniform(low: float, high: float, generator: Generator) -> float:
 
 
 def _resample(pixels: Tensor, cosine: float, sine: float) -> Tensor:
-    """Show at (x, y), measured from the centre, what lies at (cosine x - sine y, sine x + cosine y)."""
+    """Return pixels that have at (x, y), from the centre, the value at (cosine x - sine y, sine x + cosine y)."""
     height, width = pixels.shape[2:]
     # The grid counts each side from -1 to 1: in a picture that is not square, the two axes have different units.
     matrix = pixels.new_tensor([[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]])

@@ -2,8 +2,8 @@
 
     def attribute(self, inputs, layer, *, strength: Annotated[float, Slider("How opaque.", max=1)] = 0.5): ...
 
-From this declaration come the argument's check, its widget and help on the page, and its part of a link and of a cache
-key.
+The declaration determines how the argument is checked, which widget and help the page shows for it, and how it appears
+in links and cache keys.
 """
 
 from mirror_app.params.declarations import as_text, checked, declared

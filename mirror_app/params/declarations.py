@@ -1,4 +1,4 @@
-"""Parameters read from the annotations of a function, and their values checked and written as text."""
+"""Reads parameters from the annotations of a function, checks their values and writes them as text."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ def declared(function: Callable[..., object]) -> dict[str, Parameter]:
 
 
 def checked(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the checked value of every parameter, the default of those not in `values`. May raise MirrorError."""
+    """Return the checked value of every parameter, or its default if it is not in `values`. May raise MirrorError."""
     for name in values:
         if name not in parameters:
             accepted = f"Accepted parameters: {', '.join(parameters)}." if parameters else "No parameter is accepted."

@@ -10,7 +10,7 @@ from mirror_app import targets
 from mirror_app.errors import MirrorError
 
 Value = bool | int | float | str | None
-TARGET = "target_class"  # the argument that takes what is explained: every visualisation with a target calls it so
+TARGET = "target_class"  # the name of the argument for the target, the same in every visualisation with a target
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Parameter(ABC):
         return self.expected
 
     def refuse(self, value: object, options: tuple[str, ...] = ()) -> MirrorError:
-        """Return the error that names the parameter, the refused `value` and what would be accepted."""
+        """Return the error that names the parameter, the refused `value` and the accepted values."""
         expected = self.accepts()
         problem = f"{self.name} must be {expected}, not {_shown(value)}."
         return MirrorError(problem, culprit=str(value), accepted=options or expected)
@@ -86,7 +86,7 @@ class Number(Parameter):
         return self.annotation is int
 
     def annotated(self, annotation: object) -> "Number":
-        """Return this declaration with the type, default and step that `annotation`, a type or its name, asks for."""
+        """Return this declaration with its type, default and step adapted to `annotation`, a type or its name."""
         named = get_args(annotation) or (annotation,)
         kind = next((kind for kind in (float, int) if kind in named or kind.__name__ in named), None)
         if kind is None:
@@ -95,7 +95,7 @@ class Number(Parameter):
         number = replace(self, annotation=kind, step=step)
         try:
             return replace(number, default=number.check(self.default))
-        except MirrorError:  # raised when the default is used, as for every other parameter
+        except MirrorError:  # the error is raised when the default is used, as for every other parameter
             return number
 
     def check(self, value: Value) -> Value:
@@ -237,8 +237,8 @@ class Toggle(Parameter):
 class ClassPicker(Parameter):
     """The target to explain: a class or another quantity inside the model.
 
-    None stands for the most likely class, a whole number for a class, and a text for what `targets.parse` accepts. On
-    the page, a class can be chosen by its name.
+    None stands for the most likely class, a whole number for a class, and a text for any target that `targets.parse`
+    accepts. On the page, a class can be chosen by its name.
 
     Example:
         >>> from mirror_app.params import ClassPicker

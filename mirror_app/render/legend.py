@@ -42,8 +42,7 @@ def legend(look: Look, raw_shape: Sequence[int], vmax: float | None, **params: V
         params: All parameters of the look.
 
     Returns:
-        The colour bar, or None if a number has no colour of its own: the look has no colour bar with these parameters,
-        or all numbers are zero.
+        The colour bar, or None if the look has no colour bar with these parameters, or if `vmax` is None or 0.
 
     Example:
         >>> from mirror_app import render

@@ -1,6 +1,6 @@
-"""Scales: which number of a map is shown in full colour; the others are shares of it.
+"""Scales: numbers as shares of the number that is shown in full colour.
 
-`render/looks/` gives the shares their colours.
+The looks in `render/looks/` give the shares their colours.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mirror_app.precision import share_of, widened
 
-SATURATED_SHARE = 0.005  # of the pixels of a heat map are shown in full colour
+SATURATED_SHARE = 0.005  # the share of a heat map's pixels that is shown in full colour
 
 
 def is_rgb(shape: Sequence[int]) -> bool:
@@ -52,7 +52,7 @@ def scale_by_peak(raw: Tensor) -> Tensor:
 
 
 def scale_by_vmax(values: Tensor, vmax: float | None) -> Tensor:
-    """Return `values` as shares of `vmax`, in [-1, 1], or as in `scale_by_peak` if `vmax` is None."""
+    """Return `values` as shares of `vmax`, in [-1, 1]; if `vmax` is None, call `scale_by_peak` instead."""
     return scale_by_peak(values) if vmax is None else (values / (vmax or 1)).clamp(-1, 1)
 
 
@@ -64,14 +64,14 @@ def scale_heat(evidence: Tensor, vmax: float | None) -> Tensor:
 def heat_peak(evidence: Tensor) -> Tensor:
     """Return the magnitude that is shown in full colour in each heat map.
 
-    `SATURATED_SHARE` of the pixels reach it. On a scale that ends at the largest magnitude, a fine map would be dark
-    except for a pixel or two.
+    The share `SATURATED_SHARE` of the pixels reaches this magnitude. On a scale that ends at the largest magnitude, a
+    fine map would be dark except for a pixel or two.
 
     Args:
         evidence: The maps, (N, H, W).
 
     Returns:
-        The magnitudes, (N, 1, 1). If fewer than `SATURATED_SHARE` of the pixels are not 0, the largest magnitude.
+        The magnitudes, (N, 1, 1). For a map with a smaller share of non-zero pixels, it is the largest magnitude.
     """
     strongest = evidence.abs().flatten(1).topk(max(1, int(SATURATED_SHARE * evidence[0].numel())), 1).values
     return torch.where(strongest[:, -1] == 0, strongest[:, 0], strongest[:, -1])[:, None, None]

@@ -1,4 +1,4 @@
-"""From images (C, H, W) in [0, 1] to contact sheets, pixels and PNG files."""
+"""Turns images (C, H, W) in [0, 1] into contact sheets, pixels and PNG files."""
 
 import io
 
@@ -13,7 +13,7 @@ from mirror_app.precision import widened
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return maps enlarged or reduced bilinearly between pixel centres.
+    """Return maps enlarged or reduced by bilinear interpolation between pixel centres.
 
     Args:
         maps: The maps, (N, h, w).
@@ -47,9 +47,9 @@ def grid(images: Tensor, columns: int) -> Tensor:
         >>> render.grid(torch.rand(5, 3, 10, 20), columns=3).shape
         torch.Size([3, 20, 60])
     """
-    missing = max(0, columns - len(images))  # `make_grid` would make a single row shorter
+    missing = max(0, columns - len(images))  # without these images, `make_grid` would make a single row shorter
     sheet = make_grid(F.pad(images, (0, 0, 0, 0, 0, 0, 0, missing)), nrow=columns, padding=0)
-    return sheet[: images.shape[1]]  # of one channel `make_grid` makes three
+    return sheet[: images.shape[1]]  # `make_grid` turns one channel into three
 
 
 def shrink(images: Tensor, longest: int) -> Tensor:
@@ -57,7 +57,7 @@ def shrink(images: Tensor, longest: int) -> Tensor:
 
     Args:
         images: The images, (N, C, H, W).
-        longest: The longest side, in pixels.
+        longest: The greatest length of a side, in pixels.
 
     Returns:
         The images, (N, C, h, w), averaged over areas.

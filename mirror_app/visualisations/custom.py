@@ -38,7 +38,7 @@ class UserFunction:
         return inspect.unwrap(self.function).__code__.co_filename
 
     def location(self, line: int | None = None) -> str:
-        """Return its name, its file and a line, by default its first."""
+        """Return the function's name, its file and a line, by default its first line."""
         first_line = inspect.unwrap(self.function).__code__.co_firstlineno
         return f"{self.name} ({Path(self.file).name}, line {line or first_line})"
 
@@ -64,7 +64,7 @@ class UserFunction:
 
 
 def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None, name: str) -> type[Visualisation]:
-    """Return the visualisation as the page runs it; `params`, unless None, are the parameters of its `__call__`."""
+    """Return `kind` as the page runs it; `params`, unless None, are the parameters of its `__call__`."""
     if kind.__call__ is Visualisation.__call__ and params is None:
         function = UserFunction(kind.__name__, kind.attribute)
 
@@ -90,7 +90,7 @@ def from_class(kind: type[Visualisation], params: Mapping[str, Parameter] | None
 def from_function(
     function: Callable[..., Any], params: Mapping[str, Parameter] | None, name: str
 ) -> type[Visualisation]:
-    """Return `function(model, inputs, layer, **params)` as a visualisation; `model` is the private copy."""
+    """Return `function(model, inputs, layer, **params)` as a visualisation; `model` is a private copy of the model."""
     user_function = UserFunction(function.__name__, function)
 
     def call(visualisation: Visualisation, inputs: Tensor, layer: str, values: Mapping[str, Any]) -> Any:
@@ -139,7 +139,7 @@ def _adapted(
     params: Mapping[str, Parameter] | None,
     look: render.Look = render.picture,
 ) -> type[Visualisation]:
-    """Return a Visualisation with that `attribute`, which gets a signature that declares `params`."""
+    """Return a subclass of Visualisation with this `attribute`, whose signature is made to declare `params`."""
     params = _matched(declared(function.function) if params is None else params, function)
     arguments = [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=parameter.default)
@@ -172,7 +172,7 @@ def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[st
             problem = f"{function.location()} takes no argument '{name}'."
             raise MirrorError(problem, culprit=name, accepted=tuple(arguments))
         if default is inspect.Parameter.empty:
-            problem = f"{function.location()} needs a default for '{name}', with which its widget starts."
+            problem = f"{function.location()} needs a default for '{name}', the first value of its widget."
             raise MirrorError(problem, culprit=name, accepted="a default")
         if isinstance(parameter, Number) and name in arguments:
             parameter = parameter.annotated(arguments[name].annotation)
@@ -187,7 +187,7 @@ def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[st
 def _images(images: object, inputs: Tensor, visualisation: Visualisation, function: UserFunction) -> Tensor:
     """Return `images` (N, 1 or 3, h, w) in [0, 1]. May raise MirrorError.
 
-    If they have the input's shape and leave [0, 1], the normalisation is undone.
+    If the images have the input's shape and values outside [0, 1], the normalisation of the inputs is undone.
     """
     expected = "images (N, 1 or 3, height, width) in [0, 1]"
     if not isinstance(images, Tensor):

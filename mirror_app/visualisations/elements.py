@@ -12,16 +12,16 @@ TYPES = ("slider", "textfield", "radio", "dropdown")
 
 
 def parameter(name: str, element: Element, owner: str) -> Parameter:
-    """Return the parameter that an element declares.
+    """Return the parameter that an element, the dictionary of a widget, declares.
 
     A radio whose value is a bool is a toggle. A textfield whose value is a number, or whose `params['type']` is
-    "number", takes numbers. An element called "target_class" picks a class.
+    "number", takes numbers. The element of an argument called "target_class" picks a class.
 
     Args:
         name: The name of the argument.
-        element: `type` is one of `TYPES`. All accept `value` (the default), `help` and `label`. A slider needs `min`
-            and `max`, and accepts `step` (1 by default). A dropdown or radio needs `options`; without a value its
-            first option is the default.
+        element: The dictionary. Its `type` is one of `TYPES`. All types accept `value` (the default), `help` and
+            `label`. A slider needs `min` and `max`, and accepts `step` (1 by default). A dropdown or radio needs
+            `options`; without a `value`, the first option is the default.
         owner: The name of the visualisation, for error messages.
 
     Returns:

@@ -1,7 +1,8 @@
 """The visualisations of installed packages: each is an entry point in the group `mirror_app.visualisations`.
 
-What an entry point names may be a subclass of `Visualisation`, whether registered with `registry.visualisation` or not,
-or what `web.offer` and `WebInterface` make. Once this module is imported, they are loaded before the first look-up.
+An entry point may refer to a subclass of `Visualisation`, whether registered with `registry.visualisation` or not, to a
+function decorated with `web.offer`, or to a `WebInterface`. Once this module is imported, the visualisations of all
+entry points are loaded before the first look-up.
 """
 
 import logging
@@ -18,7 +19,7 @@ _log = logging.getLogger("mirror_app")
 
 
 def _register_all() -> None:
-    """Register the visualisations of all installed packages; log a warning for each that cannot be."""
+    """Register the visualisations of all installed packages; log a warning for each one that cannot be registered."""
     for point in sorted(entry_points(group=GROUP)):  # the same order on every machine
         try:
             for entry in entries_of([point.load()]):

@@ -42,8 +42,8 @@ class Entry:
         kind: Its class.
         paper: The reference.
         method_params: The parameters of the computation, by name.
-        render_params: The parameters of its look. Changing them needs no new computation.
-        transform_params: The parameters that every visualisation has.
+        render_params: The parameters of its look, which colours the raw values. Changing them needs no new computation.
+        transform_params: The parameters that every visualisation has: the transformations of its inputs and raw values.
         use: When to use it.
         avoid: When not to use it.
         asks: The question that it answers.
@@ -80,12 +80,12 @@ class Entry:
 
     @property
     def scaled(self) -> bool:
-        """Whether its look can share a scale with other pictures."""
+        """Whether its pictures can share a scale with other pictures."""
         return self.look.vmax is not None
 
     @property
     def takes_target(self) -> bool:
-        """Whether it explains a target, and lets the user choose which."""
+        """Whether it explains a target that the user can choose."""
         return isinstance(self.params.get(TARGET), ClassPicker)
 
     @property
@@ -115,7 +115,7 @@ class Entry:
 
 _lock = Lock()  # threads of several visitors register and look up at the same time
 _entries: dict[str, Entry] = {}
-_loading = RLock()  # a package that is being loaded may look up others
+_loading = RLock()  # a package may look up other visualisations while it is loaded
 _loaders: list[Callable[[], None]] = []
 _temporary: dict[str, Entry] = {}  # `get` finds them, `entries` does not list them
 
@@ -125,7 +125,7 @@ def visualisation(
 ) -> Callable[[Kind], Kind]:
     """Return a decorator that registers a `Visualisation`, so that the page and the command line offer it.
 
-    Its parameters are those that the annotations of its `attribute` and of its look declare.
+    The annotations of its `attribute` and of its look declare its parameters.
 
     Args:
         name: The name on the page. The key in links is made from it.
@@ -168,7 +168,7 @@ def visualisation(
 
 
 def add(entry: Entry) -> None:
-    """Register a visualisation; raise MirrorError if another class is registered under its name."""
+    """Register a visualisation; raise MirrorError if another class is registered under the same name."""
     with _lock:
         registered = _entries.setdefault(entry.key, entry)
     if registered.kind is not entry.kind:
@@ -183,7 +183,7 @@ def key_of(name: str) -> str:
 
 
 def register_temporary(entries: Iterable[Entry]) -> None:
-    """Register the visualisations of one Python session: `get` finds them, but other visitors are not offered them."""
+    """Register the visualisations of one Python session: `get` finds them, but other sessions do not offer them."""
     with _lock:
         _temporary.update({entry.key: entry for entry in entries})
 
@@ -196,13 +196,13 @@ def unregister(entries: Iterable[Entry]) -> None:
 
 
 def before_look_up(load: Callable[[], None]) -> None:
-    """Call `load`, which registers further visualisations, once, before the first look-up."""
+    """Have `load`, which registers further visualisations, called once, before the next look-up."""
     _loaders.append(load)
 
 
 def entries() -> list[Entry]:
     """Return all visualisations in the order of registration."""
-    with _loading:  # whoever comes second waits until all are registered
+    with _loading:  # a second thread waits until all visualisations are registered
         while _loaders:
             _loaders.pop()()
     with _lock:
@@ -210,10 +210,10 @@ def entries() -> list[Entry]:
 
 
 def get(key: str) -> Entry:
-    """Return the visualisation with that key or name.
+    """Return the visualisation whose key or name is `key`.
 
     Raises:
-        MirrorError: If there is none; it names the nearest match.
+        MirrorError: If there is no such visualisation; the message names the nearest match.
 
     Example:
         >>> from mirror_app.visualisations import core, registry

@@ -1,10 +1,10 @@
 """The visualisations that the page offers, and how to add your own from Python.
 
-A subclass of `Visualisation`, with its widgets:
+Add a subclass of `Visualisation`, with its widgets:
 
     visualisation = partial(WebInterface.from_visualisation, RepeatInput, params=params, name="Repeat")
 
-Or a function, whose annotations declare the widgets:
+Or add a function, whose annotations declare the widgets:
 
     @offer("Repeat")
     def repeat(model, inputs, layer, *, times: Annotated[int, Slider("How many times.", min=1, max=9, step=1)] = 2):
@@ -40,12 +40,12 @@ class WebInterface:
 
     Args:
         source: A subclass of `Visualisation`, or a function `(model, inputs, layer, **params) -> (images, info)`.
-        params: The widgets as dictionaries, by argument (see `visualisations.elements.parameter`). Without them, the
-            annotations of the function declare the widgets.
-        name: The name on the page; by default that of the class or function.
+        params: A dictionary for each widget, by the name of its argument (see `visualisations.elements.parameter`).
+            Without `params`, the annotations of the source declare the widgets.
+        name: The name on the page; by default, the name of the class or function.
 
     Raises:
-        MirrorError: If an element is malformed, or the source has no such argument.
+        MirrorError: If the dictionary of a widget is malformed, or the source lacks the argument of a widget.
 
     Example:
         >>> import torch
@@ -87,15 +87,15 @@ class WebInterface:
         Args:
             visualisation: The class or function, the `source` of the interface.
             model: The model on which calls run. The page does not need it.
-            device: Where calls run; by default the device of the model.
-            params: The widgets as dictionaries, by argument.
+            device: The device on which calls run; by default, the device of the model.
+            params: A dictionary for each widget, by the name of its argument.
             name: The name on the page.
 
         Returns:
             The interface.
 
         Raises:
-            MirrorError: If an element is malformed, or the source has no such argument.
+            MirrorError: If the dictionary of a widget is malformed, or the source lacks the argument of a widget.
         """
         interface = cls(visualisation, params, name)
         if model is not None:
@@ -126,15 +126,16 @@ class WebInterface:
 
 
 def offer(name: str, params: Mapping[str, Element] | None = None) -> Callable[[Callable[..., Any]], WebInterface]:
-    """Return a decorator that makes a visualisation of a function `(model, inputs, layer, **params) -> (images, info)`.
+    """Return a decorator that makes a function `(model, inputs, layer, **params) -> (images, info)` a visualisation.
 
-    The function gets a private copy of the model in evaluation mode, the inputs (N, C, H, W) and a submodule of the
-    copy. It returns images (N, 1 or 3, h, w) in [0, 1], and info, a dictionary or None. If it yields such pairs
-    instead, the page shows each; the last one is the result.
+    The function gets a private copy of the model in evaluation mode, the inputs (N, C, H, W) and the layer, a submodule
+    of the copy. It returns images (N, 1 or 3, h, w) in [0, 1], and info, a dictionary or None. If the function yields
+    pairs of images and info instead, the page shows each pair, and the last pair is the result.
 
     Args:
         name: The name on the page.
-        params: The widgets as dictionaries, by argument. Without them, the annotations declare the widgets.
+        params: A dictionary for each widget, by the name of its argument. Without `params`, the annotations declare the
+            widgets.
 
     Returns:
         The decorator. It returns a `WebInterface`, to be passed to `mirror(..., visualisations=[...])`.
@@ -158,7 +159,7 @@ def offer(name: str, params: Mapping[str, Element] | None = None) -> Callable[[C
 
 
 def entries_of(visualisations: Sequence[object]) -> list[Entry]:
-    """Return the entries of visualisations given as classes, interfaces, partials of them, or names.
+    """Return the registry entries of visualisations: classes, `WebInterface`s, partials that make one, or names.
 
     Raises:
         MirrorError: If one of them is not a visualisation, or two have the same name.

@@ -1,4 +1,4 @@
-"""The looks that come with Mirror, each in a file with its scale and its colour bar."""
+"""The looks that come with Mirror. Each has its own file, with its scale and its colour bar."""
 
 from mirror_app.render.looks.gradient import gradient, gradient_part
 from mirror_app.render.looks.heat import heat, heat_evidence

@@ -40,14 +40,15 @@ def gradient(
     show: Annotated[
         str,
         Radio(
-            "Show the largest magnitude of the channels in grey, the signed colours (grey is zero), or one sign only.",
+            "Show the largest magnitude at each pixel in grey, the signed value of each colour channel (grey is zero), "
+            "values of one sign only, or the magnitude over the picture.",
             options=("grey", "colour", "positive", "negative", "over the picture"),
         ),
     ] = "grey",
     contrast: Annotated[
         float,
         Slider(
-            "The share of all pixels, in percent, that is shown at full brightness: the strongest ones.",
+            "The percentage of pixels that are shown at full brightness, starting with the strongest.",
             min=0,
             max=5,
             step=0.1,
@@ -60,11 +61,12 @@ def gradient(
     Args:
         raw: The gradient, (N, C, H, W).
         picture: The picture as the model receives it, (N, 3, H, W), in [0, 1].
-        show: "grey" shows the largest magnitude of the channels, "colour" the signed numbers with medium grey for zero,
-            "positive" and "negative" one sign alone, "over the picture" the magnitudes in colours over the picture.
-        contrast: The share of all numbers, in percent, that is shown at full brightness: the strongest ones. 0 to 5.
-        vmax: The magnitude shown at full brightness; by default, the one that `contrast` percent of an item's numbers
-            exceed.
+        show: "grey" shows the largest magnitude over the channels at each pixel. "colour" shows the signed numbers of
+            all channels, with medium grey for zero. "positive" and "negative" show the numbers of one sign. "over the
+            picture" shows the magnitudes of "grey" in colours over the picture.
+        contrast: The percentage of numbers that are shown at full brightness, starting with the strongest; 0 to 5.
+        vmax: The magnitude shown at full brightness; by default, the magnitude that `contrast` percent of an item's
+            numbers exceed.
 
     Returns:
         The images, (N, 3, H, W), in [0, 1].

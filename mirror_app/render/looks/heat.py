@@ -15,7 +15,7 @@ from mirror_app.render.sheets import resize
 
 
 def heat_evidence(raw: Tensor, picture: Tensor, signed: bool) -> Tensor:
-    """Return the numbers that `heat` colours, (N, H, W): summed over channels, and at the size of the picture."""
+    """Return the numbers that `heat` colours, (N, H, W): summed over channels and resized to the picture."""
     evidence = resize(raw if raw.ndim == 3 else raw.sum(1), (picture.shape[-2], picture.shape[-1]))
     return evidence if signed else evidence.clamp(min=0)
 
@@ -62,8 +62,8 @@ def heat(
 ) -> Tensor:
     """Return an attribution as colours over the picture.
 
-    With `show="map"`, numbers for red, green and blue are shown in these colours, with grey for zero. Otherwise, the
-    channels are summed, and the map is enlarged to the size of the picture.
+    With `show="map"`, an attribution with three channels is shown as red, green and blue, with grey for zero.
+    Otherwise, the channels are summed, and the map is enlarged to the size of the picture.
 
     Args:
         raw: The attribution, (N, h, w), or (N, C, H, W) by channel.
@@ -73,7 +73,7 @@ def heat(
         signed: Whether evidence against the class is shown, too. Otherwise negative numbers count as 0.
         colours: A sequential colour map, for positive evidence.
         signed_colours: A diverging colour map, for signed evidence; its middle is zero.
-        vmax: The magnitude shown in full colour; by default, the one that 0.5% of an item's pixels reach.
+        vmax: The magnitude shown in full colour; by default, the magnitude that 0.5% of an item's pixels reach.
 
     Returns:
         The images, (N, 3, H, W), in [0, 1].

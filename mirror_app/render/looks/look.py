@@ -1,8 +1,8 @@
 """Looks: how raw numbers become colours, and what the colours mean.
 
-A look renders `(raw, picture, **params) -> images`: from the raw numbers of a visualisation and the picture that the
-model received, (N, 3, H, W) in [0, 1], it makes images (M, 3, h, w) in [0, 1]. Its annotations declare its parameters,
-as those of a visualisation do.
+A look is a function `(raw, picture, **params) -> images`. From the raw numbers of a visualisation and the picture that
+the model received, (N, 3, H, W) in [0, 1], it makes images (M, 3, h, w) in [0, 1]. Its annotations declare its
+parameters, in the same way as the annotations of a visualisation.
 """
 
 import inspect
@@ -38,26 +38,28 @@ class Legend:
 
 @dataclass(frozen=True)
 class Look:
-    """How raw numbers become images, and what else there is to know about these images.
+    """A function that turns raw numbers into images, and facts about these images.
 
-    A look is called as the function that renders it, and has its name and its docstring. `render.look` makes one of a
-    function. All functions but `render` receive all parameters of the look by name.
+    Calling a look calls its `render` function, whose name and docstring the look takes over. The decorator
+    `render.look` makes a look from a function. The functions `vmax`, `legend`, `order` and `hint` receive all
+    parameters of the look by name.
 
     Args:
-        render: `(raw, picture, **params) -> images`. With a `vmax`, it takes an argument of that name, too: the
-            magnitude that is shown in full colour, or None if each image has its own scale.
-        vmax: `(raw, picture, **params)` gives the magnitude that is shown in full colour when a picture has its own
-            scale. None if the look has no scale that pictures could share.
-        legend: `(raw_shape, vmax, **params)` gives the colour bar, or None if a number has no colour of its own with
-            these parameters. None if it never has one.
-        order: `(raw, **params)` gives the numbers (M,) of the maps that the images show, or None if these parameters
-            leave the maps in their order. None if they always are.
-        hint: `(**params)` gives a sentence on how to read the colours, or "". None if there is never anything to say.
-        is_evidence: Whether the raw numbers are evidence for a target at each location, which Trust can test.
+        render: A function `(raw, picture, **params) -> images`. If the look has a `vmax` function, `render` also takes
+            an argument `vmax`: the magnitude shown in full colour, or None to give each image its own scale.
+        vmax: A function `(raw, picture, **params)` that returns the magnitude shown in full colour when a picture has
+            its own scale. Leave it None if the look has no scale that pictures could share.
+        legend: A function `(raw_shape, vmax, **params)` that returns the colour bar, or None if numbers have no colour
+            of their own with these parameters. Leave it None if the look never has a colour bar.
+        order: A function `(raw, **params)` that returns the indices (M,) of the maps in the order shown, or None if
+            these parameters keep the original order. Leave it None if the look never reorders maps.
+        hint: A function `(**params)` that returns a sentence on how to read the colours, or "". Leave it None if the
+            look needs no such sentence.
+        is_evidence: Whether the raw numbers are evidence for a target at each location, which the Trust page can test.
         shows_rgb: Whether three channels are shown as the red, green and blue of one image.
 
     Raises:
-        MirrorError: If there is a `vmax`, and `render` does not take it.
+        MirrorError: If `vmax` is given and `render` does not take an argument `vmax`.
 
     Example:
         >>> import torch
@@ -83,7 +85,7 @@ class Look:
             raise MirrorError(
                 f"The look '{name}' has a vmax, so its function must take an argument 'vmax'.", culprit=name
             )
-        # So that `help` and doctest find what the function says about itself.
+        # So that `help` and doctest find the name and the docstring of the function.
         names = [name for name in ("__module__", "__name__", "__qualname__", "__doc__") if hasattr(self.render, name)]
         vars(self).update({name: getattr(self.render, name) for name in names}, __wrapped__=self.render)
 
@@ -106,7 +108,7 @@ def look(
     is_evidence: bool = False,
     shows_rgb: bool = False,
 ) -> Callable[[Callable[..., Tensor]], Look]:
-    """Return a decorator that makes a look of a function `(raw, picture, **params) -> images`.
+    """Return a decorator that turns a function `(raw, picture, **params) -> images` into a look.
 
     Args:
         vmax: As in `Look`.
@@ -120,7 +122,7 @@ def look(
         The decorator.
 
     Raises:
-        MirrorError: If there is a `vmax`, and the function does not take it.
+        MirrorError: If `vmax` is given and the function does not take an argument `vmax`.
 
     Example:
         >>> import torch

@@ -31,8 +31,8 @@ def signed_picture(raw: Tensor, vmax: float | None = None) -> Tensor:
 
     Args:
         raw: The numbers, (N, C, H, W).
-        vmax: The magnitude shown in full colour. By default, each item is scaled by its largest magnitude, the same
-            for all its channels.
+        vmax: The magnitude shown in full colour. By default, each item is scaled by its largest magnitude over all
+            channels.
 
     Returns:
         The picture, (N, C, H, W), in [0, 1].

@@ -1,4 +1,4 @@
-"""Feature maps as pictures, one for each."""
+"""Feature maps as pictures, one picture per map."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ def indices_by_peak(raw: Tensor) -> Tensor:
         raw: Feature maps (N, C, h, w), or vectors (N, C).
 
     Returns:
-        The numbers (N · C,) of the maps, or of the entries of the vectors. The one with the largest value comes first.
+        The indices (N · C,) of the maps, or of the entries of the vectors, starting with the largest value.
 
     Example:
         >>> import torch
@@ -63,7 +63,8 @@ def tiles(
     Args:
         raw: Feature maps (N, C, h, w), or vectors (N, C), whose numbers become one pixel each.
         picture: Not used.
-        scale: "each map" stretches each map to its own range, "all maps" all of them to a common range.
+        scale: "each map" stretches each map to its own range, and "all maps" stretches all maps to a common range.
+            Vectors are always stretched to a common range.
         order: "by number", or "strongest first": the maps with the largest values come first.
         colours: A sequential colour map.
 

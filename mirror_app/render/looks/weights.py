@@ -30,7 +30,8 @@ def weights(
         raw: Filters, (N, C, h, w), with 1 or 3 channels. With three, medium grey is zero; with one, white is zero, blue
             is negative and red is positive.
         picture: Not used.
-        scale: "each filter" scales each filter by its largest magnitude, "all filters" all of them by the same one.
+        scale: "each filter" scales each filter by its own largest magnitude, and "all filters" scales all filters by
+            the largest magnitude of all.
 
     Returns:
         The pictures, (N, 3, h, w).

@@ -1,4 +1,4 @@
-"""The visualisations: tensors in, tensors out. Importing this package registers them in the order of the page."""
+"""The visualisations: tensors in, tensors out. Importing this package registers them in the order shown on the page."""
 
 # ruff: noqa: I001
 from mirror_app.render import grid

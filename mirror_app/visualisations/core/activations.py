@@ -21,17 +21,16 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Activations(Visualisation):
     """All feature maps of a layer: each is bright where its feature was detected.
 
-    A = f(x), the output of the layer f for the input x. `info["raw"]` holds it as (N, C, h, w). The tokens of a
-    transformer are arranged on their grid; those without a position, such as the class token, are left out. A vector,
-    such as the output of a linear layer, is (N, C).
+    The maps are A = f(x), the output of the layer f for the input x. `info["raw"]` holds A as (N, C, h, w). The tokens
+    of a transformer are arranged on their grid; tokens without a position, such as the class token, are left out. A
+    vector, such as the output of a linear layer, is (N, C).
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
         layer: The layer: a submodule, its dotted name, or None for the default.
 
     Returns:
-        `(images, info)`: one image (3, h, w) in [0, 1] per feature map, N · C of them, each on its own scale by
-        default.
+        `(images, info)`: images (N · C, 3, h, w) in [0, 1], one per feature map. By default, each has its own scale.
 
     Raises:
         MirrorError: If the layer never runs, or its output is not one tensor with positions in the picture.

@@ -26,17 +26,17 @@ class Attention(Visualisation):
     """Where each attention head of a layer looks when it updates the class token.
 
     W = softmax(Q Kᵀ / √d) for each head. `info["raw"]` (N, heads, h, w) is the class token's row of W, on the grid of
-    the patches. If it sums to less than 1, the rest goes to tokens without a position, such as the class token itself.
-    For a model without a class token, the average of all rows is shown.
+    the patches. If the patches get less than 1 in total, the rest goes to tokens without a position, such as the class
+    token itself. For a model without a class token, the average of all rows is shown.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
-        layer: A submodule, its dotted name, or None for the default. The last attention layer inside it is shown; if
-            it has none, the last one in the nearest enclosing module that does.
+        layer: A submodule, its dotted name, or None for the default. The last attention layer inside the submodule is
+            shown. If it contains none, the last one of the nearest enclosing module that contains any is shown.
 
     Returns:
-        `(images, info)`: one image (3, h, w) in [0, 1] per head, N · heads of them. `info["detail"]` names the
-        attention layer.
+        `(images, info)`: images (N · heads, 3, h, w) in [0, 1], one per head. `info["detail"]` names the attention
+        layer.
 
     Raises:
         MirrorError: If the model has no `nn.MultiheadAttention`, or its tokens cannot be located in the picture.
@@ -76,14 +76,15 @@ class AttentionRollout(Visualisation):
     """Where the class token's information comes from, traced through all attention layers up to the chosen one.
 
     R = A_L · … · A₂ · A₁ with A = (W + I) / 2, where W is the average of the heads of a layer and I stands for its
-    residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches: fractions
-    of 1. It depends neither on the value vectors nor on the class. For a model without a class token, the average of
-    all rows is shown.
+    residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches. Its values
+    are fractions of 1, and depend neither on the value vectors nor on the class. For a model without a class token, the
+    average of all rows is shown.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
         layer: A submodule, its dotted name, or None for the default. The product ends with the last attention layer
-            inside it; if it has none, with the last one in the nearest enclosing module that does.
+            inside the submodule. If it contains none, the product ends with the last one of the nearest enclosing
+            module that contains any.
 
     Returns:
         `(images, info)`: images (N, 3, H, W) in [0, 1], the map in colour over the picture.
@@ -119,8 +120,8 @@ class AttentionRollout(Visualisation):
 def attention_weights(view: View, inputs: Tensor, names: Sequence[str]) -> list[Tensor]:
     """Return the weights (N, heads, tokens, tokens) of the named attention layers; each row sums to 1.
 
-    Models usually do not compute them, so each layer is called again, with the arguments of the forward pass and
-    `need_weights`. Raises MirrorError if a layer is not self-attention.
+    Models usually do not compute these weights, so each layer is called again, with the arguments of the forward pass
+    and `need_weights=True`. Raises MirrorError if a layer is not self-attention.
     """
     all_weights = []
     for name, (positional, named) in view.layer_arguments(inputs, names).items():

@@ -1,4 +1,4 @@
-"""What a visualisation yields: raw values, and information about them."""
+"""The frames that a visualisation yields: raw values, and information about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class Attribution:
 
     Args:
         raw: The signed values (N, h, w), (N, C, h, w) or (N, C).
-        info: What there is to know about them, as an `Info` or a dictionary, which becomes one. The page shows its
-            `note`, a sentence that the viewer must know; its `detail`, a few words about what is shown; and its
-            `progress`, in [0, 1].
-        maps: Further maps (N, …) by name. They are added to the info that a call returns, without N if there is one
-            picture.
+        info: Facts about the raw values, as an `Info` or a dictionary, which is turned into an `Info`. The page shows
+            the `note` (a sentence that the viewer must know), the `detail` (a few words about what is shown) and the
+            `progress` (in [0, 1]).
+        maps: Further maps (N, …) by name. They are added to the info that a call returns, without the first axis if
+            there is only one picture.
 
     Example:
         >>> import torch

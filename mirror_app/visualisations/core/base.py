@@ -28,8 +28,8 @@ TargetClass = Annotated[
     int | str | None,
     ClassPicker(
         "The class to explain; by default the top prediction. Or enter a target: a channel of a layer "
-        "(`features.8:3`), its unit in row 4 and column 5 (`features.8:3@4,5`), or an entry of the model's output "
-        "(`:out:15@12,80`).",
+        "(`features.8:3`), that channel's unit in row 4 and column 5 (`features.8:3@4,5`), or an entry of the model's "
+        "output (`:out:15@12,80`).",
         "Target",
     ),
 ]
@@ -38,18 +38,19 @@ TargetClass = Annotated[
 class Visualisation:
     """The base class of visualisations: `images, info = visualisation(inputs, layer, **params)`.
 
-    A subclass implements `attribute`, which yields raw values, and sets `look`, which colours them: a `render.Look`, or
-    a function `(raw, picture, **params) -> images`, which becomes one. All work is done on a private view of the model;
-    the model itself never changes.
+    A subclass implements `attribute`, which yields raw values, and sets `look`, which colours them. `look` is a
+    `render.Look`, or a function `(raw, picture, **params) -> images`, which is turned into one. All work is done on a
+    private view of the model; the model itself never changes.
 
     Args:
         model: The model, in any mode; the view is in evaluation mode.
-        device: Where to run; by default the device of the model.
+        device: The device on which to run; by default, the device of the model.
         mean: The mean that the inputs were normalised with, one number per channel. Deep Dream and the other methods
-            that create pictures need it and `std`; without them each input's own range is mapped to [0, 1].
+            that create pictures need `mean` and `std`; without them, each input's own range is mapped to [0, 1].
         std: The standard deviation that the inputs were normalised with, one number per channel.
-        output: What the model's numbers are, such as "classes", "labels" or "numbers". By default it is read from the
-            model's configuration; without one, a single output is a number and several are the logits of classes.
+        output: The kind of the model's output, such as "classes", "labels" or "numbers". By default, it is read from
+            the model's configuration. Without a configuration, a single output is a number, and several outputs are the
+            logits of classes.
 
     Raises:
         MirrorError: If the model cannot be copied, or `output` is unknown.
@@ -70,17 +71,14 @@ class Visualisation:
         (torch.Size([2, 3, 8, 8]), torch.Size([2, 8, 8]), True)
     """
 
-    look: ClassVar[render.Look]  # how its raw values are coloured
-    # What it depends on.
-    uses_inputs: ClassVar[bool] = True  # the inputs
-    uses_layer: ClassVar[bool] = True  # the layer
-    # The layers that it is shown at.
-    supports_all_stages: ClassVar[bool] = False  # it accepts the layer `*`: every stage of the network, a map for each
-    before_last: ClassVar[bool] = False  # its default layer ends the stage before the last, not the last stage
-    # What its images are.
-    image_per_channel: ClassVar[bool] = False  # the n-th image is the n-th channel of the layer, which can be explained
-    is_iterative: ClassVar[bool] = False  # a picture made step by step, of which each step is worth showing
-    starts_from_noise: ClassVar[bool] = False  # that picture starts from noise, not from the input
+    look: ClassVar[render.Look]  # colours the raw values
+    uses_inputs: ClassVar[bool] = True  # whether the result depends on the inputs
+    uses_layer: ClassVar[bool] = True  # whether the result depends on the layer
+    supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`, for a map per stage of the network
+    before_last: ClassVar[bool] = False  # whether its default layer ends the second-to-last stage instead of the last
+    image_per_channel: ClassVar[bool] = False  # whether image n shows channel n of the layer, which can be explained
+    is_iterative: ClassVar[bool] = False  # whether it makes a picture step by step, and every step is worth showing
+    starts_from_noise: ClassVar[bool] = False  # whether it starts this picture from noise instead of the input
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -112,15 +110,15 @@ class Visualisation:
 
     @classmethod
     def selected_filter(cls, params: Mapping[str, Any]) -> int | None:
-        """Return the number of the single filter that all its parameters select, or None if they select none."""
+        """Return the index of the single filter that the values of all parameters select, or None if there is none."""
         return None
 
     def attribute(self, inputs: Tensor, layer: str, *args: Any, **params: Any) -> Iterator[Attribution]:
-        """Yield frames; the last one is the result.
+        """Yield frames, which show the result as it develops; the last frame is the result.
 
         Args:
             inputs: The inputs (N, C, H, W), on the view's device.
-            layer: The dotted name of the layer; "" is the model.
+            layer: The dotted name of the layer; "" is the whole model.
             args: Not used.
             params: The parameters that the subclass declares.
 
@@ -197,27 +195,30 @@ class Visualisation:
     def __call__(self, inputs: Any, layer: str | nn.Module | None = None, **params: Any) -> tuple[Tensor, Info]:
         """Return the images and the info for `inputs` at `layer`.
 
-        Heat maps are drawn over the inputs, stretched to [0, 1]. For inputs with neither 1 nor 3 channels, they are
-        drawn over the mean of the channels, each stretched to its own range.
+        Heat maps are drawn over the inputs, which are stretched to [0, 1]. If the inputs have neither 1 nor 3 channels,
+        each channel is stretched to its own range, and heat maps are drawn over the mean of the channels.
 
-        Inputs of another floating-point type than the weights are passed on unchanged if the model runs with them,
-        else in the type of the weights. Half-precision models run in half precision; results are float32.
+        If the floating-point type of the inputs differs from that of the weights, the inputs are passed on unchanged if
+        the model runs with them, and are otherwise converted to the type of the weights. Half-precision models run in
+        half precision; results are float32.
 
         Args:
-            inputs: The pictures (N, C, H, W), a floating-point tensor, normalised as the model expects. For a model
-                with several inputs, a tuple of the pictures and the other tensors, (1, …) each, shared by all pictures.
-            layer: A submodule, its dotted name, `*` for every stage, or None for the default: the end of the last
-                stage that has a spatial map, or of the stage before it if the class sets `before_last`.
-            params: The parameters of the method and of its look; `input_transformation` and `output_transformation`.
+            inputs: The pictures (N, C, H, W), a floating-point tensor, normalised as the model expects. A model with
+                several inputs takes a tuple of the pictures and the other tensors. Each other tensor has the shape
+                (1, …) and is shared by all pictures.
+            layer: A submodule, its dotted name, `*` for every stage of the network, or None for the default. The
+                default is the end of the last stage that has a spatial map, or of the stage before it if the class sets
+                `before_last`.
+            params: The parameters of the method and its look, plus `input_transformation` and `output_transformation`.
 
         Returns:
-            The images (M, 3, H, W) in [0, 1], and the info, an `Info`. In it are `raw`, the values before they are
-            coloured; `untouched`, whether the model is unchanged; `prediction`, the top class of each picture, if a
-            class was explained; and what the method adds.
+            The images (M, 3, H, W) in [0, 1], and an `Info`. The info holds `raw` (the values before they are
+            coloured), `untouched` (whether the model is unchanged), `prediction` (the top class of each picture, if a
+            class was explained) and the facts that the method adds.
 
         Raises:
-            MirrorError: If an input, the layer or a parameter is not accepted, the layer or the model does not suit
-                the method, or a result is not finite.
+            MirrorError: If an input, the layer or a parameter is not accepted, if the layer or the model does not suit
+                the method, or if a result is not finite.
         """
         with torch.inference_mode(False):
             if not isinstance(inputs, tuple) or not inputs:
@@ -261,11 +262,11 @@ class Visualisation:
         return None if answers is None else answers.argmax(1).tolist()
 
     def enlarged(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` at a size that the model accepts; a visualisation that can enlarge them overrides this."""
+        """Return `inputs` at a size that the model accepts. A visualisation that can enlarge inputs overrides this."""
         return inputs
 
     def prepare_inputs(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` as the view accepts them, on its device.
+        """Return `inputs` on the view's device, in the form that the view accepts.
 
         Raises:
             MirrorError: If they are not a finite float tensor (N, C, H, W), or the model does not accept them.

@@ -1,4 +1,4 @@
-"""Runs many samples through a model in batches, smaller ones if memory runs out."""
+"""Runs many samples through a model in batches, which become smaller if memory runs out."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -17,13 +17,13 @@ SIZES = {"cpu": 4, "cuda": 32}
 def in_batches(work: Callable[[slice], T], count: int, view: View | None = None) -> Iterator[tuple[float, slice, T]]:
     """Compute `work` for spans that cover `count` samples in order.
 
-    A span that does not fit into memory is halved and tried again; later spans have that size, too.
+    A span that does not fit into memory is halved and tried again; later spans have the smaller size, too.
 
     Args:
         work: Computes the result of a span.
         count: The number of samples.
         view: The view of the model, whose device determines the size of a span. If the samples of a batch influence
-            one another, spans have one sample.
+            one another, each span has one sample.
 
     Yields:
         The progress in (0, 1], the span, and its result.
@@ -50,7 +50,7 @@ def in_batches(work: Callable[[slice], T], count: int, view: View | None = None)
             is_too_large = True
         else:
             is_too_large = False
-        # Not inside `except`, where the error still holds references to the tensors that were too large.
+        # This is not done inside `except`, where the error still holds references to the tensors that were too large.
         if is_too_large:
             if size == 1:
                 raise MirrorError(

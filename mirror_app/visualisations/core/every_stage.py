@@ -1,4 +1,4 @@
-"""A method at every stage of a network, one map for each."""
+"""Runs a method at every stage of a network, for one map per stage."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,20 +17,20 @@ from mirror_app.visualisations.core.info import Info
 def at_every_stage(
     view: View, attribute: Callable[..., Iterator[Attribution]], inputs: Tensor, **params: Any
 ) -> Iterator[Attribution]:
-    """Yield a frame after each of the S stages of the network, with the maps of all stages up to it.
+    """Yield a frame after each of the S stages of the network, with the maps of all stages so far.
 
     Args:
         view: The view of the model.
-        attribute: The method, `(inputs, layer, **params)`.
+        attribute: The method, called as `attribute(inputs, layer, **params)`.
         inputs: The inputs (N, C, H, W).
         params: The parameters of the method.
 
     Yields:
         The frames. Their maps (N · S, H, W) are ordered by item and then by stage, and have the size of the inputs.
-        Stages at which the method is refused are left out.
+        Stages at which the method raises MirrorError are left out.
 
     Raises:
-        MirrorError: If the method is refused at every stage.
+        MirrorError: If the method raises it at every stage, or if the network has no stages.
     """
     with torch.no_grad():
         view.record_calls(inputs[:1])

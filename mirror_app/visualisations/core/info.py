@@ -1,4 +1,4 @@
-"""What there is to know about the raw values of a visualisation."""
+"""The facts that are known about the raw values of a visualisation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -11,33 +11,35 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Info(Mapping[str, Any]):
-    """What there is to know about raw values: each fact is an attribute, None if it is not known.
+    """Facts about raw values; each fact is an attribute, which is None if the fact is not known.
 
-    It is also a mapping of the facts that are known, by name, and equal to a dictionary of them. `info | more` adds
-    the facts of `more`, which replace those of the same name.
+    An `Info` is also a mapping from the names of the known facts to their values, and equals a dictionary with the same
+    content. `info | more` adds the facts of `more`, which replace facts of the same name in `info`.
 
     Attributes:
         method: The name of the visualisation's class.
         layer: The dotted name of the layer, or "*" for every stage.
         params: The parameters of the method.
-        target_class: The number of the class that is explained, one for each picture.
-        target: What is explained instead of a class, in words.
-        output: What the model's numbers are, as an `OutputKind`.
-        layers: The dotted names of the stages, if there is a map for each.
+        target_class: The number of the explained class, for each picture.
+        target: The target in words, if something other than a class is explained.
+        output: The kind of the model's output, the value of an `OutputKind`.
+        layers: The dotted names of the stages of the network, if there is one map for each stage.
         detail: A few words about what is shown, for the caption.
-        image: What one of several images is, such as "filter".
-        baseline: The name of the picture at which the path of an integration starts.
-        completeness: By how much the contributions of each picture miss the change in its score, as a share of it.
-        conservation: The share of each picture's logit that its relevance adds up to.
-        loss: How far the output for each picture is from the one that it should have; 0 is reached, 1 is grey.
-        objective: The value of the objective for each picture, before the last step of an ascent.
+        image: What each of several images shows, such as "filter".
+        baseline: The name of the picture at which the path of integrated gradients starts.
+        completeness: For each picture, the sum of the contributions minus the change in the score, relative to the
+            magnitude of this change.
+        conservation: For each picture, the sum of the relevance divided by the logit.
+        loss: For each picture, the squared distance between the layer's output and the output to match, relative to the
+            square of the latter. 0 is a match; 1 is no better than an output of zero.
+        objective: For each picture, the value of the objective before the latest step of an ascent.
         curve: The mean objective at each step of an ascent so far.
         progress: The share of the work that is done, in [0, 1].
         note: A sentence that the viewer must know, such as a caution.
-        prediction: The number of the most likely class, one for each picture.
-        raw: The raw values, in what a call returns.
-        untouched: Whether the model is unchanged, in what a call returns.
-        extra: What else a method has to say, by name.
+        prediction: The number of the most likely class, for each picture.
+        raw: The raw values. Only the info that a call returns has them.
+        untouched: Whether the model is unchanged. Only the info that a call returns says so.
+        extra: Further facts that a method adds, by name.
 
     Example:
         >>> from mirror_app.visualisations.core import Info
@@ -72,7 +74,7 @@ class Info(Mapping[str, Any]):
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Info":
-        """Return `facts` as an `Info`: what is an attribute here becomes one, and the rest is `extra`."""
+        """Return `facts` as an `Info`. Facts without an attribute of that name go into `extra`."""
         if isinstance(facts, Info):
             return facts
         attributes = {name: value for name, value in facts.items() if name in _NAMES}
@@ -104,7 +106,8 @@ _NAMES = tuple(fact.name for fact in fields(Info) if fact.name != "extra")
 def joined(infos: Sequence[Info]) -> Info:
     """Return the information about several pictures, each of which was computed alone.
 
-    What there is for each picture becomes one list, and each note is kept once. Everything else is the last picture's.
+    Lists with one value per picture are concatenated, and each distinct note is kept once. Everything else is taken
+    from the last picture.
     """
     last = infos[-1]
     extra = {
@@ -130,5 +133,5 @@ def _chained(lists: Iterable[list[T] | None]) -> list[T] | None:
 
 
 def _shown(value: object) -> str:
-    """Return `value` as text, a tensor by its shape alone."""
+    """Return `value` as text; of a tensor, only the shape is shown."""
     return f"Tensor{tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)

@@ -1,4 +1,4 @@
-"""Checks of what a caller passes as inputs."""
+"""Checks of the inputs that a caller passes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mirror_app.errors import MirrorError
 
 
 def checked_inputs(inputs: Any) -> Tensor:
-    """Return `inputs`; raise MirrorError unless they are a finite float tensor (N, C, H, W) with a picture in it."""
+    """Return `inputs`; raise MirrorError unless they are a finite float tensor (N, C, H, W) that holds a picture."""
     if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
         accepted, shown = "a float tensor (N, channels, height, width)", _shown(inputs)
         raise MirrorError(f"The inputs must be {accepted}, not {shown}.", culprit=shown, accepted=accepted)

@@ -24,13 +24,14 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Kernels(Visualisation):
     """The weights of a convolution, drawn as small images.
 
-    W in y = W ∗ x + b. Filters with 3 input channels, as in a first layer, are shown as RGB images in which grey is
-    zero; `info["raw"]` is then (filters, 3, h, w). Filters with one input channel are shown from blue, negative, to
-    red, positive: (filters, 1, h, w). Otherwise one filter is shown in the same colours, as one image per input
-    channel: (channels, 1, h, w). In a grouped convolution, a filter has the channels of its group only. For a layer
-    that contains others, the first convolution in it is shown. If the weights are computed during the forward pass, as
-    with weight norm, weight standardisation, spectral norm or pruning, the computed weights are shown. The picture has
-    no effect.
+    The convolution is y = W ∗ x + b, and its weights W are shown. Filters with 3 input channels, as in a first layer,
+    are shown as RGB images in which grey is zero; `info["raw"]` is then (filters, 3, h, w). Filters with one input
+    channel are shown in colours from blue (negative) to red (positive); `info["raw"]` is then (filters, 1, h, w).
+    Otherwise, one filter is shown in the same colours, as one image per input channel; `info["raw"]` is then
+    (channels, 1, h, w). In a grouped convolution, a filter has only the channels of its group. For a layer that
+    contains other layers, the first convolution inside it is shown. If the weights are computed during the forward
+    pass, as with weight norm, weight standardisation, spectral norm or pruning, the computed weights are shown. The
+    picture has no effect.
 
     Args:
         inputs: A picture (1, C, H, W) of a size that the model accepts.
@@ -41,7 +42,7 @@ class Kernels(Visualisation):
         `(images, info)`: images (M, 3, h, w) in [0, 1]. Zero is mid-grey in RGB images, and white in the others.
 
     Raises:
-        MirrorError: If the layer contains no 2D convolution, or the convolution has no such filter.
+        MirrorError: If the layer contains no 2D convolution, or the convolution has no filter with this index.
 
     Example:
         >>> import torch

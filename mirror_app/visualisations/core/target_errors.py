@@ -1,4 +1,4 @@
-"""The errors for a target that an output does not have, or for an output in which nothing is the obvious target."""
+"""The errors for a target that does not exist in an output, and for an output without an obvious target."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mirror_app.targets import Target
 
 
 def missing_target_error(target: Target, available: str) -> MirrorError:
-    """Return the error that there is no such target; `available` says which there are."""
+    """Return the error that `target` does not exist; `available` says which targets exist."""
     problem = f"The target '{target}' does not exist: {available}."
     return MirrorError(problem, culprit=str(target), accepted=available)
 
@@ -19,7 +19,7 @@ def missing_position_error(target: Target, sides: tuple[int, ...]) -> MirrorErro
 
 
 def ambiguous_output_error(output: Any) -> MirrorError:
-    """Return the error that `output` is several tensors, or none; it suggests a target."""
+    """Return the error that `output` is several tensors, with a target to choose, or that it has no real numbers."""
     is_listed = is_list_of_dicts(output)
     leaves = named_tensors(output[0] if is_listed else output)
     floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]

@@ -1,4 +1,4 @@
-"""The score of a target: a class, a channel of a layer, or a number in the model's output."""
+"""The score of a target, which is a class, a channel of a layer, or a number in the model's output."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,13 +35,14 @@ class TargetScore:
         view: The private view of the model.
         inputs: The inputs (N, C, H, W) that are explained.
         target_class: A class by number, a text that `targets.parse` reads, or None for the top prediction.
-        output: What the model's numbers are; by default it is read from the model.
+        output: The kind of the model's output; by default, it is read from the model.
 
     Attributes:
-        kind: What the numbers are, known after the first answers; None unless the target is a class.
+        kind: The kind of the model's output, set when the first answers are computed. It stays None unless the target
+            is a class.
 
     Raises:
-        MirrorError: If the model has no such layer, or the text is not a target.
+        MirrorError: If the model does not have the layer of the target, or the text is not a target.
 
     Example:
         >>> import torch
@@ -96,12 +97,12 @@ class TargetScore:
         return leaf, answers
 
     def run_from(self, picture: Tensor, layer: str) -> Callable[[Tensor], Tensor]:
-        """Return a function that replaces the output of `layer` by given ones (B, …) and returns the answers (B, K)."""
+        """Return a function that takes outputs (B, …) to use as the output of `layer`, and returns answers (B, K)."""
         run = self.view.run_from(picture, layer, self.layer)
         return lambda outputs: self.answers(run(outputs))
 
     def answers(self, output: Any) -> Tensor:
-        """Return the answers (N, K) in the output of the target's layer: summed over all positions, or at one."""
+        """Return the answers (N, K) in the output of the target's layer, summed over all positions or read at one."""
         if not is_list_of_dicts(output):
             entry = self._entry(output)
             if self.target.is_class and self.kind is None:
@@ -116,7 +117,7 @@ class TargetScore:
     def chosen(self, answers: Tensor) -> Tensor:
         """Return, for each item, the index (N,) of the answer used as its score.
 
-        It is the target's, or by default the top prediction's.
+        It is the channel of the target, or by default the top prediction.
         """
         channel, count = self.target.channel, answers.shape[1]
         if channel is None and count > 1 and self.kind in (OutputKind.NUMBERS, OutputKind.EMBEDDING):
@@ -138,12 +139,12 @@ class TargetScore:
                 accepted=f"0 to {count - 1}",
             )
         if channel >= count:
-            available = f"channels run from 0 to {count - 1}" if count else "it is empty for this picture"
+            available = f"channels run from 0 to {count - 1}" if count else "the output is empty for this picture"
             raise missing_target_error(self.target, available)
         return torch.full((len(answers),), channel, device=answers.device)
 
     def score(self, answers: Tensor, chosen: Tensor) -> Tensor:
-        """Return the score (N,) of each item; if an answer is missing, such as a box no longer detected, it is 0."""
+        """Return the score (N,) of each item; it is 0 if an answer is missing, such as a box no longer detected."""
         missing = max(0, int(chosen.max()) + 1 - answers.shape[1])
         return torch.nn.functional.pad(answers, (0, missing)).gather(1, chosen[:, None])[:, 0]
 
@@ -182,7 +183,7 @@ class TargetScore:
         return MirrorError(f"{subject} does not depend on the layer '{layer}'", culprit=layer, hint=advice)
 
     def _learn_layout(self, inputs: Tensor) -> None:
-        """Learn the target layer's layout before a graph is recorded: models with effects must not run after that."""
+        """Learn the target layer's layout before a graph is recorded: models with effects must not run afterwards."""
         self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
         if self.layer and self.view.has_effects and not is_known:
@@ -214,7 +215,7 @@ class TargetScore:
         return widened(values)
 
     def _columns(self, values: Tensor) -> Tensor:
-        """Return `values` as (N, K): each of the K channels summed over its positions, or at the target's position."""
+        """Return `values` as (N, K): each channel is summed over its positions, or read at the target's position."""
         if values.ndim == 1:
             columns = values[:, None]
         else:
@@ -254,7 +255,7 @@ class TargetScore:
     def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
         """Return the target's position in the axes after the channels of `columns` (N, K, …).
 
-        For tokens on a grid, it is the index of the token at that row and column.
+        For tokens on a grid, the position is the index of the token at the target's row and column.
         """
         position, sides = self.target.position, tuple(columns.shape[2:])
         if self.layer and len(sides) == 1 and len(position) == 2:

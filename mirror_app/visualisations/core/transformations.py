@@ -1,6 +1,6 @@
-"""Transformations of every visualisation's inputs and raw values: by name on the page, or any callable in Python.
+"""Transformations of the inputs and raw values of every visualisation: named ones, or any callable from Python.
 
-They keep the shape, so that maps still fit the picture that they are drawn over.
+Transformations keep the shape, so that maps still fit the picture that they are drawn over.
 """
 
 from collections.abc import Callable
@@ -36,14 +36,14 @@ def _smoothed(raw: Tensor) -> Tensor:
     return F.avg_pool2d(maps, 3, 1, 1, count_include_pad=False).view_as(raw)
 
 
-# For normalised pictures (N, C, H, W).
+# Transformations of normalised pictures (N, C, H, W).
 INPUTS: dict[str, Transformation] = {
     "none": lambda inputs: inputs,
     "grey": _grey,
     "blurred": _blurred,
     "noisy": _noisy,
 }
-# For raw values (N, h, w), (N, C, h, w) or (N, C), before they are coloured.
+# Transformations of raw values (N, h, w), (N, C, h, w) or (N, C), before they are coloured.
 OUTPUTS: dict[str, Transformation] = {
     "none": lambda raw: raw,
     "absolute": lambda raw: raw.abs(),

@@ -32,15 +32,15 @@ class AblationCam(Visualisation):
 
         raw = Σ_k (y - y_k) · A_k
 
-    A_k is map k of the layer, y the score of the target (the logit of a class), and y_k that score when A_k is set to
+    A_k is map k of the layer, y the score of the target (the logit of a class), and y_k the score when A_k is set to
     zero everywhere. In a transformer, a map is one channel of the tokens on the grid; other tokens, such as the class
-    token, keep their values. What lies before the layer is computed only once. There is one frame after each
-    micro-batch; maps not tried yet have weight 0.
+    token, keep their values. The part of the network before the layer runs only once per picture. There is one frame
+    (intermediate result) after each micro-batch; maps not tried yet have weight 0.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
 
@@ -67,8 +67,8 @@ class AblationCam(Visualisation):
         Localization", https://doi.org/10.1109/WACV45572.2020.9093360
 
     Deviations from the paper:
-        The weight is y - y_k; the paper's is (y - y_k) / y. The divisor is one number for the whole picture, and would
-        change the sign of the map where y is negative.
+        The weight is y - y_k, and not (y - y_k) / y as in the paper. The divisor is one number for the whole picture,
+        and would change the sign of the map if y is negative.
         A drop no larger than the rounding error of the scores counts as 0.
         The map is raw, before the paper's final ReLU, which the colouring applies.
     """
@@ -124,10 +124,10 @@ def _answers_without(
 
 
 def _rounding_error(answers: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return by how much rounding alone may change an answer (N, K) from one batch to another, (N,).
+    """Return, for each item (N,), by how much rounding alone may change its `answers` (N, K) between batches.
 
-    `dtype` is the type in which the model computes. Half precision sums in float32, so that only the two answers that
-    are compared are rounded.
+    `dtype` is the type in which the model computes. In half precision, sums are computed in float32, so that only the
+    two answers that are compared are rounded.
     """
     factor = 1 if dtype in HALF else 16
     return factor * torch.finfo(dtype).eps * answers.abs().nan_to_num(posinf=0).amax(1)  # a masked class is -∞

@@ -29,14 +29,14 @@ class ClassActivationMapping(Visualisation):
 
         raw = Σ_k W_ck · A_k        logit of class c = mean of raw over all locations + b_c
 
-    A_k is map k of the layer, W and b are the weights and the bias of the classifier. This holds only if nothing but a
-    global average and one linear layer follow, which is checked on the inputs. A 1 x 1 convolution before the average
-    counts as that linear layer.
+    A_k is map k of the layer, and W and b are the weights and the bias of the classifier. The equation for the logit
+    holds only if nothing but a global average and one linear layer follow, which is checked on the inputs. A 1 x 1
+    convolution before the average counts as the linear layer.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of the layer before the global average, or the submodule itself. None is the last stage of
-            the network that has maps.
+        layer: Dotted name of the layer before the global average, or the submodule itself. None is the end of the last
+            stage of the network that has maps.
         target_class: Number of a class, from 0. None is the most likely class of each picture.
 
     Returns:
@@ -82,12 +82,12 @@ class ClassActivationMapping(Visualisation):
 
 
 def _classifier_weights(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
-    """Return the weights (classes, C) of the layer that turns the maps' averages into `logits`; None if none does.
+    """Return the weights (classes, C) of the layer that turns the maps' averages into `logits`, or None without one.
 
     A 1 x 1 convolution before the average is equivalent to a linear layer after it.
     """
     averages = widened(maps).mean((2, 3))
-    # In half precision the root of eps would let nearly every number pass.
+    # The root of a half-precision eps would be so large a tolerance that nearly every number would pass.
     eps = torch.finfo(maps.dtype).eps
     tolerance = max(torch.finfo(averages.dtype).eps ** 0.5, 8 * eps) * logits.abs().nan_to_num(posinf=0).max()
     for module in view.modules.values():
@@ -102,7 +102,7 @@ def _classifier_weights(view: View, maps: Tensor, logits: Tensor) -> Tensor | No
 
 
 def _alternative(view: View, inputs: Tensor, logits: Tensor) -> str:
-    """Return what to use where CAM is not defined: a layer at which it is, or another method."""
+    """Return a hint for a layer at which CAM is not defined: a layer at which it is defined, or another method."""
     last = default_layer(view, inputs)
     output = view.capture(inputs, last) if last else inputs
     if output.ndim == 4 and _classifier_weights(view, output, logits) is not None:

@@ -28,19 +28,19 @@ class EigenCam(Visualisation):
         raw = A v_1        A = U Σ Vᵀ
 
     A (h · w, K) holds the K maps of one picture as its columns, not centred, and v_1 is its first right singular
-    vector. The sign of a singular vector is arbitrary. Here it is chosen so that the map agrees with the evidence for
-    the most likely class: the sum over all locations of raw · Σ_k g_k A_k is positive, where g is the gradient of that
-    class's logit with respect to the maps. If the model has no most likely class, the number of largest magnitude is
-    positive, and a note says that the sign is arbitrary.
+    vector. The sign of a singular vector is arbitrary. Here, the sign is chosen so that the map agrees with the
+    evidence for the most likely class: the sum over all locations of raw · Σ_k g_k A_k is positive, where g is the
+    gradient of the logit of this class with respect to the maps. If the model has no most likely class, the sign is
+    chosen so that the raw value of largest magnitude is positive, and a note says that the sign is arbitrary.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
 
     Returns:
         `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), signed, in units of activations;
-        `info["note"]`, what must be known to read the map.
+        `info["note"]`, which says how to read the map.
 
     Raises:
         MirrorError: If the layer has no spatial maps.

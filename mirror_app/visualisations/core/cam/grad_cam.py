@@ -34,8 +34,8 @@ class GradCam(Guidable, GradientCam):
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
         guide: Whether to return Guided Grad-CAM: ReLU(raw), enlarged to H x W (bilinear), times the gradient of guided
             backpropagation. This needs a model whose only activations are ReLUs or similar rectifiers.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
@@ -43,12 +43,12 @@ class GradCam(Guidable, GradientCam):
 
     Returns:
         `(images, info)`: `images` (N, 3, H, W) in [0, 1]; `info["raw"]` (N, h, w), signed, in units of logits, or
-        (N, C, H, W) if guided; `info["cam"]`, the map after the ReLU in both cases, (h, w) for one picture and
+        (N, C, H, W) if guided; `info["cam"]`, the map after the ReLU, guided or not, (h, w) for one picture and
         (N, h, w) for several; `info["target_class"]`, the class of each picture; `info["note"]`, a caution or "".
 
     Raises:
         MirrorError: If the layer has no spatial maps or does not affect the target, if the target does not exist, or
-            if `guide` is set and the model has no rectifiers, or also has other activations.
+            if `guide` is set and the model has no rectifiers or has other activations.
 
     Example:
         >>> import torch
@@ -72,7 +72,7 @@ class GradCam(Guidable, GradientCam):
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
         averaged, elementwise = self.combine(maps, gradient), (gradient * maps).sum(1)
         correlation = float(torch.corrcoef(torch.stack([averaged.flatten(), elementwise.flatten()]))[0, 1])
-        if not correlation < _SIMILAR:  # also if a map is constant: the correlation is then NaN
+        if not correlation < _SIMILAR:  # also true if a map is constant, since the correlation is then NaN
             return ""
         return (
             "Do not rely on Grad-CAM here: it averages each map's gradient over all locations, and its picture differs "

@@ -1,7 +1,7 @@
-"""What is common to the CAMs that weight a layer's maps by the gradient of the class score.
+"""The common base of the CAMs that weight a layer's maps by the gradient of the class score.
 
-All of them take `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), and return a signed map (N, h, w), before the
-paper's ReLU, which the look applies. Each paper adds one line: how to combine them.
+All of them turn `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), into a signed map (N, h, w). The ReLU with which
+the papers end is left to the look, which colours the map. The CAMs differ in how they combine maps and gradient.
 """
 
 from abc import abstractmethod
@@ -17,11 +17,11 @@ from mirror_app.probe import Layout, default_layer, layout_of
 from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
-_WEAK = 0.05  # of the evidence against the target: evidence for it is hardly visible below this share
+_WEAK = 0.05  # evidence for the target is hardly visible if it is below this share of the evidence against the target
 
 
 class GradientCam(Visualisation):
-    """A CAM that combines a layer's maps with the gradient of the target's score; subclasses say how.
+    """A CAM that combines a layer's maps with the gradient of the target's score; subclasses define how.
 
     Raises:
         MirrorError: If the layer has no spatial maps, or if its maps do not affect the target.
@@ -32,10 +32,10 @@ class GradientCam(Visualisation):
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
-        """Return the evidence (N, h, w) from `maps` (N, C, h, w) and the score's `gradient` with respect to them."""
+        """Return the evidence (N, h, w) from `maps` (N, C, h, w) and their `gradient`, in the shape of the maps."""
 
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
-        """Return a caution about this method for these maps, or ""."""
+        """Return a caution about the use of this method on these maps, or ""."""
         return ""
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
@@ -64,8 +64,8 @@ def _last_layer_with_gradient(
 ) -> str:
     """Return a layer that Grad-CAM can explain, for an error message.
 
-    Among the layers with as many tokens as `tokens` whose patch tokens affect the output, it is the one that starts to
-    run last; without such a layer, it is the default.
+    It is the layer that starts to run last, among those that have as many tokens as `tokens` and whose patch tokens
+    affect the output. If there is no such layer, it is the default layer.
     """
     with torch.no_grad():
         target_score.view.record_calls(inputs)

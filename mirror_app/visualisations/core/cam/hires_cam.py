@@ -20,14 +20,14 @@ class HiResCam(GradientCam):
         raw = Σ_k g_k ⊙ A_k
 
     A_k is map k of the layer, g_k = ∂y/∂A_k the gradient of the target's score y (the logit of a class), and ⊙ the
-    product location by location. If a layer norm is all that reads the maps, as between the blocks of a vision
-    transformer, the sum is zero: the norm ignores the scale of the values at a location, so that their products
-    with the gradient cancel. A note says so.
+    product location by location. If only a layer norm reads the maps, as between the blocks of a vision transformer,
+    the sum is zero. A layer norm ignores the scale of the values at a location, so the products of these values with
+    the gradient cancel. A note says so.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
 

@@ -24,8 +24,8 @@ class LayerCam(GradientCam):
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
 
@@ -49,7 +49,7 @@ class LayerCam(GradientCam):
         Localization", https://doi.org/10.1109/TIP.2021.3089943
 
     Deviations from the paper:
-        Maps of several layers are not fused, and those of early layers not rescaled by a tanh.
+        Maps of several layers are not fused, and maps of early layers are not rescaled by a tanh.
         The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 

@@ -32,18 +32,19 @@ class ScoreCam(Visualisation):
         raw = Σ_k w_k · A_k        w = softmax over k of f(x ⊙ M_k)
 
     A_k is map k of the layer, x the picture and f the target's score (the logit of a class). The mask M_k is A_k,
-    enlarged to the picture (bilinear) and then stretched to [0, 1]. Masked pixels become 0, the mean colour of
-    normalised inputs. The mask of a constant map is 0 everywhere; all such maps share one forward pass.
+    enlarged to the size of the picture (bilinear) and then stretched to [0, 1]. Masked pixels become 0, the mean colour
+    of normalised inputs. The mask of a constant map is 0 everywhere; all constant maps share one forward pass.
 
-    The softmax is meant for logits. On the scale of a probability or of another number it would give all maps the same
-    weight, or one map all the weight. For such scores, w_k = f(x ⊙ M_k) - f(0), the paper's increase of confidence.
+    The softmax is meant for logits. On the scale of a probability or of another number, it would give all maps the same
+    weight, or one map all the weight. For scores that are not logits, w_k = f(x ⊙ M_k) - f(0), the paper's increase of
+    confidence.
 
-    There is one frame after each micro-batch; maps not tried yet count as constant.
+    There is one frame (intermediate result) after each micro-batch; maps not tried yet count as constant.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
 
@@ -70,7 +71,7 @@ class ScoreCam(Visualisation):
 
     Deviations from the paper:
         For logits, the baseline's score f(0) is not subtracted: it cancels in the softmax.
-        For other numbers there is no softmax, as described above.
+        For scores that are not logits, there is no softmax, as described above.
         The map is raw, before the paper's final ReLU, which the colouring applies.
     """
 

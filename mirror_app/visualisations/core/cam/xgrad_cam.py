@@ -26,8 +26,8 @@ class XGradCam(GradientCam):
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the last stage of
-            the network that has maps; "*" is every stage.
+        layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
+            last stage of the network that has maps; "*" is every stage.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
 

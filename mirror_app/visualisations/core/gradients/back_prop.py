@@ -38,12 +38,12 @@ class Gradient(Guidable):
 
         raw = ∂y/∂x        or, with `times_input`, raw = x ⊙ ∂y/∂x
 
-    x is the normalised picture, y the target's score (the logit of a class) and ⊙ the product pixel by pixel. Times the
-    input, the gradient is a first guess of how much each pixel adds to the score.
+    x is the normalised picture, y the target's score (the logit of a class) and ⊙ the product pixel by pixel.
+    Multiplied by the input, the gradient is a first guess of how much each pixel adds to the score.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Has no effect: the gradient goes down to the pixels.
+        layer: Has no effect, because the gradient goes down to the pixels.
         guide: Whether to use guided backpropagation, which also sets negative gradients to zero at each ReLU. This
             needs a model whose only activations are ReLUs or similar rectifiers.
         times_input: Whether to multiply the gradient by the input.
@@ -57,7 +57,7 @@ class Gradient(Guidable):
 
     Raises:
         MirrorError: If no gradient leads from the target to the picture, if the target does not exist, or if `guide`
-            is set and the model has no rectifiers, or also has other activations.
+            is set and the model has no rectifiers or has other activations.
 
     Example:
         >>> import torch
@@ -77,8 +77,8 @@ class Gradient(Guidable):
         Propagating Activation Differences", https://arxiv.org/abs/1605.01713, for `times_input`
 
     Deviations from the paper:
-        The gradient is signed and has a map for each colour. The paper's map, the largest magnitude over the colours,
-        is what the default colouring shows.
+        The gradient is signed and has a map for each colour. The default colouring shows the paper's map: the largest
+        magnitude over the colours.
     """
 
     look = render.gradient
@@ -92,7 +92,7 @@ class Gradient(Guidable):
         guide: Annotated[
             bool,
             Toggle(
-                "Let only positive gradients pass each ReLU. Cleaner, but it shows edges whatever the class.",
+                "Let only positive gradients pass each ReLU. Pictures are cleaner, but show edges whatever the class.",
                 "Guided",
             ),
         ] = False,
@@ -112,7 +112,7 @@ class Gradient(Guidable):
 def note_for(note: str, affected: Tensor) -> str:
     """Return the note, prefixed with the numbers of the `affected` inputs (N,).
 
-    The prefix is left out if all inputs are affected; the result is "" if none is.
+    The prefix is left out if all inputs are affected. If no input is affected, the result is "".
     """
     if not affected.any() or affected.all():
         return note if affected.any() else ""
@@ -125,16 +125,16 @@ def gradient(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradient of each item's score with respect to the inputs, and the index of the answer used as score.
 
-    Their shapes are (N, C, H, W) and (N,).
+    The gradient has the shape (N, C, H, W), and the index the shape (N,).
 
     Args:
-        target_score: Gives the model's answers, and the score among them.
+        target_score: Computes the model's answers, and picks the score from them.
         inputs: Pictures (N, C, H, W).
-        target: The number of each item's answer (N,); None leaves the choice to `target_score`.
-        rewrite: `probe.guide` or `probe.deconvolve`, which change what passes the rectifiers.
+        target: The index of the answer used as each item's score (N,); None leaves the choice to `target_score`.
+        rewrite: `probe.guide` or `probe.deconvolve`, which change the gradient that passes the rectifiers.
 
     Raises:
-        MirrorError: If `rewrite` is given, and no rectifiers lie on the way to the score, or other activations do too.
+        MirrorError: If `rewrite` is given and the score was computed without rectifiers, or with other activations.
     """
     rectifiers = probe.Rectifiers()
     with rectifiers if rewrite else nullcontext():

@@ -22,14 +22,14 @@ from mirror_app.visualisations.registry import Question, visualisation
 class Deconvnet(Visualisation):
     """The gradient with each ReLU applied to the backward signal, so that only positive values are passed down.
 
-        at each ReLU: R_in = ReLU(R_out)        elsewhere: R_in = R_out, passed down as a gradient
+        at each ReLU: R_in = ReLU(R_out)        elsewhere: R_in = (∂out/∂in)ᵀ · R_out, as for a gradient
 
     R starts as 1 at the target's score, and raw is R at the picture. Unlike in backpropagation, a ReLU's own input
-    plays no part, so that the picture follows the edges of the input whatever the class is. A note says so.
+    plays no part. The result therefore follows the edges of the picture, whatever the class is, and a note says so.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Has no effect: the signal goes down to the pixels.
+        layer: Has no effect, because the signal goes down to the pixels.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5@1,2": the unit in row 1 and column 2 of channel 5 of layer3.
 
@@ -38,8 +38,8 @@ class Deconvnet(Visualisation):
         `info["target_class"]`, the class of each picture; `info["note"]`, a caution.
 
     Raises:
-        MirrorError: If the model has no rectifiers such as ReLU, or also has other activations, or if the target does
-            not exist.
+        MirrorError: If the model has no rectifiers such as ReLU or has other activations, or if the target does not
+            exist.
 
     Example:
         >>> import torch
@@ -56,7 +56,7 @@ class Deconvnet(Visualisation):
         https://arxiv.org/abs/1311.2901
 
     Deviations from the paper:
-        The signal starts as 1, not as the activation of the unit that is explained. For a positive activation this
+        The signal starts as 1, not as the activation of the unit that is explained. For a positive activation, this
         changes only the scale.
     """
 

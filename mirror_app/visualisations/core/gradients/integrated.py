@@ -33,18 +33,18 @@ class IntegratedGradients(Visualisation):
         raw = (x - b) ⊙ ∫₀¹ ∂y/∂x (b + t (x - b)) dt
 
     x is the normalised picture, b the baseline and y the target's score (the logit of a class). The raw values of a
-    picture add up to y(x) - y(b), but for the error of the integration: `info["completeness"]`, for each picture, is
-    (sum of raw - (y(x) - y(b))) / |y(x) - y(b)|. The integral is computed by Gauss-Legendre quadrature. There is one
-    frame after each micro-batch.
+    picture add up to y(x) - y(b), except for the error of the integration. For each picture, `info["completeness"]` is
+    this error as a fraction, (sum of raw - (y(x) - y(b))) / |y(x) - y(b)|. The integral is computed by Gauss-Legendre
+    quadrature. There is one frame, or intermediate result, after each micro-batch.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Has no effect: the gradient goes down to the pixels.
+        layer: Has no effect, because the gradient goes down to the pixels.
         steps: Number of points on the path, 2 to 300.
         baseline: Where the path starts: "black", "white", "mean colour" (0 in normalised units), "blur" (the picture
-            itself, blurred) or "noise" (uniform). Black and white are those of pixels if the `mean` and `std` of the
-            normalisation are known. Otherwise, they are the ends of the input's range, which is taken to be at least
-            0 to 1.
+            itself, blurred) or "noise" (uniform). If the `mean` and `std` of the normalisation are known, black and
+            white are the pixel values 0 and 1. Otherwise, black and white are the ends of the input's own range,
+            extended to contain 0 and 1.
         seed: Seed of the noise, 0 to 1,000,000.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
@@ -124,7 +124,7 @@ class IntegratedGradients(Visualisation):
             gradient_sum.index_add_(0, items, weight * gradients)
             weight_sum.index_add_(0, items, weight)
             raw = (inputs - baseline_inputs) * gradient_sum
-            if progress < 1:  # the integral so far stands for all of it
+            if progress < 1:  # scale the part of the integral so far up to the whole
                 raw = raw / torch.where(weight_sum == 0, 1, weight_sum)
             error = (raw.sum((1, 2, 3)) - gain) / torch.where(gain == 0, 1, gain.abs())
             info = target_score.info(target) | _completeness(error, progress)

@@ -15,8 +15,8 @@ from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
 HIDDEN_BY_NOISE = (
-    "The noise hides the target: it responds to the picture itself, but to none of the noisy copies. Use less noise, "
-    "such as 0.02."
+    "The noise hides the target, which responds to the picture itself, but to none of the noisy copies. Use less "
+    "noise, such as 0.02."
 )
 
 
@@ -34,11 +34,11 @@ class SmoothGrad(Guidable):
         raw = 1/n · Σ_i ∂y/∂x (x + ε_i)        ε_i ~ Normal(0, s²)        s = sigma · (max x - min x)
 
     x is the normalised picture and y the target's score (the logit of a class). All pictures of a batch get the same
-    noise, each scaled by its own range. There is one frame after each micro-batch: the mean so far.
+    noise, scaled by the range of each picture. There is one frame after each micro-batch: the mean so far.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Has no effect: the gradient goes down to the pixels.
+        layer: Has no effect, because the gradient goes down to the pixels.
         n: Number of noisy copies, 1 to 200.
         sigma: Standard deviation of the noise as a fraction of the picture's range of values, 0 to 0.5.
         guide: Whether to average the gradients of guided backpropagation. This needs a model whose only activations are
@@ -54,7 +54,7 @@ class SmoothGrad(Guidable):
 
     Raises:
         MirrorError: If no gradient leads from the target to the picture, if the target does not exist, if a parameter
-            is out of its range, or if `guide` is set and the model has no rectifiers, or also has other activations.
+            is out of its range, or if `guide` is set and the model has no rectifiers or has other activations.
 
     Example:
         >>> import torch

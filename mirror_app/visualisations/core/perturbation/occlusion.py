@@ -32,12 +32,12 @@ class Occlusion(Visualisation):
         raw at a pixel = mean of f(x) - f(x with the patch at P), over the positions P that hide the pixel
 
     x is the normalised picture and f the target's score (the logit of a class). Patches start at multiples of the
-    stride; the last one of a row or column may reach over the border of the picture. There is one frame after each
-    micro-batch; pixels not hidden yet are 0.
+    stride; the last patch of a row or column may extend beyond the picture. There is one frame (intermediate result)
+    after each micro-batch; pixels not hidden yet are 0.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Has no effect: only the model's output is used.
+        layer: Has no effect, because only the model's output is used.
         patch: Side of the square patch in pixels, 4 to 96.
         stride: Distance between neighbouring patches in pixels, 2 to 48, at most `patch`.
         fill: Value of the patch in normalised units, -10 to 10. 0 is the mean colour.
@@ -67,8 +67,8 @@ class Occlusion(Visualisation):
         https://arxiv.org/abs/1311.2901
 
     Deviations from the paper:
-        The paper plots the probability of the class, one number for each position of the patch; here it is the drop of
-        the logit, averaged for each pixel.
+        The paper plots the probability of the class for each position of the patch. The map here is the drop of the
+        logit, averaged for each pixel.
     """
 
     look = render.heat
@@ -137,6 +137,6 @@ class Occlusion(Visualisation):
 
 
 def _boxes(size: tuple[int, int], patch: int, stride: int) -> list[Box]:
-    """Return the positions of the patch; the last of a row or column may reach over the picture's border."""
+    """Return the positions of the patch; the last position in a row or column may extend beyond the picture."""
     starts = [range(0, max(side - patch, 0) + stride, stride) for side in size]
     return [(slice(top, top + patch), slice(left, left + patch)) for top in starts[0] for left in starts[1]]

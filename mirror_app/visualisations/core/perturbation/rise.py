@@ -23,7 +23,7 @@ from mirror_app.visualisations.registry import Question, visualisation
     also="randomised input sampling, random masks, perturbation, saliency map",
 )
 class Rise(Visualisation):
-    """The picture is covered with random masks; a pixel scores high if the model is confident whenever it is visible.
+    """Random masks cover the picture; a pixel scores high if the model is confident whenever that pixel is visible.
 
         raw = cov(f(x ⊙ M), M) / p
 
@@ -35,7 +35,7 @@ class Rise(Visualisation):
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
-        layer: Has no effect: only the model's output is used.
+        layer: Has no effect, because only the model's output is used.
         n: Number of masks, 100 to 8000. Four times as many halve the noise.
         cells: Cells along each side of a mask, 2 to 16.
         p: Fraction of the picture that is visible, 0.1 to 0.9.
@@ -65,8 +65,8 @@ class Rise(Visualisation):
         https://arxiv.org/abs/1806.07421
 
     Deviations from the paper:
-        The paper's map is the mean of f(x ⊙ M) · M / p. Here the mean of f is subtracted, so that a pixel that does not
-        matter is near 0, and each pixel's actual visibility is used instead of its expected value, which reduces noise.
+        The paper's map is the mean of f(x ⊙ M) · M / p. Here, the mean of f is subtracted, so that a pixel that does
+        not matter is near 0. To reduce noise, each pixel's actual visibility is used instead of its expected value.
     """
 
     look = render.heat
@@ -125,7 +125,7 @@ def _masks(grids: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:
     `shifts` (B, 2), fractions of a cell in [0, 1), shift the crop window downwards and to the right; `size` is
     (H, W).
     """
-    height, width = (-(-side // (grids.shape[1] - 1)) for side in size)  # of a cell, rounded up
+    height, width = (-(-side // (grids.shape[1] - 1)) for side in size)  # the size of a cell, rounded up
     enlarged = render.resize(grids, (grids.shape[1] * height, grids.shape[2] * width))
     tops, lefts = (shifts * torch.tensor([height, width])).long().T.tolist()
     windows = zip(enlarged, tops, lefts, strict=True)

@@ -1,11 +1,12 @@
-"""LRP in one backward pass: while a model runs in `Canonical`, its graph is built for relevance, not the gradient.
+"""LRP in one backward pass: a model that runs inside `Canonical` builds a graph that passes relevance back.
 
-What flows is c = R / x, relevance over activation. Sums, concatenations, poolings and ReLUs then pass on, by their
-ordinary gradient, shares in proportion to what each input contributed, and need no rule (Montavon et al. 2019,
-"Layer-Wise Relevance Propagation: An Overview"). Only linear layers get a backward pass of their own. A batch norm is
-merged with the linear layer before it; without one, it counts as a linear layer itself.
+The graph passes back c = R / x, the relevance divided by the activation. With this quantity, the ordinary gradients of
+sums, concatenations, poolings and ReLUs already split relevance in proportion to each input's contribution, so that
+these operations need no rule (Montavon et al. 2019, "Layer-Wise Relevance Propagation: An Overview"). Only linear
+layers get a backward pass of their own. A batch norm is merged with the linear layer before it; if there is none, the
+batch norm counts as a linear layer itself.
 
-Functions are intercepted as they are called, in this computation only, whether or not a module calls them.
+Functions are intercepted when they are called, in this computation only, whether or not a module calls them.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,11 +35,11 @@ PRODUCTS = (torch.matmul, torch.mm, torch.bmm, Tensor.matmul, Tensor.mm, Tensor.
 
 @dataclass(frozen=True)
 class Composite:
-    """Which rule applies to which layers.
+    """The rule for each kind of layer.
 
-    `first` applies to the layers that take the picture itself; None leaves them the rule of their kind. `lone_norm`
-    applies to batch norms that follow no linear layer. Each of their outputs is one product plus a bias, so α-β would
-    double the relevance wherever product and bias have opposite signs.
+    `first` applies to the layers that take the picture itself; if it is None, they get the rule of their kind.
+    `lone_norm` applies to batch norms that follow no linear layer. Each of their outputs is one product plus a bias, so
+    α-β would double the relevance wherever product and bias have opposite signs.
     """
 
     convolution: Rule
@@ -49,9 +50,10 @@ class Composite:
 
 @dataclass(frozen=True)
 class Flow:
-    """A linear layer in the graph, with the tensor it takes there and its rule.
+    """A linear layer in the graph, with its rule and the tensor `source` that it takes.
 
-    If the layer takes the picture, relevance ends there: its backward pass appends `(source, relevance)` to `ends`.
+    If the layer takes the picture, relevance ends at `source`, and the backward pass of the layer appends
+    `(source, relevance)` to `ends`.
     """
 
     source: Tensor
@@ -61,14 +63,15 @@ class Flow:
 
 
 class Canonical(TorchFunctionMode):
-    """What computes LRP in one backward pass, by the rules of a `Composite`.
+    """A mode in which a model builds a graph that computes LRP in one backward pass, by the rules of a `Composite`.
 
-    In `with Canonical(composite, from_picture):` a model runs as usual and builds a graph for R / x to flow down.
+    Inside `with Canonical(composite, from_picture):`, a model runs as usual, and its graph passes R / x back.
 
-    With `from_picture`, the graph starts at the picture. Relevance then ends at the layers that take it, and the
-    backward pass collects it in `ends`.
+    With `from_picture`, the graph starts at the picture. Relevance then ends at the layers that take the picture, and
+    the backward pass collects it in `ends`.
 
-    Half-precision values are computed in float32, also under autocast: R / x leaves the range of half precision.
+    Half-precision values are computed in float32, also under autocast, because R / x leaves the range of half
+    precision.
     """
 
     def __init__(self, composite: Composite, from_picture: bool) -> None:
@@ -176,7 +179,7 @@ def _without_autocast() -> AbstractContextManager[object]:
 
 
 class _Ruled(torch.autograd.Function):
-    """A linear layer with its own forward; its backward pass turns R / x of the outputs into that of the source."""
+    """A linear layer whose backward pass turns R / x of its outputs into R / x of its source, by its rule."""
 
     @staticmethod
     def forward(ctx: Any, source: Tensor, flow: Flow) -> Tensor:
@@ -213,7 +216,7 @@ def _channel_axis(func: Function, weight: Tensor, outputs: Tensor) -> int | None
 
 
 def _merge_batch_norm(layer: Linear, scale: Tensor, shift: Tensor, outputs: Tensor) -> Linear:
-    """Return `layer` and the batch norm after it as one layer; `outputs` are those of the batch norm."""
+    """Return `layer` and the batch norm after it as one layer; `outputs` are the outputs of the batch norm."""
     assert layer.channel_axis is not None
     weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1 - layer.channel_axis))
     if layer.bias is None:
@@ -237,5 +240,5 @@ def _scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _bounded_relu(func: Function, input: Tensor, *args: object, **kwargs: object) -> Tensor:  # noqa: A002
     """Let all relevance pass a bounded ReLU: above the bound its gradient is zero, but its output is not."""
-    output = func(input.clone(), *args, **kwargs)  # a clone, since it may work in place
+    output = func(input.clone(), *args, **kwargs)  # a clone, since `func` may work in place
     return input * (output / as_divisor(input)).detach()

@@ -17,7 +17,9 @@ from mirror_app.visualisations.registry import Question, visualisation
 
 
 def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
-    """Return the composite for each value of the parameter `rule`: published ones, then single rules with ε and γ.
+    """Return the composite (a rule for each kind of layer) for each value of the parameter `rule`.
+
+    Published composites come first, followed by composites that apply one rule, with ε and γ as given.
 
     References:
         Kohlbrenner et al. 2020, "Towards Best Practice in Explaining Neural Network Decisions with LRP",
@@ -37,8 +39,8 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
     }
 
 
-# Operations that need no rule: our own linear layers, and those with f(a x) = a f(x) for all a > 0, whose gradient
-# already shares relevance in proportion.
+# Operations that need no rule: the layers that have one already (`_Ruled`), and operations with f(a x) = a f(x) for all
+# a > 0, whose gradient splits relevance in proportion to the contributions.
 PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
 
 
@@ -56,22 +58,24 @@ class LRP(Visualisation):
         R_i = Σ_j s_ij · R_j        raw = Σ R over the channels
 
     R starts as the target's score (the logit of a class). At each linear layer, output j passes the share s_ij of its
-    relevance R_j to input i, and the rule says how: see `mirror_app.visualisations.core.relevance.rules`. Sums,
-    concatenations, poolings and ReLUs share in proportion to what each input contributed. A batch norm is merged with
-    the linear layer before it. The relevance adds up to the score, except for what biases and ε absorb, and what is
-    lost at outputs where the rule finds nothing to count: z⁺, for example, ignores outputs with only negative products.
-    `info["conservation"]` is the sum of raw divided by the score, for each picture; 1 means that nothing is lost.
+    relevance R_j to input i; the rules for these shares are in `mirror_app.visualisations.core.relevance.rules`. Sums,
+    concatenations, poolings and ReLUs split relevance in proportion to each input's contribution. A batch norm is
+    merged with the linear layer before it. The relevance adds up to the score, except for two losses. Biases and ε
+    absorb a part, and an output passes nothing on if the rule counts none of its products; z⁺, for example, does not
+    count negative products. For each picture, `info["conservation"]` is the sum of raw divided by the score; 1 means
+    that nothing is lost.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
         layer: Dotted name of a layer with spatial maps, or the submodule itself. Used only with `at="the layer"`.
-        rule: How layers distribute relevance. "epsilon-plus" uses z⁺ in convolutions and ε = 1e-9 in dense layers;
-            "epsilon-plus-flat" adds the flat rule in the layers that take the picture; "epsilon-gamma-box" uses
-            γ = 0.25 in convolutions, ε = 1e-9 in dense layers and zᴮ in the layers that take the picture. "epsilon",
-            "gamma", "z-plus" and "alpha-beta" (α = 2, β = 1) use one rule for all convolutions and dense layers.
+        rule: How layers distribute relevance. "epsilon-plus" uses z⁺ in convolutions and ε = 1e-9 in dense layers.
+            "epsilon-plus-flat" does the same, but uses the flat rule in the layers that take the picture.
+            "epsilon-gamma-box" uses γ = 0.25 in convolutions, ε = 1e-9 in dense layers and zᴮ in the layers that take
+            the picture. "epsilon", "gamma", "z-plus" and "alpha-beta" (α = 2, β = 1) use one rule for all convolutions
+            and dense layers.
         epsilon: ε of the rule "epsilon", 0 to 1.
         gamma: γ of the rule "gamma", 0 to 10.
-        at: "the picture" for the relevance of the pixels, "the layer" for that of the locations of `layer`.
+        at: "the picture" for the relevance of the pixels, or "the layer" for the relevance of the locations of `layer`.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
 
@@ -105,9 +109,9 @@ class LRP(Visualisation):
         Network Decisions with LRP", https://arxiv.org/abs/1910.09840, for the composites
 
     Deviations from the paper:
-        Preprocessing inside the model, such as its own normalisation, shares relevance by the weights of the pixels
-        alone: their values play no part.
-        The bounds of zᴮ are the lowest and the highest value in each channel of the layer's input, picture by picture.
+        Relevance passes back through preprocessing inside the model, such as its own normalisation, in proportion to
+        the derivatives with respect to the pixels; the values of the pixels play no part.
+        The bounds of zᴮ are the lowest and the highest value in each channel of the layer's input, for each picture.
     """
 
     look = render.heat
@@ -170,7 +174,7 @@ class LRP(Visualisation):
 def _relevance_parts(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
     """Return the parts whose sum is the relevance of `source` for `logits` (N,).
 
-    The backward pass from the logits fills `ends`, which must be empty before.
+    The backward pass from the logits fills `ends`, which must be empty at first.
     """
     slope = None
     if logits.requires_grad:
@@ -184,19 +188,20 @@ def _relevance_parts(logits: Tensor, source: Tensor, ends: list[tuple[Tensor, Te
 
 
 def _through_preprocessing(first_input: Tensor, pixels: Tensor, relevance: Tensor) -> Tensor:
-    """Return the relevance of `pixels`, given that of the first layer's input, which was computed from them.
+    """Return the relevance of `pixels`, given the `relevance` of `first_input`, which was computed from the pixels.
 
-    R_i = Σ_j J_ji / (Σ_i J_ji) · R_j, with J the Jacobian of `first_input` with respect to the pixels. What lies
-    between is preprocessing, such as a model's own normalisation, whose scale and shift are not evidence.
+    R_i = Σ_j J_ji / (Σ_i J_ji) · R_j, with J the Jacobian of `first_input` with respect to the pixels. `first_input` is
+    the input of a first layer. The operations before it are preprocessing, such as a model's own normalisation, whose
+    scale and shift are not evidence.
     """
     direction = torch.zeros_like(first_input, requires_grad=True)
     (back,) = torch.autograd.grad(first_input, pixels, direction, create_graph=True)
-    (row_sums,) = torch.autograd.grad(back, direction, torch.ones_like(back))  # of J: back is Jᵀ · direction
+    (row_sums,) = torch.autograd.grad(back, direction, torch.ones_like(back))  # those of J, since back = Jᵀ · direction
     return torch.autograd.grad(first_input, pixels, relevance / rules.as_divisor(row_sums), retain_graph=True)[0]
 
 
 def _require_proportional(output: Tensor) -> None:
-    """Raise MirrorError if the graph of `output` has operations that do not share relevance in proportion."""
+    """Raise MirrorError if the graph of `output` has operations that need a rule but have none."""
     names = sorted(
         {name for node in probe.graph_nodes(output) if (name := probe.operation_name(node)) not in PROPORTIONAL}
     )

@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Linear:
-    """A layer that is linear but for its bias: `call(inputs, weight, bias)` computes its outputs.
+    """A layer that is linear except for its bias: `call(inputs, weight, bias)` computes its outputs.
 
-    `inputs` is a leaf of the graph, `outputs` what the layer computes from it, with the graph between the two.
-    `channel_axis` is the axis of the weight that counts the channels of the outputs, if there is one.
+    `inputs` is a leaf of the autograd graph that leads to `outputs`. `channel_axis` is the axis of the weight that
+    indexes the channels of the outputs, or None if there is no such axis.
     """
 
     inputs: Tensor
@@ -38,14 +38,14 @@ class Linear:
     channel_axis: int | None = None
 
 
-# From the relevance of a layer's outputs to that of its inputs, in their shapes.
+# Takes a layer and the relevance of its outputs, in their shape. Returns the relevance of its inputs, in their shape.
 Rule = Callable[[Linear, Tensor], Tensor]
 
 
 def epsilon(strength: float) -> Rule:
     """Return the ε-rule, in which |z_j| grows by ε = `strength`: weak outputs then pass on less relevance.
 
-    R_i = Σ_j p_ij / (z_j + ε sign z_j) · R_j, with sign 0 = 1. Bach et al. 2015, eq. 58; with ε = 0 it is LRP-0.
+    R_i = Σ_j p_ij / (z_j + ε sign z_j) · R_j, with sign 0 = 1. Bach et al. 2015, eq. 58. With ε = 0, the rule is LRP-0.
     """
 
     def rule(layer: Linear, relevance: Tensor) -> Tensor:
@@ -103,8 +103,9 @@ def flat(layer: Linear, relevance: Tensor) -> Tensor:
 def box(layer: Linear, relevance: Tensor) -> Tensor:
     """Distribute relevance by the distance of the inputs from the bounds of their range: the zᴮ-rule.
 
-    R_i = Σ_j q_ij / Σ_i q_ij · R_j, with q_ij = x_i w_ij - l_i w_ij⁺ - h_i w_ij⁻. Montavon et al. 2017. l and h are the
-    lowest and the highest value in this item's channel, since the range of the model's preprocessing is not known here.
+    R_i = Σ_j q_ij / Σ_i q_ij · R_j, with q_ij = x_i w_ij - l_i w_ij⁺ - h_i w_ij⁻. Montavon et al. 2017. The bounds l_i
+    and h_i are the lowest and the highest value in the same channel of the same item, since the range of the model's
+    preprocessing is not known here.
     """
     inputs, weight = layer.inputs.detach(), layer.weight
     spatial = tuple(range(min(2, inputs.ndim - 1), inputs.ndim))

@@ -42,17 +42,18 @@ START = 0.2
 class ClassPicture(Visualisation):
     """An image optimised to raise the score of one class as far as possible.
 
-    max over x of S(x) - λ₁ TV(x) - λ₂ Σ |x - ½| - λ₃ Σ (x - ½)², where S is the score of the class. The image starts
-    from noise. Only the input's size is used, and, if no class is chosen, also the model's top prediction for it.
-    The layer has no effect. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
+    The image is the x that maximises S(x) - λ₁ TV(x) - λ₂ Σ |x - ½| - λ₃ Σ (x - ½)², where S is the score of the class.
+    The image starts from noise. The input gives only the size and, if no class is chosen, the class: the model's top
+    prediction. The layer has no effect. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
         inputs: Pictures (N, C, H, W) of the size of the images, normalised as the model expects.
         layer: Not used.
         target_class: The class by number, None for the top prediction of each input, or a target such as
             "features.8:3".
-        picture: What is optimised: "waves" (Fourier coefficients, by Adam) or "pixels" (by steps of fixed length).
-        decorrelate: Whether waves have the principal colours of photographs as channels.
+        picture: The numbers that are optimised: "waves" (Fourier coefficients, by Adam) or "pixels" (by steps of fixed
+            length).
+        decorrelate: Whether the channels of waves are the principal colours of photographs.
         total_variation: The weight λ₁ of the total variation, from 0 to 0.1.
         l1: The weight λ₂ of the L1 penalty, from 0 to 0.5.
         l2: The weight λ₃ of the L2 penalty, from 0 to 0.5.
@@ -86,8 +87,8 @@ class ClassPicture(Visualisation):
         Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization.
 
     Deviations from the paper:
-        Simonyan et al. optimise pixels, with an L2 penalty. By default waves are optimised by Adam, as in Olah et al.,
-        without a penalty but with a blur: another network then recognises the class more often.
+        Simonyan et al. optimise pixels, with an L2 penalty. By default, waves are optimised by Adam, as in Olah et al.,
+        without a penalty but with a blur, because another network then recognises the class more often.
     """
 
     look = render.picture

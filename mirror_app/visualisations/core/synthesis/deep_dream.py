@@ -14,7 +14,7 @@ from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
-# The fixed cost of a step, as measured, in units of the cost of one pixel. Without it, small octaves would seem free.
+# The measured fixed cost of a step, in units of the cost of one pixel. Without it, small octaves would seem free.
 STEP_OVERHEAD = 64 * 64
 
 
@@ -29,18 +29,18 @@ STEP_OVERHEAD = 64 * 64
 class DeepDream(Visualisation):
     """The picture, changed to show more of whatever a layer detects in it, from coarse shapes to fine detail.
 
-    x ← x + lr · g / rms(g) with g = ∂ mean(A²) / ∂x, where A is the output of the layer. If a channel is chosen, the
-    objective is that channel's mean instead. This is done at several sizes of the picture, the octaves, from small to
-    large. Each octave passes on only the detail that it added, so that the picture stays sharp. `info["raw"]` holds the
-    pixels (N, C, H, W) in [0, 1].
+    Each step is x ← x + lr · g / rms(g) with g = ∂ mean(A²) / ∂x, where A is the output of the layer. If a channel is
+    chosen, the mean of this channel replaces mean(A²). The steps are repeated at several sizes of the picture, the
+    octaves, from small to large. Each octave passes on only the detail that it added, so that the picture stays sharp.
+    `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
-    An octave that is too small for the network is skipped. A picture that is too small is enlarged, and the detail is
-    scaled back. With a scale of 1, all octaves have the size of the picture.
+    An octave that is too small for the network is skipped. If the picture itself is too small, it is enlarged, and the
+    added detail is scaled back to its size. With a scale of 1, all octaves have the size of the picture.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised with the `mean` and `std` of the visualisation.
         layer: The layer: a submodule, its dotted name, or None for the default.
-        lr: How far a step moves a pixel: the root mean square of a step, in [0, 1]; black and white are 1 apart.
+        lr: How far a step moves a pixel, as a root mean square in [0, 1]. Black and white are 1 apart.
         octaves: The number of sizes, from 1 to 10.
         scale: The size of each octave relative to the next, from 0.1 to 1.
         steps: The number of steps per octave, from 1 to 100.
@@ -52,7 +52,7 @@ class DeepDream(Visualisation):
         `(images, info)`: images (N, 3, H, W) in [0, 1].
 
     Raises:
-        MirrorError: If the layer has no such channel, does not depend on the picture, or never runs.
+        MirrorError: If the layer does not have the channel, does not depend on the picture, or never runs.
 
     Example:
         >>> import torch
@@ -68,12 +68,12 @@ class DeepDream(Visualisation):
         https://research.google/blog/inceptionism-going-deeper-into-neural-networks.
 
     Deviations from the paper:
-        A step has a fixed root mean square; in the authors' code it has a fixed mean magnitude.
+        A step has a fixed root mean square. In the authors' code, a step has a fixed mean magnitude.
     """
 
     look = render.picture
     is_iterative = True
-    before_last = True  # its channels detect single things; those of the last stage respond to many and give speckle
+    before_last = True  # its channels detect single things; channels of the last stage detect many and give speckle
 
     def enlarged(self, inputs: Tensor) -> Tensor:
         return resize(inputs, accepted_size(self.view, inputs, ""))

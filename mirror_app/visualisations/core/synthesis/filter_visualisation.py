@@ -38,8 +38,8 @@ from mirror_app.visualisations.registry import Question, visualisation
 class FilterVisualisation(Visualisation):
     """An image optimised to activate one filter as strongly as possible.
 
-    max over x of mean(A) - λ₁ TV(x) - λ₂ Σ (x - ½)², where A is a channel of the layer. With
-    `aim="middle unit"`, A's middle unit replaces mean(A). The image starts from noise; only the size of the input
+    The image is the x that maximises mean(A) - λ₁ TV(x) - λ₂ Σ (x - ½)², where A is a channel of the layer's output.
+    With `aim="middle unit"`, A's middle unit replaces mean(A). The image starts from noise; only the size of the input
     matters. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
@@ -47,8 +47,9 @@ class FilterVisualisation(Visualisation):
         layer: The layer: a submodule, its dotted name, or None for the default.
         channel: The index of the filter, from 0.
         aim: "whole map" or "middle unit".
-        picture: What is optimised: "waves" (Fourier coefficients, by Adam) or "pixels" (by steps of fixed length).
-        decorrelate: Whether waves have the principal colours of photographs as channels.
+        picture: The numbers that are optimised: "waves" (Fourier coefficients, by Adam) or "pixels" (by steps of fixed
+            length).
+        decorrelate: Whether the channels of waves are the principal colours of photographs.
         robust: Whether the image is transformed before each step: shifted by up to 12 pixels, rotated by up to 5° and
             scaled by up to 5%, at random.
         total_variation: The weight λ₁ of the total variation, from 0 to 0.1.
@@ -62,7 +63,7 @@ class FilterVisualisation(Visualisation):
         `(images, info)`: images (N, 3, H, W) in [0, 1]. `info["curve"]` holds the objective of each step.
 
     Raises:
-        MirrorError: If the layer has no such channel or no gradient, or the input is too small for it.
+        MirrorError: If the layer does not have the channel, has no gradient, or needs a larger input.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Shared by visualisations that create pictures: their parameters, their ascent, and the frames of its steps."""
+"""The parameters, the gradient ascent and the frames shared by all visualisations that create pictures."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -56,11 +56,11 @@ def frames(steps: Iterator[Step], work: Sequence[int], info: Info) -> Iterator[A
     Args:
         steps: The steps of an ascent.
         work: The cost of each step, in any unit.
-        info: Added to the info of each frame.
+        info: Facts that are added to the info of each frame.
 
     Yields:
-        The frames. In their info are `objective`, its value for each picture before the step; `curve`, the mean
-        objective of each step so far; and `progress`, the fraction of the work that is done.
+        The frames. Their info holds the `objective` (its value for each picture before the step), the `curve` (the mean
+        objective of each step so far) and the `progress` (the fraction of the work that is done).
     """
     curve: list[float] = []
     for step, done in zip(steps, accumulate(work), strict=True):
@@ -81,7 +81,7 @@ def make_ascent(
     lr: float,
     start: float = Fourier.start,
 ) -> Ascent:
-    """Return the ascent that the parameters describe: waves are optimised by Adam, pixels by steps of one length.
+    """Return the ascent that the parameters describe. Waves are optimised by Adam, pixels by steps of fixed length.
 
     `start` is the standard deviation of the coefficients of waves in the initial noise.
     """
@@ -117,7 +117,7 @@ def resize(pixels: Tensor, size: Size) -> Tensor:
 
 
 def accepted_size(view: View, inputs: Tensor, layer: str) -> Size:
-    """Return the size of `inputs`, doubled until the network accepts it; raise what the network raises."""
+    """Return the size of `inputs`, doubled until the network accepts it; raise the network's error if it never does."""
     height, width = size_of(inputs)
     factor = 1
     while factor == 1 or factor * min(height, width) <= MAX_ENLARGED_SIDE:
@@ -125,7 +125,7 @@ def accepted_size(view: View, inputs: Tensor, layer: str) -> Size:
         if view.accepts_size(resize(inputs[:1], size), layer):
             return size
         factor *= 2
-    view.capture(inputs, layer)  # the size is not the problem: raise what is
+    view.capture(inputs, layer)  # the size is not the problem, so this raises the actual error
     return height, width
 
 

@@ -30,10 +30,10 @@ from mirror_app.visualisations.registry import Question, visualisation
     also="feature inversion, reconstruction, inverting",
 )
 class InvertedRepresentation(Visualisation):
-    """An image optimised to match the layer's output for your picture; what it lacks is what the layer has discarded.
+    """An image optimised to match the layer's output for your picture; it lacks details that the layer has discarded.
 
-    min over x of |Φ(x) - Φ₀|² / |Φ₀|² + λ TV(x), where Φ is the layer and Φ₀ its output for the input.
-    `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
+    The image is the x that minimises |Φ(x) - Φ₀|² / |Φ₀|² + λ TV(x), where Φ is the layer and Φ₀ its output for the
+    input. `info["raw"]` holds the pixels (N, C, H, W) in [0, 1].
 
     Args:
         inputs: The pictures (N, C, H, W), normalised with the `mean` and `std` of the visualisation.
@@ -48,7 +48,7 @@ class InvertedRepresentation(Visualisation):
         no better than a layer output of zero.
 
     Raises:
-        MirrorError: If the layer has no gradient, or the input is too small for it.
+        MirrorError: If the layer has no gradient, or the input is too small for the layer.
 
     Example:
         >>> import torch
