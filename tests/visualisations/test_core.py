@@ -117,8 +117,8 @@ def test_kernels_are_the_weights_in_colour_by_channel_or_one_filter_at_a_time() 
     maps = torch.randn(1, 8, 3, 3).requires_grad_()
     (seen,) = torch.autograd.grad(grouped[1](maps)[0, 7].sum(), maps)
     assert seen.abs().sum((0, 2, 3)).nonzero().flatten().tolist() == [4, 5]
-    with refused(culprit="64", accepted="filters 0 to 63"):
-        Kernels(model)(PICTURES, "layer1", filter=64)
+    with refused(culprit="16", accepted="filters 0 to 15"):
+        Kernels(model)(PICTURES, "layer1", filter=16)
     with refused(culprit="fc", accepted="a convolution", hint="'layer4.1.conv2'"):
         Kernels(model)(PICTURES, "fc")
 
@@ -208,13 +208,13 @@ def test_activations_are_what_the_layer_gives_in_one_picture_a_map() -> None:
     stem = nn.Sequential(*list(model.children())[:4])
     expected = layer1(stem(PICTURES))
     assert torch.equal(info["raw"], expected)
-    assert images.shape == (2 * 64, 3, 24, 32)
-    assert grid(images[:64], 8).shape == (3, 8 * 24, 8 * 32)
+    assert images.shape == (2 * 16, 3, 24, 32)
+    assert grid(images[:16], 8).shape == (3, 2 * 24, 8 * 32)
     vector, info = Activations(model)(PICTURES, "fc")
     assert info["raw"].shape == (2, 10)
     assert vector.shape == (2 * 10, 3, 1, 1)
     assert vector.std() > 0
-    assert Activations(model)(PICTURES, "avgpool")[1]["raw"].shape == (2, 512)
+    assert Activations(model)(PICTURES, "avgpool")[1]["raw"].shape == (2, 128)
 
 
 @pytest.mark.minutes
@@ -327,7 +327,7 @@ def flat() -> nn.Module:
         (lambda model: GradCam(model)("cat.jpg", None), {"culprit": "str", "accepted": "a float tensor"}),
         (
             lambda model: GradCam(model.layer1)(torch.randn(1, 64, 8, 8).double(), None),
-            {"culprit": "64 × 8 × 8", "accepted": "one logit per class", "hint": "':63@0,0'"},
+            {"culprit": "16 × 8 × 8", "accepted": "one logit per class", "hint": "':15@0,0'"},
         ),
         (lambda _: GradCam(flat())(PICTURES, None), {"hint": "Occlusion"}),
     ],

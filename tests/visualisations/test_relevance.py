@@ -231,7 +231,13 @@ def test_without_biases_nothing_is_lost(build: Build, rule: str) -> None:
         assert "adds up" not in info["note"]
 
 
-@pytest.mark.parametrize("build", [Vgg, resnet18, bundled])
+def wide_resnet18() -> nn.Module:
+    torch.manual_seed(0)
+    model: nn.Module = torchvision.models.resnet18(num_classes=10)
+    return model.eval()
+
+
+@pytest.mark.parametrize("build", [Vgg, wide_resnet18, bundled])
 def test_alpha_beta_loses_nothing_where_each_output_has_products_of_both_signs(build: Build) -> None:
     info = LRP(shaken(build(), biased=False))(PICTURES, "", rule="alpha-beta")[1]
     assert info["conservation"] == pytest.approx([1, 1], abs=1e-4)
