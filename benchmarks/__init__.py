@@ -1,1 +1,1 @@
-"""Speeds as ratios, each to a reference measured in the same run: `make bench`."""
+"""Speeds relative to references, most of them measured in the same run: `make bench`."""

@@ -32,7 +32,7 @@ DEEP = "model=densenet201-untrained"  # 712 modules
 
 
 def redraws(url: str, *queries: str) -> list[list[Run]]:
-    """Return, for each of the views, its runs when it is redrawn from the cache; the views take turns."""
+    """Return the runs of each view when it is redrawn from the cache; the views take turns."""
     visitors = [Visitor(url) for _ in queries]
     for visitor, query in zip(visitors, queries, strict=True):
         visitor.run(query)
@@ -57,7 +57,7 @@ def seconds(runs: list[Run]) -> float:
 
 
 def bare_grad_cam(guide: bool = False) -> float:
-    """Return how many seconds a single Grad-CAM of the bundled network takes once its view exists."""
+    """Return the seconds that a Grad-CAM of the bundled network takes alone, once its private copy exists."""
     model = catalogue.load("shapes")
     inputs = model.preprocessing.prepare(examples()[0])
     grad_cam = GradCam(model.module)
@@ -76,7 +76,7 @@ def median_seconds(call: Callable[[], object]) -> float:
 
 
 def first_visit(url: str, query: str) -> float:
-    """Return how many seconds the page takes for a new visitor."""
+    """Return the seconds until the page is complete for a new visitor."""
     with Visitor(url) as visitor:
         return visitor.run(query).seconds
 
@@ -94,15 +94,15 @@ def seconds_to_guided_at_server(url: str) -> float:
 
 
 def seconds_after_start(crowd: int) -> float:
-    """Return the seconds until each of `crowd` simultaneous visitors of a server just started has a picture."""
+    """Return the seconds until all of `crowd` simultaneous visitors of a newly started server have the whole page."""
     with serve(ROOT / "mirror_app" / "main.py") as url, ThreadPoolExecutor(crowd) as together:
         return max(together.map(lambda _: first_visit(url, ""), range(crowd)))
 
 
 def seconds_in_browser(url: str) -> tuple[float, float]:
-    """Return the seconds until a browser shows the first picture: alone, and at worst among CROWD at once.
+    """Return the seconds until a browser shows the first picture, for one visitor and at worst for CROWD visitors.
 
-    The other visitors have no browser here, since in real life their browsers run on other machines.
+    The other visitors have no browser here, since real visitors' browsers run on other machines.
     """
     with chromium() as browser, ThreadPoolExecutor(CROWD) as others:
         alone = median(seconds_to_first_picture(browser, url) for _ in range(RUNS))
@@ -137,7 +137,7 @@ def table(main: str, empty: str, picture: str) -> list[str]:
     (frame,) = redraws(empty, "")
     rows = [
         row(
-            "redrawing a cached view, to an empty page with the same sidebar",
+            "redrawing a cached view, relative to an empty page with the same sidebar",
             f"{ms(seconds(bundled))}, {ms(seconds(frame))}",
             seconds(bundled) / seconds(frame),
             3,
@@ -147,15 +147,15 @@ def table(main: str, empty: str, picture: str) -> list[str]:
     first = median(first_visit(main, f"target_class={number}") for number in range(RUNS))
     rows.append(
         row(
-            "a first Grad-CAM for a new visitor on a warm server, to 1.3 bare computations plus 150 ms",
-            f"{ms(first)}, bare {ms(floor)}",
+            "first Grad-CAM for a new visitor on a warm server, relative to 1.3 × the computation alone + 150 ms",
+            f"{ms(first)}, alone {ms(floor)}",
             first / (1.3 * floor + 0.15),
             1,
         )
     )
     rows.append(
         row(
-            "redrawing the tree of DenseNet-201 (712 layers), to that of the bundled network",
+            "redrawing the tree of DenseNet-201 (712 layers), relative to that of the bundled network",
             f"{ms(seconds(deep))}, {ms(seconds(bundled))}",
             seconds(deep) / seconds(bundled),
             2,
@@ -163,7 +163,7 @@ def table(main: str, empty: str, picture: str) -> list[str]:
     )
     rows.append(
         row(
-            "redrawing 2,048 feature maps, to 64",
+            "redrawing 2,048 feature maps, relative to redrawing 64",
             f"{ms(seconds(many))}, {ms(seconds(few))}",
             seconds(many) / seconds(few),
             2,
@@ -176,34 +176,38 @@ def table(main: str, empty: str, picture: str) -> list[str]:
             for url in (main, picture)
         )
         stop = max(seconds_to_stop(browser, main) for _ in range(5))
-    what = "changing a setting, until the new picture is sent, to 1.5 bare computations plus 150 ms"
+    what = "from a change of a setting until the picture is sent, relative to 1.5 × the computation alone + 150 ms"
     at_server = seconds_to_guided_at_server(main)
-    rows.append(row(what, f"{ms(at_server)}, bare {ms(floor)}", at_server / (1.5 * floor + 0.15), 1))
-    what = "the same, until a browser on this machine shows it, to 1.5 bare computations plus a page with one picture"
+    rows.append(row(what, f"{ms(at_server)}, alone {ms(floor)}", at_server / (1.5 * floor + 0.15), 1))
+    what = (
+        "from a change of a setting until a browser on this machine shows the picture, relative to "
+        "1.5 × the computation alone + the same on a page with only a picture"
+    )
     rows.append(row(what, f"{ms(guided)}, {ms(plain)}", guided / (1.5 * floor + plain), 2))
-    rows.append(row("pressing Stop on the dream page, until it is idle, at worst, to one second", ms(stop), stop, 1))
+    rows.append(row("worst time from pressing Stop until the Dream page is idle, relative to 1 s", ms(stop), stop, 1))
     for what, alone, crowded in (
-        ("the first picture in a browser", *seconds_in_browser(main)),
-        ("the first picture on a server that has just started", seconds_after_start(1), seconds_after_start(CROWD)),
+        ("first picture in a browser", *seconds_in_browser(main)),
+        ("first page of a newly started server", seconds_after_start(1), seconds_after_start(CROWD)),
     ):
         rows.append(
             row(
-                f"{what}, at worst among {CROWD} at once, to one alone",
+                f"{what}, worst time with {CROWD} visitors at once, relative to one visitor",
                 f"{ms(crowded)}, {ms(alone)}",
                 crowded / alone,
                 5,
             )
         )
     whole, share = checks.share()
-    what = "checks that the model is unchanged, as a share of a warm ResNet-50 Grad-CAM, profiled"
-    rows.append(row(what, ms(whole), share, 0.03))
+    what = "checks that the model is unchanged, relative to the whole warm ResNet-50 Grad-CAM, under a profiler"
+    rows.append(row(what, f"whole {ms(whole)}", share, 0.03))
     sent = max(run.bytes for runs in (bundled, deep, few, many) for run in runs)
-    rows.append(row("bytes that a redraw sends again, to 50 kB", f"{sent / 1000:.1f} kB at most", sent / 50_000, 1))
+    what = "most bytes that a redraw sends again, relative to 50 kB"
+    rows.append(row(what, f"{sent / 1000:.1f} kB", sent / 50_000, 1))
     return rows
 
 
 def main() -> None:
-    """Measure everything, print the table and write it to `docs/benchmarks.md`, or to the file that is named."""
+    """Measure everything, print the table and write it to `docs/benchmarks.md`, or to the file given as an argument."""
     with (
         serve(ROOT / "mirror_app" / "main.py") as dashboard,
         serve(ROOT / "benchmarks" / "empty.py") as empty,
@@ -213,8 +217,9 @@ def main() -> None:
     head = [
         "# Benchmarks",
         "",
-        "`make bench` wrote this. Each line is a ratio of two medians of the same run on the same machine. Another",
-        "machine gives different times, but similar ratios.",
+        "`make bench` wrote this. Each line divides a measured time or size by a reference. The second measured time,",
+        "if any, is the reference or a part of it, from the same run on the same machine. Another machine gives",
+        "different times, but similar ratios. Most times are medians.",
         "",
         f"{datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}, PyTorch {torch.__version__}, Streamlit {streamlit.__version__}.",

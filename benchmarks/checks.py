@@ -15,8 +15,8 @@ from mirror_app.visualisations.core import GradCam
 from mirror_app.visualisations.core.attribution import require_finite
 
 RUNS = 7
-# The outermost functions that follow changes of the model and undo what a run did to the copy. The fingerprints taken
-# before and after each picture are not included.
+# The outermost functions that follow changes of the model and undo the changes that a run made to the copy. The
+# fingerprints taken before and after each picture are not included.
 CHECKS = [
     View.sync,
     View.ensure_observed,
@@ -31,7 +31,7 @@ CHECKS = [
 
 
 def share() -> tuple[float, float]:
-    """Return the duration of a warm Grad-CAM of ResNet-50 at `layer4`, in seconds, and the share of the checks."""
+    """Return the seconds of a warm Grad-CAM of ResNet-50 at `layer4`, and the share of them that the checks take."""
     torch.manual_seed(0)
     grad_cam = GradCam(torchvision.models.resnet50().eval())
     picture = torch.randn(1, 3, 224, 224)

@@ -1,8 +1,8 @@
-"""The grid pointing game: four pictures in a grid, and the share of the evidence for one that lies in its own quarter.
+"""The grid pointing game: four pictures form a grid, one is explained, and the evidence in its quarter is measured.
 
-Predictions written down before the first run on photographs, with MobileNetV2's pretrained weights at the default
-layer: Grad-CAM has at least 0.75 in the right quarter, XGrad-CAM differs from Grad-CAM by at most 0.01, and LRP has at
-least 0.75.
+The following was predicted before the first run on photographs, with MobileNetV2's pretrained weights at the default
+layer: Grad-CAM and LRP have at least 0.75 of their positive evidence in the quarter of the explained picture, and
+XGrad-CAM differs from Grad-CAM by at most 0.01.
 
 References:
     S. Rao, M. Böhle and B. Schiele, "Towards Better Understanding Attribution Methods", 2022,
@@ -41,7 +41,7 @@ MAX_DIFFERENCE = 0.01  # between XGrad-CAM and Grad-CAM
 
 
 def share_in_own_quarter(method: Method, model: nn.Module, four: Tensor, target: int, quarter: int = 0) -> float:
-    """Return the share of the positive evidence for a class that lies in the quarter of its picture.
+    """Return the share of the positive evidence for a class that lies in the quarter of the picture that shows it.
 
     Args:
         method: The attribution method.
@@ -60,7 +60,7 @@ def share_in_own_quarter(method: Method, model: nn.Module, four: Tensor, target:
 def attribution(
     entry: registry.Entry, mean: tuple[float, ...], std: tuple[float, ...], layer: str | None = None
 ) -> Method:
-    """Return a visualisation as a function that gives its evidence, the sum of the magnitudes of all channels."""
+    """Return a visualisation as a function that gives its evidence; the magnitudes of several channels are summed."""
 
     def evidence(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
         params = {"target_class": target} if "target_class" in entry.method_params else {}
@@ -94,7 +94,7 @@ def photographs() -> list[Picture]:
 
 
 def shares(method: Method, model: Model, pictures: list[Picture]) -> Iterator[float]:
-    """Yield the share of the evidence in the right quarter, for each picture of each combination of four `pictures`."""
+    """Yield the share of the evidence in its own quarter, for each picture of each combination of four `pictures`."""
     inputs = torch.cat([model.inputs(picture) for picture in pictures])
     with torch.no_grad():
         targets = model.module(inputs).argmax(1).tolist()
@@ -116,10 +116,10 @@ def table() -> tuple[list[str], list[str]]:
     difference = abs(means["xgrad-cam"] - means["grad-cam"])
     return rows, [
         *(
-            f"- {key}: {means[key]:.2f}, at least {goal:.2f}: {_verdict(means[key] >= goal)}"
+            f"- {key}: {means[key]:.2f}, predicted at least {goal:.2f}: {_verdict(means[key] >= goal)}"
             for key, goal in GOALS.items()
         ),
-        f"- difference of xgrad-cam and grad-cam: {difference:.3f}, at most {MAX_DIFFERENCE}: "
+        f"- difference of xgrad-cam and grad-cam: {difference:.3f}, predicted at most {MAX_DIFFERENCE}: "
         f"{_verdict(difference <= MAX_DIFFERENCE)}",
     ]
 

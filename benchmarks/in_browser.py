@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, sync_playwright
 
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-CLICK = "element => element.click()"  # immediate: Playwright's own click waits until nothing moves
+CLICK = "element => element.click()"  # at once, whereas Playwright's own click waits until nothing moves
 # The browser takes the time itself: calls from the driver would add a tenth.
 TIME_TO_NEW_PICTURE = """input => new Promise(resolve => {
     const picture = () => document.querySelector(".st-key-picture img");
@@ -35,9 +35,10 @@ def chromium() -> Iterator[Browser]:
 
 
 def seconds_to_first_picture(browser: Browser, url: str, on_start: Callable[[], None] = lambda: None) -> float:
-    """Return the seconds until a person who opens the page sees the picture; `on_start` is called at the start.
+    """Return the seconds until a person who opens the page sees the picture.
 
-    A browser loads Streamlit's page first. For the server, the visit starts when the page opens its WebSocket.
+    A browser loads Streamlit's page first. For the server, the visit starts when the page opens its WebSocket:
+    `on_start` is called then.
     """
     page = browser.new_page()
     page.once("websocket", lambda _: on_start())

@@ -1,4 +1,4 @@
-"""The dashboard with one picture that any setting replaces: the reference for changing a setting in a browser."""
+"""The dashboard with one picture, which changes with every setting: the reference for changing a setting."""
 
 import numpy as np
 import streamlit as st

@@ -1,8 +1,8 @@
 """Measures every attribution method in the registry on the bundled scenes, whose masks are exact: `make truth`.
 
 Goals written down before the first run:
-- Grad-CAM has at least 0.75 of its evidence in the right quarter of a 2 × 2 grid, LRP has at least 0.80 inside the
-  mask, and both have an insertion of at least 0.85.
+- Grad-CAM has at least 0.75 of its positive evidence in the quarter of the explained scene in a 2 × 2 grid. LRP has at
+  least 0.80 of its positive evidence inside the mask. Both have an insertion score of at least 0.85.
 - Each method in BEATS_BOTH beats random numbers and Sobel's edges in pointing, mass and insertion, on the same scenes.
 
 The predictions for photographs are in `benchmarks.grid`.
@@ -44,7 +44,7 @@ from tests import ROOT
 
 DOCUMENT = ROOT / "docs" / "truth.md"
 SEEDS = scenes.HELD_OUT[60_000:60_100]
-SLOW = 10  # forward and backward passes: a method that takes longer is measured on fewer scenes
+SLOW = 10  # forward and backward passes; a method that takes longer is measured on fewer scenes
 FEW_SCENES = 10
 STEPS = 16
 LAYER = "features"
@@ -113,7 +113,7 @@ def score(method: Method, model: nn.Module, seed: int) -> Score:
 def share_in_own_quarter(method: Method, model: nn.Module, inputs: Tensor, target: int, others: range) -> float:
     """Return the share of positive evidence in the scene's own quarter of a grid with three scenes of other classes.
 
-    Those are the first three scenes of other classes among the seeds `others`.
+    The other scenes are the first three of other classes among the seeds `others`.
     """
     other_scenes = (scene for scene in map(scenes.scene, others) if scene.objects[0].label != target)
     pictures = torch.stack([torch.from_numpy(scene.picture) for scene in islice(other_scenes, 3)])
@@ -162,7 +162,7 @@ def goal_lines(table: dict[str, Scores]) -> list[str]:
         for (name, figure), goal in GOALS.items()
     ]
     for name in BEATS_BOTH:
-        # Scenes differ in difficulty: a method that was measured on few is compared on the same ones.
+        # Scenes differ in difficulty: the baselines are averaged over the scenes on which the method was measured.
         rivals = [averages(table[base][: len(table[name])]) for base in BASELINES]
         beaten = [
             figure
@@ -200,17 +200,17 @@ the network was not trained on and whose masks are exact.
 - pointing: the share of scenes in which the largest value lies on the object, as in the pointing game (higher is
   better).
 - mass: the share of the positive evidence that lies on the object (higher is better).
-- grid: the share of the positive evidence that lies in the right quarter of four scenes in a 2 × 2 grid (higher is
-  better; 0.25 is chance).
+- grid: the share of the positive evidence that lies in the quarter of the explained scene, when four scenes form a
+  2 × 2 grid (higher is better; 0.25 is chance).
 - deletion: the area under the curve of the probability while pixels are set to the mean colour, starting with the
   most evidence (lower is better).
 - insertion: the area under the curve of the probability while pixels are restored in a blurred picture, starting with
   the most evidence (higher is better).
-- road: the probability that is left when the pixels with the least evidence are filled in from their neighbours, minus
-  that when those with the most evidence are. It is a mean over 0 to {ROAD_SHARES[-1]:.0%} of the pixels (higher is
-  better).
-- shuffled: the magnitude of the rank correlation with the map for the network with the weights of its last layer
-  shuffled. Near 1, the map is the same or inverted: it does not depend on what the last layer has learned.
+- road: the probability after filling in the pixels with the least evidence from their neighbours, minus the
+  probability after filling in the pixels with the most evidence. The difference is averaged while 0 to
+  {ROAD_SHARES[-1]:.0%} of the pixels are filled in (higher is better).
+- shuffled: the absolute rank correlation between the map and the map that is computed after the weights of the last
+  layer are shuffled. Near 1, the map is the same or inverted: it does not depend on what the last layer has learned.
 - time: the time for one picture, as a multiple of one forward and backward pass. Methods that take more than {SLOW}
   passes are measured on the first {FEW_SCENES} scenes only.
 
@@ -231,7 +231,7 @@ MobileNetV2 with torchvision's weights, at its default layer, on every combinati
 {len(grid.photographs())} photographs from scikit-image and Matplotlib. Each photograph is explained for the class that
 the network predicts. The standard error treats the grids as independent, although they share photographs.
 
-| method | share in the right quarter |
+| method | share in its own quarter |
 | --- | --- |
 {chr(10).join(photographs)}
 

@@ -34,7 +34,7 @@ class Visitor:
         self._switches: dict[str, str] = {}  # their ids, by their labels
 
     def run(self, query: str = "", switch: str = "") -> Run:
-        """Run the script once, with a switch on if one is named, and wait until it has finished."""
+        """Run the script once, with the switch of that label on if one is given, and wait until it has finished."""
         message = BackMsg()
         message.rerun_script.query_string = query
         if switch:

@@ -1,6 +1,7 @@
 """Mirror: look inside PyTorch image models.
 
-What a program needs is here. Each name is imported when it is first used, since PyTorch and the page take seconds.
+Everything that a program needs can be imported from here. Each name is imported when it is first used, since importing
+PyTorch and the page takes seconds.
 
     import mirror_app
 
@@ -38,11 +39,11 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULES)
 
-# Without it, Intel's matrix products round differently depending on memory alignment, so a request would not be
-# reproducible bit for bit.
+# Without this setting, Intel's matrix products round differently depending on memory alignment, so a request would not
+# be reproducible bit for bit.
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
-if TYPE_CHECKING:  # as `_NAMES` has them
+if TYPE_CHECKING:  # the names in `_NAMES`
     from mirror_app.bundled.examples import examples as examples
     from mirror_app.engine import Prediction as Prediction
     from mirror_app.engine import Result as Result
@@ -96,7 +97,7 @@ if TYPE_CHECKING:  # as `_NAMES` has them
     from mirror_app.visualisations.registry import visualisation as visualisation
     from mirror_app.visualisations.web import WebInterface as WebInterface
     from mirror_app.visualisations.web import offer as offer
-else:  # hidden from type checkers, which would take any name to be there
+else:  # hidden from type checkers, which would accept any name because of it
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:

@@ -20,14 +20,14 @@ def serve(address: str, port: int | None = None, settings: str | None = None) ->
     Streamlit's environment variables, such as STREAMLIT_SERVER_MAX_UPLOAD_SIZE, override the dashboard's own options.
 
     Args:
-        address: Where to listen. On this machine, other host names are refused as well.
+        address: The address to listen on. If it is localhost or 127.0.0.1, requests for other host names are refused.
         port: The port. By default, 8501 or the next free one.
         settings: A file with the models to offer.
     """
     from streamlit.web import cli
 
     defaults = {
-        name.replace(".", "_"): json.dumps(value) if isinstance(value, list) else value  # a list of colours is one text
+        name.replace(".", "_"): json.dumps(value) if isinstance(value, list) else value  # lists are passed as JSON
         for name, value in options().items()
     }
     if address in THIS_MACHINE:

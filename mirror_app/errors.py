@@ -13,8 +13,8 @@ class MirrorError(Exception):
     Args:
         problem: What is wrong, in words that name the culprit.
         culprit: The name or value that is at fault.
-        accepted: What would be accepted instead: the names to choose from, or a phrase.
-        hint: What to try instead. By default, the one of the accepted names that is most similar to the culprit.
+        accepted: The names that would be accepted instead, or a phrase that describes them.
+        hint: What to try instead. By default, the hint suggests the accepted name that is most similar to the culprit.
 
     Attributes:
         problem: What is wrong, without the hint.
@@ -66,7 +66,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """Return a question that suggests the one of `names` most similar to `name`, or '' if none is similar.
 
     Args:
-        name: What was typed.
+        name: The name that was typed.
         names: The names that exist.
 
     Returns:

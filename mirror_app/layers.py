@@ -11,15 +11,15 @@ from mirror_app.errors import MirrorError
 
 Shape = tuple[int, ...]
 
-EVERY = "*"  # instead of a layer's name: all stages of the network
+EVERY = "*"  # used in place of a layer's name for all stages of the network
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a forward pass recorded of a layer.
+    """The record of a layer in a forward pass.
 
-    `order` ranks the layers by their first call, `times` counts the calls, and `shape` is that of the last output
-    without the batch, or None if the output is not a single tensor.
+    `order` ranks the layers by their first call, and `times` counts the calls. `shape` is the shape of the last output
+    without the batch axis, or None if the output is not a single tensor.
     """
 
     order: int
@@ -32,15 +32,15 @@ class Layer:
     """A submodule of a model.
 
     Args:
-        name: Its dotted name; '' is the model itself.
-        type: The name of its class.
-        weights: The number of parameters in it, including those of its children.
-        parent: The name of the layer that contains it; None for the model.
-        depth: The number of layers that contain it.
-        call: What the forward pass recorded; None if it never reaches this layer.
+        name: The dotted name; '' is the model itself.
+        type: The name of the layer's class.
+        weights: The number of parameters in the layer, including those of its children.
+        parent: The name of the layer that directly contains this one; None for the model.
+        depth: The number of layers that contain this one.
+        call: The record of this layer in a forward pass; None if the pass never reaches it.
         is_weighted: Whether the layer itself has parameters, not only its children.
-        is_default: Whether visualisations start at this layer.
-        is_before_last: Whether visualisations that prefer the stage before the last start at this layer.
+        is_default: Whether this is the default layer of most visualisations.
+        is_before_last: Whether this is the default layer of visualisations that prefer the second-to-last stage.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Layer:
 
 
 def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "", before_last: str = "") -> list[Layer]:
-    """Return all layers of `model`, itself first, parents before children, siblings in the order in which they run.
+    """Return all layers of `model`: the model first, parents before children, siblings in the order in which they run.
 
     A container that is never called itself, such as an `nn.ModuleList`, takes the position of its first child. Layers
     that the forward pass never reaches come last among their siblings.
 
     Args:
         model: The model, whose layers are its `named_modules()`.
-        calls: What a forward pass recorded, by the layer's name.
+        calls: The records of a forward pass, by the layer's name.
         default: The name of the layer to mark with `is_default`.
         before_last: The name of the layer to mark with `is_before_last`.
 
@@ -109,7 +109,7 @@ def parent_of(name: str) -> str:
 
 
 def find(model: nn.Module, layer: str | nn.Module) -> str:
-    """Return the dotted name of a layer: the first one, if it is registered under several.
+    """Return the dotted name of a layer; if it is registered under several names, the first of them.
 
     Args:
         model: The model that contains the layer.
@@ -138,19 +138,19 @@ def find(model: nn.Module, layer: str | nn.Module) -> str:
 
 
 def default_layer(layers: Sequence[Layer], before_last: bool = False) -> str:
-    """Return the name of the layer that visualisations start at; '', the model, if no layer has a spatial map.
+    """Return the name of the default layer; '', the model, if no layer has a spatial map.
 
-    With `before_last`, return the one for visualisations that prefer the stage before the last.
+    With `before_last`, return the default layer of visualisations that prefer the second-to-last stage.
     """
     return next((layer.name for layer in layers if (layer.is_before_last if before_last else layer.is_default)), "")
 
 
 def candidates(layers: Sequence[Layer], classes: int | None) -> list[str]:
-    """Return the layers that visualisations may start at, the best first; the caller tries which of them work.
+    """Return the layers that may become the default layer, the best first; the caller tries which of them work.
 
     For each weighted layer, from the last to the first, the candidate is the outermost layer that ends with it: a whole
     stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. Without
-    one number per class (`classes` is None), the last convolutions compute locations or boxes, and the end of the
+    one number per class (`classes` is None), the last convolutions compute locations or boxes, so the end of the
     backbone comes first. A last convolution with one map per class, whose maps are only averaged, is skipped.
     """
     by_name = {layer.name: layer for layer in layers}
@@ -210,7 +210,7 @@ def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
 def stages(layers: Sequence[Layer]) -> list[str]:
     """Return the name of one layer per stage of the network, in the order in which they run.
 
-    A stage ends where the size of the maps changes; its layer is the outermost one that contains the last block with
+    A stage ends where the size of the maps changes. Its layer is the outermost one that contains the last block with
     maps of that size. If the size never changes, as in a vision transformer, the repeated blocks are the stages.
     """
     by_name = {layer.name: layer for layer in layers}
@@ -228,7 +228,7 @@ def stages(layers: Sequence[Layer]) -> list[str]:
 def stages_before(layers: Sequence[Layer], name: str) -> list[str]:
     """Return the stages that end before the layer `name` and have outputs of another size, the last one first.
 
-    An output of the same size, permuted or normalised, belongs to the same stage.
+    A layer whose output is only permuted or normalised has the same size and belongs to the same stage.
     """
     by_name = {layer.name: layer for layer in layers}
 

@@ -17,9 +17,9 @@ def share_of(part: Tensor, whole: Tensor) -> Tensor:
 
 
 def relative_difference(values: Tensor, reference: Tensor) -> float:
-    """Return max |values - reference| / max |reference|, over the finite values of the denominator.
+    """Return max |values - reference| / max |reference|, where infinities in the denominator are ignored.
 
-    Equal infinities, such as the logits of masked classes, do not differ. For empty tensors it is 0.
+    Equal infinities, such as the logits of masked classes, do not differ. The result for empty tensors is 0.
     """
     if not values.numel():
         return 0.0

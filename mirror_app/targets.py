@@ -2,7 +2,7 @@
 
 207                 class 207
 features.8:3        feature map 3 of the layer features.8, summed over its locations
-features.8:3@4,5    its unit in row 4, column 5
+features.8:3@4,5    the unit of that feature map in row 4, column 5
 :out:15@12,80       class 15 of the output's entry "out", at row 12, column 80
 :scores:0           the score of the first box of a detection
 """
@@ -25,8 +25,8 @@ class Target:
     Args:
         layer: The dotted name of a layer; '' is the model, whose channels are its classes.
         entries: The keys or indices that lead to the tensor, if the output is a dictionary, list or tuple.
-        channel: The number of the channel; None is the most likely class.
-        position: The location within the channel, (row, column) for a map; without it, all locations are summed.
+        channel: The number of the channel; None stands for the most likely class.
+        position: The location within the channel, (row, column) for a map. Without it, all locations are summed.
     """
 
     layer: str = ""

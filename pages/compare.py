@@ -1,4 +1,4 @@
-"""Many pictures at once: rows and columns vary the request in the sidebar."""
+"""Many pictures at once, in rows and columns that vary the selection in the sidebar."""
 
 import streamlit as st
 

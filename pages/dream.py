@@ -1,4 +1,4 @@
-"""Visualisations that run step by step: their frames, Stop, and a film."""
+"""A visualisation that runs step by step: its frames, a Stop button, and a film."""
 
 import streamlit as st
 

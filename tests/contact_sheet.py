@@ -1,7 +1,7 @@
 """Every visualisation of four pictures, on two networks: `make pictures` writes the sheets of docs/contact-sheets.md.
 
-Each cell shows what the page opens with: the default layer, the default parameters, the top prediction. If there are
-several images, the first four are shown. The photographs and MobileNetV2's weights come from packages.
+Each cell shows a visualisation at the default layer, with the default parameters and for the top prediction. If there
+are several images, the first four are shown. The photographs and MobileNetV2's weights come from installed packages.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SHOWN = 4
 
 
 def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
-    """Return the first picture of a visualisation, of several images the first four. May raise MirrorError."""
+    """Return the image of a visualisation, or the first four in a square. May raise MirrorError."""
     layer = layers.default_layer(engine.tree(model), entry.kind.before_last)
     request = Request(model.name, picture.id, layer, entry.key)
     images = engine.render_images(
@@ -38,7 +38,7 @@ def shown(entry: registry.Entry, model: Model, picture: Picture) -> Image.Image:
 
 
 def rows(model: Model, pictures: list[Picture]) -> Iterator[tuple[str, list[Image.Image]]]:
-    """Yield the name of each visualisation that this network has, and its pictures; first the pictures themselves."""
+    """Yield the pictures under the name "Model input", then each visualisation that works with its images."""
     yield "Model input", [Image.fromarray(model.preprocessing.model_input_rgb(picture)) for picture in pictures]
     for entry in registry.entries():
         try:
@@ -48,7 +48,7 @@ def rows(model: Model, pictures: list[Picture]) -> Iterator[tuple[str, list[Imag
 
 
 def sheet(model: Model, pictures: list[Picture]) -> Image.Image:
-    """Return all rows, two columns of them beside each other."""
+    """Return all rows on one sheet, in two columns."""
     listed = list(rows(model, pictures))
     half = (len(listed) + 1) // 2
     width, height = len(pictures) * SIDE + LABEL, SIDE + LABEL

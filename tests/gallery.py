@@ -1,7 +1,7 @@
 """One picture of each visualisation: `make pictures` writes the guide's pictures and the table of README.md.
 
-All show the first bundled scene at the layer where the page begins. What asks for a transformer shows an untrained one.
-Beside them it writes the sheet of class pictures of the bundled network.
+All show the first bundled scene at the default layer. Visualisations that need a transformer show an untrained one.
+`make pictures` also writes the sheet of class pictures of the bundled network.
 """
 
 import re
@@ -29,7 +29,7 @@ SIXTEEN = tuple(4 * (place % 8) + (place + place // 8) % 4 for place in range(16
 
 
 def images(entry: registry.Entry, model: Model) -> Tensor:
-    """Return the images (M, 3, H, W) of a visualisation where the page would begin. May raise MirrorError."""
+    """Return the images (M, 3, H, W) of a visualisation at the default layer. May raise MirrorError."""
     picture = examples()[0]
     request = Request(
         model.name, picture.id, layers.default_layer(engine.tree(model), entry.kind.before_last), entry.key
@@ -39,7 +39,7 @@ def images(entry: registry.Entry, model: Model) -> Tensor:
 
 
 def drawn(entry: registry.Entry) -> bytes:
-    """Return one square PNG: the image, or the first of many as a sheet."""
+    """Return one square PNG file: the image, or a sheet of the first images if there are several."""
     for name in MODELS:
         try:
             found = images(entry, catalogue.load(name))[:TILES]
@@ -54,7 +54,7 @@ def drawn(entry: registry.Entry) -> bytes:
 
 
 def class_pictures(labels: tuple[int, ...]) -> Tensor:
-    """Return what the page shows as the class pictures (N, 3, H, W) of the bundled network's `labels`."""
+    """Return the class pictures (N, 3, H, W) of the bundled network's `labels`, as the page shows them."""
     model, picture = catalogue.load("shapes"), examples()[0]
     requests = [Request(model.name, picture.id, "", "class-picture", (("target_class", label),)) for label in labels]
     return torch.cat([torch.from_numpy(engine.run(request, model, picture).raw) for request in requests])
@@ -70,7 +70,7 @@ def table() -> str:
 
 
 def path(entry: registry.Entry) -> Path:
-    """Return where the picture of a visualisation lies."""
+    """Return the path of the picture of a visualisation."""
     return PICTURES / f"{entry.key}.png"
 
 

@@ -4,7 +4,7 @@ import ast
 
 from tests import ROOT
 
-# From the bottom up; those on one line may not import each other.
+# From the bottom up. Packages in the same list may not import each other.
 LAYERS = [
     ["mirror_app.errors", "mirror_app.precision", "mirror_app.former_imports", "mirror_app.dashboard"],
     ["mirror_app.targets", "mirror_app.layers"],

@@ -1,6 +1,7 @@
-"""Try every visualisation on a network of every family: `make refusals` writes what works, and what is refused.
+"""Try every visualisation on a network of every family: `make refusals` writes docs/refusals.md.
 
-A cell that works gives finite numbers, each item of a batch its own as if it were alone, and the model stays as it was.
+A cell of the table works if the numbers are finite, each picture of a batch gives the same numbers as it does alone,
+and the model is unchanged.
 """
 
 import re
@@ -64,7 +65,7 @@ def small(name: str, **options: Any) -> nn.Module:
 
 
 class Twice(nn.Module):
-    """Takes a picture and a number for each of its channels, and answers with a dictionary."""
+    """Takes a picture and a number for each of its channels, and returns a dictionary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +78,7 @@ class Twice(nn.Module):
 
 @dataclass(frozen=True)
 class Family:
-    """A network, the layer that is looked at, what is asked of it, and the inputs that it takes."""
+    """A network, the layer that is shown, the target that is explained, and the inputs that the network takes."""
 
     name: str
     build: Callable[[], nn.Module]
@@ -132,7 +133,7 @@ FAMILIES = [
 
 @dataclass(frozen=True)
 class Row:
-    """A visualisation with parameters that are quick, and what it is called in the table."""
+    """A visualisation with quick parameters, and its name in the table."""
 
     name: str
     entry: registry.Entry
@@ -140,7 +141,7 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Yield every visualisation of the registry, and beside each that can be guided, its guided form."""
+    """Yield every visualisation of the registry, followed by its guided form if it has one."""
     for entry in registry.entries():
         params = quick(entry)
         yield Row(entry.name, entry, params)
@@ -149,7 +150,7 @@ def rows() -> Iterator[Row]:
 
 
 def cell(row: Row, family: Family) -> str:
-    """Return WORKS, or the sentence of the refusal; raise AssertionError for what is neither."""
+    """Return WORKS, or the sentence of the refusal; raise AssertionError if the result is wrong."""
     model, inputs = family.build().double(), family.inputs()
     before = state(model)
     params: dict[str, Any] = dict(row.params)
@@ -185,14 +186,14 @@ def table(names: Callable[[Row], bool], families: list[Family]) -> dict[str, dic
         for family in families:
             try:
                 found[row.name][family.name] = cell(row, family)
-            except Exception as error:  # told whole, and the others are tried
+            except Exception as error:  # reported with its type; the other cells are still tried
                 found[row.name][family.name] = f"FAILED with {error!r}"
             print(f"{row.name} · {family.name}: {found[row.name][family.name]}", flush=True)
     return found
 
 
 def written(found: dict[str, dict[str, str]]) -> str:
-    """Return the table as Markdown: a sign for what works, else the number of a sentence below."""
+    """Return the table as Markdown: each cell holds WORKS, or the number of a sentence below."""
     sentences = list(dict.fromkeys(text for row in found.values() for text in row.values() if text != WORKS))
     lines = ["| |" + "|".join(f" {family.name} " for family in FAMILIES) + "|", "| --- |" + " :-: |" * len(FAMILIES)]
     for name, row in found.items():
@@ -220,8 +221,9 @@ def main() -> None:
     head = f"""# What works, and what is refused
 
 `make refusals` writes this file. Every visualisation is tried on a network of every family, with random weights, a
-batch of two pictures and quick parameters. {works} of {count} cells work (✓): the numbers are finite, each item of the
-batch is the same as on its own, and the model is unchanged. The others are refused; numbers refer to sentences below.
+batch of two pictures and quick parameters. {works} of {count} cells work (✓): the numbers are finite, each picture
+gives the same numbers as it does alone, and the model is unchanged. The other cells are refused; their numbers refer
+to the sentences below.
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, torchvision {torchvision.__version__}.
 
 """

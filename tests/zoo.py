@@ -1,7 +1,7 @@
 """Try every classification model of torchvision, untrained, at its own input size: `make zoo` writes docs/zoo.md.
 
-Each is built, its tree is read, and a first picture is made where the page would begin. Then families of timm and of
-Transformers are tried, for docs/families.md: whether their places are right where Activations and Grad-CAM open.
+Each model is built, its layer tree is read, and a picture is computed at the default layer. Then families of timm and
+of Transformers are tried, for docs/families.md: do the maps of the default layer line up with the picture?
 """
 
 import gc
@@ -30,7 +30,7 @@ FAMILIES = ROOT / "docs" / "families.md"
 
 
 def row(name: str) -> str:
-    """Return the line of one model: what it is, and the first picture that it gave."""
+    """Return the line of one model, with its size, its default layer and its first picture."""
     model = catalogue.load(f"{name}{catalogue.UNTRAINED}")
     listed = engine.tree(model)
     layer = layers.default_layer(listed)
@@ -44,7 +44,7 @@ def row(name: str) -> str:
 
 
 def first_picture(model: Model, layer: str) -> str:
-    """Return which picture the model gives at that layer, and its shape: Grad-CAM, or where refused, activations."""
+    """Return the name and shape of the picture at a layer: Grad-CAM, or Activations if it is refused or zero."""
     picture = examples()[0]
     for visualisation in ("grad-cam", "activations"):
         try:
@@ -57,7 +57,7 @@ def first_picture(model: Model, layer: str) -> str:
 
 
 def family_row(name: str, model: nn.Module, side: int) -> str:
-    """Return the line of one family: where it opens, and of how many patches the cell holds the largest change."""
+    """Return the line of one family: its default layer, and how many patches were found in their own cell."""
     try:
         found = opening(model, side)
     except (MirrorError, AssertionError) as error:
@@ -68,14 +68,15 @@ def family_row(name: str, model: nn.Module, side: int) -> str:
 
 
 def families() -> list[str]:
-    """Write docs/families.md, and return the lines of what is not right."""
+    """Write docs/families.md, and return its lines that report a failure."""
     head = [
         "# Families of timm and of Transformers",
         "",
-        "`make zoo` writes this file. Each model has random weights, and the layer is Mirror's default. Activations",
-        f"and Grad-CAM open at the same layer, and Grad-CAM is not zero everywhere. Each of {PATCHES} x {PATCHES}",
-        "patches of the picture is changed in turn; the map should change most in a cell that the patch covers.",
-        "Changes are measured relative to how much the cell changes over all patches.",
+        "`make zoo` writes this file. Each model has random weights and takes square pictures with the given side, in",
+        "pixels. The layer is Mirror's default. Activations and Grad-CAM open at the same layer, and Grad-CAM is not",
+        f"zero everywhere. Each of {PATCHES} x {PATCHES} patches of the picture is changed in turn; the map should",
+        "change most in a cell that the patch covers. The change of a cell is divided by the sum of its changes over",
+        "all patches.",
         f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, Transformers "
         f"{transformers.__version__}.",
         "",
@@ -99,8 +100,9 @@ def main() -> None:
     head = [
         "# Every classification model of torchvision",
         "",
-        "`make zoo` writes this file. Each model is built with random weights, its layer tree is read, and the first",
-        "picture of a bundled scene is made, at the model's own input size and at the layer where the page opens.",
+        "`make zoo` writes this file. Each model is built with random weights, and its layer tree is read. Then a",
+        "bundled scene is shown with the model's own input size at the layer where the page opens: with Grad-CAM, or",
+        "with Activations if Grad-CAM is refused or zero everywhere.",
         f"{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, torchvision {torchvision.__version__}.",
         "",
         "| model | weights | layers | input | opens at | first picture | time |",

@@ -1,4 +1,4 @@
-"""The command line, `mirror` or `python -m mirror_app`: the dashboard, and the same requests without a browser.
+"""The command line, `mirror` or `python -m mirror_app`: the dashboard, and its pictures without a browser.
 
 Exit codes: 0 for success; 1 for an error, whose message goes to stderr; 2 for wrong arguments; 130 for Ctrl+C.
 """
@@ -14,14 +14,14 @@ from mirror_app import dashboard
 from mirror_app.cli.param_types import NameValue, OutputFile
 from mirror_app.errors import MirrorError
 
-# What the commands do is in `mirror_app.cli.commands`, which imports PyTorch and so takes seconds to import itself.
+# The commands are implemented in `mirror_app.cli.commands`, which takes seconds to import, since it imports PyTorch.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: The words of the command; by default, those that the program was started with.
+        arguments: The words of the command; by default, the program's own arguments.
 
     Returns:
         The exit code: 0, 1 after an error, whose message goes to stderr, or 130 after Ctrl+C.
@@ -80,7 +80,7 @@ _settings = click.option("--settings", type=click.Path(), metavar="FILE", help="
     default=dashboard.THIS_MACHINE[0],
     envvar=dashboard.ADDRESS_VARIABLE,
     show_default=True,
-    help="Where to listen; 0.0.0.0 lets other machines in.",
+    help="The address to listen on; 0.0.0.0 lets other machines in.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="The port. [default: 8501, or the next free one]")
 @_settings
@@ -148,7 +148,7 @@ def layers(model: str, settings: str | None) -> None:
     type=int,
     default=1,
     show_default=True,
-    help="The page of a contact sheet, with 64 images each.",
+    help="Which page to write, of a contact sheet with 64 images per page.",
 )
 @click.option(
     "--output",

@@ -1,4 +1,4 @@
-"""What the commands do. Importing this module imports PyTorch."""
+"""The implementation of the commands. Importing this module imports PyTorch."""
 
 import sys
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ BAR = 30  # characters
 
 
 def use_settings(path: str | None) -> None:
-    """Offer the models of a settings file until the command ends; None for the one that MIRROR_SETTINGS names."""
+    """Offer the models of the settings file at `path`, or in MIRROR_SETTINGS if it is None, until the command ends."""
     settings.use(path)
     click.get_current_context().call_on_close(partial(settings.use, None))
 
 
 def list_visualisations(name: str | None) -> None:
-    """Print the visualisations, or all about the one that `name` names."""
+    """Print the list of visualisations, or the description of the one called `name`."""
     if name is None:
         _print_table([(entry.key, entry.summary) for entry in registry.entries()])
         return
@@ -44,7 +44,7 @@ def list_visualisations(name: str | None) -> None:
 
 
 def list_models() -> None:
-    """Print the names of all models, with the size of what has to be downloaded."""
+    """Print the names of all models, with the sizes of the downloads that they need."""
     sizes = catalogue.download_sizes()
     rows = [
         (name, f"{sizes[name] / 2**20:,.0f} MB to download" if name in sizes else "available")
@@ -75,7 +75,7 @@ def render(
     page: int,
     output: Path,
 ) -> None:
-    """Write the picture, the raw values or the film of a request to `output`; None for the page's default."""
+    """Write a picture, its raw values or a film to `output`; a `layer` or `target` of None is the page's default."""
     if not output.parent.is_dir():
         folder = str(output.parent)
         raise MirrorError(f"Cannot write '{output}': there is no folder '{folder}'.", culprit=folder)

@@ -32,7 +32,7 @@ class NameValue(click.ParamType[tuple[str, str]]):
 
 
 class OutputFile(click.ParamType[Path]):
-    """The path of a file to write; its ending says what goes into it.
+    """The path of a file to write, whose ending decides what is written.
 
     Example:
         >>> from mirror_app.cli.param_types import OutputFile

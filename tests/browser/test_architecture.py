@@ -77,7 +77,7 @@ def test_the_keyboard_chooses_and_the_frame_leads_back_up_and_the_choice_holds_e
 
 def test_of_a_deep_network_the_layer_that_is_chosen_is_in_sight(dashboard: Callable[..., Page]) -> None:
     page = opened(dashboard, "?model=densenet121-untrained&layer=features.denseblock3.denselayer5.conv1")
-    expect(page.get_by_text("only the arrow from the layer that runs last before it")).to_be_visible()
+    expect(page.get_by_text("only one incoming arrow, from the latest layer that feeds it")).to_be_visible()
     room = page.get_by_test_id("stGraphVizChart").locator("xpath=ancestor::*[@data-testid='stVerticalBlock'][1]")
     outer, inner = room.bounding_box(), box(page, "features.denseblock3.denselayer5.conv1").bounding_box()
     assert outer

@@ -1,4 +1,4 @@
-"""Pictures that travel within the page's own messages.
+"""Pictures that are sent within the page's own messages.
 
 Streamlit serves an image from a URL. If any visitor's run ends while the image is being redrawn, Streamlit drops the
 file. A browser that requests it a moment later gets an error. A data URL cannot expire.

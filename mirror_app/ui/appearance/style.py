@@ -1,6 +1,6 @@
 """Style sheets of the page.
 
-They travel as Markdown: anything that the browser has to fetch arrives late, and everything on the page moves.
+They are sent as Markdown: a file that the browser has to fetch arrives late and makes everything on the page move.
 """
 
 from pathlib import Path

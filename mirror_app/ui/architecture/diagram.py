@@ -9,13 +9,13 @@ from mirror_app.layers import Layer
 _GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.3; fontname="sans-serif"; fontcolor="#8a84a0"'
 _NODE = 'shape=box; style="rounded,filled"; color="#8a6fd6"; fillcolor="#ede7fb"; fontcolor="#221d33"; fontsize=11'
 _CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"; class="chosen"'
-_LETTER_WIDTH = 8  # points, roughly: of a letter in the label of a frame
+_LETTER_WIDTH = 8  # points; the approximate width of a letter in the label of a frame
 
 MAX_EDGES_PER_BOX = 3
 
 
 def visible_boxes(all_layers: Sequence[Layer], chosen: str) -> list[str]:
-    """Return the names of the layers that are boxes when `chosen` is selected: all of them run, and none is nested.
+    """Return the names of the layers that are boxes when `chosen` is selected; each runs, and none contains another.
 
     `chosen` and its ancestors are expanded, and so are containers that never run themselves, such as a ModuleList.
     """
@@ -41,7 +41,7 @@ def is_crowded(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> bool:
 
 
 def nearest_edges(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return one edge into each box: the one from the source that runs last. `boxes` are in the order they run."""
+    """Return only the edge into each box that comes from its latest source. `boxes` are in the order they run."""
     position = {name: number for number, name in enumerate(boxes)}
     source_of = {target: source for source, target in sorted(edges, key=lambda edge: position.get(edge[0], -1))}
     return [(source, target) for target, source in source_of.items()]
@@ -79,8 +79,8 @@ def _box(layer: Layer, chosen: bool) -> str:
 def _title(name: str) -> str:
     """Return the label of a frame.
 
-    It is padded on the right to twice its width, so that arrows, which enter in the middle of the frame, do not cross
-    the text.
+    The label is padded on the right to twice its width, so that arrows, which enter in the middle of the frame, do not
+    cross the text.
     """
     cell = f'<td align="left" width="{2 * _LETTER_WIDTH * len(name)}">{html.escape(name)}</td>'
     return f'<<table border="0" cellpadding="0"><tr>{cell}</tr></table>>'

@@ -16,7 +16,7 @@ from mirror_app.ui.sidebar.selection import short
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, open_in_explore
 
-HEIGHT = 440  # pixels: of the graph, and of the table
+HEIGHT = 440  # pixels; for both the graph and the table
 _ACTIVATIONS = "activations"
 
 
@@ -42,8 +42,8 @@ def show_graph(model: Model, session: Session) -> None:
     if diagram.is_crowded(boxes, edges):
         edges = diagram.nearest_edges(boxes, edges)
         caption += (
-            " Most layers here feed all later ones, so each box shows only the arrow from the layer that runs last "
-            "before it."
+            " Most layers here feed all later ones, so each box shows only one incoming arrow, from the latest layer "
+            "that feeds it."
         )
 
     def choose() -> None:
@@ -95,13 +95,14 @@ def show_table(model: Model, session: Session) -> None:
                 format="percent",
                 max_value=1.0,
                 width=95,
-                help="The layer's share of the total time, with the layers inside it counted too. The fastest of up to "
-                "five passes.",
+                help="The layer's share of the total time, including the layers inside it. Each time is the fastest of "
+                "up to five passes.",
             ),
             "receptive field": st.column_config.NumberColumn(
                 format="%d px",
                 width=100,
-                help="Side of the input area that one output location sees. Empty: the whole picture, or unknown.",
+                help="Side of the input area that one output location sees. Empty if it is the whole picture or "
+                "unknown.",
             ),
             "memory": st.column_config.NumberColumn(
                 format="bytes", width=75, help="Memory of the layer's output for one picture."

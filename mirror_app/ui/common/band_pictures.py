@@ -68,7 +68,7 @@ def _choose_three(count: int) -> None:
 
 
 def _show_as_chosen() -> None:
-    """Show three bands as colours once all three are chosen: Mirror does not guess which bands are colours."""
+    """Show three bands as colours once all three are chosen, since Mirror does not guess which bands are colours."""
     chosen = [widget_state.band(colour).value for colour in COLOURS]
     numbers = [number for number in chosen if number is not None]
     is_complete = widget_state.BAND_VIEW.value == THREE and len(numbers) == len(COLOURS)

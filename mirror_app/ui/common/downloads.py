@@ -49,7 +49,7 @@ def stem(selection: Selection, result: Result) -> str:
 
 
 def _offer(name: str, label: str, ending: str, mime: str, make: Callable[[], bytes]) -> None:
-    """Offer a file, which `make` writes when it is downloaded."""
+    """Offer a file, whose content `make` returns when it is downloaded."""
     st.download_button(
         f"{label} ({ending[1:].upper()})", make, f"{name}{ending}", mime, on_click="ignore", width="stretch"
     )
@@ -68,7 +68,7 @@ def _target_name(selection: Selection, result: Result) -> str | None:
 
 
 def _code(session: Session, selection: Selection, file: str) -> str:
-    """Return the code that computes the picture, reading an uploaded one from `file`; '' for a live model."""
+    """Return the code that computes the result, which reads an uploaded picture from `file`; '' for a live model."""
     request, picture = selection.request, selection.picture
     if live.session_of(request.model) is not None:
         return ""

@@ -1,4 +1,4 @@
-"""Requests with many images: a contact sheet in pages, and a dialog that enlarges one of them."""
+"""Results with many images: a contact sheet in pages, and a dialog that enlarges one image."""
 
 import io
 from dataclasses import replace
@@ -41,7 +41,7 @@ def show_sheet(selection: Selection, result: Result, count: int) -> None:
 
 
 def _names(selection: Selection, result: Result, count: int) -> list[str]:
-    """Return the names of the images of a result in their order: the layers or the numbers."""
+    """Return the names of the images of a result, in the order of the images: names of layers, or numbers."""
     if result.info.layers:
         return result.info.layers
     return [str(number) for number in engine.order(selection.request, result.raw) or range(count)]

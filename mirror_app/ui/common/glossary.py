@@ -12,8 +12,9 @@ WORDS = {
     "filter": "The weights with which a channel looks for one feature everywhere in the picture.",
     "gradient": "How fast a number, such as a logit, changes when a pixel or a unit changes slightly.",
     "evidence": "How much each location supports the target; negative values count against it.",
-    "target": "What is explained: by default, the most likely class.",
-    "baseline": "A picture without content, such as a black one: the difference from it is what is explained.",
+    "target": "The quantity that is explained: by default, the score of the most likely class.",
+    "baseline": "A picture without content, such as a black one. An explanation accounts for the difference between "
+    "the picture and this baseline.",
     "receptive field": "The part of the picture that a unit can see. The Architecture page shows its size.",
     "octave": "One image size of a dream; each is larger than the one before.",
     "class token": "The token in which a transformer collects its answer; the other tokens are patches of the picture.",

@@ -19,7 +19,7 @@ def costs(model_name: str) -> dict[str, Cost]:
 
 
 def flow(model_name: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the pairs of the layers `names` between which data flows."""
+    """Return the pairs of layers among `names` between which data flows."""
     return _flow(model_name, names, live.revision(model_name))
 
 

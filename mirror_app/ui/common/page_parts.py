@@ -47,7 +47,7 @@ def show_problems(session: Session) -> None:
 
 
 def heading(title: str, summary: str) -> Callable[[str], None]:
-    """Show the title and summary of a page; return a function that shows the state of its work next to the title."""
+    """Show the title and summary of a page; return a function that shows a state, such as "Computing", beside them."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(title, width="content")
         badge = st.empty()
@@ -106,7 +106,7 @@ def _show_one(selection: Selection, result: Result, png: bytes) -> None:
 
 
 def _show_bars(selection: Selection, values: np.ndarray) -> None:
-    """Show the outputs of a layer, the largest first; those of the last layer have the names of the classes."""
+    """Show the outputs of a layer, the largest first; outputs of the last layer have the names of the classes."""
     classes = selection.model.classes
     is_last = layers.outermost_like(layer_facts.tree(selection.request.model), selection.request.layer) == ""
     is_named = is_last and len(values) == len(classes)
@@ -165,7 +165,7 @@ def note_of(result: Result) -> str:
 
 
 def show_input(selection: Selection) -> None:
-    """Show the picture as the model sees it or the original; for a picture with bands, the chosen view of them."""
+    """Show the model input or the original picture; show a picture with bands in the chosen view."""
     picture = selection.picture
     if picture.exact is not None and picture.band_count:
         band_pictures.show(picture, picture.exact)

@@ -7,11 +7,11 @@ from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import current, explain_target
 from mirror_app.visualisations.registry import Entry
 
-FIRST = "back-prop"  # explains a target unless another visualisation is selected
+FIRST = "back-prop"  # the preselected visualisation that explains a target
 
 
 def explaining_entry(selected: Entry) -> Entry | None:
-    """Return the visualisation that explains a clicked class: the selected or first one that takes a target."""
+    """Return the visualisation that explains a clicked class: the selected one, or else one that takes a target."""
     session = current()
     candidates = (selected, session.default_entry, *session.entries)
     return next((entry for entry in candidates if entry.takes_target), None)

@@ -10,7 +10,7 @@ from mirror_app.ui.state.session import Session
 
 
 def share(session: Session, query: Mapping[str, str], pictures: Sequence[Picture]) -> None:
-    """Offer the link to this page with `query`; links cannot include those of `pictures` that were uploaded."""
+    """Offer a link to this page with `query`; if any of `pictures` was uploaded, say that links do not include it."""
     added_ids = {picture.id for picture in session.added_pictures}
     with st.popover("Share", icon=":material/share:", key="share"):
         st.caption("This link opens the same view for others.")

@@ -1,4 +1,4 @@
-"""The strip of inputs: select one, add files and photographs, remove those that were added."""
+"""The strip of inputs: select one, add files and photographs, and remove added pictures."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from mirror_app.ui.components.tiles import tiles
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, current
 
-REPORTED = 3  # files whose error is shown; the others are only counted
+REPORTED = 3  # how many errors of files are shown; further errors are only counted
 THUMBNAIL = 64  # pixels
 
 
@@ -47,7 +47,7 @@ def show(session: Session) -> None:
 
 
 def add(session: Session) -> None:
-    """Show the widgets that add pictures from files and the camera, if the model accepts these."""
+    """Show the widgets that add pictures from files and the camera, if the model accepts such pictures."""
     if not session.takes_pictures:
         st.caption("Inputs with bands can only be passed from Python.")
         return
@@ -96,4 +96,4 @@ def _take(files: Sequence[UploadedFile]) -> None:
     session.problems += errors[:REPORTED]
     if rest := errors[REPORTED:]:
         session.problems.append(f"{len(rest)} more {'file was' if len(rest) == 1 else 'files were'} not added.")
-    session.uploads += 1  # a new key empties the uploader: the strip shows what was added
+    session.uploads += 1  # a new key empties the uploader: the strip shows the added pictures

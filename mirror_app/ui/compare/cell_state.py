@@ -1,4 +1,4 @@
-"""A cell of the matrix of pictures: its selection, and what is known about it."""
+"""A cell of the matrix of pictures: its selection, its slots on the page, and its result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ from mirror_app.visualisations import registry
 
 @dataclass
 class CellState:
-    """The slots of a cell on the page, and what fills them: a result, or the message that says why there is none.
+    """A cell's selection, its slots on the page, and their content: a result, or a message why there is none.
 
-    `changes` are the fields in which its request differs from the sidebar's. Its layer and target are the sidebar's
-    until `resolve` translates them for its model, which may have to be loaded first. `caption` is the target with its
-    probability; `note` is a caution about the picture. `own_vmax` is the magnitude at full brightness on the cell's own
-    scale, `vmax` the one that the picture was drawn with.
+    `changes` are the fields in which the cell's request differs from the sidebar's. The layer and the target are the
+    sidebar's until `resolve` translates them for the cell's model, which may have to be loaded first. `caption` is the
+    target with its probability; `note` is a caution about the picture. `own_vmax` is the magnitude at full brightness
+    on the cell's own scale; `vmax` is the magnitude at full brightness in the picture as it is drawn now.
     """
 
     row: int
@@ -51,14 +51,14 @@ class CellState:
 
     @property
     def title(self) -> str:
-        """What the cell shows, in one line."""
+        """The visualisation, the picture, the model and the layer in one line."""
         entry, request = self.selection.entry, self.selection.request
         layer = "every stage" if request.layer == layers.EVERY else request.layer
         details = [live.display_name(request.model), *([layer] if entry.kind.uses_layer and layer else [])]
         return f"{entry.name} of {self.selection.picture.name} ({', '.join(details)})"
 
     def resolve(self, session: Session, base: Selection, get_result: Callable[[Selection], Result | None]) -> None:
-        """Store what `get_result` returns for the cell's selection, or the reason why it fails."""
+        """Store the result that `get_result` returns for the cell's selection, or the message of its error."""
         try:
             self.selection = Selection.of(request_of(session, base, self.changes), self.selection.picture)
             result = get_result(self.selection)
@@ -70,7 +70,7 @@ class CellState:
             self.message = page_parts.error_message(error)
 
     def to_file_cell(self) -> Cell:
-        """Return the cell as it goes into a file; its raw values come from the cache, or are computed again."""
+        """Return the cell for a file, with raw values from the cache, or computed again if they are not in it."""
         request = self.selection.request
         empty = Cell(self.row, self.column, request, message=self.message, caption=self.caption, note=self.note)
         if self.message:

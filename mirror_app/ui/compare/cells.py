@@ -1,4 +1,4 @@
-"""The cells of a matrix of pictures: they fill one after another, and each opens in Explore."""
+"""The cells of a matrix of pictures, which are filled one after another. A click on a cell opens it in Explore."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,14 +20,14 @@ from mirror_app.ui.state.session import Session, open_in_explore
 from mirror_app.ui.store import Selection
 
 WARNING = ":orange[:material/warning:]"
-THUMBNAIL_SIDE = 88  # pixels: of the picture next to the name of an input
+THUMBNAIL_SIDE = 88  # pixels; the side of the picture next to the name of an input
 
 
 def show(session: Session, base: Selection, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
-    """Show the matrix, which varies `base`, and return its cells: cached pictures at once, then the others one by one.
+    """Show the matrix of variations of `base` and return its cells.
 
-    With a shared scale, each picture is first drawn on the scale of the brightest one so far. At the end all are drawn
-    on the scale of the brightest of all.
+    Cached pictures are shown at once, then the others one by one. With a shared scale, each picture is first drawn on
+    the scale of the brightest picture so far. At the end, all are drawn on the scale of the brightest picture of all.
     """
     colours = f"--paper: {_theme_colour('background')}; --ring: {_theme_colour('primary')};"
     add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
@@ -89,7 +89,7 @@ def _show_name(session: Session, field: str, value: str, name: str) -> None:
 
 
 def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
-    """Load the model of a cell and show the progress there; a model that failed to load once is not tried again."""
+    """Load the model of a cell and show the progress in the cell; a model that failed once is not tried again."""
     name = cell.selection.request.model
 
     def on_progress(fetched: DownloadProgress | None) -> None:
@@ -123,7 +123,7 @@ def _draw_finished(cells: Sequence[CellState], shared: bool) -> None:
 
 
 def _draw(cell: CellState, shared_vmax: float | None) -> None:
-    """Draw the picture of a cell, unless it is drawn like that already, under a button that opens it in Explore."""
+    """Draw a cell's picture and a button over it that opens it in Explore, unless it is drawn on this scale already."""
     vmax = None if cell.own_vmax is None else shared_vmax
     if cell.drawn and cell.vmax == vmax:
         return

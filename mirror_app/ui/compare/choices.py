@@ -1,4 +1,4 @@
-"""Choices of one page only, such as the rows of a comparison: kept when the page changes, and part of the link."""
+"""Choices of one page, such as the rows of a comparison. They are kept on other pages, and are part of the link."""
 
 from collections.abc import Callable, Sequence
 
@@ -52,7 +52,7 @@ def several(
 
 
 def _from_link(name: str, options: Sequence[str]) -> list[str]:
-    """Return the options that the link asks for, on the first run only; report and drop what is not an option."""
+    """Return the options that the link asks for, on the first run only; report and drop unknown ones."""
     session = current()
     requested = [text for text in session.linked.pop(name, "").split(",") if text]
     for text in requested:

@@ -1,4 +1,4 @@
-"""The controls of the compare page: what rows and columns vary, the scale, and the downloads."""
+"""The controls of the compare page: the content of rows and columns, the scale, and the downloads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
 from mirror_app.visualisations import registry
 
-MAX_LENGTH = 8  # of an axis
+MAX_LENGTH = 8  # rows or columns
 DEFAULT_LENGTH = 4
 DEFAULT_METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")
 LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers", "model": "Models"}
@@ -29,9 +29,9 @@ ROW_FIELDS = ("visualisation", "layer", "model", "input")
 COLUMN_FIELDS = ("input", "visualisation", "model", "layer")
 SCALES = {"own": "Separate scales", "one": "Shared scale"}
 SCALE_HELP = (
-    "What full brightness stands for. Separate scales: the maximum of each picture, which shows its structure best. "
-    "Shared scale: the maximum of all pictures, so weak ones are dark. Use it to compare one visualisation across "
-    "layers or inputs."
+    "The value that full brightness stands for. With separate scales, it is the maximum of each picture, which shows "
+    "the structure of every picture best. With a shared scale, it is the maximum of all pictures, so weak pictures are "
+    "dark: use it to compare one visualisation across layers or inputs."
 )
 SCALE_MAXIMUM = "Scale maximum"
 ROWS_HELP = "What varies from row to row. Choose the values below."
@@ -42,8 +42,8 @@ def choose(session: Session, base: Selection) -> tuple[Axis, Axis, bool, DeltaGe
     """Show the choices of rows, columns and scale of a matrix that varies `base`.
 
     Returns:
-        The rows, the columns, whether all pictures share one scale, and the slot in which `show_scale` shows its
-        maximum once the pictures are there.
+        The rows, the columns, whether all pictures share one scale, and the slot for the maximum of that scale, which
+        `show_scale` fills once the pictures are there.
     """
     left, right = st.columns(2, gap="medium")
     with left:
@@ -176,7 +176,7 @@ def _axis(session: Session, base: Request, field: str) -> Axis:
 
 
 def _options(session: Session, base: Request, field: str) -> tuple[list[str], list[str]]:
-    """Return the values that an axis can have, and those that it has by default."""
+    """Return the values that an axis can have, and the default values."""
     match field:
         case "visualisation":
             options = [entry.key for entry in session.entries]
@@ -220,7 +220,7 @@ def _name(session: Session, field: str, value: str) -> str:
 
 
 def _labels(field: str, names: dict[str, str]) -> dict[str, str]:
-    """Return the labels in the list of options: for a model that is not there yet, also the size of its download."""
+    """Return the labels in the list of options; the label of a model that must be downloaded includes its size."""
     sizes = catalogue.download_sizes() if field == "model" else {}
     with_sizes = {name: f"{names[name]} · {sizes[name] / 2**20:,.0f} MB to download" for name in names if name in sizes}
     return names | with_sizes

@@ -1,4 +1,4 @@
-"""Registers a component from its folder, which holds a script and perhaps a style sheet, both named like the folder."""
+"""Registers a component from a folder that holds a script and perhaps a style sheet, both named like the folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The parts of the Dream page: the newest frame, the progress, and what can be done with the result."""
+"""The parts of the Dream page: the newest frame, the progress, and the buttons for the result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ REFRESH_SECONDS = 0.4  # between two updates of a running dream
 
 
 def invite(selection: Selection) -> None:
-    """Show what the Dream button will do, with an example if there is one."""
+    """Describe what the Dream button will do, with an example picture if there is one."""
     entry = selection.entry
     st.info(f"Press **Dream** to {_goal(selection)}. Settings are in the sidebar.", icon=":material/bedtime:")
     example = PICTURES / f"{entry.key}.png"
@@ -39,7 +39,7 @@ def invite(selection: Selection) -> None:
 
 
 def _goal(selection: Selection) -> str:
-    """Return what `selection` does as an infinitive in Markdown, such as “exaggerate whatever layer `fc` detects”."""
+    """Return the effect of `selection` as a verb phrase in Markdown: “exaggerate whatever layer `fc` detects”."""
     request, model = selection.request, selection.model
     if TARGET in selection.values:
         target = targets.from_value(selection.values[TARGET])
@@ -149,7 +149,7 @@ def _film(write: Callable[[Sequence[bytes], str], bytes], run: BackgroundRun, sn
 
 
 def _use_as_input(session: Session, run: BackgroundRun, snapshot: FrameSnapshot) -> None:
-    """Add the newest frame to the inputs; a dream that starts from an input is requested again from it."""
+    """Add the newest frame to the inputs; if the dream started from an input, start it again from this frame."""
     selection = run.selection
     try:
         picture = generated_picture(snapshot.result, selection.model, selection.picture)

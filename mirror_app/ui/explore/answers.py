@@ -23,12 +23,12 @@ from mirror_app.ui.store import Selection
 from mirror_app.visualisations.registry import Entry
 
 MAX_BOXES = 20
-SHOWN = 5  # classes with the highest scores
-OPACITY = 0.55  # of the colours of regions over the picture
+SHOWN = 5  # classes, numbers or regions in a list
+OPACITY = 0.55  # opacity of the colours of regions, which are drawn over the picture
 
 
 def show(selection: Selection) -> None:
-    """Show the classes or numbers that the model predicts, or its boxes or regions, or its other outputs."""
+    """Show the model's prediction: classes, numbers, boxes or regions, or a summary of other outputs."""
     model = selection.model
     try:
         prediction = store.prediction(model, selection.picture)
@@ -56,7 +56,7 @@ def show(selection: Selection) -> None:
 
 
 def _show_numbers(prediction: Prediction, selection: Selection) -> None:
-    """Show the most likely classes; of a regression's outputs, which have no ranking, show the first ones."""
+    """Show the most likely classes, or the first outputs of a regression, which have no ranking."""
     entry, model, count = picking.explaining_entry(selection.entry), selection.model, len(prediction.answers)
     order = np.arange(count) if model.kind is OutputKind.NUMBERS else prediction.values.argsort()[::-1]
     with st.container(gap="xsmall"):

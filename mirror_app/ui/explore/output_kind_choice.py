@@ -18,14 +18,14 @@ CHOICES = {
     OutputKind.EMBEDDING: "An embedding",
 }
 CAPTIONS = {
-    OutputKind.LABELS: "Independent labels: each has its own probability, and these need not add up to 100%.",
+    OutputKind.LABELS: "Independent labels: each has its own probability, and together they need not add up to 100%.",
     OutputKind.NUMBERS: "Numbers, not probabilities.",
     OutputKind.EMBEDDING: "An embedding, not classes. The largest of its {count} channels are shown.",
 }
 
 
 def show(prediction: Prediction, model: Model) -> None:
-    """Show what the numbers are, with a choice unless the model itself declares it."""
+    """Show the meaning of the numbers, and let the visitor change it unless the model declares it."""
     meaning = prediction.meaning
     if meaning is None:
         return

@@ -1,11 +1,11 @@
-"""The guide's search: a text matches if each word of the query is in it, or starts one of its words, in any order."""
+"""The guide's search: a text matches if each keyword of the query starts one of the text's words, in any order."""
 
 import re
 
 from mirror_app.ui.common.glossary import WORDS
 from mirror_app.visualisations.registry import Entry
 
-# These occur in nearly every question, and say nothing about its subject.
+# These words occur in nearly every question, and say nothing about the subject.
 STOP_WORDS = frozenset(
     "a an and are at be by can cause did do does for from get give has have how i in is it its look looking made make "
     "makes me model my network of on one or picture say says see show so some that the them they this to up use was "
@@ -19,7 +19,7 @@ def keywords(query: str) -> list[str]:
 
 
 def matches(query: str, text: str) -> bool:
-    """Return whether each keyword of the query is in the text; gradcam, grad cam and Grad-CAM are the same."""
+    """Return whether each keyword of `query` starts a word of `text`; gradcam, grad cam and Grad-CAM are the same."""
     parts = _split(text)
     # Two or three words of the text also match if the query writes them as one.
     joined = ["".join(parts[first : first + 3]) for first in range(len(parts))]

@@ -18,7 +18,7 @@ from mirror_app.visualisations.registry import Entry, Question
 
 PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
 PICTURE_WIDTH = 104  # pixels
-# For each question, what a newcomer should try first; all others follow.
+# The methods that a newcomer should try first, grouped by question; all other methods follow.
 RECOMMENDED = (
     *("grad-cam", "occlusion", "layer-cam", "rise", "hires-cam", "attention-rollout"),
     *("integrated-gradients", "lrp", "smoothgrad", "back-prop"),

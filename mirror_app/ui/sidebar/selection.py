@@ -27,9 +27,9 @@ Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 
 
 def draw(status: DeltaGenerator, page: str) -> None:
-    """Draw the sidebar, and write its request into the session and the URL. May raise MirrorError.
+    """Draw the sidebar, and write the request that it selects into the session and the URL. May raise MirrorError.
 
-    `status` is an empty element of the page that shows the loading of the model. URL parameters that belong to
+    `status` is an empty element of the page, in which the loading of the model is shown. URL parameters that belong to
     `page`, such as 'compare.rows', are kept; those of other pages are removed.
     """
     session = current()
@@ -38,7 +38,7 @@ def draw(status: DeltaGenerator, page: str) -> None:
         model_name = _model(session)
         store.fetch(model_name, partial(_show_loading, status, model_name))
         status.empty()
-        # The layer tree is shown above the visualisation, but drawn after it: the default layer depends on it.
+        # The layer tree is shown first but drawn after the visualisation, on which the default layer depends.
         tree_container = st.container(gap="xxsmall")
         is_dream = page == "dream"
         entry = _dream_entry(session) if is_dream else _entry(list(session.entries), widget_state.VISUALISATION)
@@ -89,7 +89,7 @@ def _transformations(entry: Entry, model: Model) -> dict[str, Value]:
 
 
 def _keep_target(model_name: str, session: Session) -> None:
-    """After a change of the model, keep the target if the new model has it; if not, reset it with a message."""
+    """After a change of the model, keep the target if the new model has it too; otherwise, reset it with a message."""
     previous_name, session.target_model = session.target_model or model_name, model_name
     target = widget_state.TARGET.value
     if target is None or previous_name == model_name or not store.is_loaded(previous_name):
@@ -110,7 +110,7 @@ def _keep_target(model_name: str, session: Session) -> None:
 
 
 def _set_default_target(values: dict[str, Value], model: Model, session: Session, status: DeltaGenerator) -> None:
-    """Explain the most certain box or region of a model that predicts these, unless a target is selected."""
+    """Explain the most certain box or region of a model that predicts boxes or regions, unless a target is selected."""
     if values.get(TARGET, "") is not None or model.classes or not model.labels:
         return
     with suppress(MirrorError):  # the page shows the error in place of the prediction
@@ -152,7 +152,7 @@ def _model(session: Session) -> str:
     if catalogue.can_be_untrained(name) and st.toggle(
         "Untrained",
         key=widget_state.UNTRAINED.key,
-        help="Use random weights: what the architecture sees before training. Nothing is downloaded.",
+        help="Use random weights, to see what the architecture shows before training. Nothing is downloaded.",
         persist_state="session",
     ):
         name += catalogue.UNTRAINED

@@ -17,7 +17,7 @@ from mirror_app.visualisations.registry import Entry
 
 
 def draw_all(entry: Entry, parameters: Mapping[str, Parameter], model: Model) -> dict[str, Value]:
-    """Draw the widgets of `parameters` and return their values; one that is hidden by its condition keeps its value."""
+    """Draw the widgets of `parameters` and return their values; a parameter whose widget is hidden keeps its value."""
     values: dict[str, Value] = {}
     for name, parameter in parameters.items():
         state = widget_state.param(entry, name)

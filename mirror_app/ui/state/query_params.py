@@ -1,4 +1,4 @@
-"""The URL holds the view: opening it shows the same view, and the browser's Back button returns to the last one."""
+"""The URL holds the view: opening it shows the same view, and the browser's Back button returns to the previous one."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ from mirror_app.ui.state.session import current
 def write(parameters: Mapping[str, str | None], page: str = "") -> None:
     """Write parameters into the URL, and remove those whose value is None.
 
-    The URL changes only if it has no parameters yet, or if these differ from those written last (if `page` is given:
-    those written since this page was opened). Otherwise, the browser may just be going back to the URL of another view,
-    which must not be overwritten.
+    The URL changes only if it has no parameters yet, or if `parameters` differ from the ones that were written last.
+    With `page`, only parameters that were written since this page was opened count. Otherwise, the browser may just be
+    going back to the URL of another view, which must not be overwritten.
     """
     session, current_query = current(), st.query_params.to_dict()
     if page and page != session.page:

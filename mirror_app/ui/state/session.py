@@ -19,8 +19,8 @@ from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
-MAX_PICTURES = 24  # that one visitor may add
-MAX_PIXELS = 100_000_000  # of all pictures that one visitor added
+MAX_PICTURES = 24  # the pictures that one visitor may add
+MAX_PIXELS = 100_000_000  # the pixels of all pictures that one visitor may add
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Session:
     picture: str = field(init=False)
     layer: str | None = None
     layer_entry: registry.Entry | None = None  # the visualisation that the layer was selected for
-    linked_layer: str | None = None  # from the link, until the model is loaded
+    linked_layer: str | None = None  # the layer in the link, kept until the model is loaded
     link_at_last_stage: bool = False  # whether an old link asks for the last stage; cleared when the layer is selected
-    linked: dict[str, str] = field(default_factory=dict)  # a page's own, from the link; kept until that page reads them
+    linked: dict[str, str] = field(default_factory=dict)  # a page's choices in the link, until that page reads them
     run_requested: bool = False  # whether Dream was pressed, or a link to a dream was opened
     explore_next: bool = False  # whether the next page is Explore
     target_model: str | None = None  # the model that the target was selected for
@@ -86,7 +86,7 @@ class Session:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether picture files can become inputs: not if the model expects bands, which these files lack."""
+        """Whether picture files can become inputs. They cannot if the model expects bands, which such files lack."""
         return not any(picture.band_count for picture in self.initial_pictures)
 
     def add(self, picture: Picture) -> None:
@@ -102,7 +102,7 @@ class Session:
         self.picture = picture.id
 
     def show_bands(self, colours: Colours | None) -> None:
-        """Show these bands of all inputs as red, green and blue; with None, show the mean of all bands in grey."""
+        """Show three bands of each input as red, green and blue; with None, show the mean of all bands in grey."""
         self.pictures = {key: with_colours(picture, colours) for key, picture in self.pictures.items()}
 
     def remove(self, picture_id: str) -> None:
@@ -112,7 +112,7 @@ class Session:
 
 
 def current() -> Session:
-    """Return the visitor's session; a new one starts with what its link selects."""
+    """Return the visitor's session; a new session starts with the selection of its link."""
     if not widget_state.SESSION.is_stored:
         query = st.query_params.to_dict()
         widget_state.SESSION.value = Session(live.session_of(query.get("model", "")))
@@ -165,7 +165,7 @@ def choose_visualisation(entry: registry.Entry) -> None:
 
 
 def choose_output(model_name: str, kind: str) -> None:
-    """Select the output kind of a model; "" for the one that the model itself declares."""
+    """Select the output kind of a model; "" stands for the kind that the model itself declares."""
     outputs = current().outputs
     outputs.pop(model_name, None)
     if kind:
@@ -179,7 +179,7 @@ def _set_params(entry: registry.Entry, values: Mapping[str, Value]) -> None:
 
 
 def _apply_query(query: Mapping[str, str], session: Session) -> None:
-    """Select what a link says; a wrong value is reported, and its default is used."""
+    """Select the values in a link; a wrong value is reported, and the default is used instead."""
     link = links.split(query)
 
     def attempt(choose: Callable[[], None]) -> None:

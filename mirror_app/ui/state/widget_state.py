@@ -20,8 +20,8 @@ class StateValue(Generic[T]):
     """A value in the visitor's session state.
 
     Args:
-        key: Its key, which is also the key of its widget, if it has one.
-        default: Its value while none is stored.
+        key: The key of the value, and of its widget if it has one.
+        default: The value while none is stored.
 
     Example:
         >>> from mirror_app.ui.state.widget_state import StateValue
@@ -65,7 +65,7 @@ class StateValue(Generic[T]):
 
 
 class ComponentValue(Generic[T]):
-    """What one of Mirror's own components reports: `value` is only for its callbacks.
+    """The value that one of Mirror's own components reports; only the component's callbacks may read it.
 
     Args:
         key: The key of the component.
@@ -89,18 +89,18 @@ SESSION = StateValue[Any]("mirror", None)  # the `Session`
 MODEL = StateValue("model", "")
 UNTRAINED = StateValue("untrained", False)
 VISUALISATION = StateValue("visualisation", "")
-DREAM_VISUALISATION = StateValue("dream-visualisation", "")  # that of the Dream page
+DREAM_VISUALISATION = StateValue("dream-visualisation", "")  # the visualisation of the Dream page
 EVERYWHERE = StateValue("everywhere", False)  # whether every stage is shown
 TARGET = StateValue[Value](params.TARGET, None)
 
 # The pages
-PICKED_INPUT = ComponentValue[int]("strip", "picked")  # its position
+PICKED_INPUT = ComponentValue[int]("strip", "picked")  # the position of the input
 PICKED_LAYER = ComponentValue[str]("graph", "picked")
-WENT_BACK_TO = ComponentValue[str]("browser", "went")  # a query
+WENT_BACK_TO = ComponentValue[str]("browser", "went")  # the query of a URL
 BAND_VIEW = StateValue("band-view", "")
 OUTPUT_KIND = StateValue("output-kind", "")
 CLICKED_UNIT = StateValue[tuple[str, tuple[int, int]] | None]("pointed", None)  # a map, and a (row, column) in it
-CLICKED_REGION = StateValue[tuple[str, str] | None]("region", None)  # its target and its name
+CLICKED_REGION = StateValue[tuple[str, str] | None]("region", None)  # the target and the name of a region
 COMPARED_LAYERS = StateValue[Sequence[str]]("compare.layer", ())
 COMPARED_LAYERS_MODEL = StateValue("compare.layers.of", "")  # the model that the layers were chosen for
 COMPARED_INPUTS = StateValue[Sequence[str]]("compare.input", ())
@@ -108,7 +108,7 @@ PREVIOUS_INPUTS = StateValue[Sequence[str]]("compare.input.known", ())  # the vi
 
 
 def param(entry: Entry, name: str) -> StateValue[Value]:
-    """Return the value of a parameter; all visualisations share that of the target, so that it is kept."""
+    """Return the value of a parameter; visualisations share the target, so that a change of visualisation keeps it."""
     parameter = entry.params[name]
     return StateValue(name if isinstance(parameter, ClassPicker) else f"{entry.key}.{name}", parameter.default)
 
@@ -119,22 +119,22 @@ def band(colour: str) -> StateValue[int | None]:
 
 
 def uploads(number: int) -> StateValue[Sequence[UploadedFile]]:
-    """Return the files in the uploader; each time that files are taken from it, a new one has the next `number`."""
+    """Return the files in an uploader; once its files are taken, a new uploader with the next `number` replaces it."""
     return StateValue(f"uploads.{number}", ())
 
 
 def photograph(number: int) -> StateValue[UploadedFile | None]:
-    """Return the photograph of the camera; each time that files are taken, a new camera has the next `number`."""
+    """Return the photograph of a camera; once it is taken, a new camera with the next `number` replaces this one."""
     return StateValue(f"photo.{number}", None)
 
 
 def choice(name: str) -> StateValue[str]:
-    """Return a choice of one page, whose name in links, such as "compare.rows", starts with that of the page."""
+    """Return a choice of one page; its name in links, such as "compare.rows", starts with the name of the page."""
     return StateValue(name, "")
 
 
 def choices(name: str, default: Sequence[str]) -> StateValue[Sequence[str]]:
-    """Return several choices of one page, as `choice`."""
+    """Return a choice of several options on one page, named as in `choice`."""
     return StateValue(name, default)
 
 
@@ -150,5 +150,5 @@ def layer_table(model_name: str) -> StateValue[dict[str, Any]]:
 
 
 def tree_choice(key: str) -> StateValue[Any]:
-    """Return what Python and the layer tree with that key have sent each other."""
+    """Return the record of what Python and the layer tree with this key have sent each other."""
     return StateValue(f"{key}.choice", None)

@@ -35,7 +35,7 @@ class BackgroundRun:
     def __init__(self, jobs: Jobs[FrameSnapshot], selection: Selection, store: Store) -> None:
         self.selection = selection
         self.stopped = False
-        self._last: FrameSnapshot | None = None  # the newest one when the run was stopped
+        self._last: FrameSnapshot | None = None  # the newest frame when the run was stopped
         self._membership = ExitStack()  # a job runs as long as somebody has joined it
         self._jobs = jobs
         self.job: Job[FrameSnapshot] = self._membership.enter_context(
@@ -44,12 +44,12 @@ class BackgroundRun:
 
     @property
     def running(self) -> bool:
-        """Whether it is neither finished nor stopped."""
+        """Whether the run is neither finished nor stopped."""
         return not (self.stopped or self.job.done.is_set())
 
     @property
     def newest(self) -> FrameSnapshot | None:
-        """The newest frame; once stopped, the newest at that time."""
+        """The newest frame, or the newest at the time when the run was stopped."""
         return self._last if self.stopped else self.job.newest
 
     @property
@@ -58,7 +58,7 @@ class BackgroundRun:
         return self._jobs.jobs_ahead(self.job)
 
     def stop(self) -> None:
-        """Stop the computation at its next frame, and keep the newest one."""
+        """Stop the computation at its next frame, and keep the newest frame so far."""
         if self.running:
             self._last, self.stopped = self.job.newest, True
         self._membership.close()
@@ -68,7 +68,7 @@ class BackgroundRun:
 class RunSlot:
     """Holds the last dream that a visitor started, and ends it when the visitor leaves.
 
-    A dream that reaches its end passes its result to `store`.
+    If a dream reaches its end, its result is passed to `store`.
     """
 
     def __init__(self, jobs: Jobs[FrameSnapshot], store: Store) -> None:
@@ -97,7 +97,7 @@ def generated_picture(result: Result, model: Model, picture: Picture) -> Picture
 
 
 def predicted_picture(selection: Selection, result: Result) -> Picture:
-    """Return the picture whose prediction is shown: the generated one if there is one, or the input."""
+    """Return the picture whose prediction is shown: the generated picture if there is one, otherwise the input."""
     if selection.entry.kind.is_iterative:
         return generated_picture(result, selection.model, selection.picture)
     return selection.picture

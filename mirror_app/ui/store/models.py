@@ -20,7 +20,7 @@ _WORKERS = 4
 def model(name: str, output: str = "") -> Model:
     """Return the model called `name`: a live one, or one that all visitors share, on the chosen device.
 
-    `output` is the kind of its output, if the visitor chose one.
+    `output` is the output kind that the visitor chose for the model, if any.
     """
     return (live.model(name) or _cache().get(name)).with_output(output)
 

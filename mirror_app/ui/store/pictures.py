@@ -22,8 +22,8 @@ def sheet(
 ) -> Sheet:
     """Return `count` images of `selection`, starting with number `first`, as a contact sheet.
 
-    A single image is returned by itself, at its own size. `of` distinguishes raw values that are not its own,
-    such as those of a shuffled model.
+    A single image is returned by itself, at its own size. Pass a name as `of` if `raw` does not come from
+    `selection` itself, such as the values of a shuffled model, so that both sheets are cached.
     """
     return _sheet(f"{_shown_key(selection)} {of}", first, count, vmax, selection, raw)
 
@@ -34,7 +34,7 @@ def thumbnail(selection: Selection, raw: np.ndarray, vmax: float | None) -> byte
 
 
 def vmax(selection: Selection, raw: np.ndarray) -> float | None:
-    """Return vmax on the selection's own scale, or None if its look has none."""
+    """Return the magnitude at full brightness on the selection's own scale, or None if its look has no scale."""
     return _vmax(request_key(selection.request), selection, raw)
 
 
@@ -69,7 +69,7 @@ def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
 
 
 def _shown_key(selection: Selection) -> str:
-    """Return a key that also changes with the view of the picture that maps are drawn over."""
+    """Return a cache key that also changes with the view of the picture, since maps are drawn over it."""
     return f"{request_key(selection.request)} {selection.picture.shown_id}"
 
 

@@ -1,4 +1,4 @@
-"""Finished computations, shared by all visitors: a worker computes each of them once, and puts it into its store."""
+"""The results of computations, shared by all visitors: a worker computes each result once and stores it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,8 +19,8 @@ class ResultStore(Generic[T]):
     """Results of one kind by key, held by `st.cache_data`: each use gets a copy.
 
     Args:
-        name: What it holds. Each store needs a name of its own.
-        max_entries: The largest number of results. Beyond it, the least recently used are dropped.
+        name: The kind of result that the store holds, such as "predictions". Each store needs a name of its own.
+        max_entries: The largest number of results. Beyond this number, the least recently used results are dropped.
         max_size: The largest size of all results together, such as "256mb"; None for no limit.
     """
 
@@ -28,7 +28,7 @@ class ResultStore(Generic[T]):
         def cached(key: str, _make: Callable[[], T]) -> T:
             return _make()
 
-        cached.__qualname__ = f"{type(self).__qualname__} of {name}"  # Streamlit tells caches apart by it
+        cached.__qualname__ = f"{type(self).__qualname__} of {name}"  # Streamlit tells caches apart by this name
         self._name = name
         self._cached = st.cache_data(max_entries=max_entries, max_size=max_size, show_spinner=False)(cached)
 
@@ -40,16 +40,16 @@ class ResultStore(Generic[T]):
             return None
 
     def put(self, key: str, result: T) -> None:
-        """Store a result under `key`, unless there is one already."""
+        """Store a result under `key`, unless one is stored there already."""
         self._cached(key, lambda: result)
 
     def get_or_compute(self, key: str, frames: Frames[T], on_progress: OnProgress) -> T:
         """Return the result under `key`; if there is none, let a worker compute it and store it.
 
-        It is the worker who stores it: the visitor who waits for it here may leave before the end.
+        The worker stores the result, since the visitor who waits for it here may leave before the end.
 
         Args:
-            key: What identifies the computation.
+            key: A text that identifies the computation.
             frames: Starts the computation. Its last frame is the result.
             on_progress: Called several times a second with the state of the work.
 

@@ -1,4 +1,4 @@
-"""What is selected: a request together with the visualisation, parameters, picture and model that it names."""
+"""A selection: a request together with the visualisation, parameters, picture and model that it names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,15 @@ from mirror_app.visualisations import registry
 
 @dataclass(frozen=True)
 class Selection:
-    """A request with what it names. A run of a page makes one and passes it on; each cell of a comparison has its own.
+    """A request with the objects that it names.
+
+    Each run of a page makes a selection and passes it on; each cell of a comparison has its own.
 
     Args:
         request: The request.
-        entry: Its visualisation.
+        entry: The visualisation of the request.
         values: The values of all parameters of the visualisation, by name.
-        picture: Its picture.
+        picture: The picture of the request.
     """
 
     request: Request
@@ -43,8 +45,8 @@ class Selection:
     def model(self) -> Model:
         """The model, looked up at each use.
 
-        A cell of a comparison is selected before its model is loaded. And what outlives the run of a page, such as a
-        fragment or a download button, must not hold a model that the cache has dropped.
+        A cell of a comparison has a selection before its model is loaded. Besides, a fragment or a download button
+        outlives the run of its page, and must not hold a model that the cache has dropped.
         """
         return models.model(self.request.model, self.request.output)
 
@@ -55,6 +57,6 @@ class Selection:
 
     @property
     def filter_number(self) -> int | None:
-        """The number of the single filter that is selected, or None if all are, or none can be."""
+        """The number of the selected filter, or None if the whole layer is selected or there is nothing to select."""
         number: int | None = self.entry.kind.selected_filter(self.values)
         return number

@@ -1,4 +1,4 @@
-"""What the Trust page tests a result with, each test computed once for all visitors."""
+"""The tests of the Trust page, each computed once for all visitors."""
 
 from collections.abc import Callable, Generator
 from functools import partial
@@ -22,7 +22,7 @@ BASELINES = ResultStore[dict[str, Curves]]("baselines", max_entries=256)
 def curves(
     selection: Selection, result: Result, target: int, on_progress: OnProgress
 ) -> tuple[Curves, dict[str, Curves]]:
-    """Return the curves of a result, and those of the baselines that it must beat. May raise MirrorError."""
+    """Return the curves of a result, and the curves of the baselines that it must beat. May raise MirrorError."""
     raw_request, model, picture = engine.without_render_params(selection.request), selection.model, selection.picture
     frames = partial(_test, verdict.curves, raw_request, selection, result)
     baselines = partial(verdict.baseline_curves, model, picture, target)

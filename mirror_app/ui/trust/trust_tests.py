@@ -21,20 +21,24 @@ from mirror_app.ui.trust.verdict_text import Answer
 from mirror_app.visualisations.registry import Entry
 
 SMALLEST_SHARE = 0.0001  # smaller shares are shown as "less than" this one
-LOW_PROBABILITY = 0.1  # below this one there is little to remove
+LOW_PROBABILITY = 0.1  # below this probability, there is little to remove
 METHOD = "This method"  # in a legend: short, so as not to overlap the next name; capitals are sorted first
 CHART_HEIGHT = 260  # pixels
 NO_PROBABILITY = (
     "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so these "
-    "tests do not apply; those below do not need one."
+    "tests do not apply. The tests below need no probability."
 )
 ALTERNATIVES = ("grad-cam", "lrp", "integrated-gradients")  # suggested if the chosen method cannot be tested
-_RISE = "From 0 to 1: the mean probability over all shares of pixels (Petsiuk et al. 2018, “RISE”)."
+_RISE = (
+    "The area under the curve, from 0 to 1, is the probability averaged over the share of pixels changed (Petsiuk et "
+    "al. 2018, “RISE”)."
+)
 _PAPERS = {
     Removal.DELETION: _RISE,
     Removal.INSERTION: _RISE,
-    Removal.ROAD: "From -1 to 1: the mean probability without the least relevant pixels, minus that without the most "
-    "relevant ones (Rong et al. 2022, “ROAD”).",
+    Removal.ROAD: "The area under the curve, from -1 to 1, is the probability without the least relevant pixels minus "
+    "the probability without the most relevant ones, averaged over the share of pixels painted over (Rong et al. 2022, "
+    "“ROAD”).",
 }
 _CHART_TITLES = {
     Removal.DELETION: "**Pixels removed**: probability",
@@ -49,7 +53,7 @@ CORRELATION_HELP = (
 
 
 def offer_alternatives(entry: Entry, entries: Sequence[Entry]) -> None:
-    """Say that the chosen method cannot be tested, and offer some that can be."""
+    """Say that the chosen method cannot be tested, and offer some methods that can."""
     st.info(
         f"{page_parts.literal(entry.name)} does not measure how much each location contributes to a class, so there is "
         "nothing to test. Choose a method that does:",
@@ -113,7 +117,7 @@ def show_curves(selection: Selection, result: Result, target: int, on_progress: 
         method_curves, baselines = store.curves(selection, result, target, on_progress)
         curves = {entry.name: method_curves} | baselines
         ignores_model = entry.kind.ignores_model(dict(selection.request.params))
-        # Three in one row would cut off the legends.
+        # With three charts in one row, the legends would be cut off.
         first_row, second_row = st.columns(2, gap="large"), st.columns(2, gap="large")
         for removal, slot in zip(Removal, (*first_row, *second_row), strict=False):
             with slot:
@@ -132,7 +136,7 @@ def _enumerated(seeds: Sequence[int]) -> str:
 
 
 def _show_chart(curves: dict[str, Curves], removal: Removal, ignores_model: bool) -> None:
-    """Show the curves of a removal, and below them what they mean."""
+    """Show the curves of a removal, and their meaning below the chart."""
     values = [each.curve(removal).tolist() for each in curves.values()]
     lines = dict(zip([METHOD, *list(curves)[1:]], values, strict=True))
     st.markdown(_CHART_TITLES[removal])
@@ -148,7 +152,7 @@ def _show_chart(curves: dict[str, Curves], removal: Removal, ignores_model: bool
 
 
 def show_shuffled(selection: Selection, result: Result, on_progress: OnProgress) -> Answer:
-    """Show the map next to those of models with shuffled weights, from the last layer down; return the answer."""
+    """Show the map next to maps of models with shuffled weights, from the last layer down; return the answer."""
     st.markdown("#### Does the map depend on what the model has learned?")
     st.caption(
         "More and more of the weights are permuted, starting from the last layer: the model knows less and less, so "
@@ -194,7 +198,7 @@ def _caption(depth: Depth) -> str:
 
 
 def _blank(selection: Selection) -> bytes:
-    """Return an empty picture of the size of the ones to come, so that nothing moves when they arrive."""
+    """Return an empty picture of the same size as the maps, so that nothing moves when they arrive."""
     height, width = store.model_input_rgb(selection).shape[:2]
     return render.png(np.full((height, width, 3), 128, np.uint8))
 

@@ -9,10 +9,10 @@ from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.visualisations.core.info import Info
 
-SIMILAR = 0.5  # at this magnitude of the rank correlation or above, two maps look much the same
-MARGIN = 0.01  # at a difference of areas above this, one method is clearly better
+SIMILAR = 0.5  # from this magnitude of the rank correlation on, two maps look much the same
+MARGIN = 0.01  # if the areas of two methods differ by more, one method is clearly better
 CEILING = 0.9  # share of the largest possible gain above which there is hardly room to be better
-NEAR, FAR = 0.1, 0.5  # relative error of a sum: small up to the first, large from the second
+NEAR, FAR = 0.1, 0.5  # the relative error of a sum is small up to NEAR, and large above FAR
 TEST_NAMES = {Removal.DELETION: "removal", Removal.INSERTION: "restoration", Removal.ROAD: "painting-over"}
 _ACTIONS = {Removal.DELETION: "Removing", Removal.INSERTION: "Restoring", Removal.ROAD: "Painting over"}
 _BASELINES = {"random": "random pixels", "edges": "edges"}
@@ -25,7 +25,7 @@ _ICONS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a test as a sentence, and whether it speaks for the method: None if it is uninformative."""
+    """The result of a test as a sentence, and whether it speaks for the method (None if the test is uninformative)."""
 
     good: bool | None
     words: str
@@ -63,7 +63,7 @@ def unbeaten_baselines(curves: Mapping[str, Curves], removal: Removal) -> list[s
 
 
 def of_curves(curves: Mapping[str, Curves], removal: Removal) -> Answer:
-    """Return whether the highlighted pixels matter more than the baselines' when removed, restored or painted over."""
+    """Return whether changing the highlighted pixels has a stronger effect than changing those of the baselines."""
     unbeaten = unbeaten_baselines(curves, removal)
     if unbeaten is None:
         reason = _why_uninformative(curves, removal)
@@ -116,7 +116,7 @@ def of_shuffled(correlations: Mapping[str, float], untrained: bool) -> Answer:
 
 
 def below_shuffled(correlations: Mapping[str, float]) -> str:
-    """Return the caption that says from which depth of shuffling the map changes."""
+    """Return the caption that says at which depth of shuffling the map starts to change."""
     unchanged = _unchanged_depths(correlations)
     barely_changes = _barely_changes(correlations, unchanged)
     if len(unchanged) == len(correlations):
@@ -169,12 +169,12 @@ def signed(correlation: float) -> str:
 
 
 def _unchanged_depths(correlations: Mapping[str, float]) -> list[str]:
-    """Return the depths, from the first on, at which the map stays much the same."""
+    """Return the depths before the first one at which the map clearly changes."""
     return list(takewhile(lambda depth: abs(correlations[depth]) >= SIMILAR, correlations))
 
 
 def _barely_changes(correlations: Mapping[str, float], unchanged: Sequence[str]) -> str:
-    """Return what shuffling does to the map at the depths `unchanged`, in words."""
+    """Return the effect of shuffling on the map at the depths `unchanged`, in words."""
     is_inverted = any(correlations[depth] < 0 for depth in unchanged)
     return "barely changes the map, except for inverting it" if is_inverted else "barely changes the map"
 

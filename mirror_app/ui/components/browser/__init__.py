@@ -1,4 +1,4 @@
-"""Browser events that Streamlit does not handle: Back, choices in a narrow window's sidebar, presses on help icons."""
+"""Browser events that Streamlit does not handle: Back, choices in a narrow window's sidebar, clicks on help icons."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -10,10 +10,10 @@ _component = from_folder(Path(__file__).parent)
 
 
 def listen() -> None:
-    """Handle those events on the page that calls this.
+    """Handle these browser events on the page that calls this function.
 
-    Going back within a page restores the view. In a narrow window, the sidebar closes after a choice in it. A press on
-    the help icon of a switch does not turn the switch.
+    Going back within a page restores the view. In a narrow window, the sidebar closes after a choice in it. Clicking
+    the help icon next to a switch does not toggle the switch.
     """
     _component(key=widget_state.WENT_BACK_TO.key, on_went_change=_restore)
 

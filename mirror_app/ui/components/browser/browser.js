@@ -1,6 +1,6 @@
 // Browser events that Streamlit does not handle. Going back within a page is reported to Python. On a narrow window the
-// sidebar covers the page, so it closes after a choice. A press on the help icon of a switch does not turn the switch.
-// Python receives the trigger "went": the query of the URL that the visitor went to.
+// sidebar covers the page, so it closes after a choice. Clicking the help icon next to a switch does not toggle it.
+// Python receives the trigger "went" with the query of the URL that the visitor went to.
 
 const NARROW = 768; // pixels: below this width, Streamlit shows the sidebar over the page
 const CLOSING = '[data-testid="stSidebarNavLink"], [data-testid="stBaseButton-primary"]';
@@ -22,7 +22,7 @@ export default function ({ parentElement, setTriggerValue }) {
     if (innerWidth < NARROW && sidebar?.contains(event.target) && event.target.closest(CLOSING))
       setTimeout(() => sidebar.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click(), 200);
   };
-  // A press on the “?” next to a switch must not turn the switch.
+  // Clicking the “?” next to a switch must not toggle the switch.
   const onPress = (event) => {
     if (!event.target.closest?.(HELP_ICON)) return;
     event.stopPropagation();

@@ -13,7 +13,7 @@ async function draw(bytes, root) {
   image.alt = "The newest frame";
   image.src = url;
   await image.decode();
-  URL.revokeObjectURL(url); // a decoded image does not need it
+  URL.revokeObjectURL(url); // a decoded image does not need the URL
   if (newestBytes.get(root) !== bytes) return; // a newer frame has arrived in the meantime
   root.querySelector("img")?.remove();
   root.append(image);

@@ -1,7 +1,7 @@
 // Turns the boxes and frames of a graph that Streamlit draws in the same container into buttons, and scrolls to the
-// chosen layer. Python receives the trigger "picked": the dotted name of a layer.
+// chosen layer. Python receives the trigger "picked" with the dotted name of a layer.
 
-const MARGIN = 16; // pixels: above and left of a part that is too large to be centred
+const MARGIN = 16; // pixels above and left of a part that is too large to be centred
 const graphs = new WeakMap(); // by shadow root: the graph in the same container
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -27,7 +27,7 @@ class Graph {
     this.disconnect();
     this.container.addEventListener("click", this.onClick);
     this.container.addEventListener("keydown", this.onKey);
-    // Streamlit draws the graph after this call; redrawing it removes the attributes.
+    // Streamlit draws the graph after this call, and may redraw it, which removes the attributes.
     this.observer.observe(this.container, { subtree: true, childList: true, attributeFilter: ["role"] });
     this.addButtons();
   }

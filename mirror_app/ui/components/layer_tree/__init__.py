@@ -14,7 +14,7 @@ _component = from_folder(Path(__file__).parent)
 
 @dataclass
 class _Choice:
-    """What Python and the tree have sent each other."""
+    """The record of what Python and the tree have sent each other."""
 
     pushed: str  # the layer that Python last sent
     push_count: int  # how many layers Python has sent
@@ -30,7 +30,7 @@ def layer_tree(nodes: Sequence[Mapping[str, object]], selected: str, key: str, h
             tooltip). A layer that was not reached can be expanded but not selected.
         selected: The name returned by the last call, or another name to select that layer.
         key: The key of the component, unique on the page.
-        height: The maximum height of the rows in CSS pixels; beyond it they scroll.
+        height: The maximum height of the list of rows in CSS pixels; a longer list scrolls.
 
     Returns:
         The dotted name of the selected layer. Store it before any other call to Streamlit, since a newer click may end
@@ -40,11 +40,11 @@ def layer_tree(nodes: Sequence[Mapping[str, object]], selected: str, key: str, h
     if selected != choice.returned:
         choice.pushed, choice.push_count, choice.returned = selected, choice.push_count + 1, selected
     with st.container(gap=None):
-        # Separate from the nodes, so that neither a click nor a push sends them again.
+        # The selection is sent separately, so that neither a click nor a new selection sends the nodes again.
         _component(key=f"{key}.asked", data={"key": key, "pushed": choice.pushed, "pushCount": choice.push_count})
         tree = {"key": key, "nodes": [dict(node) for node in nodes], "height": height}
         picked = _component(key=key, data=tree, on_picked_change=lambda: None).picked
-    # A click counts only if it came after the last push.
+    # A click counts only if the browser already knew the last layer that Python sent.
     match picked:
         case {"name": str(name), "pushCount": choice.push_count} if any(node["name"] == name for node in nodes):
             choice.returned = name

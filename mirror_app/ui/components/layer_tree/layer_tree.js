@@ -1,7 +1,7 @@
 // A tree of layers that follows the ARIA pattern, drawn as a flat list of the visible rows.
-// The component is mounted twice: once with {key, nodes, height}, to draw the tree and set the state "picked":
-// {name, pushCount}, and once with {key, pushed, pushCount}, the layer that Python selects. A push does not send the
-// nodes again.
+// The component is mounted twice. One mount gets {key, nodes, height}, draws the tree and sets the state "picked" to
+// {name, pushCount}. The other gets {key, pushed, pushCount}, the layer that Python selects, so that such a push does
+// not send the nodes again.
 
 const memories = new Map(); // by key: the state that survives a change of the data
 
@@ -99,7 +99,7 @@ class LayerTree {
       list.replaceChildren();
       this.isStale = false;
     }
-    const isPushed = memory.isPending && this.nodes.has(memory.selected); // else its nodes have not arrived yet
+    const isPushed = memory.isPending && this.nodes.has(memory.selected); // if not, its nodes have not arrived yet
     if (isPushed) {
       memory.isPending = false;
       this.openTo(memory.selected);

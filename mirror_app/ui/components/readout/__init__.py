@@ -31,14 +31,14 @@ def image(
 
     Args:
         png: The picture.
-        values: (rows, columns), a grid of cells over the picture, or (planes, rows, columns) if a cell has several
-            values. They are sent as fractions of their plane's largest magnitude in 16 bits, more precise than the
-            three digits shown.
+        values: A grid of cells over the picture, (rows, columns), or (planes, rows, columns) if a cell has several
+            values. They are sent as fractions of their plane's largest magnitude with 16 bits each, which are more
+            precise than the three digits shown.
         key: The key of the component, unique on the page.
         alt: The alternative text of the picture.
-        hint: The text of the line when no cell is under the pointer.
-        legend: A colour bar, shown next to the value, with a tick at that value.
-        names: If given, the values are indices of these names, which are shown instead.
+        hint: The text below the picture when no cell is under the pointer.
+        legend: A colour bar, shown next to the value, with a tick at the value.
+        names: If given, the values are indices into these names, and the names are shown.
         planes: The names of the planes.
         picks: Whether a click, or Enter, picks a cell.
 
@@ -61,7 +61,7 @@ def image(
     }
     with st.container(gap=None):
         picture(png, alt, key)
-        # The values are sent separately, as bytes, so that a change of the line does not send them again.
+        # The values are sent separately, as bytes, so that a change of the other data does not send them again.
         fractions = values / np.array(scales)[:, None, None]
         _component(key=f"{key}.values", data=fractions.astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=lambda: None).picked

@@ -1,7 +1,7 @@
-// The values of a picture in the same container: a line below it shows the value under the pointer, and the legend next
-// to the line, {colours, low, high}, marks it.
+// Shows the values of a picture in the same container. A line below the picture shows the value under the pointer, and
+// the legend next to the line, {colours, low, high}, marks this value.
 // The component is mounted twice in one container: once with the bytes of the values, float16, and once with their
-// description. Python receives the trigger "picked": [row, column].
+// description. Python receives the trigger "picked" with [row, column].
 
 const TOUCH = matchMedia("(hover: none)");
 const fractions = new WeakMap(); // by container: the values, as fractions of their plane's largest magnitude
@@ -73,7 +73,7 @@ class Readout {
     this.observer.disconnect();
   }
 
-  // The picture itself takes the focus, since a dialog does not give it to an element in a shadow root.
+  // The picture itself takes the focus, since a dialog does not give the focus to an element in a shadow root.
   makeFocusable() {
     this.image?.setAttribute("aria-label", this.data.label);
     this.image?.setAttribute("tabindex", "0");

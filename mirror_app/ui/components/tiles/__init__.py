@@ -29,13 +29,13 @@ def tiles(
     """Show the tiles of a sheet as buttons.
 
     Args:
-        sheet: One PNG file of len(names) tiles of one size, row by row without gaps.
+        sheet: A PNG file with len(names) tiles of one size, row by row without gaps.
         names: The names of the tiles.
         columns: The number of tiles in a row of the sheet.
-        width: The width of a tile on the screen, in CSS pixels. The width of the page decides how many fit in a row.
+        width: The width of a tile on the screen, in CSS pixels. The page's width decides how many tiles fit in a row.
         key: The key of the component, unique on the page.
         selected: The index of the tile with a ring around it; None if a pick is not a lasting selection.
-        label: What the tiles are together, for screen readers.
+        label: A name for all tiles together, for screen readers.
         captions: Whether to show the names below the tiles.
         pixelated: Whether to enlarge without smoothing.
         in_a_row: Whether to show all tiles in one row, which scrolls.

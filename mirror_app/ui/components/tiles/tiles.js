@@ -1,6 +1,6 @@
 // Tiles cut out of one picture. The component is mounted twice in one container: once with the bytes of the PNG file,
 // which become the CSS variable --sheet of the container, and once with the description of the tiles.
-// Python receives the trigger "picked": the index of a tile.
+// Python receives the trigger "picked" with the index of a tile.
 
 const RING = 4; // pixels around a tile
 const sheets = new WeakMap(); // by shadow root: the bytes that arrived last, and the URL of the picture shown
@@ -28,7 +28,7 @@ async function showSheet(bytes, root) {
     root.host.closest(".stVerticalBlock").style.setProperty("--sheet", `url("${url}")`);
     revoke(sheet.url);
     sheet.url = url;
-  } else revoke(url); // a newer one has arrived, or the tiles are gone
+  } else revoke(url); // a newer picture has arrived, or the tiles are gone
 }
 
 function releaseSheet(root) {
@@ -82,12 +82,12 @@ class Tiles {
     this.markSelected(data.selected);
     this.makeFocusable(Math.min(data.selected ?? this.focusable, data.names.length - 1));
     if (data.row && data.selected !== this.scrolledTo) {
-      this.scrolledTo = data.selected; // only once, so that the visitor can scroll away
+      this.scrolledTo = data.selected; // scroll only once, so that the visitor can scroll away
       requestAnimationFrame(() => this.scrollTo(group.children[data.selected]));
     }
   }
 
-  // Keep the selected tile of a row in view: a picture that was just added is the last one.
+  // Keep the selected tile of a row in view: a picture that was just added is at the end of the row.
   scrollTo(button) {
     if (!button) return;
     const view = this.group.getBoundingClientRect(), box = button.getBoundingClientRect();
