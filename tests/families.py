@@ -20,7 +20,7 @@ def plain_vgg() -> nn.Module:
 
 def mobilenet() -> nn.Module:
     torch.manual_seed(6)
-    return torchvision.models.mobilenet_v3_small(num_classes=10).eval()
+    return torchvision.models.mobilenet_v3_small(num_classes=10, width_mult=0.5).eval()
 
 
 def convnext() -> nn.Module:
@@ -71,7 +71,7 @@ class Family:
     build: Callable[[], nn.Module]
     layer: str
     maps: Callable[[Tensor], Tensor] = lambda output: output
-    size: tuple[int, int] = (96, 80)
+    size: tuple[int, int] = (64, 48)
 
     @property
     def model(self) -> nn.Module:

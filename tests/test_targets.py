@@ -230,6 +230,7 @@ def test_what_the_target_does_not_depend_on_is_told_with_a_layer_that_it_does() 
         Gradient(Answering(lambda maps, logits: {"out": maps}))(PICTURES.float())
 
 
+@pytest.mark.minutes
 def test_segmentation_and_detection_of_torchvision() -> None:
     torch.manual_seed(0)
     plain = {"weights": None, "weights_backbone": None, "num_classes": 4}

@@ -33,6 +33,7 @@ def test_the_code_of_every_visualisation_makes_its_picture(
     assert Path(f"{entry.key}.png").read_bytes() == expected
 
 
+@pytest.mark.minutes
 def test_the_code_says_what_the_numbers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model, picture = catalogue.load("shapes"), examples()[1]

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).detach().abs().max() / theirs.detach().abs().max())
 
 
+@cache
 def loud(model: nn.Module, layer: str, by: float, logits: float = 1) -> nn.Module:
     """A copy with a layer's output and the logits multiplied: so loud that the references' epsilons are not heard."""
     model = copy.deepcopy(model)
@@ -100,8 +102,8 @@ def by_hand(model: nn.Module, family: Family, target: int | None = TARGET) -> tu
     ("kind", "family"),
     [
         (kind, family)
-        for kind in GRADIENTS
         for family in FAMILIES
+        for kind in GRADIENTS
         if not (kind is XGradCam and "ln_1" in family.layer)  # loud keys would make the attention a hard choice
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),

@@ -104,6 +104,7 @@ def covariance(size: tuple[int, int], cells: int, p: float) -> Tensor:
     return total / (height * width)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize(("size", "cells", "p"), [((12, 9), 3, 0.5), ((10, 12), 4, 0.3)])
 def test_the_expectation_of_rise_on_a_linear_chance(size: tuple[int, int], cells: int, p: float) -> None:
     model = Chance(size)
@@ -203,7 +204,8 @@ def test_an_item_of_a_batch_is_the_item_alone_and_the_model_is_untouched(
 ) -> None:
     model = build().double()
     before = state(model)
-    pictures = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    side = 64 if build is vit else 32
+    pictures = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     batch = raw(kind(model), pictures, None, **params)
     for number in range(2):
         alone = raw(kind(model), pictures[number : number + 1], None, **params)

@@ -17,6 +17,7 @@ def test_the_table_has_every_visualisation_and_every_family() -> None:
     assert read(written(TABLE)) == TABLE
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("family", QUICK, ids=lambda family: family.name)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_cell_of_the_table_is_true(row: Row, family: Family) -> None:
