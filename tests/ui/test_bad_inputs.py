@@ -17,10 +17,11 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from torch import Tensor
 
 from mirror_app import engine
 from mirror_app.engine.request import Request
-from mirror_app.images import from_array
+from mirror_app.images import Picture, from_array
 from mirror_app.models import catalogue
 from mirror_app.probe import fingerprint
 from mirror_app.ui import store
@@ -88,22 +89,41 @@ def test_f16_of_two_files_with_one_name_each_is_itself() -> None:
     assert tuple(second.pixels[0, 0]) == (0, 0, 250)
 
 
-@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
-@pytest.mark.parametrize("value", [0, 255])
-def test_i24_a_constant_picture_gives_finite_numbers_and_colours(entry: registry.Entry, value: int) -> None:
-    picture = from_array(np.full((40, 50, 3), value, np.uint8), "constant")
+def rendered(entry: registry.Entry, picture: Picture) -> Tensor:
     model = store.model("shapes")
     request = Request("shapes", picture.id, "features", entry.key, entry.canonical(quick(entry)))
     result = engine.run(request, model, picture)
-    images = engine.render_images(request, result.raw, model.preprocessing.model_input_rgb(picture))
+    return engine.render_images(request, result.raw, model.preprocessing.model_input_rgb(picture))
+
+
+@pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
+@pytest.mark.parametrize("value", [0, 255])
+def test_i24_a_constant_picture_gives_finite_numbers_and_colours(entry: registry.Entry, value: int) -> None:
+    images = rendered(entry, from_array(np.full((40, 50, 3), value, np.uint8), "constant"))
     assert images.isfinite().all()
     assert 0 <= images.min() <= images.max() <= 1
 
 
+SIDES = [(1, 1), (2, 2), (97, 311), (1, 6000)]
+
+
+def noise(sides: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*sides, 3)).astype(np.uint8)
+
+
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
-@pytest.mark.parametrize("sides", [(1, 1), (2, 2), (97, 311), (1, 6000)])
+@pytest.mark.parametrize("sides", SIDES)
+def test_i6_to_i9_every_visualisation_takes_a_picture_of_any_shape(
+    entry: registry.Entry, sides: tuple[int, int]
+) -> None:
+    images = rendered(entry, from_array(noise(sides), "odd"))
+    assert images.isfinite().all()
+
+
+@pytest.mark.parametrize("entry", {entry.look: entry for entry in ANYWHERE}.values(), ids=lambda entry: entry.key)
+@pytest.mark.parametrize("sides", SIDES)
 def test_i6_to_i9_a_picture_of_any_shape_is_shown(entry: registry.Entry, sides: tuple[int, int]) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (*sides, 3)).astype(np.uint8)
+    pixels = noise(sides)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     test = upload(page(visualisation=entry.key, **cheaply(entry)), "odd.png", file.getvalue())

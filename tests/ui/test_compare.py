@@ -532,11 +532,11 @@ def test_the_requests_in_the_zip_make_the_same_bits_again(tmp_path: Path) -> Non
 
 
 def test_of_pictures_that_are_made_it_is_said_how_sure_the_model_is_of_them_and_what_they_do_not_depend_on() -> None:
-    query = {"visualisation": "class-picture", "target_class": "4", "steps": "80"}
+    query = {"visualisation": "class-picture", "target_class": "4", "steps": "40"}
     test = compare(compare_rows="layer", compare_input=",".join(FOUR[:2]), **query)
     assert remarks(test) == {"the same at every layer": "Class picture", "the same for every input": "Class picture"}
     model = catalogue.load("shapes")
-    request = Request("shapes", FOUR[0], "features", "class-picture", (("steps", 80), ("target_class", 4)))
+    request = Request("shapes", FOUR[0], "features", "class-picture", (("steps", 40), ("target_class", 4)))
     shown = store.cached_result(request)  # an ascent made again may end elsewhere: its steps magnify rounding
     assert shown is not None
     sure = engine.predict(model, generated_picture(shown, model, examples()[0])).probabilities[4]

@@ -167,7 +167,7 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
 
 
 def test_of_a_model_that_is_not_sure_or_not_trained_this_is_said() -> None:
-    test = page("trust", model="squeezenet1_1-untrained", visualisation="layer-cam")
+    test = page("trust", model="shufflenet_v2_x0_5-untrained", visualisation="layer-cam")
     assert not test.exception
     assert verdict_text.of_shuffled({}, untrained=True).words in told(test)
     request, picture = test.session_state.mirror.request, test.session_state.mirror.selected_picture

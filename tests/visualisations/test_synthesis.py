@@ -358,30 +358,38 @@ def test_without_a_class_each_pictures_own_is_imagined() -> None:
     assert info["target_class"] == labels[:, 0].tolist()
 
 
-def recognised(classes: Tensor, **params: object) -> float:
-    """The share of the bundled network's class pictures that the judge, a second network, names right."""
-    judge = network.ShapesNet(len(scenes.CLASSES)).eval()
-    judge.load_state_dict(load_file(ROOT / "tests" / "data" / "judge.safetensors"))
+def class_pictures(classes: Tensor, **params: object) -> Tensor:
     drawn = [scenes.scene(7 + label, labels=(label,)).picture for label in classes.tolist()]
     inputs = dataset.normalise(torch.from_numpy(np.stack(drawn)))
     _, info = ClassPicture(bundled(), None, *NORMALISATION)(inputs, None, **params)
     assert info["target_class"] == classes.tolist()
-    seen_from_afar = operators.blur(2)(info["raw"])
+    pictures: Tensor = info["raw"]
+    return pictures
+
+
+def named_right(pictures: Tensor, classes: Tensor) -> float:
+    """The share of pictures that the judge, a second network, names right."""
+    judge = network.ShapesNet(len(scenes.CLASSES)).eval()
+    judge.load_state_dict(load_file(ROOT / "tests" / "data" / "judge.safetensors"))
     with torch.no_grad():
-        named = judge((seen_from_afar - 0.5) / 0.25).argmax(1)
+        named = judge((pictures - 0.5) / 0.25).argmax(1)
     return float((named == classes).double().mean())
 
 
 @pytest.mark.minutes
-def test_another_network_names_the_pictures_from_afar_more_often_than_without_regularisation(
+def test_another_network_names_class_pictures_and_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    classes = torch.tensor(gallery.SIXTEEN)  # of all 32, two seeds: 75 and 78 %, and 41 and 44 %
-    regularised = recognised(classes)
-    plain = recognised(classes, blur=0.0, robust=False)
+    classes = torch.tensor(gallery.SIXTEEN[:12])  # from afar, of all 32, two seeds: 75 and 78 %, and 41 and 44 %
+    regularised, plain = class_pictures(classes), class_pictures(classes, blur=0.0, robust=False)
+    near = named_right(regularised, classes)
+    afar, plain_afar = (named_right(operators.blur(2)(pictures), classes) for pictures in (regularised, plain))
     with capsys.disabled():
-        print(f"\nClass pictures named by the judge from afar: {regularised:.0%}, without regularisation {plain:.0%}")
-    assert regularised >= plain + 0.3
+        print(
+            f"\nThe judge names {near:.0%} of the class pictures; from afar {afar:.0%}, of plain ones {plain_afar:.0%}"
+        )
+    assert near >= 0.6  # chance: one in 32
+    assert afar >= plain_afar + 0.3
 
 
 def test_the_places_of_a_layer_are_proven_on_the_input_and_not_on_the_grey_of_the_beginning() -> None:
