@@ -39,7 +39,7 @@ def ticked(page: Page) -> Locator:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(dashboard: Callable[..., Page], width: int) -> None:
+def test_a_box_chooses_and_unfolds_its_layer(dashboard: Callable[..., Page], width: int) -> None:
     page = opened(dashboard, "?layer=features", width)
     assert faults_by_theme(page, "architecture") == {}
     expect(page.get_by_text(re.compile(r"Slowest layer: .* \(\d+% of the time\)"))).to_be_visible()
@@ -50,6 +50,9 @@ def test_a_box_chooses_and_unfolds_its_layer_and_a_row_does_too(dashboard: Calla
     page.wait_for_timeout(500)
     assert faults_by_theme(page, "architecture-unfolded") == {}
 
+
+def test_a_row_chooses_and_unfolds_its_layer(dashboard: Callable[..., Page]) -> None:
+    page = opened(dashboard, "?layer=features.4")
     table = page.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": ROW * 3 + 18})  # the box in front of the third row: features.0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import av
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.page import (
     CHANGED,
@@ -36,21 +36,29 @@ def go(page: Page, name: str) -> None:
         expect(page.get_by_test_id("stSidebarCollapseButton")).not_to_be_in_viewport()  # it goes by itself
 
 
+def stop_button(page: Page) -> Locator:
+    return page.get_by_test_id("stMain").get_by_role("button", name="Stop")  # Streamlit has one of its own above
+
+
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_dream_is_begun_stopped_kept_and_taken_further(dashboard: Callable[..., Page], width: int) -> None:
+def test_a_dream_is_stopped_and_fits_the_screen(dashboard: Callable[..., Page], width: int) -> None:
     page = dashboard(LONG, width, at_rest=False)  # the link itself begins it
     expect(page.get_by_text(" s left")).to_be_visible(timeout=90_000)
-    stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")  # Streamlit has one of its own above
     assert faults_by_theme(page, "dream-runs") == {}
     began = time.monotonic()
-    stop.click()
+    stop_button(page).click()
     expect(page.get_by_text(STOPPED)).to_be_visible()
     assert time.monotonic() - began < 5  # a second on an idle machine, which `make bench` measures
     page.wait_for_selector(READY)
     assert faults_by_theme(page, "dream-stopped") == {}
+    expect(page.get_by_role("button", name="Continue from here")).to_be_in_viewport(ratio=1)
 
-    on = page.get_by_role("button", name="Continue from here")
-    expect(on).to_be_in_viewport(ratio=1)
+
+def test_a_dream_is_kept_and_taken_further(dashboard: Callable[..., Page]) -> None:
+    page = dashboard(LONG, at_rest=False)
+    expect(page.get_by_text(" s left")).to_be_visible(timeout=90_000)
+    stop_button(page).click()
+    expect(page.get_by_text(STOPPED)).to_be_visible()
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_test_id("stPopoverBody").locator("code")).to_contain_text("octaves=8&steps=100")
     page.keyboard.press("Escape")
@@ -80,15 +88,14 @@ def test_a_dream_is_begun_stopped_kept_and_taken_further(dashboard: Callable[...
     expect(page.get_by_text(CHANGED)).to_be_visible()
     inputs.first.click()
     expect(page.get_by_text(CHANGED)).to_have_count(0)
-    if width > 768:
-        page.get_by_role("slider", name="Jitter").press("ArrowRight")
-        expect(page.get_by_text(CHANGED)).to_be_visible()
-        expect(page.get_by_text(STOPPED)).to_be_visible()  # what was made stays
+    page.get_by_role("slider", name="Jitter").press("ArrowRight")
+    expect(page.get_by_text(CHANGED)).to_be_visible()
+    expect(page.get_by_text(STOPPED)).to_be_visible()  # what was made stays
 
-    on.click()
+    page.get_by_role("button", name="Continue from here").click()
     expect(page.get_by_text("checked heart, dreamed ·")).to_be_visible()
-    expect(stop).to_be_visible()
-    stop.click()
+    expect(stop_button(page)).to_be_visible()
+    stop_button(page).click()
     expect(page.get_by_text(STOPPED)).to_be_visible()
 
 

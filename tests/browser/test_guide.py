@@ -10,13 +10,22 @@ from tests.browser.page import READY, faults, faults_by_theme, settled
 from tests.ui.test_guide import answering
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_guide_is_read_and_opens_what_it_tells_of(dashboard: Callable[..., Page], width: int) -> None:
+def opened(dashboard: Callable[..., Page], width: int = 1280) -> Page:
     page = dashboard("guide", width, at_rest=False)
     expect(page.get_by_role("heading", name="Add your own")).to_be_attached(timeout=90_000)
     page.wait_for_selector(READY)
+    return page
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_guide_fits_the_screen(dashboard: Callable[..., Page], width: int) -> None:
+    page = opened(dashboard, width)
     page.wait_for_function("[...document.images].every((image) => image.complete)")  # what is gone cannot be loaded
     assert faults_by_theme(page, "guide") == {}
+
+
+def test_the_guide_is_searched_and_opens_what_it_tells_of(dashboard: Callable[..., Page]) -> None:
+    page = opened(dashboard)
     page.get_by_text(Question.PIXELS.text).click()
     expect(page.get_by_text(f"{len(answering(Question.PIXELS))} of 24 visualisations")).to_be_visible()
     assert faults(page) == []

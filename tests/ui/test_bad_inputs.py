@@ -112,7 +112,7 @@ def noise(sides: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
-@pytest.mark.parametrize("sides", SIDES)
+@pytest.mark.parametrize("sides", [(1, 1), (1, 6000)])
 def test_i6_to_i9_every_visualisation_takes_a_picture_of_any_shape(
     entry: registry.Entry, sides: tuple[int, int]
 ) -> None:

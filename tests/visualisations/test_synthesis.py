@@ -82,7 +82,7 @@ def rise(view: View, objective: Objective, before: Tensor, after: Tensor) -> Ten
 
 
 @pytest.mark.minutes
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("kind", "params", "objective"),
     [
