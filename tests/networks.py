@@ -13,7 +13,7 @@ from mirror_app.params import Number, Value
 from mirror_app.visualisations import registry
 
 
-class NarrowResNet(ResNet):
+class NarrowResNet(ResNet):  # type: ignore[misc]
     """ResNet-18 with a quarter of the channels behind its stem: the same layers, and a twelfth of the work."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ def state(model: nn.Module) -> list[object]:
 
 
 # What is refused on the convolutional networks here, with a reason: each has tests of its own.
-CHOOSY = ("cam", "attention", "attention-rollout")
+CHOOSY = ("cam", "attention", "attention-rollout", "legrad", "attention-relevance")
 ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
 
 

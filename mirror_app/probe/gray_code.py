@@ -51,7 +51,7 @@ class GridDecoder:
         return None
 
     def _decode(self, grid: Size, candidate_axes: Sequence[Axes], seed: int) -> dict[Axes, tuple[int, ...]]:
-        code = _code(grid)
+        code = digits_of(grid)
         by_order: dict[Axes, tuple[float, tuple[int, ...]]] = {}
         # A strided convolution may be centred on the corner of a cell or on its middle, so both are tried.
         for shift in (0.0, 0.5):
@@ -60,17 +60,17 @@ class GridDecoder:
             for axes in candidate_axes:
                 energy = self._summed_energies.get((grid, shift, axes), 0.0) + _energy(outputs, axes)
                 self._summed_energies[grid, shift, axes] = energy
-                contrast = _contrast(energy, code)
+                contrast = contrast_of(energy, code)
                 if positions := _decode_cells(contrast, grid):
                     decoded[axes] = positions
-                elif best_order := _best_order(contrast, code):
-                    by_order[axes] = max(by_order.get(axes, best_order), best_order)
+                elif order := best_order(contrast, code):
+                    by_order[axes] = max(by_order.get(axes, order), order)
             if decoded:
                 return decoded
         return {axes: positions for axes, (_, positions) in by_order.items()}
 
 
-def _code(grid: Size) -> Tensor:
+def digits_of(grid: Size) -> Tensor:
     """Return the Gray digits (D, rows, columns) of the cells: the digits of the row, then those of the column."""
     rows, columns = (_gray_digits(side) for side in grid)
     return torch.cat([rows[:, :, None].expand(-1, -1, grid[1]), columns[:, None].expand(-1, grid[0], -1)])
@@ -115,7 +115,7 @@ def _energy(outputs: Tensor, axes: Axes) -> Tensor:
     return (change - change.mean(1, keepdim=True)).pow(2).sum(2).cpu()
 
 
-def _contrast(energy: Tensor, code: Tensor) -> Tensor:
+def contrast_of(energy: Tensor, code: Tensor) -> Tensor:
     """Return how much more each position responds to the patterns of 1 than to those of 0: (D, positions), in [-1, 1].
 
     Each energy is divided by the share of the picture that was changed, because responses grow with that share.
@@ -132,9 +132,7 @@ def _decode_cells(contrast: Tensor, grid: Size) -> tuple[int, ...] | None:
     """
     if contrast.isnan().any() or (contrast == 0).all(0).all():
         return None
-    rows, columns = (contrast > 0).split([(side - 1).bit_length() for side in grid])
-    row, column = _from_gray(rows), _from_gray(columns)
-    cells = torch.where((row < grid[0]) & (column < grid[1]), row * grid[1] + column, -1)
+    cells = cells_of(contrast, grid)
     count, n_extra = math.prod(grid), len(cells) - math.prod(grid)
     strength = contrast.abs().sum(0)
     candidates: list[tuple[float, tuple[int, ...]]] = []
@@ -145,6 +143,13 @@ def _decode_cells(contrast: Tensor, grid: Size) -> tuple[int, ...] | None:
     return max(candidates)[1] if candidates else None
 
 
+def cells_of(contrast: Tensor, grid: Size) -> Tensor:
+    """Return the number of the cell (P,) that each position of `contrast` (D, P) responds to, -1 if it is none."""
+    rows, columns = (contrast > 0).split([(side - 1).bit_length() for side in grid])
+    row, column = _from_gray(rows), _from_gray(columns)
+    return torch.where((row < grid[0]) & (column < grid[1]), row * grid[1] + column, -1)
+
+
 def _from_gray(digits: Tensor) -> Tensor:
     """Return the numbers (P,) with the Gray digits (D, P), lowest digit first."""
     number = torch.zeros(digits.shape[1], dtype=torch.long)
@@ -153,7 +158,7 @@ def _from_gray(digits: Tensor) -> Tensor:
     return number
 
 
-def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]] | None:
+def best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]] | None:
     """Return how well the best of the usual orders agrees with the contrast, and its positions, if it stands out.
 
     If the positions of a layer see far beyond their own cells, some digits are wrong, yet one order still agrees much
@@ -167,13 +172,11 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
     agreements = []
     for order in _orders((code.shape[1], code.shape[2]), contrast.shape[1]):
         ordered = contrast[:, order]
-        agreement = min(
-            _agreement(ordered[:n_row_digits], signs[:n_row_digits]),
-            _agreement(ordered[n_row_digits:], signs[n_row_digits:]),
-        )
+        of_rows = agreement(ordered[:n_row_digits], signs[:n_row_digits])
+        of_columns = agreement(ordered[n_row_digits:], signs[n_row_digits:])
         clear_contrast = ordered.where(ordered.abs() > CLEAR_CONTRAST, 0)
-        clear_agreement = _agreement(clear_contrast, signs) if clear_contrast.any() else 1.0
-        agreements.append((agreement, clear_agreement, tuple(order.tolist())))
+        clear_agreement = agreement(clear_contrast, signs) if clear_contrast.any() else 1.0
+        agreements.append((min(of_rows, of_columns), clear_agreement, tuple(order.tolist())))
     agreements.sort(reverse=True)
     best, clear_agreement, positions = agreements[0]
     next_best = agreements[1][0] if len(agreements) > 1 else 0.0
@@ -181,7 +184,7 @@ def _best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]]
     return (best, positions) if is_clear else None
 
 
-def _agreement(contrast: Tensor, signs: Tensor) -> float:
+def agreement(contrast: Tensor, signs: Tensor) -> float:
     """Return the weighted agreement of contrast and signs: 1 for all, -1 for none, 0 if there is no contrast."""
     weight = float(contrast.abs().sum())
     return float((contrast * signs).sum()) / weight if weight else 0.0

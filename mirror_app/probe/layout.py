@@ -7,8 +7,8 @@ the proof. Otherwise `gray_code` measures the layout.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,8 @@ class Layout:
 
         `like` is an output for N pictures or for one. The batch axis must come first.
         """
+        if self.groups > 1:
+            return replace(self, groups=1).output(maps, like.unflatten(0, (-1, self.groups))).flatten(0, 1)
         items = maps
         if self.positions is not None:
             items = self.channels_first(like).expand(len(maps), -1, -1).clone()
@@ -93,8 +95,10 @@ def find_layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layou
     """
     key = (layer, tuple(inputs.shape[1:]))
     if key not in view.layouts:
-        arguments = view, inputs, layer, output
-        view.layouts[key] = _layout_from_graph(*arguments) or _layout_by_measurement(*arguments)
+        found: Layout | None = None
+        if output.ndim in (3, 4) and len(output) == len(inputs):
+            found = layout_from_graph(inputs[:1], layer, lambda pixels: view.outputs_of(pixels, [layer])[layer])
+        view.layouts[key] = found or _layout_by_measurement(view, inputs, layer, output)
     return view.layouts[key]
 
 
@@ -106,10 +110,9 @@ def token_layout(view: View, inputs: Tensor, name: str, output_of: gray_code.Out
     return view.layouts[key]
 
 
-def _layout_from_graph(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layout | None:
-    if output.ndim not in (3, 4) or len(output) != len(inputs):
-        return None
-    spatial = spatial_axes_from_graph(view, inputs[:1], layer)
+def layout_from_graph(picture: Tensor, layer: str, tensor_of: Callable[[Tensor], object]) -> Layout | None:
+    """Return the layout of the tensor that `tensor_of` returns for `picture` (1, C, H, W), if the graph proves it."""
+    spatial = spatial_axes_from_graph(picture, layer, tensor_of)
     if spatial is None or spatial.grid is None or math.prod(spatial.grid) < 2:
         return None
     if len(spatial.axes) == 2:
@@ -143,7 +146,7 @@ def _measure_layout(
         return picture_output.unflatten(0, (-1, groups)) if groups > 1 else picture_output
 
     subject = f"the output of layer '{layer}' ({format_shape(output.shape[1:])})"
-    grid, layouts = gray_code.GridDecoder(items, inputs).decode(_candidate_grids(shape, size)) or ((0, 0), {})
+    grid, layouts = gray_code.GridDecoder(items, inputs).decode(candidate_grids(shape, size)) or ((0, 0), {})
     if not layouts:
         raise MirrorError(f"No spatial map was found in {subject}", culprit=layer, hint="choose another layer")
     if len(layouts) > 1:
@@ -171,7 +174,7 @@ def _batch_axis(output_of: gray_code.OutputFunction, inputs: Tensor, output: Ten
     )
 
 
-def _candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple[int, ...]]]:
+def candidate_grids(shape: Sequence[int], size: Size) -> list[tuple[Size, tuple[int, ...]]]:
     """Return the grids that one item of a batch may hold, largest first, with their axes (the batch axis is 0)."""
     candidates = []
     for first in range(len(shape)):

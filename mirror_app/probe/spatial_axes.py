@@ -6,7 +6,7 @@ search on its path.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,6 @@ from torch.autograd.graph import Node
 from mirror_app.errors import MirrorError
 from mirror_app.probe.autograd_graph import as_signed, output_shape, run_without_saving
 from mirror_app.probe.padding import keeps_alignment, pads_beyond_kernel
-from mirror_app.probe.view import View
 
 Shape = tuple[int, ...]
 
@@ -52,8 +51,10 @@ class SpatialAxes:
     prefix: int = 0
 
 
-def spatial_axes_from_graph(view: View, picture: Tensor, layer: str) -> SpatialAxes | None:
-    """Return the spatial axes of the output of `layer` for `picture` (1, C, H, W), with the batch axis first.
+def spatial_axes_from_graph(picture: Tensor, layer: str, tensor_of: Callable[[Tensor], object]) -> SpatialAxes | None:
+    """Return the spatial axes of a tensor at `layer`, with the batch axis first.
+
+    `tensor_of` runs the model on a picture (1, C, H, W) and returns the tensor, such as the output of the layer.
 
     One path through the graph is proof, because only tensors with the same layout can be added. Returns None if no path
     leads to the picture, or if two paths disagree. Raises MirrorError if no path is left because of too much padding.
@@ -61,7 +62,7 @@ def spatial_axes_from_graph(view: View, picture: Tensor, layer: str) -> SpatialA
     pixels = picture.detach().requires_grad_()
     try:
         with torch.enable_grad():
-            output = run_without_saving(lambda: view.outputs_of(pixels.clone(), [layer])[layer])
+            output = run_without_saving(lambda: tensor_of(pixels.clone()))
     except MirrorError:  # gradients end inside the model, and so does the graph
         return None
     if not isinstance(output, Tensor) or output.grad_fn is None or len(output) != 1:

@@ -4,7 +4,7 @@
 from mirror_app.render import grid
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.activations import Activations
-from mirror_app.visualisations.core.attention import Attention, AttentionRollout
+from mirror_app.visualisations.core.attention import Attention, AttentionRelevance, AttentionRollout, LeGrad
 from mirror_app.visualisations.core.gradients.back_prop import Gradient
 from mirror_app.visualisations.core.cam.grad_cam import GradCam
 from mirror_app.visualisations.core.cam.grad_cam_plus_plus import GradCamPlusPlus
@@ -33,6 +33,7 @@ __all__ = [
     "AblationCam",
     "Activations",
     "Attention",
+    "AttentionRelevance",
     "AttentionRollout",
     "Attribution",
     "ClassActivationMapping",
@@ -50,6 +51,7 @@ __all__ = [
     "InvertedRepresentation",
     "Kernels",
     "LayerCam",
+    "LeGrad",
     "Occlusion",
     "Relevance",
     "Rise",

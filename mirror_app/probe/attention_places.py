@@ -1,0 +1,234 @@
+"""Where on the picture the queries and keys of an attention operation lie.
+
+Tokens may stand row by row behind a class token, in windows that are shifted over the picture, or on a grid coarser
+than that of the queries. No shape tells which. So the tokens are traced: those that enter the attention's module, whose
+layout is known, are changed in the pattern of a Gray code (see `gray_code`). The response of each key and query tells
+which of them it was made of.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from mirror_app.errors import MirrorError
+from mirror_app.probe import gray_code
+from mirror_app.probe.attention_calls import AttentionCall, attention_layers, reading_attention
+from mirror_app.probe.layer_inputs import first_tensor, layer_input, with_first_tensor
+from mirror_app.probe.layout import MAX_EXTRA_TOKENS, Layout, Size, layout_from_graph, token_layout
+from mirror_app.probe.view import View
+
+TokensOf = Callable[[AttentionCall], Tensor]
+SILENT = 1e-12  # the share of the largest response below which a token was made of none of those that changed
+
+
+class NoPlacesError(MirrorError):
+    """Raised if an attention operation is not between places of the picture."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Which cell of the picture each token on one side of an attention operation belongs to.
+
+    Attributes:
+        grid: The number of rows and columns of cells.
+        positions: The position of each cell's token, row by row. Positions count along the axes of `windows` and along
+            the tokens.
+        windows: The axes that count windows, in tensors (pictures, …, tokens).
+    """
+
+    grid: Size
+    positions: tuple[int, ...]
+    windows: tuple[int, ...] = ()
+
+    def maps(self, values: Tensor) -> Tensor:
+        """Return `values` (N, …, tokens) as maps (N, heads, rows, columns)."""
+        return self.maps_of_positions(_by_position(values, self.windows))
+
+    def maps_of_positions(self, values: Tensor) -> Tensor:
+        """Return `values` (N, positions, heads) as maps (N, heads, rows, columns)."""
+        return values[:, list(self.positions)].mT.unflatten(-1, self.grid)
+
+    def position_at(self, row: float, column: float) -> int:
+        """Return the position of the token whose cell holds a point of the picture, given in shares of its sides."""
+        height, width = self.grid
+        return self.positions[min(int(row * height), height - 1) * width + min(int(column * width), width - 1)]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tokens of an attention operation lie; `queries` is None if no query has a place, as in pooling."""
+
+    keys: Tokens
+    queries: Tokens | None
+
+    def read_from(self, weights: Tensor, query: int) -> Tensor:
+        """Return how much the query at a position reads of each key: maps (N, heads, h, w) of weights (N, …, Q, K)."""
+        n_queries, n_keys = weights.shape[-2:]
+        windows = self.keys.windows
+        rows = weights.movedim((*windows, -2), tuple(range(1, 2 + len(windows)))).flatten(1, 1 + len(windows))
+        row = rows[:, query].reshape(len(weights), -1, n_keys).mT
+        keys = row.new_zeros(len(weights), rows.shape[1] // n_queries, n_keys, row.shape[2])
+        keys[:, query // n_queries] = row
+        return self.keys.maps_of_positions(keys.flatten(1, 2))
+
+    def unplaced_queries(self, count: int) -> list[int]:
+        """Return the queries, of `count`, that have no place: class tokens, registers, and those of a pooling."""
+        placed = set() if self.queries is None else set(self.queries.positions)
+        return [] if self.keys.windows else [query for query in range(count) if query not in placed]
+
+
+def attention_places(view: View, inputs: Tensor, number: int) -> Places:
+    """Return where the tokens of the attention operation with this number, in the order they run, lie; it is cached.
+
+    Raises NoPlacesError if its keys are no places of the picture, for example because it mixes channels.
+    """
+    key = (f"attention {number}", tuple(inputs.shape[1:]))
+    if key not in view.layouts:
+        view.layouts[key] = _traced(view, inputs[:1], number)
+    places: Places = view.layouts[key]
+    return places
+
+
+def _traced(view: View, picture: Tensor, number: int) -> Places:
+    running = attention_layers(view, picture)
+    counts = Counter(layer for layers in running for layer in layers)
+    layers = [layer for layer in reversed(running[number]) if layer and counts[layer] == 1]
+    for layer, source in _proven_sources(view, picture, layers) or _measured_sources(view, picture, layers):
+        tracer = _Tracer(view, picture, layer, source)
+        if keys := tracer.keys():
+            return Places(keys, tracer.queries())
+    name = running[number][-1]
+    raise NoPlacesError(
+        f"The attention of '{name}' is not between places of the picture",
+        culprit=name,
+        accepted="attention between the tokens of a picture",
+        hint="choose another layer",
+    )
+
+
+def _proven_sources(view: View, picture: Tensor, layers: list[str]) -> list[tuple[str, Layout]]:
+    """Return the layers whose input has a layout that the autograd graph proves, with this layout."""
+    layouts = [(layer, layout_from_graph(picture, layer, partial(layer_input, view, layer=layer))) for layer in layers]
+    return [(layer, layout) for layer, layout in layouts if layout]
+
+
+def _measured_sources(view: View, picture: Tensor, layers: list[str]) -> Iterator[tuple[str, Layout]]:
+    """Yield the layers whose input has a layout that can be measured, with this layout."""
+    for layer in layers:
+        input_of = partial(layer_input, view, layer=layer)
+        with torch.no_grad():
+            tokens = input_of(picture)
+        try:
+            layout = token_layout(view, picture, f"the input of {layer}", input_of, tokens)
+        except MirrorError:
+            continue
+        yield layer, layout
+
+
+class _Tracer:
+    """Traces cells from the input of a layer, laid out as `source`, to the keys and queries of the attention in it."""
+
+    def __init__(self, view: View, picture: Tensor, layer: str, source: Layout) -> None:
+        self._view, self._layer = view, layer
+        self._arguments = view.layer_arguments(picture, [layer])[layer]
+        self._tokens = first_tensor(self._arguments, layer).movedim(source.batch_axis, 0)
+        self._source = replace(source, batch_axis=0)
+        self._batch_axis = source.batch_axis
+        self._maps = self._source.maps(self._tokens)
+        self._noise = torch.randn(self._maps.shape, generator=torch.Generator().manual_seed(0)).to(self._maps)
+        self._noise = self._noise * self._maps.std((2, 3), keepdim=True) + self._maps.mean((2, 3), keepdim=True)
+        self._responses: dict[Size, list[AttentionCall]] = {}
+
+    def keys(self) -> Tokens | None:
+        """Return the cells of the keys, read off the values, or None if they have none."""
+        return self._decoded(lambda call: call.values)
+
+    def queries(self) -> Tokens | None:
+        """Return the cells of the queries, or None if they have none."""
+        return self._decoded(lambda call: call.weights if call.queries is None else call.queries)
+
+    def _decoded(self, tokens_of: TokensOf) -> Tokens | None:
+        source_grid = (self._maps.shape[2], self._maps.shape[3])
+        responses = self._respond(source_grid, tokens_of)
+        if found := _decode(responses, gray_code.digits_of(source_grid)):
+            return found
+        for grid in dict.fromkeys((source_grid, *_coarser(source_grid))):
+            if math.prod(grid) > 1 and 0 <= responses.shape[-2] - math.prod(grid) <= MAX_EXTRA_TOKENS:
+                responses, code = self._respond(grid, tokens_of), gray_code.digits_of(grid)
+                if found := _decode(responses, code) or _decode_order(responses, code):
+                    return found
+        return None
+
+    def _respond(self, grid: Size, tokens_of: TokensOf) -> Tensor:
+        """Return the tokens (1 + 2 D, …, T, d) for the layer's input, and for each pattern of the code of `grid`."""
+        if grid not in self._responses:
+            code = gray_code.digits_of(grid).to(self._maps.device)
+            sides = zip(self._maps.shape[2:], grid, strict=True)
+            rows, columns = (torch.arange(side) * count // side for side, count in sides)
+            digits = code[:, rows][:, :, columns]
+            changed = [torch.where(is_changed, self._noise, self._maps) for is_changed in (*digits, *~digits)]
+            self._responses[grid] = [self._run(maps) for maps in (self._maps, *changed)]
+        return torch.stack([tokens_of(call) for call in self._responses[grid]])
+
+    def _run(self, maps: Tensor) -> AttentionCall:
+        tokens = self._source.output(maps, like=self._tokens).movedim(0, self._batch_axis)
+        positional, named = with_first_tensor(self._arguments, tokens, self._layer)
+        calls: list[AttentionCall] = []
+        with torch.no_grad(), reading_attention(self._view, calls.append):
+            self._view.modules[self._layer](*positional, **named)
+        return calls[0]
+
+
+def _decode(responses: Tensor, code: Tensor) -> Tokens | None:
+    """Return the tokens (1 + 2 D, …, T, d) as cells of a code (D, rows, columns), if each cell has exactly one."""
+    energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
+    grid = (code.shape[1], code.shape[2])
+    axes = [axis for axis in range(1, energy.ndim - 1) if energy.shape[axis] > 1]
+    for windows in (chosen for count in range(len(axes) + 1) for chosen in combinations(axes, count)):
+        by_position = _by_position(energy, windows).sum(-1)
+        strength = by_position.sum(0)
+        cells = gray_code.cells_of(gray_code.contrast_of(by_position, code), grid)
+        cells = torch.where(strength > SILENT * strength.max(), cells, -1)
+        placed = (cells >= 0).nonzero()[:, 0]
+        if torch.equal(cells[placed].sort().values, torch.arange(math.prod(grid))):
+            return Tokens(grid, tuple(placed[cells[placed].argsort()].tolist()), windows)
+    return None
+
+
+def _decode_order(responses: Tensor, code: Tensor) -> Tokens | None:
+    """Return the tokens as cells of a code if one order of the cells is clear, in all heads alike.
+
+    Where a convolution comes before the keys, each is made of several cells, and some of its digits are wrong.
+    """
+    energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
+    order = gray_code.best_order(gray_code.contrast_of(_by_position(energy, ()).sum(-1), code), code)
+    if order is None:
+        return None
+    signs = code.flatten(1).double() * 2 - 1
+    for axis in range(1, energy.ndim - 1):
+        for entry in energy.movedim(axis, 0):
+            contrast = gray_code.contrast_of(_by_position(entry[:, None], ()).sum(-1), code)[:, list(order[1])]
+            if gray_code.agreement(contrast, signs) < gray_code.MIN_AGREEMENT:
+                return None
+    return Tokens((code.shape[1], code.shape[2]), order[1])
+
+
+def _coarser(grid: Size) -> Iterator[Size]:
+    """Yield the grids that pooling by whole numbers makes of a grid; incomplete cells are kept or dropped."""
+    height, width = grid
+    for side in range(2, max(grid) + 1):
+        yield -(-height // side), -(-width // side)
+        yield max(1, height // side), max(1, width // side)
+
+
+def _by_position(values: Tensor, windows: tuple[int, ...]) -> Tensor:
+    """Return `values` (N, …, tokens) as (N, positions, heads)."""
+    moved = values.movedim((*windows, -1), tuple(range(1, 2 + len(windows))))
+    by_position = moved.flatten(1, 1 + len(windows))
+    return by_position.flatten(2) if by_position.ndim > 2 else by_position.unsqueeze(-1)

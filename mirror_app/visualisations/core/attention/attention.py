@@ -1,0 +1,124 @@
+"""Attention: where each head of a layer looks."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from torch import Tensor
+
+from mirror_app import render
+from mirror_app.errors import MirrorError
+from mirror_app.params import Radio, Text
+from mirror_app.visualisations.core.attention.reading import (
+    Weights,
+    attention_numbers,
+    from_summary,
+    read_weights,
+    summary_query,
+)
+from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
+from mirror_app.visualisations.registry import Question, visualisation
+
+HEADS = ("each", "mean")
+
+
+@visualisation(
+    "Attention",
+    paper="Vaswani et al. 2017, “Attention Is All You Need”, https://arxiv.org/abs/1706.03762",
+    use="To see where the attention heads of a transformer look, from the class token or from a place of your choice.",
+    avoid="To explain why a class was chosen: attention shows what is read, not how it affects the answer.",
+    asks=Question.FINDS,
+    also="attention map, attention weights, self-attention, vision transformer, ViT, Swin",
+)
+class Attention(Visualisation):
+    """Where each attention head of a layer looks.
+
+    W = softmax(Q Kᵀ / √d) for each head, as the model computes it, in windows where it attends in windows.
+    `info["raw"]` (N, heads, h, w) is one query's row of W, on the grid of the keys. If it sums to less than 1, the rest
+    goes to tokens without a position, such as the class token itself. The query is the token that `place` chooses, or
+    else the one that the answer is read from: the class token, or the query of an attention pooling. If the answer is
+    read from all tokens, their average is shown.
+
+    Args:
+        inputs: The pictures (N, C, H, W), normalised as the model expects.
+        layer: A submodule, its dotted name, or None for the default. The last attention in it is shown. If the
+            submodule has no attention, Mirror goes up to the nearest module around it that has.
+        place: A place of the picture that asks “what do you look at?”, as "row,column" in pixels of the model's input.
+            "" is the token that the answer is read from.
+        heads: "each" shows one image per head, "mean" the average of the heads.
+
+    Returns:
+        `(images, info)`: one image (3, h, w) in [0, 1] per head, N · heads of them. `info["detail"]` names the layer.
+        `info["deviation"]` is the largest difference between weights × values and what the model computed, relative to
+        the largest absolute value of the latter.
+
+    Raises:
+        MirrorError: If the model has no attention with a softmax, if the tokens of the layer are not places of the
+            picture, or if `place` is not one.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.models import VisionTransformer
+        >>> from mirror_app.visualisations.core import Attention
+        >>> model = VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=16)
+        >>> images, info = Attention(model)(torch.rand(1, 3, 32, 32), "encoder.layers.encoder_layer_0")
+        >>> info["raw"].shape
+        torch.Size([1, 2, 4, 4])
+        >>> Attention(model)(torch.rand(1, 3, 32, 32), "encoder", place="12,20", heads="mean")[1]["raw"].shape
+        torch.Size([1, 1, 4, 4])
+
+    References:
+        Vaswani et al. 2017, “Attention Is All You Need”, https://arxiv.org/abs/1706.03762.
+        Dosovitskiy et al. 2021, “An Image is Worth 16x16 Words”, https://arxiv.org/abs/2010.11929.
+    """
+
+    look = render.tiles
+
+    def attribute(
+        self,
+        inputs: Tensor,
+        layer: str,
+        *,
+        place: Annotated[
+            str,
+            Text(
+                "Shows where this place of the picture looks. Enter row,column in pixels of the model's input. Empty: "
+                "shows where the token looks that the answer is read from.",
+                longest=20,
+            ),
+        ] = "",
+        heads: Annotated[
+            str, Radio("Each head has an image of its own, or their mean is shown.", options=HEADS)
+        ] = "each",
+    ) -> Iterator[Attribution]:
+        number = attention_numbers(self.view, inputs, layer)[-1]
+        (weights,) = read_weights(self.view, inputs, [number])
+        if place:
+            maps = weights.places.read_from(weights.values, _query_at(place, weights, inputs))
+            looking = f"from {place}"
+        else:
+            maps = from_summary(self.view, inputs, weights)
+            looking = "from all places" if summary_query(self.view, inputs, weights) is None else ""
+        shown = "the heads of" if heads == "each" else "the mean of the heads of"
+        detail = " ".join(filter(None, (shown, weights.name, looking)))
+        info = Info(detail=detail, extra={"deviation": weights.deviation})
+        yield Attribution(maps if heads == "each" else maps.mean(1, keepdim=True), info)
+
+
+def _query_at(place: str, weights: Weights, inputs: Tensor) -> int:
+    """Return the position of the query at a place of the picture, given as "row,column" in pixels."""
+    height, width = inputs.shape[2:]
+    accepted = f"row,column from 0,0 to {height - 1},{width - 1}"
+    numbers = place.split(",")
+    if len(numbers) != 2 or not all(number.strip().isdecimal() for number in numbers):
+        raise MirrorError(f"place must be {accepted}, not '{place}'.", culprit=place, accepted=accepted)
+    row, column = map(int, numbers)
+    if row >= height or column >= width:
+        raise MirrorError(f"place must be {accepted}, not '{place}'.", culprit=place, accepted=accepted)
+    if weights.places.queries is None:
+        raise MirrorError(
+            f"The queries of '{weights.name}' are not places of the picture",
+            culprit=weights.name,
+            accepted="self-attention",
+            hint="leave place empty, or choose another layer",
+        )
+    return weights.places.queries.position_at((row + 0.5) / height, (column + 0.5) / width)

@@ -1,0 +1,159 @@
+"""Attention weights of one or all layers, ready for a visualisation: a number for each picture, head, query and key."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mirror_app import layers
+from mirror_app.errors import MirrorError
+from mirror_app.precision import widened
+from mirror_app.probe import View
+from mirror_app.probe.attention_calls import AttentionCall, attention_layers, reading_attention
+from mirror_app.probe.attention_places import NoPlacesError, Places, attention_places
+from mirror_app.probe.outputs import named_tensors
+from mirror_app.visualisations.core.target_score import TargetScore
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The attention weights of one operation between places of the picture.
+
+    Attributes:
+        name: The name of the layer that computes them.
+        values: The weights (N, …, Q, K); between the pictures and the queries are the axes of heads and windows.
+        places: Where queries and keys lie on the picture.
+        deviation: How far weights × values is from what the model computed, relative to its largest absolute value.
+    """
+
+    name: str
+    values: Tensor
+    places: Places
+    deviation: float
+
+    @property
+    def is_global(self) -> bool:
+        """Whether each query can read each key, as opposed to the keys of one window."""
+        return not self.places.keys.windows
+
+    def heads(self) -> Tensor:
+        """Return the weights of a global operation as (N, heads, Q, K)."""
+        return self.values.flatten(1, -3)
+
+
+def attention_numbers(view: View, inputs: Tensor, layer: str) -> list[int]:
+    """Return the numbers, in the order in which they run, of the attention operations up to the one of `layer`.
+
+    This is the last operation within the layer. If the layer has none, it is the last one in the nearest module around
+    the layer that has one.
+
+    Raises:
+        MirrorError: If the model has no attention weights.
+    """
+    names = [running[-1] for running in attention_layers(view, inputs[:1])]
+    if not names:
+        raise MirrorError(
+            "The model has no attention weights: it has no attention, or a kind without a softmax, such as linear "
+            "attention",
+            accepted="attention with a softmax",
+            hint="use Grad-CAM instead",
+        )
+    module = layer
+    while not (within := [number for number, name in enumerate(names) if _is_within(name, module)]):
+        module = layers.parent_of(module)
+    return list(range(within[-1] + 1))
+
+
+def read_weights(view: View, inputs: Tensor, numbers: Collection[int]) -> list[Weights]:
+    """Return the weights of the attention operations with these numbers, read in one forward pass."""
+    calls: list[AttentionCall | None] = []
+    with reading_attention(view, lambda call: calls.append(call if len(calls) in numbers else None)):
+        view.predict(inputs)
+    return [_weights(view, inputs, number, call) for number, call in enumerate(calls) if call]
+
+
+def weights_and_gradients(
+    view: View, inputs: Tensor, target: TargetScore
+) -> tuple[list[tuple[Weights, Tensor]], Tensor]:
+    """Return the weights of all operations with the gradient of the target's score, and the chosen answers.
+
+    Operations that the score does not depend on are left out, and those that are not between places of the picture,
+    such as attention between channels.
+    """
+    attention_numbers(view, inputs, "")
+    calls: list[AttentionCall] = []
+    with reading_attention(view, lambda call: calls.append(call) if call.weights.requires_grad else None):
+        _, answers = target.output(inputs)
+    chosen = target.chosen(answers)
+    score = target.score(answers, chosen).sum()
+    gradients = torch.autograd.grad(score, [call.weights for call in calls], allow_unused=True)
+    if not any(gradient is not None for gradient in gradients):
+        raise MirrorError(
+            "The target does not depend on any attention weights",
+            culprit=str(target.target),
+            hint="choose a class, or a target behind the attention",
+        )
+    found = []
+    for number, (call, gradient) in enumerate(zip(calls, gradients, strict=True)):
+        if gradient is not None:
+            with suppress(NoPlacesError):
+                weights = _weights(view, inputs, number, call)
+                found.append((weights, widened(gradient.unflatten(0, (len(inputs), -1)))))
+    if not found:
+        attention_places(view, inputs, 0)  # raises the error with the reason
+    return found, chosen
+
+
+def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
+    """Return the query that the model's answer is read from, such as the class token; None if it reads them all.
+
+    Several tokens may have no place, such as the class token and registers. The answer's gradient tells them apart.
+    """
+    unplaced = weights.places.unplaced_queries(weights.values.shape[-2])
+    if len(unplaced) <= 1 and weights.values.shape[-2] == 1:
+        return unplaced[0] if unplaced else None
+    if not unplaced:
+        return None
+    key = ("class token", *inputs.shape[1:], weights.values.shape[-2])
+    if key not in view.layouts:
+        view.layouts[key] = _most_read(view, inputs[:1], weights.values.shape[-2], unplaced)
+    found: int | None = view.layouts[key]
+    return found
+
+
+def from_summary(view: View, inputs: Tensor, weights: Weights) -> Tensor:
+    """Return what the summary query reads, or the mean of what all queries read, as maps (N, heads, h, w)."""
+    query = summary_query(view, inputs, weights)
+    rows = weights.values.mean(-2) if query is None else weights.values[..., query, :]
+    return weights.places.keys.maps(rows)
+
+
+def _most_read(view: View, picture: Tensor, count: int, unplaced: list[int]) -> int | None:
+    """Return the unplaced query of the last operation with `count` queries that the answer depends on most."""
+    calls: list[AttentionCall] = []
+    with reading_attention(view, lambda call: calls.append(call) if call.weights.shape[-2] == count else None):
+        _, output = view.run_from_inputs(picture)
+    generator = torch.Generator().manual_seed(0)
+    mixture = sum(
+        (tensor * torch.randn(tensor.shape, generator=generator).to(tensor)).sum()
+        for _, tensor in named_tensors(output)
+        if tensor.requires_grad
+    )
+    if not isinstance(mixture, Tensor):
+        return unplaced[0] if len(unplaced) == 1 else None
+    (gradient,) = torch.autograd.grad(mixture, [calls[-1].weights])
+    strength = gradient.abs().sum(-1).flatten(0, -2).sum(0)
+    placed = [query for query in range(count) if query not in set(unplaced)]
+    best = max(unplaced, key=lambda query: (float(strength[query]), -query))
+    return best if not placed or strength[best] >= strength[placed].mean() / 2 else None
+
+
+def _weights(view: View, inputs: Tensor, number: int, call: AttentionCall) -> Weights:
+    values = widened(call.weights.detach().unflatten(0, (len(inputs), -1)))
+    return Weights(call.running[-1], values, attention_places(view, inputs, number), call.deviation)
+
+
+def _is_within(name: str, module: str) -> bool:
+    return f"{name}.".startswith(f"{module}." if module else "")
