@@ -8,7 +8,7 @@ from typing import Any
 
 _HERE = Path(__file__).resolve().parent
 MAIN = _HERE / "main.py"
-# The repository has the options next to the package; a wheel has them inside.
+# The options are next to the package in the repository, and inside it in a wheel.
 _OPTIONS = next(folder for folder in (_HERE.parent, _HERE) if (folder / ".streamlit").is_dir())
 THIS_MACHINE = ("localhost", "127.0.0.1")
 ADDRESS_VARIABLE = "STREAMLIT_SERVER_ADDRESS"

@@ -35,7 +35,7 @@ class MirrorError(Exception):
     ) -> None:
         self.problem = problem
         self.culprit = culprit
-        self.accepted = accepted if isinstance(accepted, str) else tuple(accepted)  # so that the error can be pickled
+        self.accepted = accepted if isinstance(accepted, str) else tuple(accepted)  # a tuple can be pickled
         self.hint = hint or ("" if isinstance(accepted, str) else nearest(culprit, accepted).strip())
         if not self.hint:
             super().__init__(problem)
@@ -48,7 +48,7 @@ class MirrorError(Exception):
         """Return the same error with `words` before its problem, such as the place where it occurred.
 
         Args:
-            words: The words, with the space that follows them.
+            words: The words, including a space at the end.
 
         Returns:
             An error with the culprit, the accepted names and the hint of this one.

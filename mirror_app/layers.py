@@ -149,9 +149,9 @@ def candidates(layers: Sequence[Layer], classes: int | None) -> list[str]:
     """Return the layers that may become the default layer, the best first; the caller tries which of them work.
 
     For each weighted layer, from the last to the first, the candidate is the outermost layer that ends with it: a whole
-    stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. Without
-    one number per class (`classes` is None), the last convolutions compute locations or boxes, so the end of the
-    backbone comes first. A last convolution with one map per class, whose maps are only averaged, is skipped.
+    stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. If the
+    model does not output one number per class (`classes` is None), its last convolutions compute locations or boxes, so
+    the end of the backbone comes first. Convolutions with one map per class are skipped if no linear layer follows.
     """
     by_name = {layer.name: layer for layer in layers}
     ends = sorted((layer for layer in layers if _can_end_stage(layer)), key=_order, reverse=True)
@@ -190,7 +190,7 @@ def _outermost_ending_with(by_name: Mapping[str, Layer], layers: Sequence[Layer]
 
 
 def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
-    """Return the blocks that repeat: siblings with children that have the same type and output shape."""
+    """Return the repeated blocks: siblings of the same type and output shape that contain other layers."""
     holders = {layer.parent for layer in layers}
     groups: dict[tuple[str | None, str, Shape], list[str]] = {}
     for layer in layers:
@@ -200,7 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Return the last of the widest convolutions, within the top-level part that contains the first of them."""
+    """Find the top-level part with the first of the widest convolutions, and return the last such convolution in it."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]
@@ -210,8 +210,8 @@ def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
 def stages(layers: Sequence[Layer]) -> list[str]:
     """Return the name of one layer per stage of the network, in the order in which they run.
 
-    A stage ends where the size of the maps changes. Its layer is the outermost one that contains the last block with
-    maps of that size. If the size never changes, as in a vision transformer, the repeated blocks are the stages.
+    A stage ends where the size of the maps changes. Its layer is the outermost one that contains the stage's last block
+    and has maps of the same size. If the size never changes (vision transformers), the repeated blocks are the stages.
     """
     by_name = {layer.name: layer for layer in layers}
     blocks = [block for block in _blocks(by_name, layers[0]) if _map_size(block)]
@@ -259,7 +259,7 @@ def outermost_like(layers: Sequence[Layer], name: str) -> str:
 
 
 def _outermost(by_name: Mapping[str, Layer], name: str, property_of: Callable[[Layer], Shape | None]) -> str:
-    """Return the outermost layer that contains the layer `name` and shares this property with it."""
+    """Return the outermost layer that contains the layer `name` and has the same value of `property_of`."""
     while (parent := by_name[name].parent) is not None and property_of(by_name[parent]) == property_of(by_name[name]):
         name = parent
     return name

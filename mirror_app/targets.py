@@ -50,7 +50,7 @@ class Target:
     def description(self) -> str:
         """The target in words, such as “channel 3 of features.8”."""
         if self.entries:
-            kind = "channel" if len(self.position) == 2 else "item"  # such as the score of a box
+            kind = "channel" if len(self.position) == 2 else "item"  # an item is, for example, the score of a box
             words = [f"{kind} {self.channel} of the output “{':'.join(self.entries)}”"]
         else:
             words = [f"channel {self.channel}" if self.layer else f"class {self.channel}"]

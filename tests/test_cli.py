@@ -201,7 +201,7 @@ def test_the_help_names_what_the_command_takes_when_nothing_is_said() -> None:
     assert defaults["visualisation"] == registry.get("Grad-CAM").key
     text = " ".join(CliRunner().invoke(group, ["render", "--help"]).output.split())
     assert f"output: {', '.join(OutputKind)}." in text
-    assert f"with {PAGE} images" in text
+    assert f"each page has {PAGE} images" in text
     assert all(ending in text for ending in OutputFile.ENDINGS)
 
 

@@ -37,8 +37,8 @@ def markdown(net: nn.Module, command: str, minutes: float) -> str:
             "",
             f"- **Input:** 3 x {scenes.SIZE} x {scenes.SIZE}, RGB in [0, 1], normalised with mean {MEAN[0]} and "
             f"standard deviation {STD[0]}.",
-            f"- **Training data:** synthetic scenes only, from seed {scenes.TRAINING.start:,} on; a quarter of them "
-            "have two objects.",
+            f"- **Training data:** synthetic scenes only, with seeds of {scenes.TRAINING.start:,} or more; a quarter "
+            "of them have two objects.",
             f"- **Trained by:** `{command}` in {minutes:.0f} minutes on two cores.",
             f"- **Accuracy:** {is_right.float().mean():.2%} on {len(ONE_OBJECT):,} held-out scenes with one object "
             f"(seeds {ONE_OBJECT.start:,} to {ONE_OBJECT.stop - 1:,}).",

@@ -1,8 +1,8 @@
 """Synthetic scenes with ground truth: textured shapes on cluttered grounds, with the exact mask of each shape.
 
 A shape is a function that gives the signed distance of each point to its edge, negative inside. In its coordinates, the
-radius is about 1, x points right and y points down. A texture is a function that gives the share of the lighter of its
-two colours at each point, in [0, 1], in the same coordinates. Both are antialiased.
+radius is about 1, x points right and y points down. A texture has two colours. It is a function that gives the share of
+the lighter colour at each point, in [0, 1], in the same coordinates. Shapes and textures are antialiased.
 """
 
 from collections.abc import Callable

@@ -148,7 +148,7 @@ def layers(model: str, settings: str | None) -> None:
     type=int,
     default=1,
     show_default=True,
-    help="Which page to write, of a contact sheet with 64 images per page.",
+    help="The page of the contact sheet to write; each page has 64 images.",
 )
 @click.option(
     "--output",

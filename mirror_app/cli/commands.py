@@ -23,7 +23,7 @@ BAR = 30  # characters
 
 
 def use_settings(path: str | None) -> None:
-    """Offer the models of the settings file at `path`, or in MIRROR_SETTINGS if it is None, until the command ends."""
+    """Offer the models of a settings file until the command ends; if `path` is None, MIRROR_SETTINGS names the file."""
     settings.use(path)
     click.get_current_context().call_on_close(partial(settings.use, None))
 

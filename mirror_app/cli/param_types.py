@@ -9,7 +9,7 @@ from mirror_app.export import animation
 
 
 class NameValue(click.ParamType[tuple[str, str]]):
-    """Two texts, written as NAME=VALUE.
+    """A name and a value, written as NAME=VALUE.
 
     Example:
         >>> from mirror_app.cli.param_types import NameValue

@@ -1,4 +1,4 @@
-"""From a request to its raw numbers: picks the visualisation, leases a view of the model, and times the computation."""
+"""Computes the raw numbers of a request: runs the visualisation on a private view of the model, and takes the time."""
 
 import time
 from collections.abc import Generator
@@ -44,13 +44,13 @@ class Result:
 
 
 def without_render_params(request: Request) -> Request:
-    """Return `request` without the parameters of its look, on which its raw numbers do not depend.
+    """Return `request` without the parameters of its look, which colours the raw numbers but does not change them.
 
     Args:
         request: Any request. Its visualisation must be registered.
 
     Returns:
-        A request that is equal for all requests with the same raw numbers, whatever their colours.
+        The same request for all requests that differ only in how their raw numbers are coloured.
 
     Raises:
         MirrorError: There is no such visualisation.
@@ -71,7 +71,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     """Yield the frames of `request` as they are computed; the last one is the result.
 
     A visualisation that takes long yields a frame after each step, so that it can be shown, or stopped, while it runs.
-    The model is not changed: the computation works on a view of its own.
+    The model is not changed: the computation works on a private view of it.
 
     Args:
         request: What to compute. `model` and `picture` are used instead of `request.model` and `request.input`.
@@ -82,7 +82,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
         A `Result` for each frame, with raw numbers on the CPU.
 
     Raises:
-        MirrorError: The visualisation, layer or a parameter is unknown, the model cannot take the picture, the
+        MirrorError: The visualisation, the layer or a parameter is unknown, the model cannot take the picture, the
             visualisation does not apply to the model, or the numbers are not finite.
 
     Example:

@@ -16,7 +16,7 @@ from mirror_app.errors import MirrorError
 T = TypeVar("T")
 Frames = Callable[[], Generator[T, None, None]]
 
-# In seconds. When a page reruns, it leaves the job that it waits for and joins it again at once.
+# How many seconds a job goes on when nobody waits for it: a page that reruns leaves its job and joins it again.
 GRACE_PERIOD = 1.0
 
 
@@ -50,7 +50,7 @@ class Jobs(Generic[T]):
         self._workers = ThreadPoolExecutor(workers, "computation")
         self._lock = Lock()
         self._closed = False
-        self._jobs: dict[str, Job[T]] = {}  # waiting and running, oldest first
+        self._jobs: dict[str, Job[T]] = {}  # the waiting and the running jobs, oldest first
 
     @contextmanager
     def join(self, key: str, frames: Frames[T]) -> Iterator[Job[T]]:
@@ -91,8 +91,8 @@ class Jobs(Generic[T]):
                 with closing(frames()) as running:
                     was_unwanted = False
                     for frame in running:
-                        # The decision is made one frame late: an unwanted frame may have been the last one, and then
-                        # the generator stores the result instead of yielding again.
+                        # A job that nobody waits for is abandoned one frame late. Its current frame may be the last; if
+                        # so, asking for the next frame lets the generator store the result.
                         if was_unwanted and self._abandon_if_unwanted(job):
                             break
                         job.newest = frame
@@ -106,7 +106,7 @@ class Jobs(Generic[T]):
             job.done.set()
 
     def _abandon_if_unwanted(self, job: Job[T]) -> bool:
-        """Abandon `job` if nobody waits for it, and return whether it is abandoned; then nobody can join it."""
+        """Abandon `job` if nobody waits for it, and return whether it is; nobody can join an abandoned job."""
         with self._lock:
             job.abandoned = self._is_unwanted(job)
         return job.abandoned

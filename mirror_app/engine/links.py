@@ -1,4 +1,4 @@
-"""The query of a link: the part of a request that each name stands for, and the value that each text stands for."""
+"""Reads the query of a link, in which names stand for fields and parameters of a request, and texts for values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def split(query: Mapping[str, str]) -> LinkParts:
 
 
 def parse_field(field: str, text: str) -> str:
-    """Return the value of a field of a request, except its parameters, from its text in a link.
+    """Return the value of a request's field from the text in a link; the visualisation parses its own parameters.
 
     Raises:
         MirrorError: There is no such visualisation or output kind.

@@ -1,4 +1,4 @@
-"""Former defaults: a link without a version omits the parameters that had the default values of its time."""
+"""Former defaults: a link without a version omits parameters that had the default values when the link was made."""
 
 from collections.abc import Mapping
 

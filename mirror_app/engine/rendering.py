@@ -1,4 +1,4 @@
-"""From the raw numbers of a request to the images that are shown.
+"""Draws the images of a request from its raw numbers.
 
 Each visualisation has a look, which turns its raw numbers into images.
 """
@@ -105,7 +105,8 @@ def legend(request: Request, raw: np.ndarray, vmax: float | None) -> render.Lege
         vmax: The magnitude shown in full colour, as `vmax` returns it.
 
     Returns:
-        The colour bar, or None if a number has no colour of its own, as in `render.legend`.
+        The colour bar, or None if single values do not map to single colours (for example, if three channels are drawn
+        as RGB), or if `vmax` is None or 0.
 
     Example:
         >>> import numpy as np

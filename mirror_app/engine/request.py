@@ -13,7 +13,7 @@ from mirror_app.visualisations import registry
 
 @dataclass(frozen=True)
 class Request:
-    """What to compute, as a hashable object that corresponds one to one to the query of a link and to a JSON object.
+    """A computation to run, as a hashable object that can be written as the query of a link or as JSON, and read again.
 
     Args:
         model: The name of the model.

@@ -42,8 +42,8 @@ def deletion(
         inputs: The picture, (1, C, H, W), as the model takes it.
         evidence: The evidence for the class, (H, W). Ties are removed in reading order.
         target: The number of the class, from 0 to K - 1.
-        steps: The number of equal steps from the whole picture to none of it.
-        kind: What the model's numbers are, so that they can be turned into probabilities.
+        steps: The number of equal steps from the whole picture to an empty one.
+        kind: The kind of the model's numbers, which decides how they become probabilities.
 
     Returns:
         The curve, (steps + 1,): the probability with 0, 1/steps, ..., 1 of the pixels removed.
@@ -85,7 +85,7 @@ def insertion(
         evidence: The evidence for the class, (H, W). Ties are restored in reading order.
         target: The number of the class, from 0 to K - 1.
         steps: The number of equal steps from the blurred picture to the whole one.
-        kind: What the model's numbers are, so that they can be turned into probabilities.
+        kind: The kind of the model's numbers, which decides how they become probabilities.
 
     Returns:
         The curve, (steps + 1,): the probability with 0, 1/steps, ..., 1 of the pixels restored.
@@ -128,11 +128,11 @@ def road(
         inputs: The picture, (1, C, H, W), as the model takes it.
         evidence: The evidence for the class, (H, W).
         target: The number of the class, from 0 to K - 1.
-        kind: What the model's numbers are, so that they can be turned into probabilities.
+        kind: The kind of the model's numbers, which decides how they become probabilities.
 
     Returns:
-        Two curves, (2, S), at the S shares of removed pixels in `ROAD_SHARES`. The first removes the pixels with the
-        most evidence first, the second those with the least.
+        Two curves, (2, S), at the S shares of removed pixels in `ROAD_SHARES`. The first curve removes the pixels
+        with the most evidence first, and the second removes those with the least evidence first.
 
     Raises:
         MirrorError: Numbers of that kind have no probabilities.
@@ -167,7 +167,7 @@ def drops_early(deletion_curve: Tensor, shares: Sequence[float] = ()) -> bool:
         shares: The shares of removed pixels at which the curve was measured, as in `area`.
 
     Returns:
-        Whether the class depends on a few pixels, so that deletion says little about the order.
+        Whether the class depends on a few pixels, so that deletion says little about the order of the pixels.
 
     Example:
         >>> import torch
@@ -188,7 +188,7 @@ def recovers_early(insertion_curve: Tensor, shares: Sequence[float] = ()) -> boo
         shares: The shares of restored pixels at which the curve was measured, as in `area`.
 
     Returns:
-        Whether a few pixels are enough for the class, so that insertion says little about the order.
+        Whether a few pixels are enough for the class, so that insertion says little about the order of the pixels.
 
     Example:
         >>> import torch
@@ -235,7 +235,7 @@ def _equal_shares(steps: int) -> Tensor:
 
 
 def _first_pixels(evidence: Tensor, shares: Tensor) -> Tensor:
-    """Return, for each of the S shares, which pixels belong to the share with the most evidence: (S, 1, H, W)."""
+    """Return S masks, (S, 1, H, W): each selects the given share of the pixels, starting with the most evidence."""
     order = evidence.flatten().argsort(descending=True, stable=True)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order), device=order.device)

@@ -1,4 +1,4 @@
-"""Fills in removed pixels from their neighbours, so that nothing but the information they held is lost."""
+"""Fills in removed pixels from their neighbours, so that only the information in the removed pixels is lost."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from mirror_app.precision import share_of
 
-# A share of the picture's range. It keeps errors near the noise that the paper adds to the pixels that are filled in.
+# A share of the picture's range. It keeps the errors of filled-in pixels near the noise that the paper adds to them.
 TOLERANCE = 1e-4
 SMALLEST = 8  # pixels: a picture with a side as short as this starts from its mean, not from a coarser picture
 MOST_STEPS = 1000
@@ -17,8 +17,8 @@ def impute(pictures: Tensor, removed: Tensor, tolerance: float = TOLERANCE) -> T
 
     .. math:: x_i = \sum_j w_{ij} x_j / \sum_j w_{ij}
 
-    The equations hold for all removed pixels i at once. The sums run over the up to eight neighbours j of i: the weight
-    is 1/6 for a neighbour with a common edge, and 1/12 for one at a corner.
+    The equations hold for all removed pixels i at once. The sums run over the neighbours j of i, up to eight. The
+    weight is 1/6 for a neighbour with a common edge, and 1/12 for one at a corner.
 
     Args:
         pictures: The pictures, (N, C, H, W).
@@ -63,7 +63,7 @@ def _multigrid(values: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
 
 
 def _conjugate_gradients(initial: Tensor, is_known: Tensor, error: Tensor) -> Tensor:
-    """Return the solution of the equations of all pixels that are not `is_known`, starting from `initial`.
+    """Solve the equations of all pixels that are not `is_known`, starting from `initial`, and return the solution.
 
     Each equation is multiplied by the sum of its weights, which makes the matrix symmetric.
     """
@@ -88,7 +88,7 @@ def _conjugate_gradients(initial: Tensor, is_known: Tensor, error: Tensor) -> Te
 
 
 def _weighted_neighbours(values: Tensor) -> Tensor:
-    """Return the weighted sum of each pixel's neighbours, with none beyond the border.
+    """Return the weighted sum of each pixel's neighbours; beyond the border, there are none.
 
     Since 1/6 = 2/12, the weights are (1 2 1)ᵀ (1 2 1) / 12 minus 4/12 of the pixel itself. Summing down and then across
     takes a quarter of the time of a convolution.

@@ -1,4 +1,4 @@
-"""How much of the evidence lies on an object whose mask is known."""
+"""Measures how much of the evidence lies on an object whose mask is known."""
 
 import torch
 from torch import Tensor

@@ -82,8 +82,8 @@ def depths(model_layers: Sequence[Layer], max_count: int = DEPTHS) -> list[Depth
 def with_weights_shuffled(model: nn.Module, layers: Collection[str], seed: int = 0) -> nn.Module:
     """Return a copy of a model with the weights of some layers in random order.
 
-    Each parameter tensor of those layers keeps its numbers, in random order. Layers inside them are not shuffled unless
-    they are named, too. The copy shares all other weights with `model`, which is not changed.
+    Each parameter tensor of these layers keeps its numbers, in random order. Layers inside these layers are shuffled
+    only if they are named as well. The copy shares all other weights with `model`, which is not changed.
 
     Args:
         model: The model.
@@ -224,7 +224,7 @@ def _weight_count(private_weights: Mapping[str, int], depth: Depth) -> int:
 
 
 def _private_weights(model_layers: Sequence[Layer]) -> dict[str, int]:
-    """Return the number of weights that each layer holds itself, without those of the layers inside it."""
+    """Return the number of weights that each layer holds itself, not counting the layers inside it."""
     counts = {layer.name: layer.weights for layer in model_layers}
     for layer in model_layers:
         if layer.parent is not None:

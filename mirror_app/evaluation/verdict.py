@@ -41,7 +41,7 @@ class Curves:
     Args:
         deletion: The curve of `evaluation.deletion`, (STEPS + 1,).
         insertion: The curve of `evaluation.insertion`, (STEPS + 1,).
-        road: The two curves of `evaluation.road`, (2, S): with the most evidence removed first, and with the least.
+        road: The two curves of `evaluation.road`, (2, S): with the most and with the least evidence removed first.
     """
 
     deletion: np.ndarray
@@ -58,7 +58,7 @@ class Curves:
         return evaluation.area(torch.from_numpy(self.curve(removal)), shares(removal))
 
     def gain(self, removal: Removal) -> float:
-        """Return how much better the mean of the curve of `removal` is than the first value; higher is better."""
+        """Return how much better the mean of the curve of `removal` is than its first value; higher is better."""
         rise = self.area(removal) - float(self.curve(removal)[0])
         return -rise if removal is Removal.DELETION else rise
 

@@ -58,8 +58,8 @@ class Cell:
 def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
     """Return a request with some of its fields changed.
 
-    If the visualisation changes, its parameters have their defaults, except that a visualisation with a target keeps
-    that of `base`.
+    If the visualisation changes, its parameters get their defaults. Only the target of `base` is kept, if the new
+    visualisation has a target.
 
     Args:
         base: The request to start from.

@@ -17,7 +17,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.visualisations.core.info import Info
 
-ORIGINAL = "original.png"  # the file in a package that its code reads
+ORIGINAL = "original.png"  # the picture in a package, which the code in the package reads
 
 
 def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: int = 1) -> bytes:

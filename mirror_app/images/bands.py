@@ -1,6 +1,6 @@
 """Bands: the channels of an input that is neither grey nor RGB, such as a satellite image.
 
-Only the owner of the data knows which bands are colours and what their units are, so none is taken for a colour
+Only the owner of the data knows which bands are colours and what their units are, so Mirror takes no band for a colour
 unless the user chooses it.
 """
 

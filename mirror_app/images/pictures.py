@@ -104,7 +104,7 @@ def decode(data: bytes, name: str) -> Picture:
         if image.width * image.height > MAX_PIXELS:
             raise _refusal(name, f"has {image.width} x {image.height} pixels")
         if image.format == "PNG":
-            image.verify()  # the checksums, which reading the pixels skips
+            image.verify()  # checks the checksums, which are ignored when the pixels are read
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels, notes = read(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

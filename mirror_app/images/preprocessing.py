@@ -1,4 +1,4 @@
-"""From a picture to the input of a model, and back."""
+"""The conversion from a picture to the input of a model, and back."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -12,16 +12,16 @@ from torchvision.transforms import functional as F
 from mirror_app.errors import MirrorError
 from mirror_app.images.pictures import Picture, to_pixels, with_colours
 
-# Of a picture with a larger aspect ratio, only the middle is resized. Otherwise, 60,000 x 1 pixels would grow to 7.7
-# million x 128.
+# If a picture's aspect ratio exceeds this, only its middle is resized. Otherwise, a picture of 60,000 x 1 pixels would
+# grow to 7.7 million x 128.
 _MAX_ASPECT = 20
-_SLACK = 0.01  # how far outside [0, 1] rounding may leave a value
+_SLACK = 0.01  # rounding may leave values this far outside [0, 1]
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a model's pictures are prepared: resize the shorter side, crop the centre, normalise.
+    """The preparation of pictures for a model: resize the shorter side, crop the centre, normalise.
 
     The input is (pixels / 255 - mean) / std, per channel. It equals the output of torchvision's classification presets
     bit for bit, except that only the middle of pictures longer than 20:1 is resized. With one value in `mean`, pictures
@@ -61,7 +61,7 @@ class Preprocessing:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether pictures can become inputs, with 1, 3 or 4 channels; other models take only tensors."""
+        """Whether pictures can become inputs, which must have 1, 3 or 4 channels; other models take only tensors."""
         return len(self.mean) in _MODES
 
     def model_input_rgb(self, picture: Picture) -> np.ndarray:
@@ -185,7 +185,7 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
 
 
 def _displayable(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return an exact input (1 or 3, H, W) as RGB in [0, 1]: denormalised, and stretched if that leaves [0, 1]."""
+    """Return an exact input (1 or 3, H, W) as RGB in [0, 1]: denormalised, and stretched if values then lie outside."""
     values = inputs.float().cpu()
     if len(values) == len(mean):
         values = values * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]

@@ -19,7 +19,8 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     Only the first frame of an animation is read. Raises one of `BROKEN` for a file that cannot be read.
     """
     notes = []
-    # A camera's JPEG with embedded previews ("MPO") is not an animation; `n_frames` would read all frames.
+    # A camera's JPEG with embedded previews is not an animation; its format is "MPO". `n_frames` would read all frames,
+    # so it is not used.
     if getattr(image, "is_animated", False) and image.format in FORMATS:
         notes.append("animated: the first frame is shown")
     image.load()
@@ -59,7 +60,7 @@ def _turn_upright(image: Image.Image) -> None:
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
-    if image.mode == "I;16":  # Pillow would compare clipped values with the transparent one
+    if image.mode == "I;16":  # Pillow would compare clipped values with the transparent value
         return Image.fromarray(np.asarray(image) != image.info.get("transparency")).convert("L")
     transparent = "A" in image.getbands() or "transparency" in image.info
     return image.convert("RGBA").getchannel("A") if transparent else None

@@ -22,7 +22,7 @@ class Handle:
     """A running session of `mirror`, served at `url` until `stop`; a notebook displays it as a frame.
 
     Example:
-        A literal block, since a server takes seconds to start::
+        Not run as a doctest, since a server takes seconds to start::
 
             handle = mirror(picture, model, open_browser=False)  # in a notebook
             print(handle.url)
@@ -79,7 +79,7 @@ def mirror(
         inputs: One input or several. A tensor (C, H, W), or (N, C, H, W) for N inputs, goes to the model exactly as
             given. A Pillow image is resized, cropped and normalised first. For a model that takes several tensors,
             pass a tuple of them.
-        model: An `nn.Module` or a `Model` of the catalogue, or a dictionary of several by name.
+        model: An `nn.Module`, a `Model` of the catalogue, or a dictionary of several models by name.
         visualisations: The visualisations on offer: names such as "grad-cam", visualisation classes, WebInterface
             objects or partials that create one, or functions decorated with `offer`. None offers all visualisations.
         port: The port of the page, on this computer only. If it is in use, the next free one is taken.
@@ -103,7 +103,7 @@ def mirror(
             serves other pages.
 
     Example:
-        A literal block, since a server takes seconds to start and a script waits for Ctrl+C::
+        Not run as a doctest, since a server takes seconds to start and a script waits for Ctrl+C::
 
             from PIL import Image
             from torchvision.models import resnet18

@@ -14,7 +14,7 @@ from mirror_app import dashboard, live
 from mirror_app.errors import MirrorError
 
 HOST = "127.0.0.1"
-PORTS_TRIED = 100  # how many ports are tried, from the requested one on
+PORTS_TRIED = 100  # how many ports are tried, starting with the requested one
 
 
 class Server:
@@ -65,7 +65,7 @@ class Server:
 
     def _clean_up(self) -> None:
         self._socket.close()
-        # If no page was opened, this module was never imported. Importing it here would print a warning.
+        # If no page was opened, the module was never imported. Importing it here would print a warning.
         if cache := sys.modules.get("mirror_app.ui.store"):
             cache.close()
         # A stopped runtime cannot start again, and Streamlit has no public way to let a process make another one.
@@ -74,14 +74,14 @@ class Server:
 
 
 def _listening_socket(port: int) -> socket.socket:
-    """Return a socket that listens at the first free port from `port` on; raise MirrorError if none is free."""
+    """Return a socket that listens at the first free port, starting with `port`; raise MirrorError if none is free."""
     for number in range(port, min(port + PORTS_TRIED, 2**16)):
         try:
             return socket.create_server((HOST, number))
         except OSError:
             continue
     hint = f"Choose another, such as port={port + PORTS_TRIED}."
-    raise MirrorError(f"No port from {port} on is free.", culprit=str(port), accepted="a free port", hint=hint)
+    raise MirrorError(f"No port from {port} upwards is free.", culprit=str(port), accepted="a free port", hint=hint)
 
 
 def _configure() -> None:
@@ -90,5 +90,5 @@ def _configure() -> None:
         config.set_option(name, value)
     config.set_option("server.allowedHosts", [HOST, "localhost"])
     config.set_option("server.headless", True)
-    # The protection needs a cookie that browsers withhold in a frame, which is how notebooks show the page.
+    # Notebooks show the page in a frame, where browsers withhold the cookie that this protection needs.
     config.set_option("server.enableXsrfProtection", False)

@@ -19,7 +19,7 @@ import torch
 
 from mirror_app.errors import MirrorError
 
-_POLL_INTERVAL = 0.2  # seconds between two looks at the growing file
+_POLL_INTERVAL = 0.2  # seconds between two checks of the growing file
 PATIENCE = 60.0  # seconds without a new byte, after which a download counts as stalled
 
 
@@ -42,7 +42,7 @@ class _Download:
     def __init__(self, url: str, target: Path) -> None:
         self.folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
         self.end: Future[None] = Future()
-        # A daemon thread, unlike an executor's, does not keep the program from ending.
+        # Unlike the threads of an executor, a daemon thread does not keep the program from ending.
         Thread(target=self._run, args=(url, target), name="download", daemon=True).start()
 
     def received_bytes(self) -> int:

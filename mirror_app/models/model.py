@@ -57,7 +57,7 @@ class Model:
             output: The module's output for one picture.
             kind: An OutputKind, such as "labels". "" takes the kind from the module's configuration or, if the
                 configuration does not name one, infers it from the output.
-            names: The names of the numbers. By default, those in the configuration, or "class 0", "class 1", …
+            names: The names of the numbers. Without them, those in the configuration are used, or else "class 0", …
 
         Raises:
             MirrorError: If the kind or the number of names does not fit the output.
@@ -101,7 +101,7 @@ class Model:
 
     @property
     def kind(self) -> OutputKind:
-        """The kind of the output; classes if unknown."""
+        """The kind of the output; `CLASSES` if it is unknown."""
         return self.output.kind if self.output else OutputKind.CLASSES
 
     def name_of(self, number: int) -> str:

@@ -28,7 +28,7 @@ UNTRAINED = "-untrained"
 
 _random_state = Lock()  # torchvision initialises weights from the random state that the whole process shares
 
-SIDE = 512  # pixels: the input of detection models, which take any size and state no preprocessing
+SIDE = 512  # pixels: the side of the input of detection models, which take any size and state no preprocessing
 
 
 def names() -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def untrained(name: str) -> nn.Module:
     if name in ("googlenet", "inception_v3"):
         options["init_weights"] = False  # their own initialisation takes minutes
     if name.startswith("vit_"):
-        options["image_size"] = preprocessing(_weights(name)).size  # part of their architecture
+        options["image_size"] = preprocessing(_weights(name)).size  # a part of the architecture
     if name not in classifiers():
         options["weights_backbone"] = None
     with _random_state, torch.random.fork_rng(devices=[]):

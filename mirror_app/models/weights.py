@@ -88,7 +88,7 @@ def _check_tensor(name: str, tensor: object, file: Path) -> None:
 
 
 def _match(module: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
-    """Raise MirrorError with the first differences between the module's tensors and those of the file."""
+    """Raise MirrorError with the first differences between the module's tensors and the tensors in the file."""
     expected = module.state_dict()
     if set(expected) == {name.removeprefix("module.") for name in tensors} != set(tensors):
         raise MirrorError(

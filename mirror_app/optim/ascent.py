@@ -49,8 +49,8 @@ class Ascent:
         view: The private view of the model.
         space: Converts pixels in [0, 1] to the inputs of the model.
         objective: The number to raise, one per picture.
-        rule: Turns the gradient into a step, such as `optimisers.adam(0.05)`. A rule may have a state; use a new one
-            for each run.
+        rule: A function that turns the gradient into a step, such as `optimisers.adam(0.05)`. A rule may have a state,
+            so use a new one for each run.
         parametrisation: The numbers to optimise: pixels (`Pixels`) or waves (`Fourier`).
         transforms: Random transforms of the picture before each forward pass.
         operators: Functions applied to the pixels after each step, such as `operators.blur(0.3)`.
@@ -119,7 +119,7 @@ class Ascent:
             value = self.objective(ForwardPass(pixels, outputs, partial(channels_first, self.view, inputs.detach())))
             gradient, input_gradient = _gradients(value, leaf, inputs)
             has_gradient = gradient.flatten(1).any(1)
-            if input_gradient is not None:  # the gradient of a penalty may hide that the model's is zero
+            if input_gradient is not None:  # a penalty's gradient may hide that the model's is zero
                 has_gradient &= input_gradient.flatten(1).any(1)
             if not has_gradient.all():
                 redirect_dead_relu(value)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 # Principal axes (columns) and variances of the colours of ImageNet's photographs, computed for the colour augmentation
-# of Krizhevsky et al. 2012. The values are those of the code for Gross and Wilber 2016, “Training and investigating
+# of Krizhevsky et al. 2012. The values are from the code for Gross and Wilber 2016, “Training and investigating
 # residual nets” (fb.resnet.torch).
 AXES = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
 VARIANCES = (0.2175, 0.0188, 0.0045)

@@ -68,9 +68,9 @@ class Pixels(Parametrisation):
 class Fourier(Parametrisation):
     """Fourier coefficients (N, C, H, W // 2 + 1, 2), each scaled by its wavelength.
 
-    x = sigmoid(¼ M · irfft2(θ · λ)), with the wavelength λ in pixels, at most the longer side of the picture, and the
-    colour matrix M. The scaling lets broad shapes grow as readily as fine ones. The last axis of θ holds the real and
-    the imaginary part.
+    x = sigmoid(¼ M · irfft2(θ · λ)). Here, λ is the wavelength in pixels, at most the longer side of the picture, and M
+    is the colour matrix. The scaling lets broad shapes grow as readily as fine ones. The last axis of θ holds the real
+    and the imaginary part.
 
     Args:
         decorrelate: Whether the channels are the principal colours of photographs (`colour_space.mixing`, scaled so

@@ -107,7 +107,7 @@ def _uniform(low: float, high: float, generator: Generator) -> float:
 
 
 def _resample(pixels: Tensor, cosine: float, sine: float) -> Tensor:
-    """Return pixels that have at (x, y), from the centre, the value at (cosine x - sine y, sine x + cosine y)."""
+    """Return pixels whose value at (x, y) comes from (cosine x - sine y, sine x + cosine y); the centre is (0, 0)."""
     height, width = pixels.shape[2:]
     # The grid counts each side from -1 to 1: in a picture that is not square, the two axes have different units.
     matrix = pixels.new_tensor([[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]])

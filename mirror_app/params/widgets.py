@@ -20,7 +20,8 @@ class Parameter(ABC):
     Args:
         help: A sentence that says what the parameter does; it is the widget's tooltip.
         label: The widget's label; by default, the argument's name with spaces and a capital.
-        when: (name, value) of another parameter; the widget is shown only while that parameter has this value.
+        when: The name and a value of another parameter, as (name, value). The widget is shown only while that parameter
+            has this value.
         name: The argument's name, which `declared` fills in.
         default: The argument's default, which `declared` fills in.
     """
@@ -255,7 +256,7 @@ class ClassPicker(Parameter):
         if isinstance(value, str):
             return self.parse(value)
         try:
-            number = operator.index(value)  # type: ignore[arg-type]  # also NumPy's integers and one-element tensors
+            number = operator.index(value)  # type: ignore[arg-type]  # takes NumPy integers and one-element tensors
         except TypeError:
             raise self.refuse(value) from None
         if isinstance(value, bool) or number < 0:
@@ -271,7 +272,7 @@ class ClassPicker(Parameter):
 
 
 def _exact(number: float) -> str:
-    """Return a bound as text, with all digits of a whole one, such as 2147483647."""
+    """Return a bound as text; a whole number is written with all its digits, such as 2147483647."""
     return str(int(number)) if number == int(number) else f"{number:g}"
 
 

@@ -56,7 +56,7 @@ def backward_inside_error() -> MirrorError:
 
 
 def redirect_dead_relu(output: Tensor) -> None:
-    """Let each ReLU below `output` pass the gradient of a batch item that it would block entirely.
+    """Let each ReLU below `output` pass on the gradient of every batch item for which it would pass on nothing.
 
     A unit that is inactive everywhere has no gradient; the gradient that is passed on lets an optimiser activate it.
     """

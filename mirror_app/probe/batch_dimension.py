@@ -56,7 +56,7 @@ def batch_axes(output: Any, run: Run, picture: Tensor) -> tuple[int | None, ...]
         return ()
     try:
         pair_output = run(torch.cat([picture, _noise_like(picture, 1)]))
-    except Exception:  # as above
+    except Exception:  # the model's own code may reject a batch of two, as above
         pair_output = []
     pair_tensors = _tensors(pair_output)
     if is_list_of_dicts(output):

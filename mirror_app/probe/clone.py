@@ -1,4 +1,4 @@
-"""A copy of a model that shares its frozen weights but has its own modules, flags, hooks and containers."""
+"""A copy of a model that shares the model's frozen weights but has modules, flags, hooks and containers of its own."""
 
 import operator
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from mirror_app.probe.containers import are_identical, is_identical, refill, sig
 from mirror_app.probe.copying import MODULE_ATTRIBUTES, Copier
 from mirror_app.probe.randomness import SeededGenerators
 
-MAX_COPIED_BYTES = 2**20  # small buffers are always copied, since a model may write into them in a later run only
+MAX_COPIED_BYTES = 2**20  # smaller buffers are always copied, since a later run may be the first to write into them
 
 
 class Clone:
-    """Holds a structural copy of `source`, in evaluation mode and without in-place modules, in its attribute `module`.
+    """Holds in `module` a structural copy of `source`, in evaluation mode and without in-place modules.
 
-    Small buffers are copied, and the copies follow the source. All other tensors are shared, except those that the
-    forward pass writes into. `written` holds the indices of these tensors, in the order in which the copier meets them;
-    None means all tensors. If `device` is not that of the source, every tensor is copied. Tensors that share a storage
-    share one in the copy too.
+    Small buffers and the tensors that the forward pass writes into are copied, and the copies take over the values of
+    the source before each run. `written` holds the indices of the written tensors, in the order in which the copier
+    meets the tensors; None means all tensors. All other tensors are shared. If `device` is not that of the source,
+    every tensor is copied. If tensors share a storage, their copies share one, too.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Clone:
         self.pairs: list[tuple[Tensor, Tensor]] = []  # (the copy's tensor, the source's)
         self._device = None if device is None else torch.device(device)
         self._written = written
-        self._storages: dict[int, torch.UntypedStorage] = {}  # the copy's storages by address of the source's
+        self._storages: dict[int, torch.UntypedStorage] = {}  # the copy's storages, by the addresses of the source's
         self._writable_indices: list[int] = []  # indices of the tensors that a run may write into
         self.is_stateful = False  # whether a run has changed attributes or containers
         copier = Copier(self._clone_tensor)
@@ -150,7 +150,7 @@ class Clone:
 
 
 def _tensor_over(weights: Tensor, storage: torch.UntypedStorage) -> Tensor:
-    """Return a tensor like `weights` over `storage` that autograd graphs can use, with its own version counter."""
+    """Return a tensor like `weights` over `storage`; it has its own version counter, and autograd graphs can use it."""
     if weights.is_quantized or weights.is_conj() or weights.is_neg():
         return weights.clone()
     tensor = torch.empty(0, dtype=weights.dtype, device=weights.device)

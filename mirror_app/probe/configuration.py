@@ -1,4 +1,4 @@
-"""What a model's library declares about the model's output: the kind and the class names.
+"""The kind and the class names of a model's output, if the library that the model comes from declares them.
 
 Nothing is imported for this: a model of Transformers, timm or open_clip is recognised by the module of its class.
 """
@@ -24,8 +24,8 @@ _IMAGENET_CLASSES = 1000
 def configured_meaning(module: nn.Module, count: int) -> OutputMeaning | None:
     """Return the declared meaning of the output of `module`, or None if its library declares nothing.
 
-    `count` is the number of scores, or 0 for other outputs. The meaning is marked as assumed for a model that wraps the
-    declaring one, and for a subclass with a forward method of its own, because both may process the output further.
+    `count` is the number of scores, or 0 for other outputs. The meaning is marked as assumed for a module that wraps a
+    library's model, and for a subclass with its own forward method, as both may process the output further.
     """
     is_library_forward = _has_library_forward(module)
     if head := next(_classification_models(module, count), None):
@@ -74,7 +74,8 @@ def _has_library_forward(module: nn.Module) -> bool:
 def _has_new_head(module: Any) -> bool:
     """Tell whether a timm model that was created without a classifier has been given one since.
 
-    In a model without a classifier, an identity takes its place, or a module of timm that contains no classifier.
+    In a model without a classifier, an identity or a timm module that contains no classifier takes the classifier's
+    place.
     """
     classifiers, submodules = module.pretrained_cfg.get("classifier") or (), dict(module.named_modules())
     for name in (classifiers,) if isinstance(classifiers, str) else classifiers:

@@ -28,14 +28,15 @@ class Copier:
     fill, each with a snapshot of its contents.
 
     An object held by a module or a hook, such as a recorder or a configuration, is copied together with its contents.
-    Values without plain Python state are shared, such as locks, open files, classes and objects of the standard
-    library. Large collections inside objects are shared too.
+    Values without plain Python state, such as locks, open files, classes and objects of the standard library, are
+    shared. Large collections inside objects are shared too.
     """
 
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
-        self.sources: dict[int, Any] = {}  # the originals of arrays, and of containers by their keys in `containers`
+        # The originals: of an array, by the array's id; of a container, by the container's key in `containers`.
+        self.sources: dict[int, Any] = {}
         self.generators: list[tuple[Any, Any]] = []  # (the copy's random generator, the source's)
         self._tensor = tensor
         self._copies: dict[int, Any] = {}

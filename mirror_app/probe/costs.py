@@ -27,7 +27,7 @@ class Cost:
     Attributes:
         multiply_adds: Multiply-adds of matrix products and convolutions.
         bytes: Size of the output.
-        seconds: Time of its forward pass.
+        seconds: Time of the layer's forward pass.
         receptive_field: Size (height, width), in pixels, of the area that one location of the output sees. None if it
             sees the whole picture, however large the picture is, or if the receptive field is unknown.
     """
@@ -154,7 +154,7 @@ def _layer_cost(calls: list[_LayerCall], seconds: float, receptive_fields: "_Rec
 
 @dataclass(frozen=True)
 class _ReceptiveField:
-    """The size of a receptive field in pixels and the distance between neighbouring ones, each (height, width)."""
+    """The size of a receptive field in pixels and the distance between neighbouring fields, each (height, width)."""
 
     size: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)

@@ -1,4 +1,4 @@
-"""Which layers feed which, read from the autograd graph of one forward pass."""
+"""Which layers feed which other layers, read from the autograd graph of one forward pass."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -18,8 +18,8 @@ PICTURE = "the picture"
 def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return the pairs (from, to) of layers in `names` between which data flows directly.
 
-    No other layer of `names` lies between the two. The layers must not be nested in one another. The source of data
-    that comes from none of them is “the picture”.
+    No other layer of `names` lies between the two. The layers must not be nested in one another. If data comes from
+    none of these layers, the source is “the picture”.
     """
     producers: dict[Node, str] = {}
     consumers: list[tuple[str, list[Node]]] = []
@@ -28,7 +28,7 @@ def flow(view: View, inputs: Tensor, names: Iterable[str]) -> list[tuple[str, st
         consumers.append((name, _grad_nodes((arguments, options))))
 
     def on_return(name: str, _module: object, _inputs: object, output: object) -> object:
-        # A clone, so that a layer that returns its input still has a node of its own.
+        # The output is cloned, so that even a layer that returns its input has a node of its own.
         private_output = tree_map(lambda item: item.clone() if isinstance(item, Tensor) else item, output)
         producers.update(dict.fromkeys(_grad_nodes(private_output), name))
         return private_output

@@ -12,7 +12,7 @@ from mirror_app.probe.outputs import class_logits, named_tensors
 from mirror_app.probe.view import View, require_tensor
 
 MAX_CANDIDATES = 16
-MIN_CELL_SIZE = 8  # pixels a side; a stage with smaller cells detects only strokes and is not a default
+MIN_CELL_SIZE = 8  # pixels along each side; a stage with smaller cells detects only strokes and is not a default
 
 
 def default_layer(view: View, inputs: Tensor, before_last: bool = False) -> str:
@@ -61,7 +61,7 @@ def layout_of(view: View, inputs: Tensor, layer: str) -> Layout:
 
 
 def channels_first(view: View, inputs: Tensor, layer: str, output: Tensor) -> Tensor:
-    """Return the `output` of `layer` for `inputs` with its channels in front.
+    """Return the `output` of `layer` for `inputs` with the channels on axis 1.
 
     The shape becomes (N, C), (N, C, h, w) or, if some positions lie outside the grid, (N, C, P).
 
@@ -101,7 +101,7 @@ def _earlier_layer(view: View, picture: Tensor, last: str) -> str:
 
 
 def _active_entries(gradient: Tensor) -> int:
-    """Return the largest number of entries with a non-zero gradient along any axis between the batch and the last."""
+    """Return the largest number of entries with non-zero gradients on any axis between the batch axis and the last."""
     return max(
         int((gradient.movedim(axis, 0) != 0).flatten(1).any(1).sum()) for axis in range(1, max(2, gradient.ndim - 1))
     )

@@ -1,4 +1,4 @@
-"""What a forward pass does besides computing the output, observed once on a copy that shares no weights."""
+"""The side effects and other behaviour of a forward pass, observed once on a copy that shares no weights."""
 
 import weakref
 from collections.abc import Callable
@@ -36,17 +36,17 @@ class GradientBreak:
 
 @dataclass(frozen=True)
 class ForwardBehaviour:
-    """What one forward pass did.
+    """The behaviour of one forward pass.
 
     Attributes:
-        written: Indices of the tensors that it wrote into, counted as in `Clone`.
-        is_stateful: Whether it changed attributes or containers.
+        written: Indices of the tensors that the pass wrote into, counted as in `Clone`.
+        is_stateful: Whether the pass changed attributes or containers.
         calls: The layers that ran.
         gradient_break: The point at which gradients end; None if there is none.
         batch_axes: See `batch_dimension.batch_axes`.
-        is_random: Whether it drew random numbers.
+        is_random: Whether the pass drew random numbers.
         signature: See `Clone`.
-        batch_independent, default_layers, earlier_layers: Caches by input shape, filled as they are computed.
+        batch_independent, default_layers, earlier_layers: Caches by input shape, filled as values are computed.
         layouts: A cache by layer and input shape.
     """
 

@@ -12,14 +12,14 @@ from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF
 from mirror_app.probe.clone import Clone
 
-# The most precise comes first. Of the types with which a model runs, the first is chosen.
+# The most precise type comes first. The first type with which the model runs is chosen.
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _DTYPE_ERROR = re.compile("Half|BFloat16|dtype|Low precision")  # found in PyTorch's errors about types
 
 
 @dataclass(frozen=True)
 class Cast:
-    """A cast of the pictures to `dtype`, and with `extra` of all other floating-point inputs as well."""
+    """A cast of the pictures to `dtype`; if `extra` is true, all other floating-point inputs are cast as well."""
 
     dtype: torch.dtype
     extra: bool = False
@@ -43,10 +43,10 @@ class InputCast:
         )
 
     def select_dtype(self, inputs: Tensor, types: frozenset[torch.dtype], run: Callable[[Tensor], object]) -> Tensor:
-        """Select the type in which a model takes `inputs`; return them in it, or in float32 if that is more precise.
+        """Select the type in which a model takes `inputs`; return `inputs` in this type, or in float32 if more precise.
 
-        The inputs keep their own type if all weights have it or if the model runs with it. Otherwise they are cast to a
-        type of the weights with which the model runs.
+        The inputs keep their own type if all weights have this type or if the model runs with it. Otherwise they are
+        cast to a type of the weights with which the model runs.
 
         Args:
             inputs: Pictures (N, C, H, W).
@@ -68,7 +68,7 @@ class InputCast:
                 run(inputs.clone())
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, TypeError, ValueError, AssertionError):  # how a model rejects a type
+        except (RuntimeError, TypeError, ValueError, AssertionError):  # models reject a type with one of these errors
             return False
         return True
 

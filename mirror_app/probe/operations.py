@@ -4,8 +4,8 @@ import re
 
 from torch.autograd.graph import Node
 
-# Operations that are linear in their only operand, or that select some of its values. `operation_name` gives products
-# and quotients of two activations other names.
+# Operations that are linear in their only operand, or that select some of its values. They do not include products and
+# quotients of two activations, to which `operation_name` gives other names.
 LINEAR = frozenset(
     "torch::autograd::AccumulateGrad BackwardHookFunction Add Sub Neg Mul Div Sum Mean "
     "MaxPool2DWithIndices AdaptiveMaxPool2D AvgPool2D AdaptiveAvgPool2D Amax Max "

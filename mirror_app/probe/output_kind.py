@@ -9,7 +9,7 @@ from mirror_app.errors import MirrorError
 
 
 class OutputKind(StrEnum):
-    """What the scores (N, K) of a model mean; regions and boxes have other shapes."""
+    """The meaning of the scores (N, K) of a model; regions and boxes have other shapes."""
 
     CLASSES = "classes"  # logits of mutually exclusive classes: softmax gives probabilities
     LABELS = "labels"  # logits of independent labels: sigmoid gives probabilities

@@ -14,7 +14,7 @@ from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.outputs import class_logits, describe_output, is_list_of_dicts, regions_of, single_tensor
 from mirror_app.probe.view import View
 
-_SUM_TOLERANCE = 1e-4  # for sums of float32 probabilities
+_SUM_TOLERANCE = 1e-4  # how far a sum of float32 probabilities may be from 1
 
 
 def answers_of(output: Any) -> Tensor | None:

@@ -29,7 +29,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Regions:
-    """The most likely class at each location, (h, w), of one entry of an output.
+    """The most likely class at each location, (h, w), according to one entry of an output.
 
     `surest` is the location (row, column) at which the logit of the most likely class is largest. Class 0 does not
     count, because it is usually the background.

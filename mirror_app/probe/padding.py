@@ -21,8 +21,8 @@ _POOLINGS = ("MaxPool2DWithIndices", "AvgPool2D")
 def keeps_alignment(node: Any, consumer: Any, grid: tuple[int, int]) -> bool:
     """Tell whether `node` shifts no cell of `grid` by more than half a cell.
 
-    Only padding of (N, C, h, w) can shift cells. `consumer` is the node that takes the output of `node`; it is None if
-    that output is the layer's output.
+    Only the padding of a tensor (N, C, h, w) can shift cells. `consumer` is the node that takes the output of `node`;
+    it is None if that output is the layer's output.
     """
     if operation_name(node) not in _PADDING_ATTRIBUTES:
         return True

@@ -1,4 +1,4 @@
-"""A private copy of one model: created, kept in step with the model, and run without side effects on it."""
+"""Creates a private copy of a model, keeps it in step with the model, and runs it without changing the model."""
 
 from dataclasses import replace
 from functools import partial

@@ -16,9 +16,10 @@ Generator = Any  # a generator of PyTorch, NumPy or Python
 class SeededGenerators:
     """Runs code with the process's random generators at a fixed seed, and restores them: `with SeededGenerators(...):`.
 
-    `private_generators` holds pairs of generators, the copy's and the source's. Each time, the copy's generator starts
-    in the state of the source's. `devices` are the devices of the model. `has_drawn` tells whether any generator was
-    used. The process's generators are global, so only one thread at a time can be inside the context.
+    `private_generators` holds pairs of generators, the copy's and the source's. Each time the context is entered, the
+    copy's generator takes over the state of the source's. `devices` are the devices of the model. `has_drawn` tells
+    whether any generator was used. The process's generators are global, so only one thread at a time can be inside the
+    context.
     """
 
     _lock = threading.RLock()

@@ -29,7 +29,7 @@ _LIKE_FUNCTIONS = frozenset(
 )
 _DETACHED = "_mirror_detached_from_graph"
 
-# For each type of node, whether its saved attributes make it a rectifier.
+# By type of node: a function that tells from a node's saved attributes whether the node is a rectifier.
 _IS_RECTIFIER: dict[str, Callable[[Any], bool]] = {
     "Relu": lambda _: True,
     "Hardtanh": lambda node: node._saved_min_val == 0 < node._saved_max_val,
@@ -143,7 +143,7 @@ def _pass_positive(
 
 
 def _nodes_above_logits(output: Tensor) -> Iterator[Node]:
-    """Yield the nodes that turn logits into probabilities, above the last weights; none of them is a rectifier."""
+    """Yield the nodes that turn logits into probabilities, above the last weights. They are not rectifiers."""
     stack = [output.grad_fn]
     while stack:
         node = stack.pop()

@@ -1,4 +1,4 @@
-"""A private view of one model, which can be stopped at a layer, split there, or run with another output of it."""
+"""A private view of one model: it can be stopped at a layer, split there, or run with the layer's output replaced."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,7 +25,7 @@ class RunsBeforeError(MirrorError):
 
 
 class View(PrivateModel):
-    """A private model that can be stopped at a layer, split there, or run with another output of that layer."""
+    """A private model that can be stopped at a layer, split there, or run with the layer's output replaced."""
 
     def layer_name(self, layer: object) -> str:
         """Return the dotted name of `layer`, which is a name or a submodule of the model or of the view."""
@@ -85,7 +85,7 @@ class View(PrivateModel):
                 self.outputs_of(inputs, [layer])
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, ValueError, AssertionError):  # how PyTorch's operations reject a size
+        except (RuntimeError, ValueError, AssertionError):  # PyTorch rejects a size with one of these errors
             self._sample = sample  # batch independence must be tested with a size that runs
             return False
         return True
@@ -105,11 +105,11 @@ class View(PrivateModel):
             nonlocal remaining
             remaining -= 1
             if remaining > 0 and not leaves and require_tensor(output, layer).requires_grad:
-                return None  # this call belongs to a gradient that the model itself computes
+                return None  # the model uses this call to compute a gradient of its own, so leave it alone
             if handle in self._lingering_hooks:  # a checkpointed block is recomputed in the backward pass
                 return leaves[-1].clone()
             leaves.append(require_tensor(output, layer).detach().requires_grad_())
-            # A clone, since later layers may work in place, which a leaf forbids.
+            # Later layers may work in place, which a leaf forbids, so they get a clone.
             return leaves[-1].clone()
 
         handle = self.modules[layer].register_forward_hook(detach)
@@ -235,7 +235,8 @@ class View(PrivateModel):
                 raise _StopForward
 
         with torch.no_grad(), ExitStack() as hooks, suppress(_StopForward):
-            # These hooks run before the model's own, which run again on the recorded output.
+            # These hooks run before the model's own hooks, so they record the output as it was before those. The
+            # model's own hooks run later, when the recorded output is replayed.
             handle = self.modules[layer].register_forward_hook(stop, prepend=True)
             hooks.callback(handle.remove)
             for name in list(names):

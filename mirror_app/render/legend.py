@@ -1,4 +1,4 @@
-"""Colour bars: what the colours of a look mean in numbers."""
+"""Colour bars: the numbers that the colours of a look stand for."""
 
 from collections.abc import Sequence
 

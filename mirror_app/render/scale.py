@@ -1,6 +1,6 @@
-"""Scales: numbers as shares of the number that is shown in full colour.
+"""Scales: divides raw numbers by the magnitude that is shown in full colour.
 
-The looks in `render/looks/` give the shares their colours.
+The looks in `render/looks/` turn the quotients, called shares, into colours.
 """
 
 from collections.abc import Sequence

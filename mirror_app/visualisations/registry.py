@@ -37,12 +37,12 @@ class Entry:
     """A registered visualisation.
 
     Attributes:
-        key: Its name in links, such as "grad-cam".
-        name: Its name on the page.
-        kind: Its class.
+        key: The name in links, such as "grad-cam".
+        name: The name on the page.
+        kind: The class of the visualisation.
         paper: The reference.
         method_params: The parameters of the computation, by name.
-        render_params: The parameters of its look, which colours the raw values. Changing them needs no new computation.
+        render_params: The parameters of the look, which colours the raw values. Changing them needs no new computation.
         transform_params: The parameters that every visualisation has: the transformations of its inputs and raw values.
         use: When to use it.
         avoid: When not to use it.
@@ -74,7 +74,7 @@ class Entry:
 
     @property
     def look(self) -> Look:
-        """How its raw values are coloured."""
+        """The look, which colours the raw values."""
         look: Look = self.kind.look
         return look
 
@@ -196,7 +196,7 @@ def unregister(entries: Iterable[Entry]) -> None:
 
 
 def before_look_up(load: Callable[[], None]) -> None:
-    """Have `load`, which registers further visualisations, called once, before the next look-up."""
+    """Arrange for `load` to be called once, before the next look-up; it registers further visualisations."""
     _loaders.append(load)
 
 

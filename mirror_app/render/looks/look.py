@@ -1,7 +1,7 @@
-"""Looks: how raw numbers become colours, and what the colours mean.
+"""Looks: the ways in which raw numbers become colours, with their scales and colour bars.
 
-A look is a function `(raw, picture, **params) -> images`. From the raw numbers of a visualisation and the picture that
-the model received, (N, 3, H, W) in [0, 1], it makes images (M, 3, h, w) in [0, 1]. Its annotations declare its
+A look is a function `(raw, picture, **params) -> images`. It makes images (M, 3, h, w) in [0, 1] from the raw numbers
+of a visualisation and the picture that the model received, (N, 3, H, W) in [0, 1]. Its annotations declare its
 parameters, in the same way as the annotations of a visualisation.
 """
 
@@ -49,8 +49,9 @@ class Look:
             an argument `vmax`: the magnitude shown in full colour, or None to give each image its own scale.
         vmax: A function `(raw, picture, **params)` that returns the magnitude shown in full colour when a picture has
             its own scale. Leave it None if the look has no scale that pictures could share.
-        legend: A function `(raw_shape, vmax, **params)` that returns the colour bar, or None if numbers have no colour
-            of their own with these parameters. Leave it None if the look never has a colour bar.
+        legend: A function `(raw_shape, vmax, **params)` that returns the colour bar, or None if, with these parameters,
+            single values do not map to single colours (for example, if three channels are drawn as RGB). Leave it None
+            if the look never has a colour bar.
         order: A function `(raw, **params)` that returns the indices (M,) of the maps in the order shown, or None if
             these parameters keep the original order. Leave it None if the look never reorders maps.
         hint: A function `(**params)` that returns a sentence on how to read the colours, or "". Leave it None if the
@@ -85,7 +86,7 @@ class Look:
             raise MirrorError(
                 f"The look '{name}' has a vmax, so its function must take an argument 'vmax'.", culprit=name
             )
-        # So that `help` and doctest find the name and the docstring of the function.
+        # Taken over from the function, so that `help` and doctest find its name and its docstring.
         names = [name for name in ("__module__", "__name__", "__qualname__", "__doc__") if hasattr(self.render, name)]
         vars(self).update({name: getattr(self.render, name) for name in names}, __wrapped__=self.render)
 

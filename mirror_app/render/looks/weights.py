@@ -27,8 +27,8 @@ def weights(
     """Return filters as pictures.
 
     Args:
-        raw: Filters, (N, C, h, w), with 1 or 3 channels. With three, medium grey is zero; with one, white is zero, blue
-            is negative and red is positive.
+        raw: Filters, (N, C, h, w), with 1 or 3 channels. With 3 channels, medium grey is zero. With 1 channel, white
+            is zero, blue is negative and red is positive.
         picture: Not used.
         scale: "each filter" scales each filter by its own largest magnitude, and "all filters" scales all filters by
             the largest magnitude of all.

@@ -15,7 +15,7 @@ MAX_EDGES_PER_BOX = 3
 
 
 def visible_boxes(all_layers: Sequence[Layer], chosen: str) -> list[str]:
-    """Return the names of the layers that are boxes when `chosen` is selected; each runs, and none contains another.
+    """Return the names of the layers that are boxes when `chosen` is selected: all run, and no box contains another.
 
     `chosen` and its ancestors are expanded, and so are containers that never run themselves, such as a ModuleList.
     """
@@ -41,7 +41,7 @@ def is_crowded(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> bool:
 
 
 def nearest_edges(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return only the edge into each box that comes from its latest source. `boxes` are in the order they run."""
+    """Return, for each box, only the edge from its latest source. `boxes` are in the order in which they run."""
     position = {name: number for number, name in enumerate(boxes)}
     source_of = {target: source for source, target in sorted(edges, key=lambda edge: position.get(edge[0], -1))}
     return [(source, target) for target, source in source_of.items()]

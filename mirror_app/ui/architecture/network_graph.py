@@ -21,7 +21,7 @@ _ACTIVATIONS = "activations"
 
 
 def show_totals(model: Model) -> None:
-    """Show in one line the size of the model and the cost of one picture."""
+    """Show the size of the model and the cost of one picture, in one line."""
     total_cost = layer_facts.costs(model.name)[""]
     height, width = model.blank().shape[2:]
     weights = sum(parameter.numel() for parameter in model.module.parameters())

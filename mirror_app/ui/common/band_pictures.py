@@ -1,6 +1,6 @@
 """Inputs with bands, such as satellite images, shown band by band, as their mean, or with three bands as colours.
 
-The same view is used in the strip of inputs and below the heat maps of all pages.
+The chosen view also applies to the strip of inputs and to the picture under the heat maps, on all pages.
 """
 
 import streamlit as st
@@ -23,7 +23,7 @@ ALL, MEAN, THREE = "Band by band", "Mean", "In colour"
 
 
 def show(picture: Picture, values: Tensor) -> None:
-    """Show a picture whose bands are `values` (C, H, W), with the choice of a view."""
+    """Show a picture whose bands are `values` (C, H, W), and let the visitor choose the view."""
     count, height, width = values.shape
     view = st.segmented_control(
         "Show the bands",

@@ -95,7 +95,7 @@ def _head_of_stage(selection: Selection, layer: str) -> None:
     st.markdown(f"**{selection.entry.name}** at `{layer}`")
     st.caption("The maps of all stages are enlarged to the size of the input, which smooths narrow peaks.")
     if st.button("Show this layer alone", on_click=choose, args=(replace(selection.request, layer=layer),)):
-        st.rerun()  # the whole page, not only this fragment
+        st.rerun()  # reruns the whole page, not only this fragment
 
 
 def enlarged(map_: Image.Image) -> bytes:

@@ -16,7 +16,7 @@ WORDS = {
     "baseline": "A picture without content, such as a black one. An explanation accounts for the difference between "
     "the picture and this baseline.",
     "receptive field": "The part of the picture that a unit can see. The Architecture page shows its size.",
-    "octave": "One image size of a dream; each is larger than the one before.",
+    "octave": "One of the image sizes at which Deep Dream works; each is larger than the one before.",
     "class token": "The token in which a transformer collects its answer; the other tokens are patches of the picture.",
     "head": "One of several parallel attention maps in a layer of a transformer.",
 }

@@ -24,8 +24,8 @@ from mirror_app.ui.store.background_runs import predicted_picture
 BARS = 40
 READING = (
     "Raw values are the values before colouring. The colour bar ends slightly below the maximum because enlarging the "
-    "map smooths narrow peaks. In a colour picture with a grey background, red, green and blue show the values of "
-    "those channels; grey is zero."
+    "map smooths narrow peaks. If values are shown in colour on a grey background, red, green and blue are the values "
+    "of the three colour channels, and grey means zero."
 )
 UNCHANGED = (
     "Mirror works on a private copy that shares the model's weights. Model unchanged: for this input, the copy gives "

@@ -11,7 +11,7 @@ FIRST = "back-prop"  # the preselected visualisation that explains a target
 
 
 def explaining_entry(selected: Entry) -> Entry | None:
-    """Return the visualisation that explains a clicked class: the selected one, or else one that takes a target."""
+    """Return the visualisation that explains a clicked class: `selected` if it takes a target, or another that does."""
     session = current()
     candidates = (selected, session.default_entry, *session.entries)
     return next((entry for entry in candidates if entry.takes_target), None)
@@ -24,7 +24,7 @@ def choose_class(entry: Entry, number: int) -> None:
 
 
 def offer_map(channel: str, cell: tuple[int, int] | None) -> None:
-    """Offer to explain `channel`, the text of a target, and its unit at the (row, column) that was clicked last."""
+    """Offer to explain `channel` (a target as text) and the unit in it that was clicked last; `cell` is a new click."""
     if cell:
         widget_state.CLICKED_UNIT.value = channel, cell
     last_clicked = widget_state.CLICKED_UNIT.value
@@ -59,4 +59,4 @@ def _method(context: str) -> Entry:
 def _button(entry: Entry, target: str, label: str) -> None:
     hint = f"Show what in the picture activates {targets.parse(target).description}."
     if st.button(label, on_click=explain_target, args=(entry, target), help=hint):
-        st.rerun()  # the whole page, not only this fragment
+        st.rerun()  # reruns the whole page, not only this fragment

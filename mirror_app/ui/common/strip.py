@@ -61,7 +61,7 @@ def add(session: Session) -> None:
         width=110,
     )
     camera = st.popover("Camera", icon=":material/photo_camera:", key="camera", on_change="rerun", width="content")
-    if camera.open:  # only then does the browser ask for permission
+    if camera.open:  # the browser asks for permission as soon as the widget is drawn
         with camera:
             st.camera_input(
                 "A photograph",

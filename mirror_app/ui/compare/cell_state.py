@@ -21,7 +21,7 @@ from mirror_app.visualisations import registry
 
 @dataclass
 class CellState:
-    """A cell's selection, its slots on the page, and their content: a result, or a message why there is none.
+    """A cell's selection, its slots on the page, and their content: a result, or a message that explains its absence.
 
     `changes` are the fields in which the cell's request differs from the sidebar's. The layer and the target are the
     sidebar's until `resolve` translates them for the cell's model, which may have to be loaded first. `caption` is the
@@ -97,7 +97,7 @@ def vector_message(count: int) -> str:
 
 
 def request_of(session: Session, base: Selection, changes: Mapping[str, str]) -> Request:
-    """Return the request of `base` with `changes`, and with the layer and the target translated to its model.
+    """Return the request of `base` with `changes`, and with the layer and the target translated for the new model.
 
     Raises:
         MirrorError: The visualisation or the model cannot be used with these changes.

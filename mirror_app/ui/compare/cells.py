@@ -26,8 +26,9 @@ THUMBNAIL_SIDE = 88  # pixels; the side of the picture next to the name of an in
 def show(session: Session, base: Selection, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
     """Show the matrix of variations of `base` and return its cells.
 
-    Cached pictures are shown at once, then the others one by one. With a shared scale, each picture is first drawn on
-    the scale of the brightest picture so far. At the end, all are drawn on the scale of the brightest picture of all.
+    Cached pictures are shown at once, followed by the others, one by one. With a shared scale, each picture is first
+    drawn on the scale of the brightest picture so far. At the end, all are drawn on the scale of the brightest picture
+    of all.
     """
     colours = f"--paper: {_theme_colour('background')}; --ring: {_theme_colour('primary')};"
     add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
@@ -123,7 +124,7 @@ def _draw_finished(cells: Sequence[CellState], shared: bool) -> None:
 
 
 def _draw(cell: CellState, shared_vmax: float | None) -> None:
-    """Draw a cell's picture and a button over it that opens it in Explore, unless it is drawn on this scale already."""
+    """Draw a cell's picture, and over it a button that opens Explore, unless the picture is already on this scale."""
     vmax = None if cell.own_vmax is None else shared_vmax
     if cell.drawn and cell.vmax == vmax:
         return

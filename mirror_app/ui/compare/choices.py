@@ -1,4 +1,7 @@
-"""Choices of one page, such as the rows of a comparison. They are kept on other pages, and are part of the link."""
+"""Choices of one page, such as the rows of a comparison.
+
+They are remembered while the visitor is on other pages, and are part of the link.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -31,8 +34,8 @@ def several(
     """Let the visitor choose several options, as in `one`.
 
     If none of the chosen options still exists, `default` applies; an empty selection stays empty. The label is only for
-    screen readers. The chosen options wrap, since × is hard to hit in a line that scrolls. “Select all” is not offered,
-    so that Enter takes the best match of what was typed.
+    screen readers. The chosen options wrap into several lines, since their × is hard to hit in a line that scrolls.
+    “Select all” is not offered, so that Enter takes the best match of what was typed.
     """
     chosen = widget_state.choices(name, default)
     requested = _from_link(name, options) or chosen.value

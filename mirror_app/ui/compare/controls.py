@@ -21,7 +21,7 @@ from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
 from mirror_app.visualisations import registry
 
-MAX_LENGTH = 8  # rows or columns
+MAX_LENGTH = 8  # the largest number of rows or columns
 DEFAULT_LENGTH = 4
 DEFAULT_METHODS = ("grad-cam", "layer-cam", "back-prop", "integrated-gradients")
 LABELS = {"visualisation": "Visualisations", "input": "Inputs", "layer": "Layers", "model": "Models"}

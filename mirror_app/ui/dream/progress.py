@@ -108,7 +108,7 @@ def _actions(session: Session, run: BackgroundRun) -> None:
         label, icon, purpose = "Continue from here", ":material/fast_forward:", "and start the same dream from it"
     hint = f"Add this picture to your inputs, {purpose}."
     if st.button(label, icon=icon, on_click=_use_as_input, args=(session, run, snapshot), help=hint):
-        st.rerun()  # the whole page, not only this fragment
+        st.rerun()  # reruns the whole page, not only this fragment
     name = downloads.stem(run.selection, snapshot.result)
     with st.popover("Save film", icon=":material/movie:", key="film"):
         for ending, form in animation.FORMATS.items():

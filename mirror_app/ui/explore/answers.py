@@ -23,7 +23,7 @@ from mirror_app.ui.store import Selection
 from mirror_app.visualisations.registry import Entry
 
 MAX_BOXES = 20
-SHOWN = 5  # classes, numbers or regions in a list
+SHOWN = 5  # the largest number of classes, numbers or regions in a list
 OPACITY = 0.55  # opacity of the colours of regions, which are drawn over the picture
 
 

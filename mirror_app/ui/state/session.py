@@ -19,8 +19,8 @@ from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
-MAX_PICTURES = 24  # the pictures that one visitor may add
-MAX_PIXELS = 100_000_000  # the pixels of all pictures that one visitor may add
+MAX_PICTURES = 24  # how many pictures one visitor may add
+MAX_PIXELS = 100_000_000  # how many pixels the pictures that one visitor adds may have in total
 
 
 @dataclass
@@ -224,7 +224,8 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
         value = entry.parse(name, link.params[name])
         widget_state.param(entry, name).value = value
 
-    session.outputs.pop(link.fields.get("model", ""), None)  # a link without an output kind means the declared one
+    # If the link names no output kind, the kind that the model declares applies.
+    session.outputs.pop(link.fields.get("model", ""), None)
     session.link_at_last_stage = old_links.begins_at_last_stage(query)
     for name in choosers:
         if name in link.fields:

@@ -1,4 +1,4 @@
-"""Long computations of a visitor, which continue while other pages are open and keep their newest frame."""
+"""Dreams: long computations of a visitor, which continue while other pages are open and keep their newest frame."""
 
 import time
 from collections.abc import Callable, Generator
@@ -49,7 +49,7 @@ class BackgroundRun:
 
     @property
     def newest(self) -> FrameSnapshot | None:
-        """The newest frame, or the newest at the time when the run was stopped."""
+        """The newest frame; for a run that was stopped, the newest frame at that time."""
         return self._last if self.stopped else self.job.newest
 
     @property

@@ -1,4 +1,4 @@
-"""The computations of this server: those that pages wait for, and the dreams of its visitors."""
+"""The computations of this server: those that pages wait for, and dreams, which run in the background."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from mirror_app.models.cache import ModelCache
 from mirror_app.models.device import device
 from mirror_app.models.download import DownloadProgress
 
-POLL_SECONDS = 0.15  # how often a page looks at the work that it waits for
+POLL_SECONDS = 0.15  # the time between two checks of the work that a page waits for
 _CACHE_BYTES = 4 * 2**30
 _WORKERS = 4
 

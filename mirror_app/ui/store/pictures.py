@@ -22,8 +22,8 @@ def sheet(
 ) -> Sheet:
     """Return `count` images of `selection`, starting with number `first`, as a contact sheet.
 
-    A single image is returned by itself, at its own size. Pass a name as `of` if `raw` does not come from
-    `selection` itself, such as the values of a shuffled model, so that both sheets are cached.
+    A single image is returned by itself, at its own size. If `raw` does not come from `selection` itself (for example,
+    from a shuffled model), pass a name as `of`, so that this sheet and the selection's own sheet are cached separately.
     """
     return _sheet(f"{_shown_key(selection)} {of}", first, count, vmax, selection, raw)
 
@@ -44,7 +44,7 @@ def model_input_rgb(selection: Selection) -> np.ndarray:
 
 
 def input_png(selection: Selection, original: bool) -> bytes:
-    """Return the model input as a PNG file, or the original, pale where the model does not see it."""
+    """Return a PNG file of the model input, or of the original, which is pale where the model does not see it."""
     return _input_png(selection.request.model, selection.picture.shown_id, original, selection)
 
 

@@ -22,7 +22,7 @@ from mirror_app.visualisations.registry import Entry
 
 SMALLEST_SHARE = 0.0001  # smaller shares are shown as "less than" this one
 LOW_PROBABILITY = 0.1  # below this probability, there is little to remove
-METHOD = "This method"  # in a legend: short, so as not to overlap the next name; capitals are sorted first
+METHOD = "This method"  # the name in legends, which sort capitals first; a longer name would overlap the next
 CHART_HEIGHT = 260  # pixels
 NO_PROBABILITY = (
     "Deletion and insertion measure how a probability falls and rises. This model outputs no probability, so these "

@@ -9,9 +9,9 @@ from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.visualisations.core.info import Info
 
-SIMILAR = 0.5  # from this magnitude of the rank correlation on, two maps look much the same
+SIMILAR = 0.5  # two maps look much the same if the magnitude of their rank correlation is at least this
 MARGIN = 0.01  # if the areas of two methods differ by more, one method is clearly better
-CEILING = 0.9  # share of the largest possible gain above which there is hardly room to be better
+CEILING = 0.9  # a method that reaches this share of the largest possible gain can hardly be beaten
 NEAR, FAR = 0.1, 0.5  # the relative error of a sum is small up to NEAR, and large above FAR
 TEST_NAMES = {Removal.DELETION: "removal", Removal.INSERTION: "restoration", Removal.ROAD: "painting-over"}
 _ACTIONS = {Removal.DELETION: "Removing", Removal.INSERTION: "Restoring", Removal.ROAD: "Painting over"}
@@ -63,7 +63,7 @@ def unbeaten_baselines(curves: Mapping[str, Curves], removal: Removal) -> list[s
 
 
 def of_curves(curves: Mapping[str, Curves], removal: Removal) -> Answer:
-    """Return whether changing the highlighted pixels has a stronger effect than changing those of the baselines."""
+    """Return whether changing the highlighted pixels has a stronger effect than changing pixels of the baselines."""
     unbeaten = unbeaten_baselines(curves, removal)
     if unbeaten is None:
         reason = _why_uninformative(curves, removal)
@@ -97,7 +97,7 @@ def below_chart(curves: Mapping[str, Curves], removal: Removal, ignores_model: b
 def of_shuffled(correlations: Mapping[str, float], untrained: bool) -> Answer:
     """Return whether the map changes with the weights, from the rank correlation at each depth of shuffling.
 
-    A map with its signs inverted, evidence for a class becoming evidence against it, counts as unchanged.
+    A map whose signs are inverted, so that evidence for a class becomes evidence against it, counts as unchanged.
     """
     uninformative = "The shuffling test is uninformative here:"
     if untrained:
@@ -184,7 +184,7 @@ def _gains(curves: Mapping[str, Curves], removal: Removal) -> dict[str, float]:
 
 
 def _largest_gain(curves: Mapping[str, Curves], removal: Removal) -> float:
-    """Return the gain of a curve that jumps at once to the most extreme value of any of these curves."""
+    """Return the gain of an ideal curve, which jumps at once to the most extreme value in `curves`."""
     if removal is Removal.ROAD:
         return float(next(iter(curves.values())).road[0, 0])
     drawn = [each.curve(removal) for each in curves.values()]

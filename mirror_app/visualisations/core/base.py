@@ -74,7 +74,7 @@ class Visualisation:
     look: ClassVar[render.Look]  # colours the raw values
     uses_inputs: ClassVar[bool] = True  # whether the result depends on the inputs
     uses_layer: ClassVar[bool] = True  # whether the result depends on the layer
-    supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`, for a map per stage of the network
+    supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`: one map per stage of the network
     before_last: ClassVar[bool] = False  # whether its default layer ends the second-to-last stage instead of the last
     image_per_channel: ClassVar[bool] = False  # whether image n shows channel n of the layer, which can be explained
     is_iterative: ClassVar[bool] = False  # whether it makes a picture step by step, and every step is worth showing
@@ -198,9 +198,9 @@ class Visualisation:
         Heat maps are drawn over the inputs, which are stretched to [0, 1]. If the inputs have neither 1 nor 3 channels,
         each channel is stretched to its own range, and heat maps are drawn over the mean of the channels.
 
-        If the floating-point type of the inputs differs from that of the weights, the inputs are passed on unchanged if
-        the model runs with them, and are otherwise converted to the type of the weights. Half-precision models run in
-        half precision; results are float32.
+        Inputs whose floating-point type differs from that of the weights are passed on unchanged if the model runs with
+        them; otherwise, they are converted to the type of the weights. Half-precision models run in half precision, and
+        results are float32.
 
         Args:
             inputs: The pictures (N, C, H, W), a floating-point tensor, normalised as the model expects. A model with

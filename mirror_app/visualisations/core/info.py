@@ -30,8 +30,8 @@ class Info(Mapping[str, Any]):
         completeness: For each picture, the sum of the contributions minus the change in the score, relative to the
             magnitude of this change.
         conservation: For each picture, the sum of the relevance divided by the logit.
-        loss: For each picture, the squared distance between the layer's output and the output to match, relative to the
-            square of the latter. 0 is a match; 1 is no better than an output of zero.
+        loss: For each picture, the squared distance between the layer's output and the output to match, divided by the
+            square of the output to match. 0 is a match; 1 is no better than an output of zero.
         objective: For each picture, the value of the objective before the latest step of an ascent.
         curve: The mean objective at each step of an ascent so far.
         progress: The share of the work that is done, in [0, 1].
@@ -133,5 +133,5 @@ def _chained(lists: Iterable[list[T] | None]) -> list[T] | None:
 
 
 def _shown(value: object) -> str:
-    """Return `value` as text; of a tensor, only the shape is shown."""
+    """Return `value` as text; a tensor is shown by its shape only."""
     return f"Tensor{tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)

@@ -27,7 +27,7 @@ def checked_inputs(inputs: Any) -> Tensor:
 
 
 def checked_extra_inputs(others: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """Return the inputs after the pictures; raise MirrorError unless each is a tensor (1, …), shared by all."""
+    """Return the inputs after the pictures; raise MirrorError unless each is a tensor (1, …) for all pictures."""
     for number, other in enumerate(others, 2):
         if not isinstance(other, Tensor) or other.shape[:1] != (1,):
             accepted, shown = "a tensor (1, …), shared by all", _shown(other)

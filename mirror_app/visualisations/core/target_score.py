@@ -183,7 +183,10 @@ class TargetScore:
         return MirrorError(f"{subject} does not depend on the layer '{layer}'", culprit=layer, hint=advice)
 
     def _learn_layout(self, inputs: Tensor) -> None:
-        """Learn the target layer's layout before a graph is recorded: models with effects must not run afterwards."""
+        """Learn the layout of the target's layer before a graph is recorded.
+
+        A model that changes when it runs must not run again after that.
+        """
         self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts
         if self.layer and self.view.has_effects and not is_known:

@@ -7,7 +7,7 @@ const CLOSING = '[data-testid="stSidebarNavLink"], [data-testid="stBaseButton-pr
 const HELP_ICON = '[data-testid="stCheckbox"] [data-testid="stTooltipIcon"]';
 const PRESS_EVENTS = ["pointerdown", "pointerup", "mousedown", "mouseup", "touchstart", "touchend", "click"];
 
-const cleanups = new WeakMap(); // by shadow root: the function that removes its listeners
+const cleanups = new WeakMap(); // the functions that remove the listeners, by shadow root
 
 export default function ({ parentElement, setTriggerValue }) {
   cleanups.get(parentElement)?.();

@@ -1,6 +1,6 @@
 // The newest frame of a film, as the bytes of a PNG file. The previous frame stays until the new one is decoded.
 
-const newestBytes = new WeakMap(); // by shadow root: the bytes of the frame that arrived last
+const newestBytes = new WeakMap(); // the bytes of the frame that arrived last, by shadow root
 
 export default function ({ data, parentElement }) {
   if (data instanceof Uint8Array && newestBytes.get(parentElement) !== data) draw(data, parentElement);

@@ -1,8 +1,8 @@
-// Turns the boxes and frames of a graph that Streamlit draws in the same container into buttons, and scrolls to the
-// chosen layer. Python receives the trigger "picked" with the dotted name of a layer.
+// Works on a graph that Streamlit draws in the same container: turns its boxes and frames into buttons, and scrolls to
+// the chosen layer. Python receives the trigger "picked" with the dotted name of a layer.
 
 const MARGIN = 16; // pixels above and left of a part that is too large to be centred
-const graphs = new WeakMap(); // by shadow root: the graph in the same container
+const graphs = new WeakMap(); // the graph in the same container, by shadow root
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!graphs.has(parentElement)) graphs.set(parentElement, new Graph(parentElement.host.closest(".stVerticalBlock")));
@@ -62,7 +62,7 @@ class Graph {
   pressKey(event) {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
-    event.stopPropagation(); // keep it from Streamlit's shortcuts
+    event.stopPropagation(); // keep the key from Streamlit's shortcuts
     this.pickFrom(event.target);
   }
 

@@ -1,9 +1,9 @@
 // A tree of layers that follows the ARIA pattern, drawn as a flat list of the visible rows.
 // The component is mounted twice. One mount gets {key, nodes, height}, draws the tree and sets the state "picked" to
-// {name, pushCount}. The other gets {key, pushed, pushCount}, the layer that Python selects, so that such a push does
+// {name, pushCount}. The other gets {key, pushed, pushCount} when Python selects a layer (a push), so that the push does
 // not send the nodes again.
 
-const memories = new Map(); // by key: the state that survives a change of the data
+const memories = new Map(); // the state that survives a change of the data, by key
 
 export default function ({ data, parentElement, setStateValue }) {
   const memory = memories.get(data.key) ?? {
@@ -202,7 +202,7 @@ class LayerTree {
     const row = this.rows.get(name);
     if (!row?.isConnected) return;
     const { list } = this;
-    const highest = row.offsetTop - 2 * row.offsetHeight; // with two more rows above and below it
+    const highest = row.offsetTop - 2 * row.offsetHeight; // leave two rows in view above and below it
     const lowest = row.offsetTop + 3 * row.offsetHeight - list.clientHeight;
     // Set scrollTop: scrollIntoView would scroll the page too.
     list.scrollTop = Math.max(Math.min(list.scrollTop, highest), lowest);

@@ -32,7 +32,7 @@ def image(
     Args:
         png: The picture.
         values: A grid of cells over the picture, (rows, columns), or (planes, rows, columns) if a cell has several
-            values. They are sent as fractions of their plane's largest magnitude with 16 bits each, which are more
+            values. Each value is sent as a fraction of its plane's largest magnitude, in 16 bits, which is more
             precise than the three digits shown.
         key: The key of the component, unique on the page.
         alt: The alternative text of the picture.

@@ -4,8 +4,8 @@
 // description. Python receives the trigger "picked" with [row, column].
 
 const TOUCH = matchMedia("(hover: none)");
-const fractions = new WeakMap(); // by container: the values, as fractions of their plane's largest magnitude
-const readouts = new WeakMap(); // by shadow root: its readout
+const fractions = new WeakMap(); // the values, as fractions of their plane's largest magnitude, by container
+const readouts = new WeakMap(); // the readouts, by shadow root
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const container = parentElement.host.closest(".stVerticalBlock");
@@ -112,7 +112,7 @@ class Readout {
 
   pressKey(event) {
     if (event.target !== this.image || event.key === "Tab" || event.key === "Escape") return;
-    event.stopPropagation(); // keep it from Streamlit's shortcuts
+    event.stopPropagation(); // keep the key from Streamlit's shortcuts
     const { rows, columns, picks } = this.data;
     const [row, column] = this.cell ?? [Math.floor(rows / 2), Math.floor(columns / 2)];
     const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

@@ -3,8 +3,8 @@
 // Python receives the trigger "picked" with the index of a tile.
 
 const RING = 4; // pixels around a tile
-const sheets = new WeakMap(); // by shadow root: the bytes that arrived last, and the URL of the picture shown
-const groups = new WeakMap(); // by shadow root: its tiles
+const sheets = new WeakMap(); // the bytes that arrived last and the URL of the picture shown, by shadow root
+const groups = new WeakMap(); // the tiles, by shadow root
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (data instanceof Uint8Array) {
@@ -131,7 +131,7 @@ class Tiles {
   }
 
   onKey(event) {
-    event.stopPropagation(); // keep it from Streamlit's shortcuts
+    event.stopPropagation(); // keep the key from Streamlit's shortcuts
     const buttons = [...this.group.children];
     const current = buttons.indexOf(event.target);
     const firstTop = buttons[0].offsetTop;

@@ -1,6 +1,6 @@
 """Ablation-CAM: each map's weight is the drop in the class score when that map is set to zero.
 
-No gradient is used, so saturation cannot mislead the method. It costs one forward pass per map, from the layer on.
+No gradient is used, so saturation cannot mislead the method. It costs one forward pass per map, starting at the layer.
 """
 
 from collections.abc import Iterator
@@ -130,4 +130,4 @@ def _rounding_error(answers: Tensor, dtype: torch.dtype) -> Tensor:
     two answers that are compared are rounded.
     """
     factor = 1 if dtype in HALF else 16
-    return factor * torch.finfo(dtype).eps * answers.abs().nan_to_num(posinf=0).amax(1)  # a masked class is -∞
+    return factor * torch.finfo(dtype).eps * answers.abs().nan_to_num(posinf=0).amax(1)  # masked logits are -∞

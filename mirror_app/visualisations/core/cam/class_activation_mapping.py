@@ -19,8 +19,8 @@ from mirror_app.visualisations.registry import Question, visualisation
     "CAM",
     paper="Zhou et al. 2016, “Learning Deep Features for Discriminative Localization”",
     use="In networks that end in global average pooling and one linear layer: exact contributions to the logit.",
-    avoid="In any other network: CAM is not defined there. Where it is, Grad-CAM gives the same map up to a constant "
-    "factor.",
+    avoid="In any other network: CAM is not defined there. Where CAM is defined, Grad-CAM gives the same map up "
+    "to a constant factor.",
     asks=Question.WHERE,
     also="class activation map, class activation mapping, global average pooling",
 )
@@ -82,7 +82,7 @@ class ClassActivationMapping(Visualisation):
 
 
 def _classifier_weights(view: View, maps: Tensor, logits: Tensor) -> Tensor | None:
-    """Return the weights (classes, C) of the layer that turns the maps' averages into `logits`, or None without one.
+    """Return the weights (classes, C) of the layer that turns averaged maps into `logits`, or None if there is none.
 
     A 1 x 1 convolution before the average is equivalent to a linear layer after it.
     """

@@ -79,7 +79,7 @@ def _last_layer_with_gradient(
 
 
 def caution_for_negative(maps: Tensor) -> str:
-    """Return a caution, for methods that assume non-negative maps, if one of `maps` is negative, or ""."""
+    """Return a caution for methods that assume non-negative maps if `maps` has negative values, otherwise ""."""
     if (maps < 0).any():
         return (
             "This method assumes non-negative maps, as after a ReLU. Some maps here are negative: interpret with care."

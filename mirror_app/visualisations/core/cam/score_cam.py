@@ -35,7 +35,7 @@ class ScoreCam(Visualisation):
     enlarged to the size of the picture (bilinear) and then stretched to [0, 1]. Masked pixels become 0, the mean colour
     of normalised inputs. The mask of a constant map is 0 everywhere; all constant maps share one forward pass.
 
-    The softmax is meant for logits. On the scale of a probability or of another number, it would give all maps the same
+    The softmax is meant for logits. With probabilities or other numbers as scores, it would give all maps the same
     weight, or one map all the weight. For scores that are not logits, w_k = f(x ⊙ M_k) - f(0), the paper's increase of
     confidence.
 

@@ -124,7 +124,7 @@ class IntegratedGradients(Visualisation):
             gradient_sum.index_add_(0, items, weight * gradients)
             weight_sum.index_add_(0, items, weight)
             raw = (inputs - baseline_inputs) * gradient_sum
-            if progress < 1:  # scale the part of the integral so far up to the whole
+            if progress < 1:  # extrapolate the partial integral to the whole path
                 raw = raw / torch.where(weight_sum == 0, 1, weight_sum)
             error = (raw.sum((1, 2, 3)) - gain) / torch.where(gain == 0, 1, gain.abs())
             info = target_score.info(target) | _completeness(error, progress)

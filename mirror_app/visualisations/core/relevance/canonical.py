@@ -121,7 +121,7 @@ class Canonical(TorchFunctionMode):
         return self._with_rule(input, layer, rule)
 
     def _product(self, func: Function, left: Tensor, right: Tensor) -> Tensor:
-        """Treat a product of matrices as a dense layer if one of the two, on either side, holds weights."""
+        """Treat a product of matrices as a dense layer if the left or the right matrix holds weights."""
         if not left.requires_grad and right.requires_grad:
             return self._linear(lambda inputs, weight, _: func(weight, inputs), self.composite.dense, right, left)
         return self._linear(lambda inputs, weight, _: func(inputs, weight), self.composite.dense, left, right)

@@ -196,7 +196,7 @@ def _through_preprocessing(first_input: Tensor, pixels: Tensor, relevance: Tenso
     """
     direction = torch.zeros_like(first_input, requires_grad=True)
     (back,) = torch.autograd.grad(first_input, pixels, direction, create_graph=True)
-    (row_sums,) = torch.autograd.grad(back, direction, torch.ones_like(back))  # those of J, since back = Jᵀ · direction
+    (row_sums,) = torch.autograd.grad(back, direction, torch.ones_like(back))  # J's row sums: back = Jᵀ · direction
     return torch.autograd.grad(first_input, pixels, relevance / rules.as_divisor(row_sums), retain_graph=True)[0]
 
 

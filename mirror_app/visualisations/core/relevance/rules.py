@@ -77,7 +77,7 @@ def gamma(strength: float) -> Rule:
     """Return the γ-rule, in which the products with the sign of z_j count 1 + γ times, with γ = `strength`.
 
     R_i = Σ_j q_ij / (Σ_i q_ij + b_j + γ b_j^s) · R_j, with q_ij = p_ij + γ p_ij^s and s the sign of z_j; an output of 0
-    passes nothing on. Montavon et al. 2019 for non-negative inputs; Andéol et al. 2021 for all.
+    passes nothing on. Montavon et al. 2019 for non-negative inputs; Andéol et al. 2021 for all inputs.
     """
 
     def rule(layer: Linear, relevance: Tensor) -> Tensor:

@@ -118,7 +118,8 @@ class ClassPicture(Visualisation):
         l2: L2Weight = 0.0,
         blur: Blur = 0.3,
         clip: Annotated[
-            float, Slider("After each step, set this fraction of the pixels to grey: those closest to it.", "Clipping")
+            float,
+            Slider("After each step, set this fraction of the pixels to grey: the ones closest to grey.", "Clipping"),
         ] = 0.0,
         robust: UseTransforms = True,
         lr: StepSize = 0.05,

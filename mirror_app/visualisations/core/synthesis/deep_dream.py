@@ -14,7 +14,8 @@ from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 from mirror_app.visualisations.core.synthesis.image_ascent import Size, accepted_size, frames, resize, size_of
 from mirror_app.visualisations.registry import Question, visualisation
 
-# The measured fixed cost of a step, in units of the cost of one pixel. Without it, small octaves would seem free.
+# The measured fixed cost of a step, in units of the cost of one pixel. Without it, steps at small picture sizes would
+# seem free.
 STEP_OVERHEAD = 64 * 64
 
 
@@ -73,7 +74,9 @@ class DeepDream(Visualisation):
 
     look = render.picture
     is_iterative = True
-    before_last = True  # its channels detect single things; channels of the last stage detect many and give speckle
+    # Channels of the second-to-last stage detect single things; those of the last stage detect many, and the dream
+    # becomes speckle.
+    before_last = True
 
     def enlarged(self, inputs: Tensor) -> Tensor:
         return resize(inputs, accepted_size(self.view, inputs, ""))
@@ -100,7 +103,10 @@ class DeepDream(Visualisation):
         octaves: Annotated[
             int,
             Slider(
-                "Number of image sizes, starting with the smallest: more give larger shapes.", min=1, max=10, step=1
+                "Number of image sizes, starting with the smallest: more sizes give larger shapes.",
+                min=1,
+                max=10,
+                step=1,
             ),
         ] = 5,
         scale: Annotated[float, Slider("Size of each octave relative to the next.", min=0.1, max=1, step=0.05)] = 0.7,
