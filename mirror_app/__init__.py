@@ -27,10 +27,10 @@ _NAMES = {
     "mirror_app.models.catalogue": "load",
     "mirror_app.params": "ClassPicker Dropdown Number Radio Slider Text Toggle",
     "mirror_app.visualisations.core": (
-        "LRP AblationCam Activations Attention AttentionRollout Attribution ClassActivationMapping "
-        "ClassPicture Deconvnet DeepDream EigenCam FilterVisualisation GradCam GradCamPlusPlus Gradient "
-        "HiResCam Info IntegratedGradients InvertedRepresentation Kernels LayerCam Occlusion Rise ScoreCam "
-        "SmoothGrad Visualisation XGradCam"
+        "LRP AblationCam Activations Attention AttentionRelevance AttentionRollout Attribution "
+        "ClassActivationMapping ClassPicture Deconvnet DeepDream EigenCam FilterVisualisation GradCam "
+        "GradCamPlusPlus Gradient HiResCam Info IntegratedGradients InvertedRepresentation Kernels LayerCam LeGrad "
+        "Occlusion Rise ScoreCam SmoothGrad Visualisation XGradCam"
     ),
     "mirror_app.visualisations.core.base": "TargetClass",
     "mirror_app.visualisations.registry": "visualisation",
@@ -70,6 +70,7 @@ if TYPE_CHECKING:  # the names in `_NAMES`
     from mirror_app.visualisations.core import AblationCam as AblationCam
     from mirror_app.visualisations.core import Activations as Activations
     from mirror_app.visualisations.core import Attention as Attention
+    from mirror_app.visualisations.core import AttentionRelevance as AttentionRelevance
     from mirror_app.visualisations.core import AttentionRollout as AttentionRollout
     from mirror_app.visualisations.core import Attribution as Attribution
     from mirror_app.visualisations.core import ClassActivationMapping as ClassActivationMapping
@@ -87,6 +88,7 @@ if TYPE_CHECKING:  # the names in `_NAMES`
     from mirror_app.visualisations.core import InvertedRepresentation as InvertedRepresentation
     from mirror_app.visualisations.core import Kernels as Kernels
     from mirror_app.visualisations.core import LayerCam as LayerCam
+    from mirror_app.visualisations.core import LeGrad as LeGrad
     from mirror_app.visualisations.core import Occlusion as Occlusion
     from mirror_app.visualisations.core import Rise as Rise
     from mirror_app.visualisations.core import ScoreCam as ScoreCam

@@ -106,7 +106,8 @@ def state(model: nn.Module) -> list[object]:
 
 
 # What is refused on the convolutional networks here, with a reason: each has tests of its own.
-CHOOSY = ("cam", "attention", "attention-rollout", "legrad", "attention-relevance")
+ATTENTION = ("attention", "attention-rollout", "legrad", "attention-relevance")
+CHOOSY = ("cam", *ATTENTION)
 ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
 
 

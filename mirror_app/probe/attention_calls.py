@@ -85,9 +85,9 @@ class AttentionReader(TorchFunctionMode):
             self._weights[output] = self._logits.get(args[0])
         elif isinstance(output, Tensor):
             for kind in (self._logits, self._weights):
-                kept = [tensor for tensor in args if isinstance(tensor, Tensor) and tensor in kind]
-                if kept and kept[0].numel() == output.numel():
-                    kind[output] = kind[kept[0]]
+                tracked = [tensor for tensor in args if isinstance(tensor, Tensor) and tensor in kind]
+                if tracked and tracked[0].numel() == output.numel():
+                    kind[output] = kind[tracked[0]]
         return output
 
     def _scaled_dot_product(
@@ -127,12 +127,12 @@ class AttentionReader(TorchFunctionMode):
     def _read_einsum(self, equation: object, *operands: Any) -> Tensor:
         """Read a product of two operands as a product of matrices, whose summed axis counts keys."""
         *tensors, output = (*operands[0], operands[1]) if isinstance(operands[0], tuple | list) else operands
-        known = next((tensor for tensor in tensors if tensor in self._weights), None)
-        if known is None or not isinstance(equation, str) or "->" not in equation or len(tensors) != 2:
+        of_softmax = next((tensor for tensor in tensors if tensor in self._weights), None)
+        if of_softmax is None or not isinstance(equation, str) or "->" not in equation or len(tensors) != 2:
             return output
         inputs, of_output = equation.replace(" ", "").split("->")
         axes = list(zip(inputs.split(","), tensors, strict=True))
-        (of_weights, weights), (of_values, values) = axes if tensors[0] is known else axes[::-1]
+        (of_weights, weights), (of_values, values) = axes if tensors[0] is of_softmax else axes[::-1]
         shared = "".join(axis for axis in of_weights if axis in of_values and axis in of_output)
         queries = "".join(axis for axis in of_weights if axis not in of_values)
         keys = "".join(axis for axis in of_weights if axis in of_values and axis not in of_output)
@@ -151,8 +151,8 @@ class AttentionReader(TorchFunctionMode):
         """Pass the operation on, and return weights @ values, through which gradients reach the weights."""
         mixture = weights @ values
         with torch.no_grad():
-            largest = output.abs().max().clamp(min=torch.finfo(output.dtype).tiny)
-            deviation = float((mixture - output).abs().max() / largest)
+            magnitude = output.abs().max().clamp(min=torch.finfo(output.dtype).tiny)
+            deviation = float((mixture - output).abs().max() / magnitude)
         if queries is not None and queries.shape[:-1] != weights.shape[:-1]:
             queries = None  # the model has moved the axes since
         self._on_call(AttentionCall(tuple(self._recorder.running) or ("",), weights, values, queries, deviation))
@@ -160,11 +160,12 @@ class AttentionReader(TorchFunctionMode):
 
 
 @contextmanager
-def reading_attention(view: View, on_call: Callable[[AttentionCall], None]) -> Iterator[None]:
+def reading_attention(view: View, inputs: Tensor, on_call: Callable[[AttentionCall], None]) -> Iterator[None]:
     """Within this context, pass each attention operation of the view's model to `on_call`, in the order they run.
 
     Args:
         view: The view whose model is going to run.
+        inputs: The pictures (N, C, H, W) on which it is going to run.
         on_call: A function that takes each `AttentionCall`.
 
     Example:
@@ -173,12 +174,13 @@ def reading_attention(view: View, on_call: Callable[[AttentionCall], None]) -> I
         >>> from mirror_app.probe import View
         >>> from mirror_app.probe.attention_calls import reading_attention
         >>> view = View(VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=16))
-        >>> calls = []
-        >>> with reading_attention(view, calls.append):
-        ...     _ = view.predict(torch.rand(1, 3, 32, 32))
+        >>> picture, calls = torch.rand(1, 3, 32, 32), []
+        >>> with reading_attention(view, picture, calls.append):
+        ...     _ = view.predict(picture)
         >>> calls[0].running[-1], tuple(calls[0].weights.shape)
         ('encoder.layers.encoder_layer_0.self_attention', (1, 2, 17, 17))
     """
+    view.ensure_observed(inputs)  # it may build the model anew
     with CallRecorder(view.modules) as recorder, AttentionReader(recorder, on_call):
         yield
 
@@ -193,8 +195,7 @@ def attention_layers(view: View, picture: Tensor) -> list[tuple[str, ...]]:
     key = ("attention", tuple(picture.shape[1:]))
     if key not in view.layouts:
         running: list[tuple[str, ...]] = []
-        view.ensure_observed(picture)
-        with reading_attention(view, lambda call: running.append(call.running)):
+        with reading_attention(view, picture, lambda call: running.append(call.running)):
             view.predict(picture)
         view.layouts[key] = running
     return list(view.layouts[key])

@@ -135,7 +135,7 @@ class _Tracer:
     """Traces cells from the input of a layer, laid out as `source`, to the keys and queries of the attention in it."""
 
     def __init__(self, view: View, picture: Tensor, layer: str, source: Layout) -> None:
-        self._view, self._layer = view, layer
+        self._view, self._picture, self._layer = view, picture, layer
         self._arguments = view.layer_arguments(picture, [layer])[layer]
         self._tokens = first_tensor(self._arguments, layer).movedim(source.batch_axis, 0)
         self._source = replace(source, batch_axis=0)
@@ -156,13 +156,13 @@ class _Tracer:
     def _decoded(self, tokens_of: TokensOf) -> Tokens | None:
         source_grid = (self._maps.shape[2], self._maps.shape[3])
         responses = self._respond(source_grid, tokens_of)
-        if found := _decode(responses, gray_code.digits_of(source_grid)):
-            return found
+        if tokens := _decode(responses, gray_code.digits_of(source_grid)):
+            return tokens
         for grid in dict.fromkeys((source_grid, *_coarser(source_grid))):
             if math.prod(grid) > 1 and 0 <= responses.shape[-2] - math.prod(grid) <= MAX_EXTRA_TOKENS:
                 responses, code = self._respond(grid, tokens_of), gray_code.digits_of(grid)
-                if found := _decode(responses, code) or _decode_order(responses, code):
-                    return found
+                if tokens := _decode(responses, code) or _decode_order(responses, code):
+                    return tokens
         return None
 
     def _respond(self, grid: Size, tokens_of: TokensOf) -> Tensor:
@@ -180,7 +180,7 @@ class _Tracer:
         tokens = self._source.output(maps, like=self._tokens).movedim(0, self._batch_axis)
         positional, named = with_first_tensor(self._arguments, tokens, self._layer)
         calls: list[AttentionCall] = []
-        with torch.no_grad(), reading_attention(self._view, calls.append):
+        with torch.no_grad(), reading_attention(self._view, self._picture, calls.append):
             self._view.modules[self._layer](*positional, **named)
         return calls[0]
 

@@ -95,10 +95,10 @@ def find_layout(view: View, inputs: Tensor, layer: str, output: Tensor) -> Layou
     """
     key = (layer, tuple(inputs.shape[1:]))
     if key not in view.layouts:
-        found: Layout | None = None
+        proven: Layout | None = None
         if output.ndim in (3, 4) and len(output) == len(inputs):
-            found = layout_from_graph(inputs[:1], layer, lambda pixels: view.outputs_of(pixels, [layer])[layer])
-        view.layouts[key] = found or _layout_by_measurement(view, inputs, layer, output)
+            proven = layout_from_graph(inputs[:1], layer, lambda pixels: view.outputs_of(pixels, [layer])[layer])
+        view.layouts[key] = proven or _layout_by_measurement(view, inputs, layer, output)
     return view.layouts[key]
 
 

@@ -24,7 +24,7 @@ from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient
 from mirror_app.visualisations.registry import Entry
 from tests import app
-from tests.networks import quick
+from tests.networks import ATTENTION, quick
 from tests.refused import refused
 
 BANDS = (2, 5, 8, 13)
@@ -100,8 +100,8 @@ def test_every_visualisation_gives_a_picture_of_bands_or_says_why_not(entry: Ent
     model_input_rgb = model.preprocessing.model_input_rgb(picture)
     for values in _looks(entry):
         request = Request(model.name, picture.id, "maps", entry.key, entry.canonical(values))
-        if entry.key in ("attention", "attention-rollout"):  # which no convolution has
-            with refused(accepted="nn.MultiheadAttention", hint="Grad-CAM"):
+        if entry.key in ATTENTION:  # which no convolution has
+            with refused(accepted="attention with a softmax", hint="Grad-CAM"):
                 engine.run(request, model, picture)
             continue
         result = engine.run(request, model, picture)

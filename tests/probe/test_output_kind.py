@@ -28,7 +28,7 @@ from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient, Rise, ScoreCam, Visualisation
 from mirror_app.visualisations.core.perturbation.rise import _masks
 from tests.app import captions, container, lives, page, provenance, said
-from tests.networks import Linear, resnet18, state
+from tests.networks import ATTENTION, Linear, resnet18, state
 from tests.refused import Fields, refused
 
 PICTURES = torch.rand(2, 3, 16, 12, generator=torch.Generator().manual_seed(0))
@@ -176,11 +176,12 @@ def test_what_is_declared_and_cannot_be_is_one_sentence_at_every_door(
         engine.run(request, Model("x", model, preprocessing, ()), picture)
 
 
+TARGETED = [entry for entry in registry.entries() if "target_class" in entry.params and entry.key not in ATTENTION]
 SCALE = Preprocessing(16, 16, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
 @pytest.mark.page
-@pytest.mark.parametrize("kind", [entry.kind for entry in registry.entries() if "target_class" in entry.params])
+@pytest.mark.parametrize("kind", [entry.kind for entry in TARGETED])
 @pytest.mark.parametrize("output", ["embedding", "numbers"])
 def test_of_numbers_without_a_most_likely_one_the_target_is_named(kind: type[Visualisation], output: str) -> None:
     visualisation = kind(Linear(classes=4), mean=[0] * 3, std=[1] * 3, output=output)

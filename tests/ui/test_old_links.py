@@ -18,6 +18,7 @@ from mirror_app.ui.state.session import Session, _apply_query
 from mirror_app.visualisations import registry
 from tests import ROOT
 
+YOUNGER = {"legrad", "attention-relevance"}  # than the version in links
 LINKS = json.loads((ROOT / "tests" / "data" / "old_links.json").read_text(encoding="utf-8"))
 
 
@@ -39,7 +40,8 @@ def opened(query: dict[str, str]) -> tuple[Session, dict[str, str]]:
 
 def test_there_are_sixty_of_all_visualisations() -> None:
     assert len({link["link"] for link in LINKS}) == 60
-    assert {dict(parse_qsl(link["link"][1:]))["visualisation"] for link in LINKS} == {e.key for e in registry.entries()}
+    keys = {dict(parse_qsl(link["link"][1:]))["visualisation"] for link in LINKS}
+    assert keys == {entry.key for entry in registry.entries()} - YOUNGER
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link["link"][1:60])

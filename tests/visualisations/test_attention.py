@@ -86,12 +86,12 @@ def test_a_place_is_asked_where_it_looks() -> None:
     model = vit().double()
     (weights,) = weights_of(model, [1])
     for place, token in (("0,0", 1), ("15,15", 1), ("16,15", 5), ("40,63", 12), ("63,63", 16)):
-        _, info = Attention(model)(PICTURES, LAYER, place=place)
+        _, info = Attention(model)(PICTURES, LAYER, location=place)
         assert torch.equal(info["raw"], weights[:, :, token, 1:].reshape(2, 4, 4, 4))
         assert info["detail"] == f"the heads of {LAYER} from {place}"
     for wrong in ("64,0", "0,64", "-1,0", "a,b", "5", "1,2,3"):
         with refused(culprit=wrong, accepted="row,column from 0,0 to 63,63"):
-            Attention(model)(PICTURES, LAYER, place=wrong)
+            Attention(model)(PICTURES, LAYER, location=wrong)
 
 
 def test_rollout_is_the_product_of_the_layers_with_their_residuals() -> None:
@@ -156,7 +156,7 @@ def test_the_map_depends_on_the_target(kind: type[Visualisation]) -> None:
 def read(function: Any, *tensors: Tensor) -> AttentionCall:
     """The one attention operation of a function."""
     calls: list[AttentionCall] = []
-    with reading_attention(View(nn.Identity()), calls.append):
+    with reading_attention(View(nn.Identity()), QUERIES[:, :3], calls.append):
         function(*tensors)
     (call,) = calls
     return call
@@ -236,7 +236,7 @@ def test_multihead_attention_is_read_with_and_without_its_own_weights(need_weigh
 
 def test_a_softmax_that_weights_nothing_is_no_attention() -> None:
     calls: list[AttentionCall] = []
-    with reading_attention(View(nn.Identity()), calls.append):
+    with reading_attention(View(nn.Identity()), QUERIES[:, :3], calls.append):
         probabilities = QUERIES.softmax(-1)
         (probabilities * 2).sum()
         QUERIES.softmax(2) @ KEYS.mT
@@ -255,7 +255,7 @@ def moved(view: View, pictures: Tensor, number: int, patch: tuple[slice, slice])
     calls: list[list[AttentionCall]] = []
     for inputs in (pictures, changed):
         calls.append([])
-        with reading_attention(view, calls[-1].append):
+        with reading_attention(view, pictures, calls[-1].append):
             view.predict(inputs)
     before, after = (each[number].values for each in calls)
     energy = (after - before).pow(2).sum(-1)
@@ -286,7 +286,7 @@ def test_windows_lie_where_the_model_shifts_them(number: int, shift: int) -> Non
     name = f"features.1.{number}.attn"
     places = [(row, column) for row in (0, 5, 10, 15) for column in (1, 6, 11, 14)]
     for row, column in places:
-        raw = Attention(model)(PICTURES[:1], name, place=f"{4 * row},{4 * column}")[1]["raw"].sum(1)[0]
+        raw = Attention(model)(PICTURES[:1], name, location=f"{4 * row},{4 * column}")[1]["raw"].sum(1)[0]
         assert raw.shape == (16, 16)
         of_row, of_column = (
             (torch.arange(16) - shift) % 16 // 4 == (place - shift) % 16 // 4 for place in (row, column)
@@ -384,7 +384,7 @@ def test_registers_are_not_taken_for_the_class_token() -> None:
         expected = weights.values.mean(-2) if row is None else weights.values[..., row, :]
         found = Attention(model)(inputs, "attention")[1]
         assert torch.equal(found["raw"], expected[:, 0, :, 3:].reshape(1, 2, 4, 5))
-        assert found["detail"].endswith("from all places") is (row is None)
+        assert found["detail"].endswith("from all locations") is (row is None)
 
 
 # What every method keeps to

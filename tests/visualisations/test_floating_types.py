@@ -24,7 +24,7 @@ from mirror_app.params import Value
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import GradCam, Gradient, IntegratedGradients, Occlusion, SmoothGrad
 from tests.families import vit
-from tests.networks import Linear, Tricky, quick
+from tests.networks import ATTENTION, Linear, Tricky, quick
 from tests.refused import refused
 
 PICTURES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)).half().double()  # exact in half
@@ -75,7 +75,7 @@ BLACK_BOXES = ("score-cam", "ablation-cam", "occlusion", "rise")
 def net_of(key: str) -> tuple[nn.Module, str]:
     """A small network for a visualisation, and a layer of it."""
     match key:
-        case "attention" | "attention-rollout":
+        case "attention" | "attention-rollout" | "legrad" | "attention-relevance":
             return vit(2), "encoder.layers.encoder_layer_1"
         case "cam":
             return Linear(classes=5), "maps"
@@ -90,7 +90,7 @@ def params_of(entry: registry.Entry) -> dict[str, Value]:
 
 def raw_of(key: str, net: nn.Module, layer: str, pictures: Tensor) -> Tensor:
     entry = registry.get(key)
-    if key.startswith("attention"):
+    if key in ATTENTION:
         pictures = pictures.repeat(1, 1, 2, 2)
     images, info = entry.kind(net, mean=[0.0] * 3, std=[1.0] * 3)(pictures, layer, **params_of(entry))
     assert info["untouched"]

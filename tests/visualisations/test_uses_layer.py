@@ -8,7 +8,7 @@ from torch import nn
 
 from mirror_app.visualisations import registry
 from tests.families import vit
-from tests.networks import quick, resnet18
+from tests.networks import ATTENTION, quick, resnet18
 
 pytestmark = pytest.mark.minutes
 
@@ -32,7 +32,6 @@ def raw_at(entry: registry.Entry, model: nn.Module, layer: str) -> torch.Tensor:
     ids=lambda entry: entry.key,
 )
 def test_the_result_depends_on_the_layer_exactly_if_the_visualisation_says_so(entry: registry.Entry) -> None:
-    is_attention = entry.key.startswith("attention")
-    model, layers = (vit(), TRANSFORMER_LAYERS) if is_attention else (resnet18(), CONVOLUTIONAL_LAYERS)
+    model, layers = (vit(), TRANSFORMER_LAYERS) if entry.key in ATTENTION else (resnet18(), CONVOLUTIONAL_LAYERS)
     earlier, later = (raw_at(entry, model, layer) for layer in layers)
     assert torch.equal(earlier, later) is not entry.kind.uses_layer

@@ -20,7 +20,7 @@ PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
 PICTURE_WIDTH = 104  # pixels
 # The methods that a newcomer should try first, grouped by question; all other methods follow.
 RECOMMENDED = (
-    *("grad-cam", "occlusion", "layer-cam", "rise", "hires-cam", "attention-rollout"),
+    *("grad-cam", "occlusion", "layer-cam", "rise", "hires-cam", "legrad", "attention-relevance"),
     *("integrated-gradients", "lrp", "smoothgrad", "back-prop"),
     *("activations", "attention", "deep-dream", "inverted-representation"),
     *("filter-visualisation", "class-picture", "kernels"),

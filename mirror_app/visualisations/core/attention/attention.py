@@ -34,15 +34,15 @@ class Attention(Visualisation):
 
     W = softmax(Q Kᵀ / √d) for each head, as the model computes it, in windows where it attends in windows.
     `info["raw"]` (N, heads, h, w) is one query's row of W, on the grid of the keys. If it sums to less than 1, the rest
-    goes to tokens without a position, such as the class token itself. The query is the token that `place` chooses, or
-    else the one that the answer is read from: the class token, or the query of an attention pooling. If the answer is
-    read from all tokens, their average is shown.
+    goes to tokens without a position, such as the class token itself. The query is the token at `location`. Without a
+    location, it is the token that the answer is read from: the class token, or the query of an attention pooling. If
+    the answer is read from all tokens, their average is shown.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
         layer: A submodule, its dotted name, or None for the default. The last attention in it is shown. If the
             submodule has no attention, Mirror goes up to the nearest module around it that has.
-        place: A place of the picture that asks “what do you look at?”, as "row,column" in pixels of the model's input.
+        location: A location in the picture, as "row,column" in pixels of the model's input: where does it look?
             "" is the token that the answer is read from.
         heads: "each" shows one image per head, "mean" the average of the heads.
 
@@ -53,7 +53,7 @@ class Attention(Visualisation):
 
     Raises:
         MirrorError: If the model has no attention with a softmax, if the tokens of the layer are not places of the
-            picture, or if `place` is not one.
+            picture, or if `location` is not in the picture.
 
     Example:
         >>> import torch
@@ -63,7 +63,7 @@ class Attention(Visualisation):
         >>> images, info = Attention(model)(torch.rand(1, 3, 32, 32), "encoder.layers.encoder_layer_0")
         >>> info["raw"].shape
         torch.Size([1, 2, 4, 4])
-        >>> Attention(model)(torch.rand(1, 3, 32, 32), "encoder", place="12,20", heads="mean")[1]["raw"].shape
+        >>> Attention(model)(torch.rand(1, 3, 32, 32), "encoder", location="12,20", heads="mean")[1]["raw"].shape
         torch.Size([1, 1, 4, 4])
 
     References:
@@ -78,11 +78,11 @@ class Attention(Visualisation):
         inputs: Tensor,
         layer: str,
         *,
-        place: Annotated[
+        location: Annotated[
             str,
             Text(
-                "Shows where this place of the picture looks. Enter row,column in pixels of the model's input. Empty: "
-                "shows where the token looks that the answer is read from.",
+                "Shows what this location in the picture looks at. Enter row,column in pixels of the model's input. If "
+                "it is empty, the picture shows what the class token looks at, or the average of all tokens.",
                 longest=20,
             ),
         ] = "",
@@ -92,33 +92,33 @@ class Attention(Visualisation):
     ) -> Iterator[Attribution]:
         number = attention_numbers(self.view, inputs, layer)[-1]
         (weights,) = read_weights(self.view, inputs, [number])
-        if place:
-            maps = weights.places.read_from(weights.values, _query_at(place, weights, inputs))
-            looking = f"from {place}"
+        if location:
+            maps = weights.places.read_from(weights.values, _query_at(location, weights, inputs))
+            looking = f"from {location}"
         else:
             maps = from_summary(self.view, inputs, weights)
-            looking = "from all places" if summary_query(self.view, inputs, weights) is None else ""
+            looking = "from all locations" if summary_query(self.view, inputs, weights) is None else ""
         shown = "the heads of" if heads == "each" else "the mean of the heads of"
         detail = " ".join(filter(None, (shown, weights.name, looking)))
         info = Info(detail=detail, extra={"deviation": weights.deviation})
         yield Attribution(maps if heads == "each" else maps.mean(1, keepdim=True), info)
 
 
-def _query_at(place: str, weights: Weights, inputs: Tensor) -> int:
-    """Return the position of the query at a place of the picture, given as "row,column" in pixels."""
+def _query_at(location: str, weights: Weights, inputs: Tensor) -> int:
+    """Return the position of the query at a location in the picture, given as "row,column" in pixels."""
     height, width = inputs.shape[2:]
     accepted = f"row,column from 0,0 to {height - 1},{width - 1}"
-    numbers = place.split(",")
+    numbers = location.split(",")
     if len(numbers) != 2 or not all(number.strip().isdecimal() for number in numbers):
-        raise MirrorError(f"place must be {accepted}, not '{place}'.", culprit=place, accepted=accepted)
+        raise MirrorError(f"location must be {accepted}, not '{location}'.", culprit=location, accepted=accepted)
     row, column = map(int, numbers)
     if row >= height or column >= width:
-        raise MirrorError(f"place must be {accepted}, not '{place}'.", culprit=place, accepted=accepted)
+        raise MirrorError(f"location must be {accepted}, not '{location}'.", culprit=location, accepted=accepted)
     if weights.places.queries is None:
         raise MirrorError(
             f"The queries of '{weights.name}' are not places of the picture",
             culprit=weights.name,
             accepted="self-attention",
-            hint="leave place empty, or choose another layer",
+            hint="leave the location empty, or choose another layer",
         )
     return weights.places.queries.position_at((row + 0.5) / height, (column + 0.5) / width)

@@ -66,11 +66,11 @@ class AttentionRelevance(Visualisation):
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         target = TargetScore(self.view, inputs, target_class, self.output)
-        found, chosen = weights_and_gradients(self.view, inputs, target)
-        every = [weights for weights, _ in found]
+        layers, chosen = weights_and_gradients(self.view, inputs, target)
+        every = [weights for weights, _ in layers]
         require_same_tokens(every, "Attention relevance")
         relevance = torch.eye(every[0].values.shape[-1]).to(every[0].values)
-        for weights, gradient in found:
+        for weights, gradient in layers:
             reading = (weights.heads() * gradient.flatten(1, -3)).relu().mean(1)
             relevance = reading @ relevance if is_pooling(weights) else relevance + reading @ relevance
         query = summary_query(self.view, inputs, every[-1])

@@ -65,8 +65,8 @@ class LeGrad(Visualisation):
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         target = TargetScore(self.view, inputs, target_class, self.output)
-        found, chosen = weights_and_gradients(self.view, inputs, target)
-        maps = [weights.places.keys.maps(gradient.relu().mean(-2)).mean(1) for weights, gradient in found]
+        layers, chosen = weights_and_gradients(self.view, inputs, target)
+        maps = [weights.places.keys.maps(gradient.relu().mean(-2)).mean(1) for weights, gradient in layers]
         finest = max(maps, key=lambda each: each[0].numel())
         size = (finest.shape[1], finest.shape[2])
         raw = torch.stack([render.resize(each, size) for each in maps]).mean(0)

@@ -69,7 +69,7 @@ def attention_numbers(view: View, inputs: Tensor, layer: str) -> list[int]:
 def read_weights(view: View, inputs: Tensor, numbers: Collection[int]) -> list[Weights]:
     """Return the weights of the attention operations with these numbers, read in one forward pass."""
     calls: list[AttentionCall | None] = []
-    with reading_attention(view, lambda call: calls.append(call if len(calls) in numbers else None)):
+    with reading_attention(view, inputs, lambda call: calls.append(call if len(calls) in numbers else None)):
         view.predict(inputs)
     return [_weights(view, inputs, number, call) for number, call in enumerate(calls) if call]
 
@@ -84,7 +84,7 @@ def weights_and_gradients(
     """
     attention_numbers(view, inputs, "")
     calls: list[AttentionCall] = []
-    with reading_attention(view, lambda call: calls.append(call) if call.weights.requires_grad else None):
+    with reading_attention(view, inputs, lambda call: calls.append(call) if call.weights.requires_grad else None):
         _, answers = target.output(inputs)
     chosen = target.chosen(answers)
     score = target.score(answers, chosen).sum()
@@ -95,15 +95,15 @@ def weights_and_gradients(
             culprit=str(target.target),
             hint="choose a class, or a target behind the attention",
         )
-    found = []
+    results = []
     for number, (call, gradient) in enumerate(zip(calls, gradients, strict=True)):
         if gradient is not None:
             with suppress(NoPlacesError):
                 weights = _weights(view, inputs, number, call)
-                found.append((weights, widened(gradient.unflatten(0, (len(inputs), -1)))))
-    if not found:
+                results.append((weights, widened(gradient.unflatten(0, (len(inputs), -1)))))
+    if not results:
         attention_places(view, inputs, 0)  # raises the error with the reason
-    return found, chosen
+    return results, chosen
 
 
 def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
@@ -119,8 +119,8 @@ def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
     key = ("class token", *inputs.shape[1:], weights.values.shape[-2])
     if key not in view.layouts:
         view.layouts[key] = _most_read(view, inputs[:1], weights.values.shape[-2], unplaced)
-    found: int | None = view.layouts[key]
-    return found
+    summary: int | None = view.layouts[key]
+    return summary
 
 
 def from_summary(view: View, inputs: Tensor, weights: Weights) -> Tensor:
@@ -133,7 +133,7 @@ def from_summary(view: View, inputs: Tensor, weights: Weights) -> Tensor:
 def _most_read(view: View, picture: Tensor, count: int, unplaced: list[int]) -> int | None:
     """Return the unplaced query of the last operation with `count` queries that the answer depends on most."""
     calls: list[AttentionCall] = []
-    with reading_attention(view, lambda call: calls.append(call) if call.weights.shape[-2] == count else None):
+    with reading_attention(view, picture, lambda call: calls.append(call) if call.weights.shape[-2] == count else None):
         _, output = view.run_from_inputs(picture)
     generator = torch.Generator().manual_seed(0)
     mixture = sum(
