@@ -1,4 +1,4 @@
-"""Reads the query of a link, in which names stand for fields and parameters of a request, and texts for values."""
+"""Reads the query of a link: its keys name the fields and parameters of a request, and its values are text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -61,8 +61,8 @@ class AttentionReader(TorchFunctionMode):
     def __init__(self, recorder: CallRecorder, on_call: Callable[[AttentionCall], None]) -> None:
         super().__init__()
         self._recorder, self._on_call = recorder, on_call
-        # The queries behind products that may be logits, and behind the softmax of logits. A scale, a mask, a cast or a
-        # mixture of the heads makes another tensor of the same kind.
+        # Two maps from a tensor to the queries that it was computed from: for products that may be logits, and for the
+        # softmax of logits. Scaling, masking, casting or mixing the heads gives a new tensor with the old one's entry.
         self._logits: MutableMapping[Tensor, Tensor | None] = WeakTensorKeyDictionary()
         self._weights: MutableMapping[Tensor, Tensor | None] = WeakTensorKeyDictionary()
 
@@ -125,7 +125,7 @@ class AttentionReader(TorchFunctionMode):
         return output
 
     def _read_einsum(self, equation: object, *operands: Any) -> Tensor:
-        """Read a product of two operands as a product of matrices, whose summed axis counts keys."""
+        """If the einsum multiplies attention weights by values, read it as a matrix product that sums over the keys."""
         *tensors, output = (*operands[0], operands[1]) if isinstance(operands[0], tuple | list) else operands
         of_softmax = next((tensor for tensor in tensors if tensor in self._weights), None)
         if of_softmax is None or not isinstance(equation, str) or "->" not in equation or len(tensors) != 2:

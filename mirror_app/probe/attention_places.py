@@ -105,9 +105,9 @@ def _traced(view: View, picture: Tensor, number: int) -> Places:
             return Places(keys, tracer.queries())
     name = running[number][-1]
     raise NoPlacesError(
-        f"The attention of '{name}' is not between places of the picture",
+        f"The tokens that '{name}' attends to do not correspond to locations in the picture",
         culprit=name,
-        accepted="attention between the tokens of a picture",
+        accepted="attention between locations of the picture",
         hint="choose another layer",
     )
 

@@ -458,7 +458,7 @@ class Channels(nn.Module):
         (resnet18(), PICTURES, "layer4", {"accepted": "attention with a softmax", "hint": "Grad-CAM"}),
         (Crossed(), PICTURES[..., :4, :4], "attention", {"culprit": "attention", "hint": "another layer"}),
         (Words(), torch.randn(1, 1, 24, 24), "attention", {"culprit": "attention", "hint": "another layer"}),
-        (Channels(), PICTURES, "mix", {"accepted": "attention between the tokens of a picture"}),
+        (Channels(), PICTURES, "mix", {"accepted": "attention between locations of the picture"}),
     ],
 )
 @pytest.mark.parametrize("kind", EVERY)

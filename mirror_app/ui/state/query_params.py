@@ -11,7 +11,7 @@ def write(parameters: Mapping[str, str | None], page: str = "") -> None:
     """Write parameters into the URL, and remove those whose value is None.
 
     The URL changes only if it has no parameters yet, or if `parameters` differ from the ones that were written last.
-    With `page`, the comparison covers only parameters that were written since that page was opened. If nothing has
+    If `page` is given, `parameters` are compared only with those written since that page was opened. If nothing has
     changed, the browser may just have gone back to an earlier view, whose URL must not be overwritten.
     """
     session, current_query = current(), st.query_params.to_dict()

@@ -32,7 +32,8 @@ HEADS = ("each", "mean")
 class Attention(Visualisation):
     """Where each attention head of a layer looks.
 
-    W = softmax(Q Kᵀ / √d) for each head, as the model computes it, in windows where it attends in windows.
+    W = softmax(Q Kᵀ / √d) for each head, as the model computes it. If the model attends within windows, each window has
+    a W of its own.
     `info["raw"]` (N, heads, h, w) is one query's row of W, on the grid of the keys. If it sums to less than 1, the rest
     goes to tokens without a position, such as the class token itself. The query is the token at `location`. Without a
     location, it is the token that the answer is read from: the class token, or the query of an attention pooling. If
@@ -41,9 +42,9 @@ class Attention(Visualisation):
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
         layer: A submodule, its dotted name, or None for the default. The last attention in it is shown. If the
-            submodule has no attention, Mirror goes up to the nearest module around it that has.
-        location: A location in the picture, as "row,column" in pixels of the model's input: where does it look?
-            "" is the token that the answer is read from.
+            submodule contains no attention, the nearest enclosing module that does is used.
+        location: A location in the picture, as "row,column" in pixels of the model's input. The maps show what the
+            token at this location attends to. "" stands for the token that the answer is read from.
         heads: "each" shows one image per head, "mean" the average of the heads.
 
     Returns:

@@ -16,7 +16,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "Attention relevance",
     paper="Chefer et al. 2021, “Generic Attention-model Explainability”, https://arxiv.org/abs/2103.15679",
-    use="To see where a vision transformer looked for the chosen class, traced through all its layers.",
+    use="To see which parts of the picture speak for the chosen class, traced through all layers of a transformer.",
     avoid="In transformers with windows or stages, whose tokens change: use LeGrad there.",
     asks=Question.WHERE,
     also="transformer attribution, Chefer, gradient-weighted attention rollout, ViT",
@@ -58,7 +58,7 @@ class AttentionRelevance(Visualisation):
         Encoder-Decoder Transformers”, https://arxiv.org/abs/2103.15679.
 
     Deviations from the paper:
-        The paper's models have a class token. The mean of all rows and the pooling extend it to others.
+        The paper's models have a class token. Here, the mean of all rows and the pooling also cover models without one.
     """
 
     look = render.heat

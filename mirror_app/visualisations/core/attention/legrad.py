@@ -15,7 +15,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "LeGrad",
     paper="Bousselham et al. 2024, “LeGrad”, https://arxiv.org/abs/2404.03214",
-    use="To see where a transformer of any kind, with windows or stages too, looked for the chosen class.",
+    use="To see which parts of the picture speak for the chosen class, in transformers with windows or stages too.",
     avoid="To see evidence against a class: it ignores weights whose increase would lower the score.",
     asks=Question.WHERE,
     also="attention gradient, explainability of vision transformers, ViT, Swin, CLIP",

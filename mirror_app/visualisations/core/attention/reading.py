@@ -93,7 +93,7 @@ def weights_and_gradients(
         raise MirrorError(
             "The target does not depend on any attention weights",
             culprit=str(target.target),
-            hint="choose a class, or a target behind the attention",
+            hint="choose a class, or a target in a layer after the attention",
         )
     results = []
     for number, (call, gradient) in enumerate(zip(calls, gradients, strict=True)):

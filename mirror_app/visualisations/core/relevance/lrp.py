@@ -61,9 +61,9 @@ class LRP(Visualisation):
     relevance R_j to input i; the rules for these shares are in `mirror_app.visualisations.core.relevance.rules`. Sums,
     concatenations, poolings and ReLUs split relevance in proportion to each input's contribution. A batch norm is
     merged with the linear layer before it. The relevance adds up to the score, except for two losses. Biases and ε
-    absorb a part, and an output passes nothing on if the rule counts none of its products; z⁺, for example, does not
-    count negative products. For each picture, `info["conservation"]` is the sum of raw divided by the score; 1 means
-    that nothing is lost.
+    absorb a part. An output also passes nothing on if the rule counts none of its terms (input × weight); z⁺, for
+    example, does not count negative terms. For each picture, `info["conservation"]` is the sum of raw divided by the
+    score; 1 means that nothing is lost.
 
     Args:
         inputs: Pictures (N, C, H, W), normalised as the model expects.
