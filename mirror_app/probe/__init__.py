@@ -4,6 +4,7 @@ A view is a structural copy that shares its weights with the original model. It 
 so nothing done to a view affects the model or another computation.
 """
 
+from mirror_app.probe.attention_calls import masked, undispatched
 from mirror_app.probe.autograd_graph import graph_nodes, redirect_dead_relu
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
@@ -38,8 +39,10 @@ __all__ = [
     "guide",
     "layout",
     "layout_of",
+    "masked",
     "operation_name",
     "redirect_dead_relu",
     "require_tensor",
     "token_layout",
+    "undispatched",
 ]

@@ -70,7 +70,7 @@ class AttentionReader(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is F.multi_head_attention_forward:
             with self:
-                return _undispatched(func)(*args, **kwargs)
+                return undispatched(func)(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
             return self._scaled_dot_product(*args, **kwargs)
         output = func(*args, **kwargs)
@@ -107,11 +107,7 @@ class AttentionReader(TorchFunctionMode):
             )
         if enable_gqa:
             key, value = (heads.repeat_interleave(query.shape[-3] // heads.shape[-3], -3) for heads in (key, value))
-        logits = query @ key.mT * (1 / sqrt(query.shape[-1]) if scale is None else scale)
-        if is_causal:
-            attn_mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
-        if attn_mask is not None:
-            logits = logits.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else logits + attn_mask
+        logits = masked(query @ key.mT * (1 / sqrt(query.shape[-1]) if scale is None else scale), attn_mask, is_causal)
         mixture = self._report(logits.softmax(-1), value, query, output)
         return mixture if mixture.requires_grad else output
 
@@ -159,6 +155,15 @@ class AttentionReader(TorchFunctionMode):
         return mixture
 
 
+def masked(logits: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor:
+    """Return logits (…, Q, K) with the mask of `F.scaled_dot_product_attention`."""
+    if is_causal:
+        attn_mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
+    if attn_mask is None:
+        return logits
+    return logits.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else logits + attn_mask
+
+
 @contextmanager
 def reading_attention(view: View, inputs: Tensor, on_call: Callable[[AttentionCall], None]) -> Iterator[None]:
     """Within this context, pass each attention operation of the view's model to `on_call`, in the order they run.
@@ -202,7 +207,7 @@ def attention_layers(view: View, picture: Tensor) -> list[tuple[str, ...]]:
 
 
 @cache
-def _undispatched(func: Any) -> Function:
+def undispatched(func: Any) -> Function:
     """Return a copy of a function of `torch.nn.functional` that runs its own code instead of asking the mode again.
 
     A mode is switched off while it handles a function, and would not see the operations inside.

@@ -12,6 +12,7 @@ Functions are intercepted when they are called, in this computation only, whethe
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from mirror_app import probe
 from mirror_app.errors import MirrorError
 from mirror_app.precision import HALF, widened
+from mirror_app.visualisations.core.relevance import nonlinear
 from mirror_app.visualisations.core.relevance.rules import Linear, Rule, as_divisor, without_nan, z_plus
 
 Function = Callable[..., Tensor]
@@ -39,13 +41,15 @@ class Composite:
 
     `first` applies to the layers that take the picture itself; if it is None, they get the rule of their kind.
     `lone_norm` applies to batch norms that follow no linear layer. Each of their outputs is one product plus a bias, so
-    α-β would double the relevance wherever product and bias have opposite signs.
+    α-β would double the relevance wherever product and bias have opposite signs. If `nonlinear` is "attnlrp" or
+    "cp-lrp", attention, norms, gates and smooth activations have rules, too (see the module `nonlinear`).
     """
 
     convolution: Rule
     dense: Rule
     first: Rule | None = None
     lone_norm: Rule = z_plus
+    nonlinear: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Canonical(TorchFunctionMode):
             return _widened(self._dispatch(func, args, kwargs))
 
     def _dispatch(self, func: Function, args: Any, kwargs: Any) -> Any:
+        if self.composite.nonlinear and (rule := self._nonlinear_rule(func, args)):
+            return rule(*args, **kwargs)
         if func in CONVOLUTIONS:
             return self._linear(func, self.composite.convolution, *args, **kwargs)
         if func is F.linear:
@@ -99,6 +105,49 @@ class Canonical(TorchFunctionMode):
         if func in (F.relu6, F.hardtanh):
             return _bounded_relu(func, *args, **kwargs)
         return func(*args, **kwargs)
+
+    def _nonlinear_rule(self, func: Function, args: Any) -> Function | None:
+        """Return the function that computes `func` by a rule of its own, or None if it needs none."""
+        if func is F.multi_head_attention_forward:
+            return self._multi_head_attention
+        if func is F.scaled_dot_product_attention:
+            return self._scaled_dot_product
+        if func in nonlinear.ACTIVATIONS:
+            return partial(nonlinear.activation, func)
+        if func in nonlinear.SOFTMAX:
+            return partial(self._softmax, func)
+        if func in nonlinear.RECIPROCAL_ROOTS:
+            return lambda *operands: func(*operands).detach()
+        if func in nonlinear.DIVISIONS:
+            return lambda dividend, divisor, **options: func(dividend, _constant(divisor), **options)
+        if func in nonlinear.MULTIPLICATIONS and all(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
+            return partial(nonlinear.bilinear, func)
+        return nonlinear.NORMS.get(func)
+
+    def _multi_head_attention(self, *args: Any, **kwargs: Any) -> Any:
+        with self:
+            return probe.undispatched(F.multi_head_attention_forward)(*args, **kwargs)
+
+    def _scaled_dot_product(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        if enable_gqa:
+            key, value = (heads.repeat_interleave(query.shape[-3] // heads.shape[-3], -3) for heads in (key, value))
+        logits = self._product(torch.matmul, query, key.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
+        weights = self._softmax(torch.softmax, probe.masked(logits, attn_mask, is_causal), -1)
+        return self._product(torch.matmul, weights, value)
+
+    def _softmax(self, func: Function, *args: Any, **kwargs: Any) -> Tensor:
+        output = func(*args, **kwargs)
+        return output.detach() if self.composite.nonlinear == "cp-lrp" else output
 
     def _linear(
         self,
@@ -122,6 +171,8 @@ class Canonical(TorchFunctionMode):
 
     def _product(self, func: Function, left: Tensor, right: Tensor) -> Tensor:
         """Treat a product of matrices as a dense layer if the left or the right matrix holds weights."""
+        if self.composite.nonlinear and left.requires_grad and right.requires_grad:
+            return nonlinear.bilinear(func, left, right)
         if not left.requires_grad and right.requires_grad:
             return self._linear(lambda inputs, weight, _: func(weight, inputs), self.composite.dense, right, left)
         return self._linear(lambda inputs, weight, _: func(inputs, weight), self.composite.dense, left, right)
@@ -164,6 +215,10 @@ class Canonical(TorchFunctionMode):
         if self.from_picture and not any(_flow(node) for node in probe.graph_nodes(source)):
             return _apply(Flow(source, layer, self.composite.first or rule, self.ends))
         return _apply(Flow(source, layer, rule, None))
+
+
+def _constant(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 def _widened(values: Any) -> Any:

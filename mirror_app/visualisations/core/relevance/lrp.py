@@ -36,12 +36,14 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
         "gamma": Composite(rules.gamma(gamma), rules.gamma(gamma)),
         "z-plus": Composite(rules.z_plus, rules.z_plus),
         "alpha-beta": Composite(rules.alpha_beta, rules.alpha_beta),
+        "attnlrp": Composite(rules.gamma(gamma), rules.gamma(gamma), nonlinear="attnlrp"),
+        "cp-lrp": Composite(rules.gamma(gamma), rules.gamma(gamma), nonlinear="cp-lrp"),
     }
 
 
 # Operations that need no rule: the layers that have one already (`_Ruled`), and operations with f(a x) = a f(x) for all
 # a > 0, whose gradient splits relevance in proportion to the contributions.
-PROPORTIONAL = probe.LINEAR | {"_Ruled", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
+PROPORTIONAL = probe.LINEAR | {"_Ruled", "_Whole", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
 
 
 @visualisation(
