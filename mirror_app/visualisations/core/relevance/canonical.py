@@ -106,12 +106,14 @@ class Canonical(TorchFunctionMode):
             return _bounded_relu(func, *args, **kwargs)
         return func(*args, **kwargs)
 
-    def _nonlinear_rule(self, func: Function, args: Any) -> Function | None:
+    def _nonlinear_rule(self, func: Any, args: Any) -> Function | None:
         """Return the function that computes `func` by a rule of its own, or None if it needs none."""
         if func is F.multi_head_attention_forward:
             return self._multi_head_attention
         if func is F.scaled_dot_product_attention:
             return self._scaled_dot_product
+        if func is torch.einsum and all(isinstance(arg, Tensor) and arg.requires_grad for arg in args[1:]):
+            return lambda equation, *operands: nonlinear.bilinear(partial(torch.einsum, equation), *operands)
         if func in nonlinear.ACTIVATIONS:
             return partial(nonlinear.activation, func)
         if func in nonlinear.SOFTMAX:
@@ -173,6 +175,8 @@ class Canonical(TorchFunctionMode):
         """Treat a product of matrices as a dense layer if the left or the right matrix holds weights."""
         if self.composite.nonlinear and left.requires_grad and right.requires_grad:
             return nonlinear.bilinear(func, left, right)
+        if self.composite.nonlinear and min(left.ndim, right.ndim) > 2:  # attention weights that are constants
+            return func(left, right)
         if not left.requires_grad and right.requires_grad:
             return self._linear(lambda inputs, weight, _: func(weight, inputs), self.composite.dense, right, left)
         return self._linear(lambda inputs, weight, _: func(inputs, weight), self.composite.dense, left, right)

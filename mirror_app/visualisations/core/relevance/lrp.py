@@ -5,6 +5,7 @@ from typing import Annotated
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
@@ -44,15 +45,18 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
 # Operations that need no rule: the layers that have one already (`_Ruled`), and operations with f(a x) = a f(x) for all
 # a > 0, whose gradient splits relevance in proportion to the contributions.
 PROPORTIONAL = probe.LINEAR | {"_Ruled", "_Whole", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
+# Under AttnLRP and CP-LRP, the gradient shares relevance also through a softmax, and through a product of matrices of
+# which only one depends on the picture.
+WITH_ATTENTION = PROPORTIONAL | {"Softmax", "Mm", "Bmm"}
 
 
 @visualisation(
     "LRP",
     paper="Bach et al. 2015, “On Pixel-Wise Explanations”, https://doi.org/10.1371/journal.pone.0130140",
     use="For fine-grained maps that add up to the class score.",
-    avoid="In transformers and squeeze-and-excitation networks, for which its rules are not defined.",
+    avoid="With a rule that does not suit the model: transformers, gates and smooth activations need attnlrp.",
     asks=Question.PIXELS,
-    also="layer-wise relevance propagation, relevance map, deep Taylor decomposition",
+    also="layer-wise relevance propagation, relevance map, deep Taylor decomposition, AttnLRP, CP-LRP, transformer",
 )
 class LRP(Visualisation):
     """Traces the class score backwards through the network, splitting it among the inputs of each layer.
@@ -74,9 +78,11 @@ class LRP(Visualisation):
             "epsilon-plus-flat" does the same, but uses the flat rule in the layers that take the picture.
             "epsilon-gamma-box" uses γ = 0.25 in convolutions, ε = 1e-9 in dense layers and zᴮ in the layers that take
             the picture. "epsilon", "gamma", "z-plus" and "alpha-beta" (α = 2, β = 1) use one rule for all convolutions
-            and dense layers.
+            and dense layers. "attnlrp" and "cp-lrp" use γ there, and also have rules for attention, norms, gates and
+            smooth activations (see `mirror_app.visualisations.core.relevance.nonlinear`). They differ in attention:
+            with "cp-lrp", no relevance passes through the softmax.
         epsilon: ε of the rule "epsilon", 0 to 1.
-        gamma: γ of the rule "gamma", 0 to 10.
+        gamma: γ of the rules "gamma", "attnlrp" and "cp-lrp", 0 to 10.
         at: "the picture" for the relevance of the pixels, or "the layer" for the relevance of the locations of `layer`.
         target_class: Number of a class, from 0. None is the most likely class of each picture. A string names another
             target, such as "layer3:5": channel 5 of layer3.
@@ -87,9 +93,9 @@ class LRP(Visualisation):
         caution or "".
 
     Raises:
-        MirrorError: If the model uses operations for which LRP has no rule, such as softmax attention, GELU, layer
-            norms, gates or batch norms without running statistics, if the layer has no spatial maps or does not affect
-            the target, if the target does not exist, or if a parameter is out of its range.
+        MirrorError: If the model uses operations for which `rule` says nothing, such as batch norms without running
+            statistics, or, for all but the last two rules, attention, GELU, layer norms and gates; if the layer has no
+            spatial maps or does not affect the target; if the target does not exist; or if a parameter is out of range.
 
     Example:
         Without biases, the relevance of the pixels adds up to the logit.
@@ -109,6 +115,9 @@ class LRP(Visualisation):
         Decisions by Layer-Wise Relevance Propagation", https://doi.org/10.1371/journal.pone.0130140
         Kohlbrenner, Bauer, Nakajima, Binder, Samek and Lapuschkin 2020, "Towards Best Practice in Explaining Neural
         Network Decisions with LRP", https://arxiv.org/abs/1910.09840, for the composites
+        Achtibat et al. 2024, "AttnLRP", https://arxiv.org/abs/2402.05602, and Ali et al. 2022, "XAI for Transformers",
+        https://arxiv.org/abs/2202.07304, for transformers
+        LRP is covered by patents in some countries, which may matter for commercial use.
 
     Deviations from the paper:
         Relevance passes back through preprocessing inside the model, such as its own normalisation, in proportion to
@@ -127,7 +136,7 @@ class LRP(Visualisation):
             str,
             Dropdown(
                 "How a layer distributes relevance. The first three change the rule with depth, which gives the "
-                "clearest maps; the others apply one rule to all layers.",
+                "clearest maps; the next four apply one rule to all layers. Transformers need one of the last two.",
                 options=tuple(composites(0, 0)),
             ),
         ] = "epsilon-plus",
@@ -146,7 +155,7 @@ class LRP(Visualisation):
             Slider(
                 "How much more positive contributions count than negative ones.",
                 max=10,
-                when=("rule", "gamma"),
+                when=("rule", "gamma", "attnlrp", "cp-lrp"),
             ),
         ] = 0.25,
         at: Annotated[
@@ -161,9 +170,10 @@ class LRP(Visualisation):
         from_picture = layer == "" or at == "the picture"
         target_score = TargetScore(self.view, inputs, target_class, self.output)
         maps_layout = None if from_picture else probe.layout_of(self.view, inputs, layer)
-        with Canonical(composites(epsilon, gamma)[rule], from_picture) as canonical:
+        composite = composites(epsilon, gamma)[rule]
+        with Canonical(composite, from_picture) as canonical:
             source, answers = target_score.output(inputs) if from_picture else target_score.split(inputs, layer)
-        _require_proportional(answers)
+        _require_rules(answers, composite)
         target = target_score.chosen(answers)
         logits = target_score.score(answers, target)
         parts = _relevance_parts(logits, source, canonical.ends)
@@ -202,18 +212,29 @@ def _through_preprocessing(first_input: Tensor, pixels: Tensor, relevance: Tenso
     return torch.autograd.grad(first_input, pixels, relevance / rules.as_divisor(row_sums), retain_graph=True)[0]
 
 
-def _require_proportional(output: Tensor) -> None:
+def _require_rules(output: Tensor, composite: Composite) -> None:
     """Raise MirrorError if the graph of `output` has operations that need a rule but have none."""
+    have_rules = WITH_ATTENTION if composite.nonlinear else PROPORTIONAL
     names = sorted(
-        {name for node in probe.graph_nodes(output) if (name := probe.operation_name(node)) not in PROPORTIONAL}
+        {
+            name
+            for node in probe.graph_nodes(output)
+            if (name := probe.operation_name(node)) not in have_rules
+            or (name in ("Mm", "Bmm") and _n_operands(node) > 1)
+        }
     )
     if names:
         listed = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        advice = "Use Grad-CAM" if composite.nonlinear else "Choose the rule attnlrp, use Grad-CAM"
         raise MirrorError(
             f"LRP has no rule for {listed}, which this model uses.",
             culprit=listed,
-            hint="Use Grad-CAM, or choose a later layer.",
+            hint=f"{advice}, or choose a later layer.",
         )
+
+
+def _n_operands(node: Node) -> int:
+    return sum(parent is not None for parent, _ in node.next_functions)
 
 
 def _note(raw: Tensor, conserved: Tensor) -> str:
