@@ -111,7 +111,7 @@ class Canonical(TorchFunctionMode):
         if func is F.multi_head_attention_forward:
             return self._multi_head_attention
         if func is F.scaled_dot_product_attention:
-            return self._scaled_dot_product
+            return partial(nonlinear.scaled_dot_product, partial(self._product, torch.matmul), self._softmax)
         if func is torch.einsum and all(isinstance(arg, Tensor) and arg.requires_grad for arg in args[1:]):
             return lambda equation, *operands: nonlinear.bilinear(partial(torch.einsum, equation), *operands)
         if func in nonlinear.ACTIVATIONS:
@@ -129,23 +129,6 @@ class Canonical(TorchFunctionMode):
     def _multi_head_attention(self, *args: Any, **kwargs: Any) -> Any:
         with self:
             return probe.undispatched(F.multi_head_attention_forward)(*args, **kwargs)
-
-    def _scaled_dot_product(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attn_mask: Tensor | None = None,
-        dropout_p: float = 0.0,
-        is_causal: bool = False,
-        scale: float | None = None,
-        enable_gqa: bool = False,
-    ) -> Tensor:
-        if enable_gqa:
-            key, value = (heads.repeat_interleave(query.shape[-3] // heads.shape[-3], -3) for heads in (key, value))
-        logits = self._product(torch.matmul, query, key.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
-        weights = self._softmax(torch.softmax, probe.masked(logits, attn_mask, is_causal), -1)
-        return self._product(torch.matmul, weights, value)
 
     def _softmax(self, func: Function, *args: Any, **kwargs: Any) -> Tensor:
         output = func(*args, **kwargs)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app import probe
 from mirror_app.visualisations.core.relevance.rules import as_divisor
 
 Function = Callable[..., Tensor]
@@ -62,6 +63,25 @@ class _Whole(torch.autograd.Function):
 def bilinear(func: Function, left: Tensor, right: Tensor) -> Tensor:
     """Return the product of two activations; each gets half of the relevance."""
     return (func(left, right.detach()) + func(left.detach(), right)) / 2
+
+
+def scaled_dot_product(
+    product: Function,
+    softmax: Function,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Return `F.scaled_dot_product_attention`, computed by a `product` and a `softmax` with rules of their own."""
+    if enable_gqa:
+        key, value = (heads.repeat_interleave(query.shape[-3] // heads.shape[-3], -3) for heads in (key, value))
+    logits = product(query, key.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    return product(softmax(torch.softmax, probe.masked(logits, attn_mask, is_causal), -1), value)
 
 
 def layer_norm(
