@@ -200,7 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Find the top-level module that holds the first of the widest convolutions; return the last of them inside it."""
+    """Return the last of the widest convolutions in the top-level module that contains the first of them."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

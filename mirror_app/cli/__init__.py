@@ -67,7 +67,7 @@ class _Commands(click.Group):
 def mirror() -> None:
     """Look inside PyTorch image models.
 
-    Without a command, the dashboard is started, as by `serve`.
+    Without a command, `mirror` starts the dashboard, as `mirror serve` does.
     """
 
 

@@ -35,7 +35,7 @@ class Copier:
     def __init__(self, tensor: Callable[[Tensor], Tensor]) -> None:
         self.modules: list[nn.Module] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
-        # The originals: of an array, by the array's id; of a container, by the container's key in `containers`.
+        # The original of each copied array, by the array's id, and of each container, by its key in `containers`.
         self.sources: dict[int, Any] = {}
         self.generators: list[tuple[Any, Any]] = []  # (the copy's random generator, the source's)
         self._tensor = tensor

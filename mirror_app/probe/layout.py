@@ -1,9 +1,9 @@
 """How a layer's output holds its spatial maps: which axes are spatial, and which position belongs to which grid cell.
 
-A convolution returns (N, C, h, w), Swin (N, h, w, C), a vision transformer a class token and one token per patch, Hiera
-and NesT their tokens block by block. The shape alone does not distinguish these layouts, so the layout must be proven.
-If the autograd graph shows how each operation from the picture to the layer keeps or moves the positions, the graph is
-the proof. Otherwise `gray_code` measures the layout.
+A convolution returns (N, C, h, w) and Swin (N, h, w, C). A vision transformer returns a class token and one token per
+patch; Hiera and NesT return their tokens block by block. The shape alone does not distinguish these layouts, so the
+layout must be proven. If the autograd graph shows how each operation from the picture to the layer keeps or moves the
+positions, the graph is the proof. Otherwise `gray_code` measures the layout.
 """
 
 import math
@@ -21,7 +21,7 @@ from mirror_app.probe.view import View, require_tensor
 
 Size = tuple[int, int]
 MAX_EXTRA_TOKENS = 16  # tokens that belong to no grid cell: class token, distillation token, registers
-EXTRA_PICTURES = 1  # how many more a second batch has: the axis that grows is the batch axis
+EXTRA_PICTURES = 1  # how many more pictures a second batch has; the axis that grows with it is the batch axis
 
 
 @dataclass(frozen=True)

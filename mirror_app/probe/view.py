@@ -235,8 +235,8 @@ class View(PrivateModel):
                 raise _StopForward
 
         with torch.no_grad(), ExitStack() as hooks, suppress(_StopForward):
-            # These hooks run before the model's own hooks, so they record the output as it was before those. The
-            # model's own hooks run later, when the recorded output is replayed.
+            # These hooks run before the model's own hooks, which could change the output. The model's own hooks run
+            # later, when the recorded output is replayed.
             handle = self.modules[layer].register_forward_hook(stop, prepend=True)
             hooks.callback(handle.remove)
             for name in list(names):

@@ -47,7 +47,7 @@ def grid(images: Tensor, columns: int) -> Tensor:
         >>> render.grid(torch.rand(5, 3, 10, 20), columns=3).shape
         torch.Size([3, 20, 60])
     """
-    missing = max(0, columns - len(images))  # without these images, `make_grid` would make a single row shorter
+    missing = max(0, columns - len(images))  # blank images, else a sheet of one row is narrower
     sheet = make_grid(F.pad(images, (0, 0, 0, 0, 0, 0, 0, missing)), nrow=columns, padding=0)
     return sheet[: images.shape[1]]  # `make_grid` turns one channel into three
 

@@ -172,7 +172,7 @@ def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[st
             problem = f"{function.location()} takes no argument '{name}'."
             raise MirrorError(problem, culprit=name, accepted=tuple(arguments))
         if default is inspect.Parameter.empty:
-            problem = f"{function.location()} needs a default for '{name}', the first value of its widget."
+            problem = f"{function.location()} needs a default for '{name}', the value that its widget starts with."
             raise MirrorError(problem, culprit=name, accepted="a default")
         if isinstance(parameter, Number) and name in arguments:
             parameter = parameter.annotated(arguments[name].annotation)

@@ -147,7 +147,8 @@ def show_provenance(selection: Selection, result: Result, cached: bool) -> None:
     if deviation:
         st.warning(
             f"Mirror's private copy and the model give different outputs: they differ by {deviation:.1e} of the "
-            "largest value. The model is random, or contains something that cannot be copied.",
+            "largest value. Either the model's answers vary from run to run, or a part of it "
+            "cannot be copied.",
             icon=":material/warning:",
         )
 

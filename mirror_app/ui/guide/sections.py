@@ -85,8 +85,8 @@ def _no_match_message(query: str, match_count: int, entries: Sequence[Entry]) ->
     quoted = f"“{page_parts.literal(query)}”"
     if match_count:
         return (
-            f"No visualisation for this question matches {quoted}. Click the question again to search everything: "
-            f"{match_count} found."
+            f"No visualisation for this question matches {quoted}. Click the question again to search all questions: "
+            f"matches there: {match_count}."
         )
     if search.glossary_words(query):
         return f"No visualisation matches {quoted}, but its meaning is explained above."

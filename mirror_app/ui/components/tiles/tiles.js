@@ -83,16 +83,19 @@ class Tiles {
     this.makeFocusable(Math.min(data.selected ?? this.focusable, data.names.length - 1));
     if (data.row && data.selected !== this.scrolledTo) {
       this.scrolledTo = data.selected; // scroll only once, so that the visitor can scroll away
-      requestAnimationFrame(() => this.scrollTo(group.children[data.selected]));
+      requestAnimationFrame(() => this.bringIntoView(group.children[data.selected], performance.now() + 10_000));
     }
   }
 
   // Keep the selected tile of a row in view: a picture that was just added is at the end of the row.
-  scrollTo(button) {
-    if (!button) return;
+  // On a busy machine the row may not be laid out yet, so this is tried again until the tile is in view.
+  bringIntoView(button, end) {
+    if (!button?.isConnected || performance.now() > end) return;
     const view = this.group.getBoundingClientRect(), box = button.getBoundingClientRect();
     const left = box.left - RING - view.left, right = box.right + RING - view.right;
+    if (view.width && left > -1 && right < 1) return;
     this.group.scrollLeft += Math.min(left, 0) + Math.max(right, 0);
+    requestAnimationFrame(() => this.bringIntoView(button, end));
   }
 
   markSelected(selected) {

@@ -44,10 +44,10 @@ class Weights:
 
 
 def attention_numbers(view: View, inputs: Tensor, layer: str) -> list[int]:
-    """Return the numbers, in the order in which they run, of the attention operations up to the one of `layer`.
+    """Number the attention operations in the order in which they run; return the numbers up to that of `layer`.
 
-    This is the last operation within the layer. If the layer has none, it is the last one in the nearest module around
-    the layer that has one.
+    The operation of a layer is the last one within it. If the layer contains no attention, the nearest enclosing module
+    that does is used instead.
 
     Raises:
         MirrorError: If the model has no attention weights.
@@ -79,8 +79,8 @@ def weights_and_gradients(
 ) -> tuple[list[tuple[Weights, Tensor]], Tensor]:
     """Return the weights of all operations with the gradient of the target's score, and the chosen answers.
 
-    Operations that the score does not depend on are left out, and those that are not between places of the picture,
-    such as attention between channels.
+    Operations that the score does not depend on are left out. So are operations whose tokens do not correspond to
+    locations in the picture, such as attention between channels.
     """
     attention_numbers(view, inputs, "")
     calls: list[AttentionCall] = []
@@ -107,7 +107,7 @@ def weights_and_gradients(
 
 
 def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
-    """Return the query that the model's answer is read from, such as the class token; None if it reads them all.
+    """Return the query that the model's answer is read from, such as the class token; None if it is read from all.
 
     Several tokens may have no place, such as the class token and registers. The answer's gradient tells them apart.
     """
@@ -131,7 +131,10 @@ def from_summary(view: View, inputs: Tensor, weights: Weights) -> Tensor:
 
 
 def _most_read(view: View, picture: Tensor, count: int, unplaced: list[int]) -> int | None:
-    """Return the unplaced query of the last operation with `count` queries that the answer depends on most."""
+    """Return the query in `unplaced` that the answer depends on most, or None if it depends on the others as well.
+
+    The dependence is measured in the last operation with `count` queries.
+    """
     calls: list[AttentionCall] = []
     with reading_attention(view, picture, lambda call: calls.append(call) if call.weights.shape[-2] == count else None):
         _, output = view.run_from_inputs(picture)

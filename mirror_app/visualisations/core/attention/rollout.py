@@ -26,7 +26,7 @@ FUSIONS = ("mean", "max", "min")
     paper="Abnar and Zuidema 2020, “Quantifying Attention Flow”, https://arxiv.org/abs/2005.00928",
     use="To get a single map of where a vision transformer's class token gets its information.",
     avoid="To compare classes: it is the same for all of them, and it ignores the value vectors, that is, what each "
-    "token passes on. In deep transformers it often ends on one or two tokens.",
+    "token passes on. In deep transformers, the map often collapses onto one or two tokens.",
     asks=Question.WHERE,
     also="attention map, attention flow, vision transformer, ViT",
 )

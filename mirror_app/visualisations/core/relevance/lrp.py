@@ -45,8 +45,8 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
 # Operations that need no rule: the layers that have one already (`_Ruled`), and operations with f(a x) = a f(x) for all
 # a > 0, whose gradient splits relevance in proportion to the contributions.
 PROPORTIONAL = probe.LINEAR | {"_Ruled", "_Whole", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
-# Under AttnLRP and CP-LRP, the gradient shares relevance also through a softmax, and through a product of matrices of
-# which only one depends on the picture.
+# Under AttnLRP and CP-LRP, a softmax needs no rule either, nor does a product of matrices of which only one depends on
+# the picture: the gradient already splits the relevance as they say.
 WITH_ATTENTION = PROPORTIONAL | {"Softmax", "Mm", "Bmm"}
 
 

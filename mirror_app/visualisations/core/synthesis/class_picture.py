@@ -53,7 +53,7 @@ class ClassPicture(Visualisation):
             "features.8:3".
         picture: The numbers that are optimised: "waves" (Fourier coefficients, by Adam) or "pixels" (by steps of fixed
             length).
-        decorrelate: Whether the channels of waves are the principal colours of photographs.
+        decorrelate: Whether waves follow the principal colours of photographs instead of red, green and blue.
         total_variation: The weight λ₁ of the total variation, from 0 to 0.1.
         l1: The weight λ₂ of the L1 penalty, from 0 to 0.5.
         l2: The weight λ₃ of the L2 penalty, from 0 to 0.5.

@@ -49,7 +49,7 @@ class FilterVisualisation(Visualisation):
         aim: "whole map" or "middle unit".
         picture: The numbers that are optimised: "waves" (Fourier coefficients, by Adam) or "pixels" (by steps of fixed
             length).
-        decorrelate: Whether the channels of waves are the principal colours of photographs.
+        decorrelate: Whether waves follow the principal colours of photographs instead of red, green and blue.
         robust: Whether the image is transformed before each step: shifted by up to 12 pixels, rotated by up to 5° and
             scaled by up to 5%, at random.
         total_variation: The weight λ₁ of the total variation, from 0 to 0.1.
