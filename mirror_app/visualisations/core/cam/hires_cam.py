@@ -63,5 +63,8 @@ class HiResCam(GradientCam):
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
         products = gradient * maps
         if products.sum(1).abs().max() < 1e-3 * products.abs().sum(1).max():
-            return "Maps and gradient cancel at every location, as just before a layer norm: choose the layer norm itself."
+            return (
+                "Maps and gradient cancel at every location, as they do just before a layer norm: choose the layer norm "
+                "itself."
+            )
         return ""
