@@ -64,7 +64,7 @@ class HiResCam(GradientCam):
         products = gradient * maps
         if products.sum(1).abs().max() < 1e-3 * products.abs().sum(1).max():
             return (
-                "Maps and gradient cancel at every location, as they do just before a layer norm: choose the layer norm "
-                "itself."
+                "Maps and gradient cancel at every location, as they do just before a layer norm: choose the layer "
+                "norm itself."
             )
         return ""
