@@ -109,6 +109,7 @@ def state(model: nn.Module) -> list[object]:
 ATTENTION = ("attention", "attention-rollout", "legrad", "attention-relevance")
 CHOOSY = ("cam", *ATTENTION)
 ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
+TARGETED = [entry for entry in ANYWHERE if "target_class" in entry.params]
 
 
 def quick(entry: registry.Entry) -> dict[str, Value]:

@@ -21,11 +21,10 @@ from mirror_app.visualisations.core import GradCam, Gradient, Occlusion, Rise
 from mirror_app.visualisations.core.gradients.back_prop import gradient
 from mirror_app.visualisations.core.target_score import TargetScore
 from tests.families import swin, vit
-from tests.networks import CHOOSY, Tricky, bundled, densenet, quick, resnet18, squeezenet, state
+from tests.networks import TARGETED, Tricky, bundled, densenet, quick, resnet18, squeezenet, state
 from tests.refused import Fields, refused
 
 PICTURES = torch.randn(2, 3, 64, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-TARGETED = [entry for entry in registry.entries() if "target_class" in entry.params and entry.key not in CHOOSY]
 
 
 class Answering(nn.Module):

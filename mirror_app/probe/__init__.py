@@ -4,7 +4,7 @@ A view is a structural copy that shares its weights with the original model. It 
 so nothing done to a view affects the model or another computation.
 """
 
-from mirror_app.probe.attention_calls import masked, undispatched
+from mirror_app.probe.attention_calls import SOFTMAX, ScaledDotProduct, undispatched
 from mirror_app.probe.autograd_graph import graph_nodes, redirect_dead_relu
 from mirror_app.probe.clone import Clone
 from mirror_app.probe.costs import Cost, costs
@@ -13,7 +13,7 @@ from mirror_app.probe.default_layer import channels_first, default_layer, layout
 from mirror_app.probe.fingerprint import Structure, fingerprint
 from mirror_app.probe.input_type import explain_dtype_errors
 from mirror_app.probe.layout import Layout, token_layout
-from mirror_app.probe.operations import LINEAR, operation_name
+from mirror_app.probe.operations import LINEAR, operand_count, operation_name
 from mirror_app.probe.pool import Pool
 from mirror_app.probe.rectifiers import Rectifiers, deconvolve, guide
 from mirror_app.probe.view import View, require_tensor
@@ -21,11 +21,13 @@ from mirror_app.probe.view import View, require_tensor
 __all__ = [
     "LINEAR",
     "PICTURE",
+    "SOFTMAX",
     "Clone",
     "Cost",
     "Layout",
     "Pool",
     "Rectifiers",
+    "ScaledDotProduct",
     "Structure",
     "View",
     "channels_first",
@@ -39,7 +41,7 @@ __all__ = [
     "guide",
     "layout",
     "layout_of",
-    "masked",
+    "operand_count",
     "operation_name",
     "redirect_dead_relu",
     "require_tensor",

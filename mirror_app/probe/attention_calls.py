@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from math import sqrt
 from types import FunctionType
 from typing import Any
 
@@ -26,6 +25,39 @@ Function = Callable[..., Any]
 
 SOFTMAX = frozenset({F.softmax, torch.softmax, Tensor.softmax})
 PRODUCTS = frozenset({torch.matmul, torch.bmm, Tensor.matmul, Tensor.bmm, Tensor.__matmul__})
+
+
+@dataclass(frozen=True)
+class ScaledDotProduct:
+    """The arguments of `F.scaled_dot_product_attention`, whose result is softmax(logits) @ values."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    attn_mask: Tensor | None = None
+    dropout_p: float = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+    @property
+    def values(self) -> Tensor:
+        """The values, one for each key and each head of the queries."""
+        return self._for_each_head(self.value)
+
+    def logits(self, product: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return the logits (…, Q, K), masked; `product` multiplies the queries with the transposed keys."""
+        scale = self.query.shape[-1] ** -0.5 if self.scale is None else self.scale
+        logits = product(self.query, self._for_each_head(self.key).mT) * scale
+        mask = self.attn_mask
+        if self.is_causal:
+            mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
+        if mask is None:
+            return logits
+        return logits.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits + mask
+
+    def _for_each_head(self, tensor: Tensor) -> Tensor:
+        return tensor.repeat_interleave(self.query.shape[-3] // tensor.shape[-3], -3) if self.enable_gqa else tensor
 
 
 @dataclass(frozen=True)
@@ -90,25 +122,12 @@ class AttentionReader(TorchFunctionMode):
                     kind[output] = kind[tracked[0]]
         return output
 
-    def _scaled_dot_product(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attn_mask: Tensor | None = None,
-        dropout_p: float = 0.0,
-        is_causal: bool = False,
-        scale: float | None = None,
-        enable_gqa: bool = False,
-    ) -> Tensor:
+    def _scaled_dot_product(self, *args: Any, **kwargs: Any) -> Tensor:
         with torch.no_grad():
-            output = F.scaled_dot_product_attention(
-                query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
-            )
-        if enable_gqa:
-            key, value = (heads.repeat_interleave(query.shape[-3] // heads.shape[-3], -3) for heads in (key, value))
-        logits = masked(query @ key.mT * (1 / sqrt(query.shape[-1]) if scale is None else scale), attn_mask, is_causal)
-        mixture = self._report(logits.softmax(-1), value, query, output)
+            output = F.scaled_dot_product_attention(*args, **kwargs)
+        operation = ScaledDotProduct(*args, **kwargs)
+        weights = operation.logits(torch.matmul).softmax(-1)
+        mixture = self._report(weights, operation.values, operation.query, output)
         return mixture if mixture.requires_grad else output
 
     def _read_product(self, left: Tensor, right: Tensor, output: Tensor) -> Tensor:
@@ -153,15 +172,6 @@ class AttentionReader(TorchFunctionMode):
             queries = None  # the model has moved the axes since
         self._on_call(AttentionCall(tuple(self._recorder.running) or ("",), weights, values, queries, deviation))
         return mixture
-
-
-def masked(logits: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor:
-    """Return logits (…, Q, K) with the mask of `F.scaled_dot_product_attention`."""
-    if is_causal:
-        attn_mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
-    if attn_mask is None:
-        return logits
-    return logits.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else logits + attn_mask
 
 
 @contextmanager

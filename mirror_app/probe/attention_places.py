@@ -70,9 +70,8 @@ class Places:
     def read_from(self, weights: Tensor, query: int) -> Tensor:
         """Return how much the query at a position reads of each key: maps (N, heads, h, w) of weights (N, …, Q, K)."""
         n_queries, n_keys = weights.shape[-2:]
-        windows = self.keys.windows
-        rows = weights.movedim((*windows, -2), tuple(range(1, 2 + len(windows)))).flatten(1, 1 + len(windows))
-        row = rows[:, query].reshape(len(weights), -1, n_keys).mT
+        rows = _by_position(weights.mT, self.keys.windows)
+        row = rows[:, query].unflatten(-1, (-1, n_keys)).mT
         keys = row.new_zeros(len(weights), rows.shape[1] // n_queries, n_keys, row.shape[2])
         keys[:, query // n_queries] = row
         return self.keys.maps_of_positions(keys.flatten(1, 2))
@@ -155,18 +154,19 @@ class _Tracer:
 
     def _decoded(self, tokens_of: TokensOf) -> Tokens | None:
         source_grid = (self._maps.shape[2], self._maps.shape[3])
-        responses = self._respond(source_grid, tokens_of)
-        if tokens := _decode(responses, gray_code.digits_of(source_grid)):
-            return tokens
+        count = tokens_of(self._respond(source_grid)[0]).shape[-2]
         for grid in dict.fromkeys((source_grid, *_coarser(source_grid))):
-            if math.prod(grid) > 1 and 0 <= responses.shape[-2] - math.prod(grid) <= MAX_EXTRA_TOKENS:
-                responses, code = self._respond(grid, tokens_of), gray_code.digits_of(grid)
-                if tokens := _decode(responses, code) or _decode_order(responses, code):
+            fits = math.prod(grid) > 1 and 0 <= count - math.prod(grid) <= MAX_EXTRA_TOKENS
+            if fits or grid == source_grid:
+                code = gray_code.digits_of(grid)
+                responses = torch.stack([tokens_of(call) for call in self._respond(grid)])
+                energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
+                if tokens := _decode(energy, code) or (_decode_order(energy, code) if fits else None):
                     return tokens
         return None
 
-    def _respond(self, grid: Size, tokens_of: TokensOf) -> Tensor:
-        """Return the tokens (1 + 2 D, …, T, d) for the layer's input, and for each pattern of the code of `grid`."""
+    def _respond(self, grid: Size) -> list[AttentionCall]:
+        """Return the attention operation for the layer's input, and for each of the 2 D patterns of the grid's code."""
         if grid not in self._responses:
             code = gray_code.digits_of(grid).to(self._maps.device)
             sides = zip(self._maps.shape[2:], grid, strict=True)
@@ -174,7 +174,7 @@ class _Tracer:
             digits = code[:, rows][:, :, columns]
             changed = [torch.where(is_changed, self._noise, self._maps) for is_changed in (*digits, *~digits)]
             self._responses[grid] = [self._run(maps) for maps in (self._maps, *changed)]
-        return torch.stack([tokens_of(call) for call in self._responses[grid]])
+        return self._responses[grid]
 
     def _run(self, maps: Tensor) -> AttentionCall:
         tokens = self._source.output(maps, like=self._tokens).movedim(0, self._batch_axis)
@@ -185,9 +185,11 @@ class _Tracer:
         return calls[0]
 
 
-def _decode(responses: Tensor, code: Tensor) -> Tokens | None:
-    """Return the tokens (1 + 2 D, …, T, d) as cells of a code (D, rows, columns), if each cell has exactly one."""
-    energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
+def _decode(energy: Tensor, code: Tensor) -> Tokens | None:
+    """Return the tokens that respond with `energy` (2 D, …, T) as cells of a code (D, rows, columns).
+
+    Returns None unless each cell has exactly one token.
+    """
     grid = (code.shape[1], code.shape[2])
     axes = [axis for axis in range(1, energy.ndim - 1) if energy.shape[axis] > 1]
     for windows in (chosen for count in range(len(axes) + 1) for chosen in combinations(axes, count)):
@@ -201,12 +203,12 @@ def _decode(responses: Tensor, code: Tensor) -> Tokens | None:
     return None
 
 
-def _decode_order(responses: Tensor, code: Tensor) -> Tokens | None:
-    """Return the tokens as cells of a code if one order of the cells is clear, in all heads alike.
+def _decode_order(energy: Tensor, code: Tensor) -> Tokens | None:
+    """Return the tokens that respond with `energy` (2 D, …, T) as cells of a code (D, rows, columns), by their order.
 
-    Where a convolution comes before the keys, each is made of several cells, and some of its digits are wrong.
+    Where a convolution comes before the keys, each key is made of several cells, and some of its digits are wrong.
+    Returns None unless one order of the cells is clear, in all heads alike.
     """
-    energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
     order = gray_code.best_order(gray_code.contrast_of(_by_position(energy, ()).sum(-1), code), code)
     if order is None:
         return None

@@ -15,12 +15,16 @@ LINEAR = frozenset(
 )
 
 
+def operand_count(node: Node) -> int:
+    """Return how many of the operands of a graph node have a gradient."""
+    return sum(parent is not None for parent, _ in node.next_functions)
+
+
 def operation_name(node: Node) -> str:
     """Return the operation of a graph node in one or a few words."""
     name = re.sub(r"Backward\d*$", "", node.name())
-    operands = [parent for parent, _ in node.next_functions if parent is not None]
-    if name == "Mul" and len(operands) > 1:
+    if name == "Mul" and operand_count(node) > 1:
         return "a product of two activations"
-    if name == "Div" and (len(operands) > 1 or node.next_functions[0][0] is None):
+    if name == "Div" and (operand_count(node) > 1 or node.next_functions[0][0] is None):
         return "a division by an activation"
     return name

@@ -29,7 +29,7 @@ from mirror_app.ui.state.session import MAX_PICTURES
 from mirror_app.visualisations import registry
 from tests import ROOT
 from tests.app import cheaply, figures, lives, page, png, said, upload
-from tests.networks import ANYWHERE, Tricky, quick
+from tests.networks import ANYWHERE, TARGETED, Tricky, quick
 from tests.refused import refused
 from tests.server import serve
 
@@ -129,9 +129,6 @@ def test_i6_to_i9_a_picture_of_any_shape_is_shown(entry: registry.Entry, sides: 
     test = upload(page(visualisation=entry.key, **cheaply(entry)), "odd.png", file.getvalue())
     assert lives(test)
     assert not test.error
-
-
-TARGETED = [entry for entry in ANYWHERE if "target_class" in entry.params]
 
 
 @pytest.mark.parametrize("entry", TARGETED, ids=lambda entry: entry.key)

@@ -356,7 +356,7 @@ def test_a_layer_stands_for_the_attention_in_it_or_around_it(kind: type[Visualis
 
 
 class Registers(nn.Module):
-    """A transformer with a class token between two registers, or without one, whose answer is read as told."""
+    """A transformer with a class token between two registers. Its answer is read from this token or the patches."""
 
     def __init__(self, reads: str) -> None:
         super().__init__()

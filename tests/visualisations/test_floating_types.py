@@ -75,7 +75,7 @@ BLACK_BOXES = ("score-cam", "ablation-cam", "occlusion", "rise")
 def net_of(key: str) -> tuple[nn.Module, str]:
     """A small network for a visualisation, and a layer of it."""
     match key:
-        case "attention" | "attention-rollout" | "legrad" | "attention-relevance":
+        case _ if key in ATTENTION:
             return vit(2), "encoder.layers.encoder_layer_1"
         case "cam":
             return Linear(classes=5), "maps"

@@ -11,8 +11,8 @@ from mirror_app.params import Radio, Text
 from mirror_app.visualisations.core.attention.reading import (
     Weights,
     attention_numbers,
-    from_summary,
     read_weights,
+    row_of,
     summary_query,
 )
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
@@ -97,8 +97,9 @@ class Attention(Visualisation):
             maps = weights.places.read_from(weights.values, _query_at(location, weights, inputs))
             looking = f"from {location}"
         else:
-            maps = from_summary(self.view, inputs, weights)
-            looking = "from all locations" if summary_query(self.view, inputs, weights) is None else ""
+            query = summary_query(self.view, inputs, weights)
+            maps = weights.places.keys.maps(row_of(weights.values, query))
+            looking = "from all locations" if query is None else ""
         shown = "the heads of" if heads == "each" else "the mean of the heads of"
         detail = " ".join(filter(None, (shown, weights.name, looking)))
         info = Info(detail=detail, extra={"deviation": weights.deviation})

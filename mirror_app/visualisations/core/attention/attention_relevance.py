@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from mirror_app import render
-from mirror_app.visualisations.core.attention.reading import summary_query, weights_and_gradients
-from mirror_app.visualisations.core.attention.rollout import is_pooling, require_same_tokens
+from mirror_app.visualisations.core.attention.reading import is_pooling, weights_and_gradients
+from mirror_app.visualisations.core.attention.rollout import require_same_tokens, summary_map
 from mirror_app.visualisations.core.base import Attribution, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
@@ -73,6 +73,4 @@ class AttentionRelevance(Visualisation):
         for weights, gradient in layers:
             reading = (weights.heads() * gradient.flatten(1, -3)).relu().mean(1)
             relevance = reading @ relevance if is_pooling(weights) else relevance + reading @ relevance
-        query = summary_query(self.view, inputs, every[-1])
-        row = relevance.mean(1) if query is None else relevance[:, query]
-        yield Attribution(every[0].places.keys.maps(row[:, None])[:, 0], target.info(chosen))
+        yield Attribution(summary_map(self.view, inputs, every, relevance), target.info(chosen))

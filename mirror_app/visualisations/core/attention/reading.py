@@ -1,7 +1,6 @@
 """Attention weights of one or all layers, ready for a visualisation: a number for each picture, head, query and key."""
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -88,21 +87,24 @@ def weights_and_gradients(
         _, answers = target.output(inputs)
     chosen = target.chosen(answers)
     score = target.score(answers, chosen).sum()
-    gradients = torch.autograd.grad(score, [call.weights for call in calls], allow_unused=True)
-    if not any(gradient is not None for gradient in gradients):
-        raise MirrorError(
+    gradients: Sequence[Tensor | None] = torch.autograd.grad(score, [call.weights for call in calls], allow_unused=True)
+    results: list[tuple[Weights, Tensor]] = []
+    refusal: NoPlacesError | None = None
+    for number, (call, gradient) in enumerate(zip(calls, gradients, strict=True)):
+        if gradient is None:
+            continue
+        try:
+            weights = _weights(view, inputs, number, call)
+        except NoPlacesError as error:
+            refusal = error
+        else:
+            results.append((weights, widened(gradient.unflatten(0, (len(inputs), -1)))))
+    if not results:
+        raise refusal or MirrorError(
             "The target does not depend on any attention weights",
             culprit=str(target.target),
             hint="choose a class, or a target in a layer after the attention",
         )
-    results = []
-    for number, (call, gradient) in enumerate(zip(calls, gradients, strict=True)):
-        if gradient is not None:
-            with suppress(NoPlacesError):
-                weights = _weights(view, inputs, number, call)
-                results.append((weights, widened(gradient.unflatten(0, (len(inputs), -1)))))
-    if not results:
-        attention_places(view, inputs, 0)  # raises the error with the reason
     return results, chosen
 
 
@@ -112,10 +114,10 @@ def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
     Several tokens may have no place, such as the class token and registers. The answer's gradient tells them apart.
     """
     unplaced = weights.places.unplaced_queries(weights.values.shape[-2])
-    if len(unplaced) <= 1 and weights.values.shape[-2] == 1:
-        return unplaced[0] if unplaced else None
     if not unplaced:
         return None
+    if is_pooling(weights):
+        return unplaced[0]
     key = ("class token", *inputs.shape[1:], weights.values.shape[-2])
     if key not in view.layouts:
         view.layouts[key] = _most_read(view, inputs[:1], weights.values.shape[-2], unplaced)
@@ -123,11 +125,14 @@ def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
     return summary
 
 
-def from_summary(view: View, inputs: Tensor, weights: Weights) -> Tensor:
-    """Return what the summary query reads, or the mean of what all queries read, as maps (N, heads, h, w)."""
-    query = summary_query(view, inputs, weights)
-    rows = weights.values.mean(-2) if query is None else weights.values[..., query, :]
-    return weights.places.keys.maps(rows)
+def row_of(matrix: Tensor, query: int | None) -> Tensor:
+    """Return the row of one query in `matrix` (…, Q, K), or the mean of all rows if the query is None."""
+    return matrix.mean(-2) if query is None else matrix[..., query, :]
+
+
+def is_pooling(weights: Weights) -> bool:
+    """Tell whether a single query reads all tokens."""
+    return weights.values.shape[-2] == 1
 
 
 def _most_read(view: View, picture: Tensor, count: int, unplaced: list[int]) -> int | None:

@@ -9,10 +9,13 @@ from torch import Tensor
 from mirror_app import render
 from mirror_app.errors import MirrorError
 from mirror_app.params import Radio, Slider
+from mirror_app.probe import View
 from mirror_app.visualisations.core.attention.reading import (
     Weights,
     attention_numbers,
+    is_pooling,
     read_weights,
+    row_of,
     summary_query,
 )
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
@@ -88,10 +91,8 @@ class AttentionRollout(Visualisation):
         for weights in every:
             fused = _fuse(weights, heads, discard)
             flow = (fused if is_pooling(weights) else (fused + torch.eye(fused.shape[-1]).to(fused)) / 2) @ flow
-        query = summary_query(self.view, inputs, last)
-        row = flow.mean(1) if query is None else flow[:, query]
         note = f"Traced from the picture up to '{last.name}'. It is the same for every class."
-        yield Attribution(every[0].places.keys.maps(row[:, None])[:, 0], Info(note=note))
+        yield Attribution(summary_map(self.view, inputs, every, flow), Info(note=note))
 
 
 def _fuse(weights: Weights, heads: str, discard: float) -> Tensor:
@@ -106,9 +107,10 @@ def _fuse(weights: Weights, heads: str, discard: float) -> Tensor:
     return fused / fused.sum(-1, keepdim=True) if discard or heads != "mean" else fused
 
 
-def is_pooling(weights: Weights) -> bool:
-    """Tell whether one query without a place reads all tokens."""
-    return weights.values.shape[-2] == 1
+def summary_map(view: View, inputs: Tensor, every: list[Weights], flow: Tensor) -> Tensor:
+    """Return the map (N, h, w) of what the model's answer is read from, given the flow (N, Q, K) through all layers."""
+    row = row_of(flow, summary_query(view, inputs, every[-1]))
+    return every[0].places.keys.maps(row[:, None])[:, 0]
 
 
 def require_same_tokens(every: list[Weights], method: str) -> None:

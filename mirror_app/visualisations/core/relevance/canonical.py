@@ -116,7 +116,7 @@ class Canonical(TorchFunctionMode):
             return lambda equation, *operands: nonlinear.bilinear(partial(torch.einsum, equation), *operands)
         if func in nonlinear.ACTIVATIONS:
             return partial(nonlinear.activation, func)
-        if func in nonlinear.SOFTMAX:
+        if func in probe.SOFTMAX:
             return partial(self._softmax, func)
         if func in nonlinear.RECIPROCAL_ROOTS:
             return lambda *operands: func(*operands).detach()

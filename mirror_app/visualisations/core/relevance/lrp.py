@@ -5,7 +5,6 @@ from typing import Annotated
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from mirror_app import probe, render
 from mirror_app.errors import MirrorError
@@ -220,7 +219,7 @@ def _require_rules(output: Tensor, composite: Composite) -> None:
             name
             for node in probe.graph_nodes(output)
             if (name := probe.operation_name(node)) not in have_rules
-            or (name in ("Mm", "Bmm") and _n_operands(node) > 1)
+            or (name in ("Mm", "Bmm") and probe.operand_count(node) > 1)
         }
     )
     if names:
@@ -231,10 +230,6 @@ def _require_rules(output: Tensor, composite: Composite) -> None:
             culprit=listed,
             hint=f"{advice}, or choose a later layer.",
         )
-
-
-def _n_operands(node: Node) -> int:
-    return sum(parent is not None for parent, _ in node.next_functions)
 
 
 def _note(raw: Tensor, conserved: Tensor) -> str:

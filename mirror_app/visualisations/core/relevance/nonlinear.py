@@ -32,7 +32,6 @@ ACTIVATIONS = frozenset(
     {F.gelu, F.silu, F.mish, F.elu, F.celu, F.selu, F.softplus, F.hardswish, F.hardsigmoid, F.logsigmoid}
     | {torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.tanh, Tensor.tanh, F.tanh}
 )
-SOFTMAX = frozenset({F.softmax, torch.softmax, Tensor.softmax})
 MULTIPLICATIONS = frozenset({torch.mul, torch.multiply, Tensor.mul, Tensor.multiply, Tensor.__mul__, Tensor.__rmul__})
 DIVISIONS = frozenset({torch.div, torch.divide, torch.true_divide, Tensor.div, Tensor.divide, Tensor.__truediv__})
 RECIPROCAL_ROOTS = frozenset({torch.rsqrt, Tensor.rsqrt})
@@ -65,23 +64,10 @@ def bilinear(func: Function, left: Tensor, right: Tensor) -> Tensor:
     return (func(left, right.detach()) + func(left.detach(), right)) / 2
 
 
-def scaled_dot_product(
-    product: Function,
-    softmax: Function,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
+def scaled_dot_product(product: Function, softmax: Function, *args: Any, **kwargs: Any) -> Tensor:
     """Return `F.scaled_dot_product_attention`, computed by a `product` and a `softmax` with rules of their own."""
-    if enable_gqa:
-        key, value = (heads.repeat_interleave(query.shape[-3] // heads.shape[-3], -3) for heads in (key, value))
-    logits = product(query, key.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    return product(softmax(torch.softmax, probe.masked(logits, attn_mask, is_causal), -1), value)
+    operation = probe.ScaledDotProduct(*args, **kwargs)
+    return product(softmax(torch.softmax, operation.logits(product), -1), operation.values)
 
 
 def layer_norm(
