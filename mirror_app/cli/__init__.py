@@ -101,13 +101,23 @@ def list_(visualisation: str | None, settings: str | None) -> None:
 
 
 @mirror.command()
+@click.argument("search", required=False)
 @_settings
-def models(settings: str | None) -> None:
-    """List the available models."""
+def models(search: str | None, settings: str | None) -> None:
+    """List the available models, or those whose names contain SEARCH."""
     from mirror_app.cli import commands
 
     commands.use_settings(settings)
-    commands.list_models()
+    commands.list_models(search)
+
+
+@mirror.command("downloads")
+@click.option("--delete", multiple=True, metavar="MODEL", help="Delete a model's weights; may be repeated.")
+def downloads_(delete: tuple[str, ...]) -> None:
+    """List the models whose weights were downloaded, or delete some of them."""
+    from mirror_app.cli import commands
+
+    commands.list_downloads(delete)
 
 
 @mirror.command()

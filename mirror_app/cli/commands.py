@@ -14,7 +14,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import animation, package
 from mirror_app.images import Picture
-from mirror_app.models import Model, catalogue, settings
+from mirror_app.models import Model, catalogue, downloads, settings
 from mirror_app.models.device import device
 from mirror_app.params import as_text
 from mirror_app.visualisations import registry
@@ -43,15 +43,35 @@ def list_visualisations(name: str | None) -> None:
         click.echo(f"\n{key}={default}\n    {parameter.help}\n    Accepted: {parameter.accepts()}.")
 
 
-def list_models() -> None:
-    """Print the names of all models, with the sizes of the downloads that they need."""
+def list_models(search: str | None) -> None:
+    """Print the names of the models that contain `search`, with the sizes of the downloads that they need."""
     sizes = catalogue.download_sizes()
-    rows = [
-        (name, f"{sizes[name] / 2**20:,.0f} MB to download" if name in sizes else "available")
-        for name in catalogue.names()
-    ]
-    _print_table(rows)
-    click.echo(f"\nAppend '{catalogue.UNTRAINED}' to the name of a torchvision model to use random weights.")
+    names = [name for name in catalogue.names() if search is None or search.lower() in name.lower()]
+    if not names:
+        raise MirrorError(f"No model's name contains '{search}'.", culprit=str(search), accepted=catalogue.names())
+    _print_table([(name, _availability(sizes.get(name))) for name in names])
+    click.echo(
+        f"\nAppend '{catalogue.UNTRAINED}' to the name of a model of torchvision or timm to use random weights. Other "
+        "models of the Hugging Face hub can be named as owner/name."
+    )
+
+
+def _availability(size: int | None) -> str:
+    if size is None:
+        return "available"
+    return f"{size / 2**20:,.0f} MB to download" if size else "to download"
+
+
+def list_downloads(delete: Sequence[str]) -> None:
+    """Print the models that were downloaded and what they take on the disk, or delete those in `delete`."""
+    for name in delete:
+        freed = downloads.delete(name)
+        click.echo(f"Deleted {name}: {freed / 2**20:,.0f} MB.")
+    if delete:
+        return
+    sizes = downloads.sizes()
+    rows = [(name, f"{size / 2**20:,.0f} MB") for name, size in sizes.items()]
+    _print_table([*rows, (f"{len(sizes)} models", f"{sum(sizes.values()) / 2**20:,.0f} MB")])
 
 
 def list_layers(model_name: str) -> None:

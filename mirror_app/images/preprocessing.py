@@ -24,12 +24,14 @@ class Preprocessing:
     """The preparation of pictures for a model: resize the shorter side, crop the centre, normalise.
 
     The input is (pixels / 255 - mean) / std, per channel. It equals the output of torchvision's classification presets
-    bit for bit, except that only the middle of pictures longer than 20:1 is resized. With one value in `mean`, pictures
-    become grey inputs; with three, RGB; with four, RGB and an opaque alpha channel.
+    bit for bit, except that only the middle of pictures longer than 20:1 is resized. Some models expect pictures that
+    are stretched instead: then `resize` is a pair. With one value in `mean`, pictures become grey inputs; with three,
+    RGB; with four, RGB and an opaque alpha channel.
 
     Args:
         size: The crop, (height, width) in pixels, or the side of a square.
-        resize: The length of the shorter side before cropping, in pixels.
+        resize: The length of the shorter side before cropping, in pixels. A pair (height, width) stretches the picture
+            to that size before cropping, without keeping its proportions.
         mean: The mean of each channel, for pixels in [0, 1].
         std: The standard deviation of each channel, for pixels in [0, 1].
         interpolation: The interpolation with which torchvision resizes: "bilinear", "bicubic" or "nearest".
@@ -49,7 +51,7 @@ class Preprocessing:
     """
 
     size: int | tuple[int, int]
-    resize: int
+    resize: int | tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str = "bilinear"
@@ -118,12 +120,16 @@ class Preprocessing:
         if picture.exact is not None:
             return None
         height, width = picture.pixels.shape[:2]
-        shorter = min(height, width)
-        scale = shorter / self.resize  # pixels of the picture per pixel of the input
-        region_height, region_width = (
-            min(side, round(cropped * scale), _MAX_ASPECT * shorter)
-            for side, cropped in zip((height, width), self._crop_size(), strict=True)
-        )
+        if isinstance(self.resize, tuple):
+            sizes = zip((height, width), self._crop_size(), self.resize, strict=True)
+            region_height, region_width = (min(side, round(side * crop / resized)) for side, crop, resized in sizes)
+        else:
+            shorter = min(height, width)
+            scale = shorter / self.resize  # pixels of the picture per pixel of the input
+            region_height, region_width = (
+                min(side, round(cropped * scale), _MAX_ASPECT * shorter)
+                for side, cropped in zip((height, width), self._crop_size(), strict=True)
+            )
         if (region_height, region_width) == (height, width):
             return None
         left, top = (width - region_width) // 2, (height - region_height) // 2
@@ -133,10 +139,13 @@ class Preprocessing:
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
     def _cropped(self, picture: Picture) -> Image.Image:
-        height, width = picture.pixels.shape[:2]
-        longest = _MAX_ASPECT * min(height, width)
-        image = F.center_crop(Image.fromarray(picture.pixels), [min(height, longest), min(width, longest)])
-        image = F.resize(image, [self.resize], F.InterpolationMode(self.interpolation))
+        image, interpolation = Image.fromarray(picture.pixels), F.InterpolationMode(self.interpolation)
+        if isinstance(self.resize, tuple):
+            image = F.resize(image, list(self.resize), interpolation)
+        else:
+            longest = _MAX_ASPECT * min(image.size)
+            image = F.center_crop(image, [min(image.height, longest), min(image.width, longest)])
+            image = F.resize(image, [self.resize], interpolation)
         cropped: Image.Image = F.center_crop(image, list(self._crop_size()))
         return cropped
 

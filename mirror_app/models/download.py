@@ -3,71 +3,21 @@
 import errno
 import os
 import shutil
-import time
 from collections.abc import Generator
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock, Thread
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 import torch
 
 from mirror_app.errors import MirrorError
+from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers
 
-_POLL_INTERVAL = 0.2  # seconds between two checks of the growing file
-PATIENCE = 60.0  # seconds without a new byte, after which a download counts as stalled
-
-
-@dataclass(frozen=True)
-class DownloadProgress:
-    """The progress of a download: the bytes received so far, of approximately `total`."""
-
-    bytes: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """The share that was received, in [0, 1]."""
-        return min(1.0, self.bytes / self.total) if self.total else 0.0
-
-
-class _Download:
-    """A running download into a temporary folder; the folder is removed when the download or the program ends."""
-
-    def __init__(self, url: str, target: Path) -> None:
-        self.folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
-        self.end: Future[None] = Future()
-        # Unlike the threads of an executor, a daemon thread does not keep the program from ending.
-        Thread(target=self._run, args=(url, target), name="download", daemon=True).start()
-
-    def received_bytes(self) -> int:
-        # A listed file may have been moved or removed since.
-        with suppress(FileNotFoundError), os.scandir(self.folder.name) as parts:
-            return sum(part.stat().st_size for part in parts)
-        return 0
-
-    def _run(self, url: str, target: Path) -> None:
-        try:
-            with self.folder as folder:
-                temporary = Path(folder, target.name)
-                checksum = torch.hub.HASH_REGEX.search(target.name)
-                torch.hub.download_url_to_file(url, str(temporary), checksum and checksum[1], progress=False)
-                temporary.replace(target)
-        except BaseException as error:  # raised again in the threads that wait for the file
-            if isinstance(error, HTTPError):
-                error.close()  # it holds the connection
-            self.end.set_exception(error)
-        else:
-            self.end.set_result(None)
-
-
-_guard = Lock()
-_downloads: dict[Path, _Download] = {}
+_transfers = Transfers()
 
 
 def path_of(url: str) -> Path:
@@ -100,53 +50,56 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
     """
     target = path_of(url)
     host = urlsplit(url).hostname or url
-    download = _running_download(url, total, target)
-    if download is None:
+    try:
+        transfer = _transfers.join(target, partial(_start, url, total, target))
+    except OSError as error:
+        raise _failure(error, target.name) from error
+    if transfer is None:
         return
-    received, last_change = -1, time.monotonic()
-    while not download.end.done():
-        newest = max(received, download.received_bytes())
-        if newest > received:
-            received, last_change = newest, time.monotonic()
-        if time.monotonic() - last_change > PATIENCE:
-            _give_up(target, download)
-            raise MirrorError(
-                f"The download of '{target.name}' from {host} stalled", culprit=target.name, hint="try again later"
-            )
-        yield DownloadProgress(newest, total)
-        time.sleep(_POLL_INTERVAL)
-    if error := download.end.exception():
+    try:
+        yield from transfer.progress(total)
+    except StalledError as error:
+        _transfers.give_up(target, transfer)
+        raise MirrorError(
+            f"The download of '{target.name}' from {host} stalled", culprit=target.name, hint="try again later"
+        ) from error
+    except Exception as error:  # a server and a disk can fail in many ways
         raise _failure(error, target.name, host) from error
-    yield DownloadProgress(total, total)
 
 
 def _folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _running_download(url: str, total: int, target: Path) -> _Download | None:
-    """Return the download of `target`, started if needed, or None if the file exists; raise MirrorError on failure."""
-    with _guard:
-        running = _downloads.get(target)
-        if running and not running.end.done():
-            return running
-        if target.exists():
-            return None
+def _start(url: str, total: int, target: Path) -> Transfer | None:
+    """Start the download of `target` unless the file exists."""
+    if target.exists():
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(target.parent).free < total:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    # The folder is removed when the download or the program ends.
+    folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
+    return Transfer(partial(_receive, url, target, folder), partial(_bytes_in, folder.name))
+
+
+def _receive(url: str, target: Path, folder: TemporaryDirectory[str]) -> None:
+    with folder as path:
+        temporary = Path(path, target.name)
+        checksum = torch.hub.HASH_REGEX.search(target.name)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if shutil.disk_usage(target.parent).free < total:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            _downloads[target] = _Download(url, target)
-        except OSError as error:
-            raise _failure(error, target.name) from error
-        return _downloads[target]
+            torch.hub.download_url_to_file(url, str(temporary), checksum and checksum[1], progress=False)
+        except HTTPError as error:
+            error.close()  # it holds the connection
+            raise
+        temporary.replace(target)
 
 
-def _give_up(target: Path, download: _Download) -> None:
-    """Forget a download that may hang forever, so that the next call starts a new one."""
-    with _guard:
-        if _downloads.get(target) is download:
-            del _downloads[target]
+def _bytes_in(folder: str) -> int:
+    # A listed file may have been moved or removed since.
+    with suppress(FileNotFoundError), os.scandir(folder) as parts:
+        return sum(part.stat().st_size for part in parts)
+    return 0
 
 
 def _failure(error: BaseException, name: str, host: str = "") -> MirrorError:

@@ -1,5 +1,13 @@
 """Settings of the user's own models: a TOML file, named by MIRROR_SETTINGS or `--settings`, with one table per model.
 
+The table [mirror] is for the server itself:
+
+[mirror]
+models_by_name = ["timm/*", "google/vit-base-patch16-224"]  # true: any model of the hub; false: none
+
+[ours]
+path = "our_vit"                    # a folder that Transformers, timm or open_clip saved
+
 [flowers]
 factory = "flower_nets:small"       # module:function; modules next to this file are found, too
 arguments = { classes = 5 }         # passed to the function
@@ -26,7 +34,10 @@ from mirror_app.probe.output_kind import OutputKind
 
 MAX_SIDE = 4096  # pixels: the side of an input
 _INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
+SERVER = "mirror"  # the table that is not a model's
+_MODELS_BY_NAME = "models_by_name"
 _EXPECTED = {
+    "path": "the path of a folder",
     "factory": 'the text "module:function"',
     "weights": "the path of a file",
     "arguments": "a table of the factory's arguments",
@@ -46,10 +57,12 @@ _chosen: str | None = None
 class UserModelSettings:
     """One table of the settings file; the default preprocessing is ImageNet's.
 
-    If `size` is given without `resize`, `resize` is the longer side of `size`.
+    If `size` is given without `resize`, `resize` is the longer side of `size`. A model has a `factory`, or a `path` to
+    a folder that a library saved, which states its own preprocessing.
     """
 
-    factory: str
+    factory: str = ""
+    path: str = ""
     weights: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     classes: list[str] | str = field(default_factory=list)
@@ -61,18 +74,50 @@ class UserModelSettings:
     output: str = ""
 
 
+@dataclass(frozen=True)
+class ServerSettings:
+    """The table [mirror] of the settings file.
+
+    Args:
+        models_by_name: Which models of the Hugging Face hub may be opened by name: patterns such as "timm/*".
+    """
+
+    models_by_name: tuple[str, ...] = ("*",)
+
+
 def user_models() -> dict[str, UserModelSettings]:
     """Return the settings of the user's models by name, {} without a settings file; raise MirrorError if invalid."""
     path = file()
-    if path is None:
-        return {}
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.", culprit=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.", culprit=path.name) from error
-    return {name: _parsed(table, table_label(name, path)) for name, table in tables.items()}
+    tables = _tables(path) if path else {}
+    return {name: _parsed(table, table_label(name, path)) for name, table in tables.items() if path and name != SERVER}
+
+
+def server() -> ServerSettings:
+    """Return the settings of the server, with defaults for those that are not given; raise MirrorError if invalid."""
+    path = file()
+    table = _tables(path).get(SERVER, {}) if path else {}
+    label = table_label(SERVER, path) if path else ""
+    if not isinstance(table, dict) or "factory" in table or "path" in table:
+        raise MirrorError(
+            f"{label} holds the settings of the server, so no model can have that name",
+            culprit=SERVER,
+            hint="choose another name for the model",
+        )
+    for key in table:
+        if key != _MODELS_BY_NAME:
+            raise MirrorError(f"{label} has an unknown key '{key[:40]}'.", culprit=key, accepted=(_MODELS_BY_NAME,))
+    match table.get(_MODELS_BY_NAME, True):
+        case bool(is_allowed):
+            return ServerSettings(("*",) if is_allowed else ())
+        case list(patterns) if all(isinstance(pattern, str) for pattern in patterns):
+            return ServerSettings(tuple(patterns))
+        case value:
+            accepted = 'true, false, or a list of names such as "timm/*"'
+            raise MirrorError(
+                f"{label}: {_MODELS_BY_NAME} cannot be {str(value)[:60]!r}. Expected {accepted}.",
+                culprit=str(value),
+                accepted=accepted,
+            )
 
 
 def use(path: str | None) -> None:
@@ -92,6 +137,15 @@ def table_label(name: str, path: Path) -> str:
     return f"[{name}] in '{path.name}'"
 
 
+def _tables(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.", culprit=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.", culprit=path.name) from error
+
+
 def _parsed(table: object, label: str) -> UserModelSettings:
     if not isinstance(table, dict):
         accepted = "a table of model settings"
@@ -109,11 +163,17 @@ def _parsed(table: object, label: str) -> UserModelSettings:
                 culprit=str(value),
                 accepted=_CHOICES.get(key, _EXPECTED[key]),
             )
-    if "factory" not in table:
+    if "factory" not in table and "path" not in table:
         raise MirrorError(
-            f'{label} needs a factory, as in factory = "module:function".',
+            f'{label} needs a factory, as in factory = "module:function", or a path = "folder".',
             culprit=label,
             accepted=_EXPECTED["factory"],
+        )
+    if "path" in table and (unused := set(table) - {"path", "classes", "output"}):
+        raise MirrorError(
+            f"{label}: {min(unused)} cannot be combined with path, whose folder states it.",
+            culprit=min(unused),
+            accepted=("path", "classes", "output"),
         )
     values: dict[str, Any] = {
         key: tuple(value) if key in ("size", "mean", "std") and isinstance(value, list) else value
@@ -135,7 +195,7 @@ def _is_valid(key: str, value: object) -> bool:
     match key:
         case "factory":
             return isinstance(value, str) and all(value.partition(":"))
-        case "weights":
+        case "weights" | "path":
             return isinstance(value, str) and value != ""
         case "arguments":
             return isinstance(value, dict)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Generator
 from functools import cache
-from threading import Lock
+from pathlib import Path
 from typing import Any
 
-import torch
 import torchvision
 from torch import nn
 from torchvision.models import (
@@ -20,13 +19,12 @@ from torchvision.models import (
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import download
-from mirror_app.models.download import DownloadProgress
+from mirror_app.models.initialisation import fill_zero_heads, fixed_seed
 from mirror_app.models.model import Model
+from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 UNTRAINED = "-untrained"
-
-_random_state = Lock()  # torchvision initialises weights from the random state that the whole process shares
 
 SIDE = 512  # pixels: the side of the input of detection models, which take any size and state no preprocessing
 
@@ -52,6 +50,11 @@ def download_sizes() -> dict[str, int]:
     }
 
 
+def weights_file(name: str) -> Path:
+    """Return the path of the file with the weights of a model, whether or not it was downloaded."""
+    return download.path_of(_weights(name).url)
+
+
 def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, None]:
     """Yield the progress of the download, then the model; raise MirrorError if weights cannot be downloaded or read."""
     architecture = name.removesuffix(UNTRAINED)
@@ -61,7 +64,7 @@ def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, N
     else:
         yield from download.fetch(weights.url, _bytes(weights))
         try:
-            with _random_state:
+            with fixed_seed():
                 module = get_model(name, weights=weights, progress=False)
         except Exception as error:  # a damaged file makes torch raise many kinds of error
             file = download.path_of(weights.url)
@@ -123,13 +126,9 @@ def untrained(name: str) -> nn.Module:
         options["image_size"] = preprocessing(_weights(name)).size  # a part of the architecture
     if name not in classifiers():
         options["weights_backbone"] = None
-    with _random_state, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with fixed_seed():
         module: nn.Module = get_model(name, weights=None, **options)
-        for layer in module.modules():
-            # A new vision transformer has a head of zeros, which would let no gradient through.
-            if isinstance(layer, nn.Linear) and not layer.weight.any():
-                nn.init.normal_(layer.weight, std=0.02)
+        fill_zero_heads(module)  # a new vision transformer has one
     return module
 
 

@@ -1,4 +1,4 @@
-"""The user's own models: built from a table in the settings file, given their weights and tried once."""
+"""The user's own models: built from a table in the settings file or read from a folder, and tried once."""
 
 import importlib
 import sys
@@ -11,6 +11,7 @@ from torch import nn
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import settings, weights
+from mirror_app.models.hub import loading
 from mirror_app.models.model import Model
 from mirror_app.probe import View
 
@@ -23,6 +24,8 @@ def load(name: str) -> Model:
     file, options = settings.file(), settings.user_models()[name]
     assert file is not None
     label = settings.table_label(name, file)
+    if options.path:
+        return _from_folder(name, options, file.parent, label)
     module = _build(options, file.parent, label)
     if options.weights:
         weights.load_into(module, file.parent / options.weights)
@@ -37,10 +40,27 @@ def load(name: str) -> Model:
             accepted="1, 3 or 4 values",
             hint="To show a model with another number of channels, call mirror() from Python.",
         )
-    output = _sample_output(module, preprocessing, label)
     model = Model(name, module, preprocessing, (), untrained=not options.weights)
+    return _with_meaning(model, options, file.parent, label)
+
+
+def _from_folder(name: str, options: settings.UserModelSettings, parent: Path, label: str) -> Model:
+    path = parent / options.path
+    if not path.is_dir():
+        raise MirrorError(f"{label}: there is no folder '{options.path}'.", culprit=options.path)
     try:
-        return model.with_meaning(output, options.output, _classes(options, file.parent, label))
+        model = loading.load(path, name)
+    except MirrorError as error:
+        raise error.prefixed(f"{label}: ") from error
+    is_declared = not (options.output or options.classes)
+    return model if is_declared else _with_meaning(model, options, parent, label)
+
+
+def _with_meaning(model: Model, options: settings.UserModelSettings, parent: Path, label: str) -> Model:
+    """Return the model with the meaning and the names of its output; raise MirrorError if they do not fit."""
+    output = _sample_output(model.module, model.preprocessing, label)
+    try:
+        return model.with_meaning(output, options.output, _classes(options, parent, label))
     except MirrorError as error:
         raise error.prefixed(f"{label}: ") from error
 

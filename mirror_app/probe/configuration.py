@@ -47,13 +47,33 @@ def configured_meaning(module: nn.Module, count: int) -> OutputMeaning | None:
 
 
 def configured_class_names(module: nn.Module, count: int) -> tuple[str, ...]:
-    """Return the `count` class names from Transformers' configuration or torchvision; () if there are none."""
+    """Return the `count` class names from the configuration of Transformers or timm, or from torchvision, or ()."""
     if head := next(_classification_models(module, count), None):
         names: dict[int, str] = head.config.id2label
         return tuple(names[number] for number in range(count)) if set(names) == set(range(count)) else ()
-    if _library_class(module)[0] == "torchvision" and count == _IMAGENET_CLASSES:
-        return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+    match _library_class(module)[0]:
+        case "torchvision" if count == _IMAGENET_CLASSES:
+            return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+        case "timm":
+            return _timm_class_names(module, count)
     return ()
+
+
+def _timm_class_names(module: Any, count: int) -> tuple[str, ...]:
+    """Return the class names of the data set that the configuration of a timm model states; () if there are none."""
+    configuration = getattr(module, "pretrained_cfg", {})
+    if count != configuration.get("num_classes"):
+        return ()  # the model has been given another head
+    if names := configuration.get("label_names"):
+        descriptions = configuration.get("label_descriptions") or {}
+        return tuple(descriptions.get(name, name) for name in names)
+    if count == _IMAGENET_CLASSES:
+        return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # the model has imported timm
+
+    subset = infer_imagenet_subset(module)
+    info = ImageNetInfo(subset) if subset else None
+    return tuple(info.index_to_description(number) for number in range(count)) if info else ()
 
 
 def _classification_models(module: nn.Module, count: int) -> Iterator[Any]:

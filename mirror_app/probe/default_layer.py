@@ -114,15 +114,18 @@ def _noise_picture(inputs: Tensor) -> Tensor:
 
 
 def _answer_gradient(view: View, picture: Tensor, name: str) -> Tensor | None:
-    """Return the gradient of a random mixture of the model's outputs with respect to the layer's output.
+    """Return the gradient of a random mixture of the model's answers with respect to the layer's output.
 
-    Returns None if the layer does not return one tensor, or if gradients end before they reach the layer.
+    The answers are the class scores or the embedding, which may come with feature maps that explain nothing; without
+    them, they are all outputs. Returns None if the layer does not return one tensor, or if no gradient reaches it.
     """
     try:
         output, answer = view.split(picture, name)
     except MirrorError:  # the layer does not return one tensor, or no gradient reaches it
         return None
-    answer_tensors = [tensor for _, tensor in named_tensors(answer) if tensor.requires_grad]
+    logits = class_logits(answer)
+    answers = [logits] if logits is not None else [tensor for _, tensor in named_tensors(answer)]
+    answer_tensors = [tensor for tensor in answers if tensor.requires_grad]
     if not answer_tensors:
         return torch.zeros_like(output)
     generator = torch.Generator().manual_seed(0)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.minutes
 
 BUNDLED = catalogue.WEIGHTS / "shapes.safetensors"
 JUDGE = ROOT / "tests" / "data" / "judge.safetensors"
+
+SMALL = replace(training.RECIPES["shapes"], scenes=64, plain_epochs=1, worst_epochs=1)
 
 
 def network(path: Path) -> nn.Module:
@@ -53,14 +56,14 @@ def test_the_two_networks_are_different_ones() -> None:
 
 
 def test_training_learns_more_than_chance() -> None:
-    net = training.train(seed=3, count=64, plain_epochs=8, worst_epochs=1)
+    net = training.train(replace(SMALL, plain_epochs=8), seed=3)
     pictures, labels = dataset.draw(scenes.TRAINING[3 * 64 : 4 * 64])
     loss = nn.functional.cross_entropy(net.train()(dataset.normalise(pictures)), labels[:, 0])
     assert loss < math.log(len(scenes.CLASSES)) - 0.2  # 2.9 to 3.1 of 3.5, by seed
 
 
 def test_training_is_the_same_by_seed() -> None:
-    nets = [training.train(seed=3, count=64, plain_epochs=1, worst_epochs=1) for _ in range(2)]
+    nets = [training.train(SMALL, seed=3) for _ in range(2)]
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
 

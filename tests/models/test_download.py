@@ -21,7 +21,7 @@ from torchvision.models import Weights, WeightsEnum
 from torchvision.models._api import BUILTIN_MODELS
 from torchvision.transforms._presets import ImageClassification
 
-from mirror_app.models import Model, catalogue, download
+from mirror_app.models import Model, catalogue, download, transfer
 from mirror_app.models.cache import ModelCache
 from tests import ROOT
 from tests.app import lives, page, plain
@@ -125,7 +125,7 @@ def test_a_model_is_fetched_with_progress_and_a_second_start_takes_it_from_the_c
     assert catalogue.download_sizes()[NAME] == len(FILE)
     *steps, model = catalogue.load_with_progress(NAME)
     assert isinstance(model, Model)
-    shares = [step.share for step in steps if isinstance(step, download.DownloadProgress)]
+    shares = [step.share for step in steps if isinstance(step, transfer.DownloadProgress)]
     assert shares == sorted(shares)
     assert any(0.2 < share < 0.8 for share in shares)
     assert shares[-1] == 1
@@ -166,7 +166,7 @@ def test_nobody_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_falls_silent_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "PATIENCE", 0.5)
+    monkeypatch.setattr(transfer, "PATIENCE", 0.5)
     server.slowly = 3.0
     with refused(culprit=FILE_NAME, accepted=["shapes"], problem="try again later"):
         catalogue.load(NAME)

@@ -9,7 +9,7 @@ from mirror_app import live
 from mirror_app.engine import Result
 from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
-from mirror_app.models.download import DownloadProgress
+from mirror_app.models.transfer import DownloadProgress
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import add_stylesheet

@@ -12,7 +12,7 @@ from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
 from mirror_app.models import catalogue
 from mirror_app.params import TARGET
-from mirror_app.ui.common import layer_facts
+from mirror_app.ui.common import layer_facts, model_labels
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.compare import choices
 from mirror_app.ui.compare.cell_state import CellState
@@ -221,6 +221,4 @@ def _name(session: Session, field: str, value: str) -> str:
 
 def _labels(field: str, names: dict[str, str]) -> dict[str, str]:
     """Return the labels in the list of options; the label of a model that must be downloaded includes its size."""
-    sizes = catalogue.download_sizes() if field == "model" else {}
-    with_sizes = {name: f"{names[name]} · {sizes[name] / 2**20:,.0f} MB to download" for name in names if name in sizes}
-    return names | with_sizes
+    return model_labels.labels(list(names)) if field == "model" else names

@@ -12,10 +12,10 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
 from mirror_app.models import Model, catalogue
-from mirror_app.models.download import DownloadProgress
+from mirror_app.models.transfer import DownloadProgress
 from mirror_app.params import TARGET, Value
 from mirror_app.ui import store
-from mirror_app.ui.common import layer_facts, page_parts
+from mirror_app.ui.common import layer_facts, model_labels, page_parts
 from mirror_app.ui.components.layer_tree import layer_tree
 from mirror_app.ui.sidebar import widgets
 from mirror_app.ui.state import query_params, widget_state
@@ -139,16 +139,20 @@ def _entry(entries: Sequence[Entry], chosen: StateValue[str]) -> Entry:
 
 
 def _model(session: Session) -> str:
+    names = session.models
+    is_open = not session.live_session and catalogue.accepts_any_name()
     sizes = catalogue.download_sizes()
     name = st.selectbox(
         "Model",
-        session.models,
-        format_func=lambda name: (
-            f"{name} · {sizes[name] / 2**20:,.0f} MB to download" if name in sizes else live.display_name(name)
-        ),
+        names,
+        format_func=lambda name: model_labels.label(name, sizes),
         key=widget_state.MODEL.key,
+        help="Choose a model, or enter the name of one on the Hugging Face hub: owner/name." if is_open else None,
+        accept_new_options=is_open,
+        on_change=partial(_check_model, widget_state.MODEL.setdefault(names[0])) if is_open else "rerun",
         persist_state="session",
     )
+    assert name is not None  # the list is never empty
     if catalogue.can_be_untrained(name) and st.toggle(
         "Untrained",
         key=widget_state.UNTRAINED.key,
@@ -157,6 +161,19 @@ def _model(session: Session) -> str:
     ):
         name += catalogue.UNTRAINED
     return name
+
+
+def _check_model(previous: str) -> None:
+    """Keep the previous model if an entered name cannot be a model's; a callback of the choice of the model."""
+    try:
+        name = catalogue.check(catalogue.without_address(widget_state.MODEL.value))
+    except MirrorError as error:
+        current().problems.append(str(error))
+        widget_state.MODEL.value = previous
+        return
+    widget_state.MODEL.value = name.removesuffix(catalogue.UNTRAINED)
+    if widget_state.MODEL.value != name:
+        widget_state.UNTRAINED.value = True
 
 
 def _show_loading(status: DeltaGenerator, name: str, fetched: DownloadProgress | None) -> None:

@@ -10,7 +10,7 @@ from mirror_app.engine.jobs import Jobs
 from mirror_app.models import Model, catalogue
 from mirror_app.models.cache import ModelCache
 from mirror_app.models.device import device
-from mirror_app.models.download import DownloadProgress
+from mirror_app.models.transfer import DownloadProgress
 
 POLL_SECONDS = 0.15  # the time between two checks of the work that a page waits for
 _CACHE_BYTES = 4 * 2**30
