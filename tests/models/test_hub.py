@@ -10,6 +10,7 @@ import huggingface_hub
 import numpy as np
 import open_clip
 import pytest
+import streamlit as st
 import timm
 import torch
 from PIL import Image
@@ -28,6 +29,7 @@ from mirror_app.models.hub import folder, loading, names, repository
 from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.visualisations import registry
+from tests.app import lives, page, plain
 from tests.models import hub_repositories
 from tests.models.hub_repositories import REPOSITORIES, change_config
 from tests.models.hub_server import HubServer, serving
@@ -52,6 +54,8 @@ def hub(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """A hub whose repositories may be changed, and an empty cache."""
     root = tmp_path / "hub"
     shutil.copytree(saved, root)
+    st.cache_resource.clear()
+    st.cache_data.clear()
     with serving(root) as server:
         constants = huggingface_hub.constants
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
@@ -387,3 +391,31 @@ def test_a_request_on_a_model_of_the_hub_survives_its_link(hub: HubServer) -> No
     layer = engine.tree(model)[-1].name
     request = Request(VIT, "photo", layer, "grad-cam")
     assert Request.from_query(request.to_query()) == request
+
+
+@pytest.mark.page
+def test_a_link_opens_a_model_of_the_hub(hub: HubServer) -> None:
+    test = page(model=VIT, visualisation="attention-relevance")
+    assert lives(test)
+    assert test.query_params["model"] == VIT
+    assert test.selectbox(key="model").proto.accept_new_options
+
+
+@pytest.mark.page
+def test_a_link_to_a_model_that_the_hub_does_not_have_costs_one_sentence(hub: HubServer) -> None:
+    test = page(model="someone/nothing")
+    assert not test.exception
+    (sentence,) = [box.value for box in test.error]
+    assert "someone/nothing" in plain(sentence)
+    test.selectbox(key="model").select("shapes").run()
+    assert lives(test)
+
+
+@pytest.mark.page
+def test_visitors_may_name_no_model_if_the_owner_says_so(settings_file: Path, hub: HubServer) -> None:
+    settings_file.write_text("[mirror]\nmodels_by_name = false\n", encoding="utf-8")
+    test = page(model=VIT)
+    assert lives(test)
+    assert test.query_params["model"] == "shapes"
+    assert not test.selectbox(key="model").proto.accept_new_options
+    assert not hub.requests
