@@ -53,6 +53,7 @@ def test_a_person_enters_a_name_and_sees_evidence_attention_and_relevance(
         shown(page, visualisation)
         settled(page)
         assert faults_by_theme(page, f"by-name-{visualisation.lower().replace(' ', '-')}") == {}
+    expect(page.get_by_text("There is no model")).to_have_count(0)
     page.reload()
     settled(page)
     shown(page, "Attention relevance")

@@ -3,6 +3,8 @@
 from mirror_app import live
 from mirror_app.models import catalogue
 
+_SEPARATOR = " · "
+
 
 def label(name: str, sizes: dict[str, int]) -> str:
     """Return the label of a model; `sizes` are the sizes in bytes of those that must be downloaded, 0 if unknown."""
@@ -11,9 +13,17 @@ def label(name: str, sizes: dict[str, int]) -> str:
         case None:
             return shown
         case 0:
-            return f"{shown} · to download"
+            return f"{shown}{_SEPARATOR}to download"
         case size:
-            return f"{shown} · {size / 2**20:,.0f} MB to download"
+            return f"{shown}{_SEPARATOR}{size / 2**20:,.0f} MB to download"
+
+
+def name_in(label: str) -> str:
+    """Return the name in a label of a model that is not a live one.
+
+    Once a model is downloaded, its label changes, and the browser sends the label that it still shows as a new name.
+    """
+    return label.partition(_SEPARATOR)[0]
 
 
 def labels(names: list[str]) -> dict[str, str]:

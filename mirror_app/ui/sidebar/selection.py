@@ -153,6 +153,7 @@ def _model(session: Session) -> str:
         persist_state="session",
     )
     assert name is not None  # the list is never empty
+    name = model_labels.name_in(name) if is_open else name
     if catalogue.can_be_untrained(name) and st.toggle(
         "Untrained",
         key=widget_state.UNTRAINED.key,
@@ -166,7 +167,7 @@ def _model(session: Session) -> str:
 def _check_model(previous: str) -> None:
     """Keep the previous model if an entered name cannot be a model's; a callback of the choice of the model."""
     try:
-        name = catalogue.check(catalogue.without_address(widget_state.MODEL.value))
+        name = catalogue.check(catalogue.without_address(model_labels.name_in(widget_state.MODEL.value)))
     except MirrorError as error:
         current().problems.append(str(error))
         widget_state.MODEL.value = previous
