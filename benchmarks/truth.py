@@ -5,7 +5,7 @@ Goals written down before the first run:
   least 0.80 of its positive evidence inside the mask. Both have an insertion score of at least 0.85.
 - Each method in BEATS_BOTH beats random numbers and Sobel's edges in pointing, mass and insertion, on the same scenes.
 
-The predictions for photographs are in `benchmarks.grid`.
+The predictions for photographs are in `benchmarks.grid`, those for the transformer in `benchmarks.transformer`.
 """
 
 import sys
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 import mirror_app.visualisations.core  # noqa: F401 - fills the registry
-from benchmarks import grid
+from benchmarks import grid, transformer
 from benchmarks.grid import Method
 from mirror_app.bundled import dataset, network, scenes
 from mirror_app.errors import MirrorError
@@ -191,6 +191,7 @@ def main() -> None:
         print(rows[-1], flush=True)
     lines = goal_lines(table)
     photographs, predicted = grid.table()
+    by_transformer, predicted_there = transformer.table()
     text = f"""# Which methods point at the object?
 
 `make truth` wrote this. It measures each method at the layer `{LAYER}` of the bundled network, on bundled scenes that
@@ -224,6 +225,23 @@ mean.
 Goals, written down before the first run:
 
 {chr(10).join(lines)}
+
+## The bundled transformer
+
+The methods for transformers on `{transformer.MODEL}`, each at its default layer, on {len(transformer.SEEDS)} other scenes
+(seeds {transformer.SEEDS.start:,} to {transformer.SEEDS.stop - 1:,}). Pointing and mass are as above.
+
+- own: in a scene with two objects, the share of the positive evidence on the objects that lies on the explained one
+  (higher is better; a method that ignores the class has 0.5).
+- grid: as above, but with the four scenes at half their size, since the transformer takes only one size.
+
+| method | pointing | mass | own | grid |
+| --- | --- | --- | --- | --- |
+{chr(10).join(by_transformer)}
+
+Predictions, written down before the first run:
+
+{chr(10).join(predicted_there)}
 
 ## The grid of photographs
 
