@@ -228,8 +228,8 @@ Goals, written down before the first run:
 
 ## The bundled transformer
 
-The methods for transformers on `{transformer.MODEL}`, each at its default layer, on {len(transformer.SEEDS)} other scenes
-(seeds {transformer.SEEDS.start:,} to {transformer.SEEDS.stop - 1:,}). Pointing and mass are as above.
+The methods for transformers on `{transformer.MODEL}`, each at its default layer, on {len(transformer.SEEDS)} other
+scenes (seeds {transformer.SEEDS.start:,} to {transformer.SEEDS.stop - 1:,}). Pointing and mass are as above.
 
 - own: in a scene with two objects, the share of the positive evidence on the objects that lies on the explained one
   (higher is better; a method that ignores the class has 0.5).
