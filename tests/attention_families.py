@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import timm
@@ -63,7 +64,7 @@ def timm_families() -> Iterator[tuple[str, str, Callable[[], nn.Module], int]]:
     for family, models in sorted(_module_to_models.items()):
         smallest = min(models, key=lambda name: (sizes.get(name, MAX_BYTES), name))
         side = (get_pretrained_cfg_value(smallest, "input_size") or (3, 224, 224))[-1]
-        yield family, smallest, lambda name=smallest: timm.create_model(name), side
+        yield family, smallest, partial(timm.create_model, smallest), side
 
 
 def transformers_families() -> Iterator[tuple[str, str, Callable[[], nn.Module], int]]:
@@ -79,7 +80,12 @@ def transformers_families() -> Iterator[tuple[str, str, Callable[[], nn.Module],
         config = transformers.CONFIG_MAPPING[model_type]
         side = getattr(config(), "image_size", 224)
         side = side if isinstance(side, int) else 224
-        yield model_type, name, lambda name=name, config=config: getattr(transformers, name)(config()), side
+        yield model_type, name, partial(_configured, name, config), side
+
+
+def _configured(name: str, config: Callable[[], Any]) -> nn.Module:
+    module: nn.Module = getattr(transformers, name)(config())
+    return module
 
 
 def examine(family: str, name: str, build: Callable[[], nn.Module], side: int) -> Row | None:

@@ -170,6 +170,17 @@ class Text(Parameter):
 
 
 @dataclass(frozen=True)
+class Location(Text):
+    """A location in the picture, "row,column" in pixels of the model's input, or ""; Explore lets one click it.
+
+    Example:
+        >>> from mirror_app.params import Location
+        >>> Location("Shows what this location looks at.", name="location", longest=20).check("12,20")
+        '12,20'
+    """
+
+
+@dataclass(frozen=True)
 class Dropdown(Parameter):
     """One of several options, chosen from a drop-down list.
 

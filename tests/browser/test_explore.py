@@ -209,3 +209,20 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
     strength.focus()
     strength.press("End")
     is_shown(colours="jet", signed=True, strength=1.0)
+
+
+def test_a_click_on_the_model_input_shows_what_that_location_looks_at(dashboard: Callable[..., Page]) -> None:
+    page = dashboard("?model=shapes-transformer&visualisation=attention&heads=mean")
+    picture = page.get_by_test_id("stImage").locator("img[aria-label*='checked heart']")
+    box = picture.bounding_box()
+    assert box is not None
+    picture.click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
+    shown(page, "from 98,34")
+    field = page.get_by_role("textbox", name="Location")
+    expect(field).to_have_value("98,34")
+    assert faults(page) == []
+    page.screenshot(path=SCREENSHOTS / "location.png")
+    picture.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value(re.compile(r"\d+,\d+"))

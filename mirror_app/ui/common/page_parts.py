@@ -15,7 +15,7 @@ from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
-from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts
+from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts, location
 from mirror_app.ui.components import readout
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
@@ -187,7 +187,10 @@ def _show_picture(selection: Selection) -> None:
         persist_state="session",
     )
     original, picture = view == "Original", selection.picture
-    inline.picture(store.input_png(selection, original), picture.name, key="input")
+    if location.parameter(selection.entry) and not original:
+        location.show(selection)
+    else:
+        inline.picture(store.input_png(selection, original), picture.name, key="input")
     model_input_rgb = store.model_input_rgb(selection)
     height, width = (picture.pixels if original else model_input_rgb).shape[:2]
     preprocessing = _preprocessing(selection.model, picture, model_input_rgb, original)

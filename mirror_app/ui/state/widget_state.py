@@ -96,6 +96,7 @@ TARGET = StateValue[Value](params.TARGET, None)
 # The pages
 PICKED_INPUT = ComponentValue[int]("strip", "picked")  # the position of the input
 PICKED_LAYER = ComponentValue[str]("graph", "picked")
+PICKED_LOCATION = ComponentValue[Sequence[int]]("input", "picked")  # the cell of the model input: row, column
 WENT_BACK_TO = ComponentValue[str]("browser", "went")  # the query of a URL
 BAND_VIEW = StateValue("band-view", "")
 OUTPUT_KIND = StateValue("output-kind", "")

@@ -1,6 +1,6 @@
 """A picture with a line below it that shows the values under the pointer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +26,7 @@ def image(
     names: Sequence[str] | None = None,
     planes: Sequence[str] = ("",),
     picks: bool = False,
+    on_pick: Callable[[], None] | None = None,
 ) -> tuple[int, int] | None:
     """Show a PNG file, and below it the value of the cell under the pointer.
 
@@ -41,6 +42,7 @@ def image(
         names: If given, the values are indices into these names, and the names are shown.
         planes: The names of the planes.
         picks: Whether a click, or Enter, picks a cell.
+        on_pick: Called at the start of the run that a pick causes; the cell is in `ComponentValue(key, "picked")`.
 
     Returns:
         The cell picked in this run, (row, column), or None.
@@ -64,5 +66,5 @@ def image(
         # The values are sent separately, as bytes, so that a change of the other data does not send them again.
         fractions = values / np.array(scales)[:, None, None]
         _component(key=f"{key}.values", data=fractions.astype("<f2").tobytes())
-        picked = _component(key=key, data=data, on_picked_change=lambda: None).picked
+        picked = _component(key=key, data=data, on_picked_change=on_pick or (lambda: None)).picked
     return (int(picked[0]), int(picked[1])) if picked else None

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mirror_app import render
 from mirror_app.errors import MirrorError
-from mirror_app.params import Radio, Text
+from mirror_app.params import Location, Radio
 from mirror_app.visualisations.core.attention.reading import (
     Weights,
     attention_numbers,
@@ -81,9 +81,10 @@ class Attention(Visualisation):
         *,
         location: Annotated[
             str,
-            Text(
-                "Shows what this location in the picture looks at. Enter row,column in pixels of the model's input. If "
-                "it is empty, the picture shows what the class token looks at, or the average of all tokens.",
+            Location(
+                "Shows what this location in the picture looks at. Click the model input, or enter row,column in "
+                "its pixels. If it is empty, the picture shows what the class token looks at, or the average of all "
+                "tokens.",
                 longest=20,
             ),
         ] = "",
