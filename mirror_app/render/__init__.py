@@ -13,6 +13,7 @@ from mirror_app.render.looks import (
     tiles,
     weights,
 )
+from mirror_app.render.outliers import marking_outliers, outliers
 from mirror_app.render.scale import SATURATED_SHARE, is_rgb, scale_by_peak
 from mirror_app.render.sheets import fade_outside, grid, pixels, png, resize, shrink
 
@@ -29,6 +30,8 @@ __all__ = [
     "is_rgb",
     "legend",
     "look",
+    "marking_outliers",
+    "outliers",
     "picture",
     "pixels",
     "png",

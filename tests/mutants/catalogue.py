@@ -1,4 +1,4 @@
-"""The mutants: each a mistake that other implementations have shipped, with the tests that must find it.
+"""The mutants: mistakes, most of which other implementations have shipped, with the tests that must find them.
 
 A mutant replaces text that stands exactly once in a file, so that it fits wherever that text moves to.
 """
@@ -296,5 +296,86 @@ MUTANTS = (
                 "    return module.weight.detach()\n",
             ),
         ),
+    ),
+    Mutant(
+        "the slope of an activation instead of its whole relevance",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (
+            Edit(
+                f"{CORE}/relevance/nonlinear.py",
+                "return slopes[0] * output / as_divisor(inputs), None",
+                "return slopes[0], None",
+            ),
+        ),
+    ),
+    Mutant(
+        "the whole relevance of a product for each factor",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (
+            Edit(
+                f"{CORE}/relevance/nonlinear.py",
+                "    return (func(left, right.detach()) + func(left.detach(), right)) / 2\n",
+                "    return func(left, right)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "relevance through the standard deviation of a norm",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (
+            Edit(
+                f"{CORE}/relevance/nonlinear.py",
+                "eps).sqrt().detach()\n    return (values",
+                "eps).sqrt()\n    return (values",
+            ),
+        ),
+    ),
+    Mutant(
+        "relevance through the root of an RMS norm",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (
+            Edit(
+                f"{CORE}/relevance/nonlinear.py",
+                "+ eps).sqrt().detach()\n    return _affine(input / root",
+                "+ eps).sqrt()\n    return _affine(input / root",
+            ),
+        ),
+    ),
+    Mutant(
+        "relevance through the length of a normalised vector",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (Edit(f"{CORE}/relevance/nonlinear.py", ".clamp(min=eps).detach()", ".clamp(min=eps)"),),
+    ),
+    Mutant(
+        "relevance through the softmax under CP-LRP",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (
+            Edit(
+                f"{CORE}/relevance/canonical.py",
+                'return output.detach() if self.composite.nonlinear == "cp-lrp" else output',
+                "return output",
+            ),
+        ),
+    ),
+    Mutant(
+        "the ReLU after the mean over the queries in LeGrad",
+        (f"{TESTS}/test_attention.py",),
+        (Edit(f"{CORE}/attention/legrad.py", "maps(gradient.relu().mean(-2))", "maps(gradient.mean(-2).relu())"),),
+    ),
+    Mutant(
+        "the ReLU after the mean over the heads in attention relevance",
+        (f"{TESTS}/test_attention.py",),
+        (
+            Edit(
+                f"{CORE}/attention/attention_relevance.py",
+                "flatten(1, -3)).relu().mean(1)",
+                "flatten(1, -3)).mean(1).relu()",
+            ),
+        ),
+    ),
+    Mutant(
+        "rollout without the residual connection",
+        (f"{TESTS}/test_attention.py",),
+        (Edit(f"{CORE}/attention/rollout.py", "(fused + torch.eye(fused.shape[-1]).to(fused)) / 2)", "fused)"),),
     ),
 )

@@ -11,6 +11,7 @@ from mirror_app.params import Location, Radio
 from mirror_app.visualisations.core.attention.reading import (
     Weights,
     attention_numbers,
+    outlier_note,
     read_weights,
     row_of,
     summary_query,
@@ -37,7 +38,8 @@ class Attention(Visualisation):
     `info["raw"]` (N, heads, h, w) is one query's row of W, on the grid of the keys. If it sums to less than 1, the rest
     goes to tokens without a position, such as the class token itself. The query is the token at `location`. Without a
     location, it is the token that the answer is read from: the class token, or the query of an attention pooling. If
-    the answer is read from all tokens, their average is shown.
+    the answer is read from all tokens, their average is shown. Outlier tokens, which would use up the colour scale, are
+    marked in pink.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
@@ -72,7 +74,7 @@ class Attention(Visualisation):
         Dosovitskiy et al. 2021, “An Image is Worth 16x16 Words”, https://arxiv.org/abs/2010.11929.
     """
 
-    look = render.tiles
+    look = render.marking_outliers(render.tiles)
 
     def attribute(
         self,
@@ -103,8 +105,9 @@ class Attention(Visualisation):
             looking = "from all locations" if query is None else ""
         shown = "the heads of" if heads == "each" else "the mean of the heads of"
         detail = " ".join(filter(None, (shown, weights.name, looking)))
-        info = Info(detail=detail, extra={"deviation": weights.deviation})
-        yield Attribution(maps if heads == "each" else maps.mean(1, keepdim=True), info)
+        maps = maps if heads == "each" else maps.mean(1, keepdim=True)
+        note = outlier_note(maps) or None
+        yield Attribution(maps, Info(detail=detail, note=note, extra={"deviation": weights.deviation}))
 
 
 def _query_at(location: str, weights: Weights, inputs: Tensor) -> int:

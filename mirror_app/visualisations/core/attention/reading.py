@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mirror_app import layers
+from mirror_app import layers, render
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
 from mirror_app.probe import View
@@ -128,6 +128,18 @@ def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
 def row_of(matrix: Tensor, query: int | None) -> Tensor:
     """Return the row of one query in `matrix` (…, Q, K), or the mean of all rows if the query is None."""
     return matrix.mean(-2) if query is None else matrix[..., query, :]
+
+
+def outlier_note(maps: Tensor) -> str:
+    """Return a note on the outliers in maps (N, …, h, w), or "" if there are none."""
+    mask = render.outliers(maps)
+    if not mask.any():
+        return ""
+    share = float((maps * mask).sum() / maps.sum())
+    return (
+        f"Pink cells hold {share:.0%} of the attention in the picture and are left out of the colour scale. Large "
+        "transformers use such tokens to store information about the whole picture."
+    )
 
 
 def is_pooling(weights: Weights) -> bool:

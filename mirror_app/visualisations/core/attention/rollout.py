@@ -14,6 +14,7 @@ from mirror_app.visualisations.core.attention.reading import (
     Weights,
     attention_numbers,
     is_pooling,
+    outlier_note,
     read_weights,
     row_of,
     summary_query,
@@ -71,7 +72,7 @@ class AttentionRollout(Visualisation):
         The paper uses the mean of the heads and discards nothing, as the defaults do.
     """
 
-    look = render.heat
+    look = render.marking_outliers(render.heat)
 
     def attribute(
         self,
@@ -92,7 +93,8 @@ class AttentionRollout(Visualisation):
             fused = _fuse(weights, heads, discard)
             flow = (fused if is_pooling(weights) else (fused + torch.eye(fused.shape[-1]).to(fused)) / 2) @ flow
         note = f"Traced from the picture up to '{last.name}'. It is the same for every class."
-        yield Attribution(summary_map(self.view, inputs, every, flow), Info(note=note))
+        map_ = summary_map(self.view, inputs, every, flow)
+        yield Attribution(map_, Info(note=f"{note} {outlier_note(map_)}".strip()))
 
 
 def _fuse(weights: Weights, heads: str, discard: float) -> Tensor:
