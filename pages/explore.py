@@ -6,7 +6,7 @@ import streamlit as st
 
 from mirror_app.ui import store
 from mirror_app.ui.common import downloads, page_parts, strip
-from mirror_app.ui.explore import answers
+from mirror_app.ui.explore import answers, transformer_offer
 from mirror_app.ui.state.session import current
 
 session = current()
@@ -23,6 +23,8 @@ with left, st.container(key="picture"), page_parts.failures():
     page_parts.show_provenance(selection, result, cached=result.finished < requested)
     downloads.show(session, selection, result)
 show_state("")
+with left:
+    transformer_offer.show(selection)
 with right:
     page_parts.show_input(selection)
     with page_parts.failures():

@@ -15,7 +15,9 @@ ignores_model = entry.kind.ignores_model(dict(selection.request.params))
 
 page_parts.show_problems(session)
 strip.show(session)
-on_progress = page_parts.heading(f"Can {entry.name} be trusted here?", "Three tests of the map on the Explore page.")
+on_progress = page_parts.heading(
+    f"Can {entry.name} be trusted here?", "Three tests of the map that the Explore page shows."
+)
 if not verdict.is_attribution(entry):
     trust_tests.offer_alternatives(entry, session.entries)
     st.stop()

@@ -1,6 +1,6 @@
 """One picture of each visualisation: `make pictures` writes the guide's pictures and the table of README.md.
 
-All show the first bundled scene at the default layer. Visualisations that need a transformer show an untrained one.
+All show the first bundled scene at the default layer. Visualisations that need attention show the bundled transformer.
 `make pictures` also writes the sheet of class pictures of the bundled network.
 """
 
@@ -21,7 +21,7 @@ from tests import ROOT
 
 README = ROOT / "README.md"
 TABLE = re.compile(r"(?<=<!-- pictures -->\n).*?(?=<!-- /pictures -->)", re.DOTALL)
-MODELS = ("shapes", "vit_b_32-untrained")
+MODELS = (catalogue.BUNDLED, catalogue.BUNDLED_TRANSFORMER)
 SIDE = 176
 TILES = 16
 SHEET = ROOT / "docs" / "class-pictures.png"

@@ -28,12 +28,13 @@ def markdown(net: nn.Module, command: str, minutes: float) -> str:
     either, both = two_object_results(net, TWO_OBJECTS)
     rows = [f"| {name} | {is_right[labels == label].float().mean():.2%} |" for label, name in enumerate(scenes.CLASSES)]
     weights = sum(parameter.numel() for parameter in net.parameters())
+    file = f"{type(net).__module__.replace('.', '/')}.py"
     return "\n".join(
         [
-            "# The shapes network",
+            f"# {type(net).__name__}",
             "",
-            f"`ShapesNet` (`mirror_app/bundled/network.py`), {weights:,} weights. It classifies the object in scenes "
-            f"that `mirror_app/bundled/scenes.py` draws, into {len(scenes.CLASSES)} classes: 8 shapes in 4 textures.",
+            f"`{file}`, {weights:,} weights. It classifies the object in scenes that `mirror_app/bundled/scenes.py` "
+            f"draws, into {len(scenes.CLASSES)} classes: 8 shapes in 4 textures.",
             "",
             f"- **Input:** 3 x {scenes.SIZE} x {scenes.SIZE}, RGB in [0, 1], normalised with mean {MEAN[0]} and "
             f"standard deviation {STD[0]}.",

@@ -1,4 +1,4 @@
-"""Build a live session from the arguments of `mirror`: each is checked, and each model is tried once."""
+"""Build a live session from the arguments of `mirror`: each is checked, and each model runs on the first input."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -20,11 +20,8 @@ from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 
 WEIGHTS = Path(__file__).parents[1] / "bundled" / "weights"
-BUNDLED = "shapes"
-BUNDLED_MODELS: dict[str, type[nn.Module]] = {
-    BUNDLED: network.ShapesNet,
-    "shapes-transformer": ShapesTransformer,
-}
+BUNDLED, BUNDLED_TRANSFORMER = "shapes", "shapes-transformer"
+BUNDLED_MODELS: dict[str, type[nn.Module]] = {BUNDLED: network.ShapesNet, BUNDLED_TRANSFORMER: ShapesTransformer}
 _MAX_NAMED = 6  # how many models an error message names
 UNTRAINED = torchvision_models.UNTRAINED  # the suffix that asks for random weights
 

@@ -105,7 +105,7 @@ class Model:
         return self.output.kind if self.output else OutputKind.CLASSES
 
     def name_of(self, number: int) -> str:
-        """Return the name of the output's number at index `number`, such as a class name."""
+        """Return the name of output `number`, such as a class name."""
         return self.classes[number] if number < len(self.classes) else f"{self.kind.noun} {number}"
 
     @property

@@ -46,7 +46,7 @@ def check_archive(file: Path) -> None:
 
 
 def _check_structure(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], file: Path) -> None:
-    """Refuse an archive that torch.save did not write, that is compressed, or that can be read in two ways."""
+    """Refuse an archive that torch.save did not write, that is compressed, or that is ambiguous."""
     names = [entry.filename.lower() for entry in entries]
     inside = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inside:
@@ -57,4 +57,4 @@ def _check_structure(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo
     if is_compressed or sum(entry.file_size for entry in entries) > file.stat().st_size:
         raise refusal(f"'{file.name}' is compressed, which could exhaust memory.", file.name)
     if archive.comment or min(entry.header_offset for entry in entries) or len(set(names)) < len(names):
-        raise refusal(f"'{file.name}' was not written by torch.save: its contents can be read in two ways.", file.name)
+        raise refusal(f"'{file.name}' was not written by torch.save: it has duplicate names or extra data.", file.name)

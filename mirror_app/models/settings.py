@@ -171,7 +171,7 @@ def _parsed(table: object, label: str) -> UserModelSettings:
         )
     if "path" in table and (unused := set(table) - {"path", "classes", "output"}):
         raise MirrorError(
-            f"{label}: {min(unused)} cannot be combined with path, whose folder states it.",
+            f"{label}: {min(unused)} cannot be used together with path: the folder already states it.",
             culprit=min(unused),
             accepted=("path", "classes", "output"),
         )

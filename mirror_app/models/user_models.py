@@ -1,4 +1,4 @@
-"""The user's own models: built from a table in the settings file or read from a folder, and tried once."""
+"""The user's own models: built from a table in the settings file or read from a folder, and run on a blank picture."""
 
 import importlib
 import sys

@@ -171,7 +171,9 @@ class Text(Parameter):
 
 @dataclass(frozen=True)
 class Location(Text):
-    """A location in the picture, "row,column" in pixels of the model's input, or ""; Explore lets one click it.
+    """A location in the picture, "row,column" in pixels of the model's input, or "".
+
+    On Explore, the visitor can click the picture to choose it.
 
     Example:
         >>> from mirror_app.params import Location

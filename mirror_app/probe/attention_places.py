@@ -28,7 +28,7 @@ SILENT = 1e-12  # the share of the largest response below which a token was made
 
 
 class NoPlacesError(MirrorError):
-    """Raised if an attention operation is not between places of the picture."""
+    """Raised if the tokens of an attention operation do not correspond to locations in the picture."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Places:
 def attention_places(view: View, inputs: Tensor, number: int) -> Places:
     """Return where the tokens of the attention operation with this number, in the order they run, lie; it is cached.
 
-    Raises NoPlacesError if its keys are no places of the picture, for example because it mixes channels.
+    Raises NoPlacesError if its keys do not correspond to locations, for example because it mixes channels.
     """
     key = (f"attention {number}", tuple(inputs.shape[1:]))
     if key not in view.layouts:

@@ -118,9 +118,9 @@ class PrivateModel:
         return self._batch_independence[shape]
 
     def prepare_inputs(self, inputs: Tensor) -> Tensor:
-        """Select the floating-point type in which the model receives its inputs, and return `inputs` for further work.
+        """Select the floating-point type in which the model receives its inputs, and return `inputs` in it.
 
-        The inputs are returned in the selected type, or in float32 if the selected type is less precise.
+        If the selected type is less precise than float32, the inputs are returned in float32.
         """
         return self.input_cast.select_dtype(inputs, self._weight_dtypes, self.run)
 

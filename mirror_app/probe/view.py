@@ -91,7 +91,7 @@ class View(PrivateModel):
         return True
 
     def split(self, inputs: Tensor, layer: str, at: str = "") -> tuple[Tensor, Any]:
-        """Return the output of `layer` as a leaf of the graph, and the output of the layer `at` computed from the leaf.
+        """Return the output of `layer` as a leaf of the graph, and the output of layer `at` computed from it.
 
         The graph starts at the leaf, so no gradient reaches further down. An `at` of "" stands for the whole model.
         """
@@ -129,7 +129,7 @@ class View(PrivateModel):
         return _last(leaves, layer), output
 
     def run_from_inputs(self, inputs: Tensor, at: str = "") -> tuple[Tensor, Any]:
-        """Return the inputs as a leaf of the graph, and the output of the layer `at` computed from the leaf."""
+        """Return the inputs as a leaf of the graph, and the output of layer `at` computed from it."""
         self.ensure_observed(inputs)
         self._require_gradient(lambda _: True)
         leaf = inputs.to(self.device).detach().requires_grad_()
@@ -137,7 +137,7 @@ class View(PrivateModel):
             return leaf, self._output_at(leaf.clone(), at)
 
     def predict(self, inputs: Tensor, at: str = "") -> Any:
-        """Return the output of the layer `at` for `inputs` (N, C, H, W), without a graph."""
+        """Return the output of layer `at` for `inputs` (N, C, H, W), without a graph."""
         with torch.no_grad():
             return self._output_at(inputs, at)
 
@@ -157,7 +157,7 @@ class View(PrivateModel):
         return recorded
 
     def run_from(self, picture: Tensor, layer: str, at: str = "") -> Callable[[Tensor], Any]:
-        """Return a function from outputs of `layer` (B, …) to the output of the layer `at`.
+        """Return a function from outputs of `layer` (B, …) to the output of layer `at`.
 
         The function's argument replaces the output of the last call of `layer`. Everything else is computed from
         `picture` (1, C, H, W). Layers that finish before `layer` run only once. If running the model modifies it, these
@@ -190,7 +190,7 @@ class View(PrivateModel):
         return self.outputs_of(inputs, [at])[at] if at else self.run(inputs)
 
     def _require_gradient(self, is_lost: Callable[[frozenset[str]], bool]) -> None:
-        """Raise MirrorError if gradients end in the model and `is_lost` is true for the layers finished by then."""
+        """Raise MirrorError if gradients end in the model and `is_lost` is true for the layers finished before that."""
         gradient_break = self._behaviour.gradient_break if self._behaviour else None
         if gradient_break and (gradient_break.finished is None or is_lost(gradient_break.finished)):
             raise MirrorError(

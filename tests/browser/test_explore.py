@@ -212,7 +212,10 @@ def test_a_colour_map_is_chosen_and_what_speaks_against_is_shown(dashboard: Call
 
 
 def test_a_click_on_the_model_input_shows_what_that_location_looks_at(dashboard: Callable[..., Page]) -> None:
-    page = dashboard("?model=shapes-transformer&visualisation=attention&heads=mean")
+    page = dashboard("?visualisation=attention&heads=mean", at_rest=False)
+    page.get_by_role("button", name="Show it with the bundled transformer").click()
+    settled(page)
+    assert "model=shapes-transformer" in page.url
     picture = page.get_by_test_id("stImage").locator("img[aria-label*='checked heart']")
     box = picture.bounding_box()
     assert box is not None

@@ -92,7 +92,7 @@ def test_a_model_of_the_owner_gives_the_picture_that_its_weights_give(folder: Pa
         std = [0.5, 0.5, 0.5]
         """,
     )
-    assert catalogue.names()[:2] == ("shapes", "flowers")
+    assert catalogue.names()[:3] == ("shapes", "shapes-transformer", "flowers")
     model = catalogue.load("flowers")
     assert model.classes == ("daisy", "rose", "tulip")
     assert not model.untrained

@@ -106,8 +106,8 @@ def preprocessing(folder: Path, name: str) -> Preprocessing:
     """Return the preprocessing that the model's image processor states.
 
     Raises:
-        MirrorError: If there is no image processor, or if it prepares a test picture in another way, for example with
-            padding or with another order of the colours.
+        MirrorError: If there is no image processor, or if it prepares a test picture differently from the preprocessing
+            read from its settings, for example with padding or with another order of the colours.
     """
     try:
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

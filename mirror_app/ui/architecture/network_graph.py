@@ -95,8 +95,8 @@ def show_table(model: Model, session: Session) -> None:
                 format="percent",
                 max_value=1.0,
                 width=95,
-                help="The layer's share of the total time, including the layers inside it. Each time is the fastest of "
-                "up to five passes.",
+                help="The layer's share of the total time, including the layers inside it. A layer's time "
+                "is that of the fastest of up to five passes.",
             ),
             "receptive field": st.column_config.NumberColumn(
                 format="%d px",

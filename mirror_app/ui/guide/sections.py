@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from mirror_app.errors import nearest
+from mirror_app.models import catalogue
 from mirror_app.params import as_text
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import page_parts
@@ -85,11 +86,11 @@ def _no_match_message(query: str, match_count: int, entries: Sequence[Entry]) ->
     quoted = f"“{page_parts.literal(query)}”"
     if match_count:
         return (
-            f"No visualisation for this question matches {quoted}. Click the question again to search all questions: "
-            f"matches there: {match_count}."
+            f"No visualisation for this question matches {quoted}, but for other questions, the number of matches is "
+            f"{match_count}. Click the question again to see them."
         )
     if search.glossary_words(query):
-        return f"No visualisation matches {quoted}, but its meaning is explained above."
+        return f"No visualisation matches {quoted}, but the term is explained above."
     names = [name.strip() for entry in entries for name in (entry.name, *entry.also.split(",")) if name.strip()]
     hint = page_parts.literal(nearest(query, [*names, *WORDS]))
     alternative = ", or choose one of the questions above" if any(entry.asks for entry in entries) else ""
@@ -157,4 +158,6 @@ def _show_more(entry: Entry) -> None:
 
 def _try(entry: Entry) -> None:
     widget_state.VISUALISATION.value = entry.key
+    if entry.kind.needs_attention and widget_state.MODEL.value == catalogue.BUNDLED:
+        widget_state.MODEL.value = catalogue.BUNDLED_TRANSFORMER
     current().explore_next = True

@@ -182,7 +182,9 @@ def _show_loading(status: DeltaGenerator, name: str, fetched: DownloadProgress |
         status.progress(0.0, f"Building **{name}** …")
     else:
         received, total = (size / 2**20 for size in (fetched.bytes, fetched.total))
-        status.progress(fetched.share, f"Downloading **{name}**, once: {received:,.0f} of {total:,.0f} MB …")
+        status.progress(
+            fetched.share, f"Downloading **{name}** (only needed once): {received:,.0f} of {total:,.0f} MB …"
+        )
 
 
 def _show_predicting(status: DeltaGenerator, state: str) -> None:

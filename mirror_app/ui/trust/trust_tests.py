@@ -30,15 +30,15 @@ NO_PROBABILITY = (
 )
 ALTERNATIVES = ("grad-cam", "lrp", "integrated-gradients")  # suggested if the chosen method cannot be tested
 _RISE = (
-    "The area under the curve, from 0 to 1, is the probability averaged over the share of pixels changed (Petsiuk et "
-    "al. 2018, “RISE”)."
+    "The area under the curve, a number between 0 and 1, is the probability averaged over the share of pixels changed "
+    "(Petsiuk et al. 2018, “RISE”)."
 )
 _PAPERS = {
     Removal.DELETION: _RISE,
     Removal.INSERTION: _RISE,
-    Removal.ROAD: "The area under the curve, from -1 to 1, is the probability without the least relevant pixels minus "
-    "the probability without the most relevant ones, averaged over the share of pixels painted over (Rong et al. 2022, "
-    "“ROAD”).",
+    Removal.ROAD: "The area under the curve, a number between -1 and 1, is the probability without the least relevant "
+    "pixels minus the probability without the most relevant ones, averaged over the share of pixels painted over (Rong "
+    "et al. 2022, “ROAD”).",
 }
 _CHART_TITLES = {
     Removal.DELETION: "**Pixels removed**: probability",

@@ -75,6 +75,7 @@ class Visualisation:
     uses_inputs: ClassVar[bool] = True  # whether the result depends on the inputs
     uses_layer: ClassVar[bool] = True  # whether the result depends on the layer
     supports_all_stages: ClassVar[bool] = False  # whether it accepts the layer `*`: one map per stage of the network
+    needs_attention: ClassVar[bool] = False  # whether it reads attention weights, which only transformers have
     before_last: ClassVar[bool] = False  # whether its default layer ends the second-to-last stage instead of the last
     image_per_channel: ClassVar[bool] = False  # whether image n shows channel n; a click makes it the target
     is_iterative: ClassVar[bool] = False  # whether it makes a picture step by step, and every step is worth showing

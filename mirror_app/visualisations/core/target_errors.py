@@ -19,7 +19,7 @@ def missing_position_error(target: Target, sides: tuple[int, ...]) -> MirrorErro
 
 
 def ambiguous_output_error(output: Any) -> MirrorError:
-    """Return the error that `output` has several tensors, with a hint at a target, or that it has no real numbers."""
+    """Return the error for an output with several tensors, whose hint suggests a target, or without real numbers."""
     is_listed = is_list_of_dicts(output)
     leaves = named_tensors(output[0] if is_listed else output)
     floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]

@@ -55,8 +55,8 @@ class Attention(Visualisation):
         the largest absolute value of the latter.
 
     Raises:
-        MirrorError: If the model has no attention with a softmax, if the tokens of the layer are not places of the
-            picture, or if `location` is not in the picture.
+        MirrorError: If the model has no attention with a softmax, if the tokens of the layer do not correspond to
+            locations in the picture, or if `location` is not in the picture.
 
     Example:
         >>> import torch
@@ -75,6 +75,7 @@ class Attention(Visualisation):
     """
 
     look = render.marking_outliers(render.tiles)
+    needs_attention = True
 
     def attribute(
         self,
@@ -122,7 +123,7 @@ def _query_at(location: str, weights: Weights, inputs: Tensor) -> int:
         raise MirrorError(f"location must be {accepted}, not '{location}'.", culprit=location, accepted=accepted)
     if weights.places.queries is None:
         raise MirrorError(
-            f"The queries of '{weights.name}' are not places of the picture",
+            f"The queries of '{weights.name}' do not correspond to locations in the picture",
             culprit=weights.name,
             accepted="self-attention",
             hint="leave the location empty, or choose another layer",

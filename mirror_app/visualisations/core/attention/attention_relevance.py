@@ -62,6 +62,7 @@ class AttentionRelevance(Visualisation):
     """
 
     look = render.heat
+    needs_attention = True
     uses_layer = False
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:

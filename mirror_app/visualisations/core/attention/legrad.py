@@ -40,7 +40,7 @@ class LeGrad(Visualisation):
 
     Raises:
         MirrorError: If the model has no attention with a softmax, if the target does not depend on it, or if the tokens
-            of a layer are not places of the picture.
+            of a layer do not correspond to locations in the picture.
 
     Example:
         >>> import torch
@@ -61,6 +61,7 @@ class LeGrad(Visualisation):
     """
 
     look = render.heat
+    needs_attention = True
     uses_layer = False
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:

@@ -148,7 +148,7 @@ def is_pooling(weights: Weights) -> bool:
 
 
 def _most_read(view: View, picture: Tensor, count: int, unplaced: list[int]) -> int | None:
-    """Return the query in `unplaced` that the answer depends on most, or None if it depends on the others as well.
+    """Return the query in `unplaced` that the answer depends on most, or None if it depends on placed queries as well.
 
     The dependence is measured in the last operation with `count` queries.
     """

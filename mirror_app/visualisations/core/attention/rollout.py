@@ -55,7 +55,7 @@ class AttentionRollout(Visualisation):
 
     Raises:
         MirrorError: If the model has no attention with a softmax, if its layers attend in windows or change the number
-            of tokens, or if the tokens are not places of the picture.
+            of tokens, or if the tokens do not correspond to locations in the picture.
 
     Example:
         >>> import torch
@@ -73,6 +73,7 @@ class AttentionRollout(Visualisation):
     """
 
     look = render.marking_outliers(render.heat)
+    needs_attention = True
 
     def attribute(
         self,

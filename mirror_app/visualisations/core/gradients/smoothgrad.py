@@ -15,8 +15,8 @@ from mirror_app.visualisations.core.target_score import TargetScore
 from mirror_app.visualisations.registry import Question, visualisation
 
 HIDDEN_BY_NOISE = (
-    "The noise hides the target, which responds to the picture itself, but to none of the noisy copies. Use less "
-    "noise, such as 0.02."
+    "The noise is too strong: the target's score responds to the picture itself, but to none of the noisy copies. Use "
+    "less noise, such as 0.02."
 )
 
 

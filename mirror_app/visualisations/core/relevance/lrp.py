@@ -65,9 +65,9 @@ class LRP(Visualisation):
     R starts as the target's score (the logit of a class). At each linear layer, output j passes the share s_ij of its
     relevance R_j to input i; the rules for these shares are in `mirror_app.visualisations.core.relevance.rules`. Sums,
     concatenations, poolings and ReLUs split relevance in proportion to each input's contribution. A batch norm is
-    merged with the linear layer before it. The relevance adds up to the score, except for two losses. Biases and ε
-    absorb a part. An output also passes nothing on if the rule counts none of its terms (input × weight); z⁺, for
-    example, does not count negative terms. For each picture, `info["conservation"]` is the sum of raw divided by the
+    merged with the linear layer before it. The relevance adds up to the score, except for two losses: biases and ε
+    absorb a part, and an output passes nothing on if the rule counts none of its terms (input × weight). For example,
+    z⁺ does not count negative terms. For each picture, `info["conservation"]` is the sum of raw divided by the
     score; 1 means that nothing is lost.
 
     Args:
