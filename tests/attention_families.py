@@ -33,7 +33,7 @@ from tests import ROOT
 DOCUMENT = ROOT / "docs" / "attention.md"
 GOAL = 0.95
 PATCHES = 3  # down and across
-MAX_TRIED = 4
+MAX_TRIED = 2
 MAX_BYTES = 2 * 2**30  # of weights
 
 

@@ -88,6 +88,6 @@ def test_the_readmes_commands_are_understood() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
     shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     said = [shlex.split(line, comments=True)[1:] for line in shell.splitlines() if line.startswith("mirror ")]
-    assert len(said) == 6
+    assert len(said) == 7
     for name, *words in filter(None, said):
         cli.mirror.commands[name].make_context(name, words)

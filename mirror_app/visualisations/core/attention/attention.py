@@ -10,9 +10,8 @@ from mirror_app.errors import MirrorError
 from mirror_app.params import Location, Radio
 from mirror_app.visualisations.core.attention.reading import (
     Weights,
-    attention_numbers,
+    last_weights,
     outlier_note,
-    read_weights,
     row_of,
     summary_query,
 )
@@ -43,8 +42,9 @@ class Attention(Visualisation):
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
-        layer: A submodule, its dotted name, or None for the default. The last attention in it is shown. If the
-            submodule contains no attention, the nearest enclosing module that does is used.
+        layer: A submodule, its dotted name, or None for the default. The last attention in it is shown whose tokens
+            correspond to locations in the picture. If the submodule contains no attention, the nearest enclosing module
+            that does is used.
         location: A location in the picture, as "row,column" in pixels of the model's input. The maps show what the
             token at this location attends to. "" stands for the token that the answer is read from.
         heads: "each" shows one image per head, "mean" the average of the heads.
@@ -95,8 +95,7 @@ class Attention(Visualisation):
             str, Radio("Each head has an image of its own, or their mean is shown.", options=HEADS)
         ] = "each",
     ) -> Iterator[Attribution]:
-        number = attention_numbers(self.view, inputs, layer)[-1]
-        (weights,) = read_weights(self.view, inputs, [number])
+        weights = last_weights(self.view, inputs, layer)
         if location:
             maps = weights.places.read_from(weights.values, _query_at(location, weights, inputs))
             looking = f"from {location}"

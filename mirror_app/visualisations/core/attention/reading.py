@@ -51,6 +51,15 @@ def attention_numbers(view: View, inputs: Tensor, layer: str) -> list[int]:
     Raises:
         MirrorError: If the model has no attention weights.
     """
+    return list(range(numbers_within(view, inputs, layer)[-1] + 1))
+
+
+def numbers_within(view: View, inputs: Tensor, layer: str) -> list[int]:
+    """Return the numbers of the attention operations within `layer`, or within the nearest module that has any.
+
+    Raises:
+        MirrorError: If the model has no attention weights.
+    """
     names = [running[-1] for running in attention_layers(view, inputs[:1])]
     if not names:
         raise MirrorError(
@@ -62,7 +71,7 @@ def attention_numbers(view: View, inputs: Tensor, layer: str) -> list[int]:
     module = layer
     while not (within := [number for number, name in enumerate(names) if _is_within(name, module)]):
         module = layers.parent_of(module)
-    return list(range(within[-1] + 1))
+    return within
 
 
 def read_weights(view: View, inputs: Tensor, numbers: Collection[int]) -> list[Weights]:
@@ -71,6 +80,23 @@ def read_weights(view: View, inputs: Tensor, numbers: Collection[int]) -> list[W
     with reading_attention(view, inputs, lambda call: calls.append(call if len(calls) in numbers else None)):
         view.predict(inputs)
     return [_weights(view, inputs, number, call) for number, call in enumerate(calls) if call]
+
+
+def last_weights(view: View, inputs: Tensor, layer: str) -> Weights:
+    """Return the weights of the last attention operation within `layer` whose tokens correspond to locations.
+
+    Raises:
+        NoPlacesError: If there is none: it is the error for the last operation.
+    """
+    refusals: list[NoPlacesError] = []
+    for number in reversed(numbers_within(view, inputs, layer)):
+        try:
+            (weights,) = read_weights(view, inputs, [number])
+        except NoPlacesError as error:
+            refusals.append(error)
+        else:
+            return weights
+    raise refusals[0]
 
 
 def weights_and_gradients(
