@@ -219,7 +219,7 @@ def test_a_click_on_the_model_input_shows_what_that_location_looks_at(dashboard:
     picture = page.get_by_test_id("stImage").locator("img[aria-label*='checked heart']")
     box = picture.bounding_box()
     assert box is not None
-    picture.click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
+    picture.click(position={"x": box["width"] * 0.27, "y": box["height"] * 0.77})
     shown(page, "from 98,34")
     field = page.get_by_role("textbox", name="Location")
     expect(field).to_have_value("98,34")

@@ -397,12 +397,12 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], Fields]] = {
     "one behind another": (
         "x.pt",
         lambda: torch_file({}) + torch_file(small().state_dict()),
-        {"culprit": "x.pt", "problem": "two ways"},
+        {"culprit": "x.pt", "problem": "duplicate names"},
     ),
     "twice the same": (
         "x.pt",
         lambda: doubled(torch_file(small().state_dict())),
-        {"culprit": "x.pt", "problem": "two ways"},
+        {"culprit": "x.pt", "problem": "duplicate names"},
     ),
     "no numbers": (
         "x.pt",
