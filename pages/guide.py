@@ -10,6 +10,7 @@ session = current()
 page_parts.show_problems(session)
 st.subheader("Guide")
 st.caption("All methods, with examples. Start with your question.")
+sections.show_transformers()
 sections.show_glossary()
 entries = sections.find(session)
 with st.container(key="guide-cards"):

@@ -7,19 +7,27 @@ References:
     Darcet et al. 2024, “Vision Transformers Need Registers”, https://arxiv.org/abs/2309.16588.
 """
 
+import inspect
 import math
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirror_app.params import Toggle
 from mirror_app.render.looks.look import Look
 
 SHARE = 0.02  # the largest share of a map's cells that can be outliers
 FACTOR = 4.0  # how many times as large as all other cells they are
 MARK = (1.0, 0.18, 0.58)  # pink, which is in none of the colour maps
+SWITCH = Annotated[
+    bool,
+    Toggle(
+        "Cells that are more than 4 times as large as the other 98% are left out of the colour scale and shown in pink."
+    ),
+]
 
 
 def outliers(maps: Tensor) -> Tensor:
@@ -50,27 +58,28 @@ def outliers(maps: Tensor) -> Tensor:
 
 
 def marking_outliers(base: Look) -> Look:
-    """Return a look that leaves outliers out of the scale of `base` and marks them in pink.
-
-    Maps without outliers look as with `base`.
+    """Return `base` with a switch that leaves outliers out of the colour scale and marks them in pink.
 
     Args:
         base: A look for raw numbers (N, h, w) or (N, C, h, w).
 
     Returns:
-        A look with the parameters of `base`.
+        A look with the parameters of `base` and "mark_outliers", False by default.
 
     Example:
         >>> import torch
         >>> from mirror_app import render
         >>> raw = torch.ones(1, 10, 10)
         >>> raw[0, 2, 3] = 9.0
-        >>> render.marking_outliers(render.heat).vmax(raw, torch.zeros(1, 3, 10, 10), show="heat map", signed=False)
+        >>> look, picture = render.marking_outliers(render.heat), torch.zeros(1, 3, 10, 10)
+        >>> look.vmax(raw, picture, show="heat map", signed=False, mark_outliers=True)
         1.0
     """
 
     @wraps(base.render)
-    def render(raw: Tensor, picture: Tensor, **params: Any) -> Tensor:
+    def render(raw: Tensor, picture: Tensor, *, mark_outliers: bool = False, **params: Any) -> Tensor:
+        if not mark_outliers:
+            return base(raw, picture, **params)
         images = base(_without_outliers(raw), picture, **params)
         mask = outliers(raw).flatten(0, -3)
         values = {name: parameter.default for name, parameter in base.params.items()} | params
@@ -80,10 +89,19 @@ def marking_outliers(base: Look) -> Look:
         enlarged = F.interpolate(mask[:, None].float(), images.shape[-2:], mode="nearest-exact") > 0
         return torch.where(enlarged, images.new_tensor(MARK)[:, None, None], images)
 
-    def vmax(raw: Tensor, picture: Tensor, **params: Any) -> float | None:
-        return base.vmax(_without_outliers(raw), picture, **params) if base.vmax else None
+    def vmax(raw: Tensor, picture: Tensor, *, mark_outliers: bool = False, **params: Any) -> float | None:
+        return base.vmax(_without_outliers(raw) if mark_outliers else raw, picture, **params) if base.vmax else None
 
+    _declare_switch(render, base)
     return Look(render, vmax if base.vmax else None, base.legend, base.order, base.hint, base.is_evidence)
+
+
+def _declare_switch(render: Any, base: Look) -> None:
+    """Give `render` the signature of `base` and the argument `mark_outliers`."""
+    declared = inspect.signature(base.render)
+    switch = inspect.Parameter("mark_outliers", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=SWITCH)
+    render.__signature__ = declared.replace(parameters=[*declared.parameters.values(), switch])
+    render.__annotations__ = {**base.render.__annotations__, "mark_outliers": SWITCH}
 
 
 def _without_outliers(maps: Tensor) -> Tensor:

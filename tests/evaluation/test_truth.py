@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import truth
+from benchmarks import transformer, truth
 from mirror_app import render
 from mirror_app.bundled import dataset, scenes
 from mirror_app.models import catalogue
@@ -78,3 +78,14 @@ def test_a_method_of_few_scenes_is_compared_on_those_alone() -> None:
     assert lines
     assert all(line.endswith("pointing, mass, insertion: reached") for line in lines)
     assert "beats random and Sobel in nothing: **missed**" in truth.goal_lines(table | {"rise": [hard]})[-1]
+
+
+def test_relevance_lies_on_the_object_in_the_bundled_transformer() -> None:
+    model = catalogue.load(transformer.MODEL).module
+    means = {
+        name: transformer.averages([transformer.score(method, model, seed) for seed in transformer.SEEDS[:8]])
+        for name, method in transformer.methods().items()
+        if name in ("attnlrp", "attention-relevance", "sobel")
+    }
+    assert means["attnlrp"]["mass"] > 0.8
+    assert means["attention-relevance"]["mass"] > means["sobel"]["mass"]

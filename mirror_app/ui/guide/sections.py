@@ -26,6 +26,19 @@ RECOMMENDED = (
     *("activations", "attention", "deep-dream", "inverted-representation"),
     *("filter-visualisation", "class-picture", "kernels"),
 )
+TRANSFORMERS = """\
+- **Which pixels speak for this class?** LRP with the rule *attnlrp* or *cp-lrp*. On the bundled transformer, more of
+  its evidence lies on the object than that of any other method (`docs/truth.md`).
+- **Which parts of the picture speak for this class?** Attention relevance; LeGrad or Grad-CAM as a second opinion. They
+  measure different things, so compare them.
+- **Where does this location look?** Attention: click a location in the model input. It shows what is read, not how it
+  affects the answer.
+- **Where does the class token's information come from?** Attention rollout. It is the same for every class.
+- **Does the answer change without this part?** Occlusion and RISE. They work for every model and need no attention.
+
+The class token and registers have no location in the picture, so maps leave them out. For models with windows, such as
+Swin, Attention shows the window that a location reads.
+"""
 CUSTOM_EXAMPLE = """\
 from typing import Annotated
 
@@ -128,6 +141,12 @@ def show_glossary() -> None:
     with st.expander("Glossary: logit, feature map, gradient …", icon=":material/dictionary:"):
         for word, meaning in WORDS.items():
             st.markdown(f"**{word.capitalize()}:** {meaning}")
+
+
+def show_transformers() -> None:
+    """Show in an expander which method answers which question about a transformer."""
+    with st.expander("Transformers: which method answers which question?", icon=":material/hub:"):
+        st.markdown(TRANSFORMERS)
 
 
 def show_custom_example() -> None:

@@ -163,8 +163,9 @@ def outlier_note(maps: Tensor) -> str:
         return ""
     share = float((maps * mask).sum() / maps.sum())
     return (
-        f"Pink cells hold {share:.0%} of the attention in the picture and are left out of the colour scale. Large "
-        "transformers use such tokens to store information about the whole picture."
+        f"A few cells hold {share:.0%} of the attention in the picture. To see the others, switch on “Mark outliers” "
+        "under Look. If such cells lie on the background, they may be outlier tokens, in which large transformers "
+        "store information about the whole picture."
     )
 
 
