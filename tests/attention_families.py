@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from transformers.models.auto import modeling_auto
 
 from mirror_app.errors import MirrorError
-from mirror_app.models.hub.names import TIMM, timm_sizes
+from mirror_app.models.huggingface.names import TIMM, timm_sizes
 from mirror_app.probe import View
 from mirror_app.probe.attention_calls import AttentionCall, attention_layers, reading_attention
 from mirror_app.probe.attention_places import attention_places

@@ -1,4 +1,4 @@
-"""The models of timm and the sizes of their weights: `make names` writes mirror_app/models/hub/timm.txt.
+"""The models of timm and the sizes of their weights: `make names` writes mirror_app/models/huggingface/timm.txt.
 
 The list comes with Mirror, because importing timm to make it would take seconds.
 """
@@ -7,7 +7,7 @@ import timm
 import torch
 from timm.models import get_pretrained_cfg
 
-from mirror_app.models.hub.names import TIMM, TIMM_FILE
+from mirror_app.models.huggingface.names import TIMM, TIMM_FILE
 
 BYTES = 4  # of a number in float32
 

@@ -13,8 +13,8 @@ from mirror_app.bundled.transformer import ShapesTransformer
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import settings, torchvision_models, user_models
-from mirror_app.models.hub import folder, loading, repository
-from mirror_app.models.hub import names as hub_names
+from mirror_app.models.huggingface import folder, loading, repository
+from mirror_app.models.huggingface import names as hub_names
 from mirror_app.models.model import Model
 from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
@@ -169,7 +169,7 @@ def _load(name: str) -> Generator[DownloadProgress | Model, None, None]:
 
 def _untrained_timm_model(name: str) -> Model:
     folder.require_package(folder.Library.TIMM, name)
-    from mirror_app.models.hub import timm_models
+    from mirror_app.models.huggingface import timm_models
 
     return timm_models.untrained(name.removeprefix(hub_names.TIMM).removesuffix(UNTRAINED), name)
 

@@ -2,7 +2,7 @@
 
 from mirror_app.errors import MirrorError
 from mirror_app.models import torchvision_models
-from mirror_app.models.hub import repository
+from mirror_app.models.huggingface import repository
 
 
 def sizes() -> dict[str, int]:

@@ -11,7 +11,7 @@ from torch import nn
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
 from mirror_app.models import settings, weights
-from mirror_app.models.hub import loading
+from mirror_app.models.huggingface import loading
 from mirror_app.models.model import Model
 from mirror_app.probe import View
 

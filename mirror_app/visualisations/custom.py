@@ -20,7 +20,14 @@ from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
 
 _SLACK = 0.01  # rounding may leave pixels this far outside [0, 1]
 _CAPABILITIES = (
-    *("uses_inputs", "supports_all_stages", "image_per_channel", "is_iterative", "starts_from_noise"),
+    *(
+        "uses_inputs",
+        "supports_all_stages",
+        "needs_attention",
+        "image_per_channel",
+        "is_iterative",
+        "starts_from_noise",
+    ),
     *("ignores_model", "selected_filter"),
 )
 

@@ -25,7 +25,7 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, from_array
 from mirror_app.models import Model, catalogue, downloads
-from mirror_app.models.hub import folder, loading, names, repository
+from mirror_app.models.huggingface import folder, loading, names, repository
 from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.visualisations import registry

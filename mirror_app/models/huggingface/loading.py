@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mirror_app.errors import MirrorError
-from mirror_app.models.hub import folder
+from mirror_app.models.huggingface import folder
 from mirror_app.models.model import Model
 
 
@@ -27,15 +27,15 @@ def load(path: Path, name: str) -> Model:
     try:
         match library:
             case folder.Library.TIMM:
-                from mirror_app.models.hub import timm_models
+                from mirror_app.models.huggingface import timm_models
 
                 return timm_models.load(path, name)
             case folder.Library.TRANSFORMERS:
-                from mirror_app.models.hub import transformers_models
+                from mirror_app.models.huggingface import transformers_models
 
                 return transformers_models.load(path, name)
             case folder.Library.OPEN_CLIP:
-                from mirror_app.models.hub import open_clip_models
+                from mirror_app.models.huggingface import open_clip_models
 
                 return open_clip_models.load(path, name)
     except MirrorError:

@@ -6,7 +6,7 @@ import open_clip
 
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
-from mirror_app.models.hub.folder import OPEN_CLIP_CONFIG, read_json
+from mirror_app.models.huggingface.folder import OPEN_CLIP_CONFIG, read_json
 from mirror_app.models.initialisation import fixed_seed
 from mirror_app.models.model import Model
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mirror_app.errors import MirrorError
-from mirror_app.models.hub import folder, names
+from mirror_app.models.huggingface import folder, names
 from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers
 
 _transfers = Transfers()
