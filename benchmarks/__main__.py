@@ -206,14 +206,22 @@ def table(main: str, empty: str, picture: str) -> list[str]:
     return rows
 
 
+def model_list_row(url: str) -> str:
+    """Return the line for the page at `url`, which shows only the list of models."""
+    listed, empty = redraws(url, "", "list=empty")
+    what = f"redrawing the list of {len(catalogue.names()):,} models, relative to an empty list"
+    return row(what, f"{ms(seconds(listed))}, {ms(seconds(empty))}", seconds(listed) / seconds(empty), 2)
+
+
 def main() -> None:
     """Measure everything, print the table and write it to `docs/benchmarks.md`, or to the file given as an argument."""
     with (
         serve(ROOT / "mirror_app" / "main.py") as dashboard,
         serve(ROOT / "benchmarks" / "empty.py") as empty,
         serve(ROOT / "benchmarks" / "one_picture.py") as picture,
+        serve(ROOT / "benchmarks" / "model_list.py") as models,
     ):
-        rows = table(dashboard, empty, picture)
+        rows = [*table(dashboard, empty, picture), model_list_row(models)]
     head = [
         "# Benchmarks",
         "",

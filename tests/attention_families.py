@@ -4,11 +4,9 @@ A family is a module of `timm.models`, represented by its smallest model, or a m
 random weights. A family works if Attention opens without a layer being named.
 """
 
-import contextlib
-import io
 import sys
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,6 +34,9 @@ PATCHES = 3  # down and across
 MAX_TRIED = 2
 MAX_BYTES = 2 * 2**30  # of weights
 
+# The name of a family, its model, how to build it, and the side of its pictures.
+Family = tuple[str, str, Callable[[], nn.Module], int]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -55,7 +56,7 @@ class Row:
         return f"| {self.family} | {self.model} | {figures} | {outcome} |"
 
 
-def timm_families() -> Iterator[tuple[str, str, Callable[[], nn.Module], int]]:
+def timm_families() -> Iterator[Family]:
     """Yield each module of timm with its smallest model: its name, how to build it, and the side of its pictures."""
     sizes: dict[str, int] = {}
     for name, size in timm_sizes().items():
@@ -67,7 +68,7 @@ def timm_families() -> Iterator[tuple[str, str, Callable[[], nn.Module], int]]:
         yield family, smallest, partial(timm.create_model, smallest), side
 
 
-def transformers_families() -> Iterator[tuple[str, str, Callable[[], nn.Module], int]]:
+def transformers_families() -> Iterator[Family]:
     """Yield each model type of Transformers that takes pictures, with its class, and the side of its pictures."""
     towers = {"clip_vision_model": "CLIPVisionModel", "siglip_vision_model": "SiglipVisionModel"}
     classes = (
@@ -160,19 +161,17 @@ def main() -> None:
     """Examine all families, write the document, and exit with an error if fewer than the goal work."""
     rows: list[tuple[str, Row]] = []
     without: dict[str, list[str]] = {}
-    sources: dict[str, Iterator[Any]] = {"timm": timm_families(), "Transformers": transformers_families()}
-    for source, families in sources.items():
-        for family, name, build, side in families:
-            if len(sys.argv) > 1 and family not in sys.argv[1:]:
-                continue
-            started = time.perf_counter()
-            with contextlib.redirect_stderr(io.StringIO()):
-                row = examine(family, name, build, side)
+    sources: dict[str, Iterator[Family]] = {"timm": timm_families(), "Transformers": transformers_families()}
+    families = [(source, family) for source, all_of_it in sources.items() for family in all_of_it]
+    families = [each for each in families if len(sys.argv) == 1 or each[1][0] in sys.argv[1:]]
+    with ProcessPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+        examined = workers.map(examine, *zip(*(family for _, family in families), strict=True))
+        for (source, (name, *_)), row in zip(families, examined, strict=True):
             if row is None:
-                without.setdefault(source, []).append(family)
+                without.setdefault(source, []).append(name)
             else:
                 rows.append((source, row))
-                print(f"{source}: {row.line()} {time.perf_counter() - started:.0f} s", flush=True)
+                print(f"{source}: {row.line()}", flush=True)
     tried = [row for _, row in rows if not row.refusal.startswith("cannot be built")]
     works = [row for row in tried if not row.refusal]
     if len(sys.argv) > 1:

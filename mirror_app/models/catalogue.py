@@ -177,6 +177,8 @@ def _untrained_timm_model(name: str) -> Model:
 def _allowed(names: Iterable[str]) -> list[str]:
     """Return those of the hub's `names` that the settings file allows."""
     patterns = settings.server().models_by_name
+    if "*" in patterns:
+        return list(names)
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 

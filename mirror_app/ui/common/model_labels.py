@@ -1,5 +1,7 @@
 """The labels of models in lists: the name, and the size of the download that a model needs."""
 
+from functools import lru_cache
+
 from mirror_app import live
 from mirror_app.models import catalogue
 
@@ -8,14 +10,13 @@ _SEPARATOR = " · "
 
 def label(name: str, sizes: dict[str, int]) -> str:
     """Return the label of a model; `sizes` are the sizes in bytes of those that must be downloaded, 0 if unknown."""
-    shown = live.display_name(name)
-    match sizes.get(name):
-        case None:
-            return shown
-        case 0:
-            return f"{shown}{_SEPARATOR}to download"
-        case size:
-            return f"{shown}{_SEPARATOR}{size / 2**20:,.0f} MB to download"
+    return _with_size(live.display_name(name), sizes[name]) if name in sizes else live.display_name(name)
+
+
+@lru_cache(maxsize=4096)  # the list of models is drawn in every run of a page
+def _with_size(name: str, size: int) -> str:
+    amount = f"{size / 2**20:,.0f} MB " if size else ""
+    return f"{name}{_SEPARATOR}{amount}to download"
 
 
 def name_in(label: str) -> str:
