@@ -378,4 +378,15 @@ MUTANTS = (
         (f"{TESTS}/test_attention.py",),
         (Edit(f"{CORE}/attention/rollout.py", "(fused + torch.eye(fused.shape[-1]).to(fused)) / 2)", "fused)"),),
     ),
+    Mutant(
+        "z⁺ for batch norms on signed inputs under CP-LRP",
+        (f"{TESTS}/test_transformer_relevance.py",),
+        (
+            Edit(
+                f"{CORE}/relevance/lrp.py",
+                'lone_norm=stable, nonlinear="cp-lrp"',
+                'nonlinear="cp-lrp"',
+            ),
+        ),
+    ),
 )

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from mirror_app.visualisations.core import LRP
 from mirror_app.visualisations.core.relevance import lrp, nonlinear, rules
 from mirror_app.visualisations.core.relevance.canonical import Composite
-from tests import ROOT
+from tests import ROOT, conservation
 from tests.families import convnext, maxvit, mobilenet, swin, vit
 from tests.modern import TIMM, TRANSFORMERS, of_timm, of_transformers
 from tests.networks import state
@@ -232,3 +232,22 @@ def test_relevance_goes_through_networks_of_today(build: Callable[[], nn.Module]
 def test_the_other_rules_name_the_rule_that_works() -> None:
     with refused(hint="attnlrp"):
         LRP(vit().double())(PICTURES)
+
+
+@pytest.mark.parametrize("name", ["maxvit_rmlp_pico_rw_256", "vit_tiny_patch16_224", "mobilenetv4_conv_small"])
+def test_cp_lrp_conserves_the_score_where_nothing_but_the_picture_adds_to_it(name: str) -> None:
+    model = conservation.model_of(name)
+    assert float(conservation.conserved(model, conservation.SIDES.get(name, 224), "cp-lrp")) == pytest.approx(
+        1, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("before", [nn.GELU(), nn.AvgPool2d(2)], ids=["after GELU", "after pooling"])
+@pytest.mark.parametrize("rule", ["attnlrp", "cp-lrp"])
+def test_a_batch_norm_that_follows_no_linear_layer_conserves_relevance(rule: str, before: nn.Module) -> None:
+    torch.manual_seed(0)
+    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2, bias=False)
+    model = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), before, nn.BatchNorm2d(8), *head).double().eval()
+    picture = torch.randn(1, 3, 16, 16, dtype=torch.float64)
+    _, info = LRP(model)(picture, None, rule=rule, gamma=0.0, target_class=0)
+    assert info["raw"].sum().item() == pytest.approx(model(picture)[0, 0].item(), rel=1e-5)

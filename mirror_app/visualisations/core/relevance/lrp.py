@@ -36,8 +36,8 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
         "gamma": Composite(rules.gamma(gamma), rules.gamma(gamma)),
         "z-plus": Composite(rules.z_plus, rules.z_plus),
         "alpha-beta": Composite(rules.alpha_beta, rules.alpha_beta),
-        "attnlrp": Composite(rules.gamma(gamma), rules.gamma(gamma), nonlinear="attnlrp"),
-        "cp-lrp": Composite(rules.gamma(gamma), rules.gamma(gamma), nonlinear="cp-lrp"),
+        "attnlrp": Composite(rules.gamma(gamma), rules.gamma(gamma), lone_norm=stable, nonlinear="attnlrp"),
+        "cp-lrp": Composite(rules.gamma(gamma), rules.gamma(gamma), lone_norm=stable, nonlinear="cp-lrp"),
     }
 
 
