@@ -36,7 +36,7 @@ METHODS: dict[str, tuple[str, dict[str, Value]]] = {
     "attention": ("attention", {"heads": "mean"}),
 }
 CLASS_FREE = ("attention-rollout", "attention")
-DEPENDENT = ("grad-cam", "legrad", "attention-relevance", "attnlrp", "cp-lrp")
+DEPENDENT = tuple(name for name in METHODS if name not in CLASS_FREE)
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,8 @@ def load_with_progress(
         is_download = name in torchvision_models.names() or hub_names.is_hub_name(name)
         if not is_download or error.accepted:
             raise
-        downloaded = [each for each in names() if each not in download_sizes()]
-        available = downloaded[:_MAX_NAMED]
+        to_download = download_sizes()
+        available = [each for each in names() if each not in to_download][:_MAX_NAMED]
         raise MirrorError(
             str(error),
             culprit=error.culprit,

@@ -1,10 +1,7 @@
 """Downloads of weights into torch's hub cache, with their progress; each file is downloaded once."""
 
 import errno
-import os
-import shutil
 from collections.abc import Generator
-from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -15,7 +12,7 @@ from urllib.parse import urlsplit
 import torch
 
 from mirror_app.errors import MirrorError
-from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers
+from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers, bytes_in, require_room
 
 _transfers = Transfers()
 
@@ -76,11 +73,10 @@ def _start(url: str, total: int, target: Path) -> Transfer | None:
     if target.exists():
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(target.parent).free < total:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    require_room(target.parent, total)
     # The folder is removed when the download or the program ends.
     folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
-    return Transfer(partial(_receive, url, target, folder), partial(_bytes_in, folder.name))
+    return Transfer(partial(_receive, url, target, folder), partial(bytes_in, folder.name))
 
 
 def _receive(url: str, target: Path, folder: TemporaryDirectory[str]) -> None:
@@ -93,13 +89,6 @@ def _receive(url: str, target: Path, folder: TemporaryDirectory[str]) -> None:
             error.close()  # it holds the connection
             raise
         temporary.replace(target)
-
-
-def _bytes_in(folder: str) -> int:
-    # A listed file may have been moved or removed since.
-    with suppress(FileNotFoundError), os.scandir(folder) as parts:
-        return sum(part.stat().st_size for part in parts)
-    return 0
 
 
 def _failure(error: BaseException, name: str, host: str = "") -> MirrorError:

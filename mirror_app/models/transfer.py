@@ -1,9 +1,14 @@
 """Transfers: downloads that each run in a thread of their own and that simultaneous requests share."""
 
+import errno
+import os
+import shutil
 import time
 from collections.abc import Callable, Generator, Hashable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock, Thread
 from typing import TypeVar
 
@@ -22,6 +27,20 @@ class DownloadProgress:
     def share(self) -> float:
         """The share that was received, in [0, 1]."""
         return min(1.0, self.bytes / self.total) if self.total else 0.0
+
+
+def require_room(folder: Path, total: int) -> None:
+    """Raise OSError if `total` bytes do not fit on the disk that holds `folder`."""
+    if shutil.disk_usage(folder).free < total:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def bytes_in(folder: Path | str) -> int:
+    """Return the size of all files in a folder, 0 if it does not exist."""
+    # A listed file may have been moved or removed since.
+    with suppress(FileNotFoundError), os.scandir(folder) as parts:
+        return sum(part.stat().st_size for part in parts)
+    return 0
 
 
 class StalledError(Exception):

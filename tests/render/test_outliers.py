@@ -1,4 +1,4 @@
-"""Outlier tokens: told from other cells by their size, marked, and left out of the colour scale."""
+"""Outlier tokens are larger than other cells; they are marked and left out of the colour scale."""
 
 import pytest
 import torch

@@ -5,10 +5,8 @@ Only configurations and weights in the safetensors format are downloaded, which 
 
 import errno
 import hashlib
-import os
 import shutil
 from collections.abc import Collection, Generator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -18,7 +16,7 @@ from urllib.parse import urlsplit
 
 from mirror_app.errors import MirrorError
 from mirror_app.models.huggingface import folder, names
-from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers
+from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers, bytes_in, require_room
 
 _transfers = Transfers()
 
@@ -86,7 +84,7 @@ def cached_names() -> list[str]:
 
 def size_on_disk(name: str) -> int:
     """Return the bytes that a downloaded model takes."""
-    return sum(file.stat().st_size for file in (_stored_folder(name) / "blobs").glob("*"))
+    return bytes_in(_stored_folder(name) / "blobs")
 
 
 def delete(name: str) -> None:
@@ -141,9 +139,8 @@ def _is_weights(path: str) -> bool:
 def _start(name: str, files: Collection[RepositoryFile]) -> Transfer:
     """Start the download of the weights; raise OSError if they do not fit on the disk."""
     blobs = _stored_folder(name) / "blobs"
-    if shutil.disk_usage(blobs).free < sum(file.size for file in files):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return Transfer(partial(_download, name, files), partial(_bytes_in, blobs))
+    require_room(blobs, sum(file.size for file in files))
+    return Transfer(partial(_download, name, files), partial(bytes_in, blobs))
 
 
 def _download(name: str, files: Collection[RepositoryFile]) -> Path:
@@ -173,13 +170,6 @@ def _download(name: str, files: Collection[RepositoryFile]) -> Path:
 def _sha256(path: Path) -> str:
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _bytes_in(blobs: Path) -> int:
-    # A listed file may have been moved or removed since.
-    with suppress(FileNotFoundError), os.scandir(blobs) as parts:
-        return sum(part.stat().st_size for part in parts)
-    return 0
 
 
 def _stored_folder(name: str) -> Path:
