@@ -5,8 +5,9 @@ random weights. A family works if Attention opens without a layer being named.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +34,7 @@ GOAL = 0.95
 PATCHES = 3  # down and across
 MAX_TRIED = 2
 MAX_BYTES = 2 * 2**30  # of weights
+MAX_SIDE = 331  # of pictures; models for larger ones are given pictures of 224 x 224
 
 # The name of a family, its model, how to build it, and the side of its pictures.
 Family = tuple[str, str, Callable[[], nn.Module], int]
@@ -64,8 +66,19 @@ def timm_families() -> Iterator[Family]:
         sizes[architecture] = min(size, sizes.get(architecture, size))
     for family, models in sorted(_module_to_models.items()):
         smallest = min(models, key=lambda name: (sizes.get(name, MAX_BYTES), name))
-        side = (get_pretrained_cfg_value(smallest, "input_size") or (3, 224, 224))[-1]
-        yield family, smallest, partial(timm.create_model, smallest), side
+        side = (get_pretrained_cfg_value(smallest, "input_size") or (3, MAX_SIDE, MAX_SIDE))[-1]
+        if side <= MAX_SIDE:
+            yield family, smallest, partial(timm.create_model, smallest), side
+        else:
+            yield family, smallest, partial(_for_small_pictures, smallest), 224
+
+
+def _for_small_pictures(name: str) -> nn.Module:
+    try:
+        module: nn.Module = timm.create_model(name, img_size=224)
+    except TypeError:  # it takes pictures of any size
+        module = timm.create_model(name)
+    return module
 
 
 def transformers_families() -> Iterator[Family]:
@@ -165,13 +178,16 @@ def main() -> None:
     families = [(source, family) for source, all_of_it in sources.items() for family in all_of_it]
     families = [each for each in families if len(sys.argv) == 1 or each[1][0] in sys.argv[1:]]
     with ProcessPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as workers:
-        examined = workers.map(examine, *zip(*(family for _, family in families), strict=True))
-        for (source, (name, *_)), row in zip(families, examined, strict=True):
-            if row is None:
-                without.setdefault(source, []).append(name)
-            else:
-                rows.append((source, row))
-                print(f"{source}: {row.line()}", flush=True)
+        started = time.monotonic()
+        examined = [workers.submit(examine, *family) for _, family in families]
+        for future in as_completed(examined):
+            row = future.result()
+            print(f"{time.monotonic() - started:.0f} s: {row.line() if row else 'no attention'}", flush=True)
+    for (source, (name, *_)), future in zip(families, examined, strict=True):
+        if (row := future.result()) is None:
+            without.setdefault(source, []).append(name)
+        else:
+            rows.append((source, row))
     tried = [row for _, row in rows if not row.refusal.startswith("cannot be built")]
     works = [row for row in tried if not row.refusal]
     if len(sys.argv) > 1:

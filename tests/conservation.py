@@ -58,7 +58,7 @@ def conserved(model: nn.Module, side: int, rule: str) -> str:
     """Return the share of the score that the relevance of the pixels adds up to, as text, or why there is none."""
     picture = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     try:
-        _, info = LRP(model)(picture, None, rule=rule, gamma=0.0, target_class=0)
+        _, info = LRP(model)(picture, None, rule=rule, target_class=0)
     except MirrorError as error:
         return f"refused: {error}"
     return f"{float(info['conservation'][0]):.4f}"
@@ -86,13 +86,16 @@ def main() -> None:
     text = f"""# What relevance conserves
 
 `make conservation` wrote this. It shows the sum of the relevance of all pixels, divided by the score of the target (the
-first output), for models with random weights, in double precision and with γ = 0. Biases, class tokens and position
-embeddings are set to zero: they do not depend on the picture, and absorb relevance.
+first output), for models with random weights, in double precision and with the default γ. Biases, class tokens and
+position embeddings are set to zero: they do not depend on the picture, and absorb relevance.
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, open_clip {open_clip.__version__}.
 
 Linear layers, activations, norms, gates and products conserve relevance. AttnLRP's rule for the softmax does not: half
 of the relevance of attention goes to the weights, and from there R = x (R - s Σ R) goes to the logits, which can add up
 to anything. CP-LRP sends nothing there. With trained weights, the page shows the share for each picture.
+
+With γ = 0, positive and negative relevance can each grow far beyond the score: in `efficientnet_b0`, the absolute values
+add up to 10¹³ times the score and more, and what is left of their sum is rounding. γ > 0 prevents this.
 
 | model | AttnLRP | CP-LRP |
 | --- | --- | --- |

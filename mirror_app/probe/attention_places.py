@@ -97,15 +97,22 @@ def attention_places(view: View, inputs: Tensor, number: int) -> Places:
 def _traced(view: View, picture: Tensor, number: int) -> Places:
     running = attention_layers(view, picture)
     counts = Counter(layer for layers in running for layer in layers)
-    layers = [layer for layer in reversed(running[number]) if layer and counts[layer] == 1]
+    earlier = Counter(layer for layers in running[:number] for layer in layers)
+    innermost = running[number][-1]
+    if not view.calls:
+        view.record_calls(picture)
+    layers = [
+        layer
+        for layer in reversed(running[number])
+        if layer and counts[layer] == counts[innermost] and view.calls[layer].times == 1
+    ]
     for layer, source in _proven_sources(view, picture, layers) or _measured_sources(view, picture, layers):
-        tracer = _Tracer(view, picture, layer, source)
+        tracer = _Tracer(view, picture, layer, source, earlier[layer])
         if keys := tracer.keys():
             return Places(keys, tracer.queries())
-    name = running[number][-1]
     raise NoPlacesError(
-        f"The tokens that '{name}' attends to do not correspond to locations in the picture",
-        culprit=name,
+        f"The tokens that '{innermost}' attends to do not correspond to locations in the picture",
+        culprit=innermost,
         accepted="attention between locations of the picture",
         hint="choose another layer",
     )
@@ -131,10 +138,13 @@ def _measured_sources(view: View, picture: Tensor, layers: list[str]) -> Iterato
 
 
 class _Tracer:
-    """Traces cells from the input of a layer, laid out as `source`, to the keys and queries of the attention in it."""
+    """Traces cells from the input of a layer, laid out as `source`, to keys and queries of the attention in it.
 
-    def __init__(self, view: View, picture: Tensor, layer: str, source: Layout) -> None:
-        self._view, self._picture, self._layer = view, picture, layer
+    `index` is the index of the attention operation among those in the layer.
+    """
+
+    def __init__(self, view: View, picture: Tensor, layer: str, source: Layout, index: int) -> None:
+        self._view, self._picture, self._layer, self._index = view, picture, layer, index
         self._arguments = view.layer_arguments(picture, [layer])[layer]
         self._tokens = first_tensor(self._arguments, layer).movedim(source.batch_axis, 0)
         self._source = replace(source, batch_axis=0)
@@ -163,6 +173,8 @@ class _Tracer:
                 energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
                 if tokens := _decode(energy, code) or (_decode_order(energy, code) if fits else None):
                     return tokens
+            if fits:  # a coarser grid would take cells of this one for tokens that belong to no cell
+                return None
         return None
 
     def _respond(self, grid: Size) -> list[AttentionCall]:
@@ -182,7 +194,7 @@ class _Tracer:
         calls: list[AttentionCall] = []
         with torch.no_grad(), reading_attention(self._view, self._picture, calls.append):
             self._view.modules[self._layer](*positional, **named)
-        return calls[0]
+        return calls[self._index]
 
 
 def _decode(energy: Tensor, code: Tensor) -> Tokens | None:

@@ -413,6 +413,48 @@ def test_threads_do_not_read_each_others_attention(kind: type[Visualisation]) ->
         assert all(pool.map(run, range(32)))
 
 
+class Cascade(nn.Module):
+    """Two heads in one module, of which the second reads what the first has returned; their queries are all mixed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches = nn.Conv2d(3, 8, 16, 16)
+        self.heads = TwoHeads()
+        self.classifier = nn.Linear(8, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.heads(self.patches(inputs)).mean((2, 3)))
+        return scores
+
+
+class TwoHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries = nn.Linear(16, 16)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        channels = maps.flatten(2)
+        first = channels[:, :4]
+        first = first @ (self.queries(first).mT @ first).softmax(-1).mT
+        second = channels[:, 4:] + first
+        second = second @ (self.queries(second).mT @ second).softmax(-1).mT
+        return torch.cat([first, second], 1).unflatten(2, maps.shape[2:])
+
+
+def test_of_several_operations_in_a_layer_each_is_placed_and_read_from_all_queries_if_none_has_a_place() -> None:
+    model = Cascade()
+    view, picture = View(model), PICTURES[:1].float()
+    calls: list[AttentionCall] = []
+    with torch.no_grad(), reading_attention(view, picture, calls.append):
+        view.predict(picture)
+    for number in range(2):
+        places = attention_places(view, picture, number)
+        assert (places.keys.grid, places.keys.positions, places.queries) == ((4, 4), tuple(range(16)), None)
+    raw = Attention(model)(picture, "heads")[1]["raw"]
+    assert torch.allclose(raw, calls[1].weights.mean(-2).view(1, 4, 4))
+
+
 class Crossed(nn.Module):
     """Tokens that look at something other than themselves."""
 

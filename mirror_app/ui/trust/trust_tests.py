@@ -218,8 +218,8 @@ def show_sum(entry: Entry, result: Result) -> None:
     elif result.info.conservation:
         share = result.info.conservation[0]
         st.markdown(
-            f"The relevance should add up to the logit. The actual sum is **{share:.1%}** of the logit; biases "
-            "and the propagation rule account for the difference."
+            f"The relevance should add up to the logit. The actual sum is **{share:.1%}** of the logit; biases, "
+            "other constants and the propagation rule account for the difference."
         )
     else:
         st.markdown(f"The sum is checked for integrated gradients and LRP only; for {entry.name} it is not measured.")

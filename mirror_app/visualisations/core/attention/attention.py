@@ -37,7 +37,8 @@ class Attention(Visualisation):
     `info["raw"]` (N, heads, h, w) is one query's row of W, on the grid of the keys. If it sums to less than 1, the rest
     goes to tokens without a position, such as the class token itself. The query is the token at `location`. Without a
     location, it is the token that the answer is read from: the class token, or the query of an attention pooling. If
-    the answer is read from all tokens, their average is shown. A note tells if a few tokens use up the colour scale.
+    the answer is read from all tokens, or if the queries correspond to no locations, the average over all queries is
+    shown. A note tells if a few tokens use up the colour scale.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.

@@ -144,6 +144,8 @@ def summary_query(view: View, inputs: Tensor, weights: Weights) -> int | None:
         return None
     if is_pooling(weights):
         return unplaced[0]
+    if weights.places.queries is None:  # none of them stands for a location, and nothing tells which is the summary
+        return None
     key = ("class token", *inputs.shape[1:], weights.values.shape[-2])
     if key not in view.layouts:
         view.layouts[key] = _most_read(view, inputs[:1], weights.values.shape[-2], unplaced)

@@ -178,7 +178,7 @@ class LRP(Visualisation):
         parts = _relevance_parts(logits, source, canonical.ends)
         raw = torch.stack([maps_layout.maps(part) if maps_layout else part for part in parts]).sum((0, 2))
         conserved = raw.sum((1, 2)) / rules.as_divisor(logits.detach())
-        info = Info(conservation=conserved.tolist(), note=_note(raw, conserved))
+        info = Info(conservation=conserved.tolist(), note=_note(raw, conserved, composite))
         yield Attribution(raw, target_score.info(target) | info)
 
 
@@ -232,7 +232,15 @@ def _require_rules(output: Tensor, composite: Composite) -> None:
         )
 
 
-def _note(raw: Tensor, conserved: Tensor) -> str:
+# What absorbs relevance, by the rule for nonlinear operations.
+LOSSES = {
+    "": "biases and ε account for the difference.",
+    "attnlrp": "biases, other constants such as position embeddings, and the softmax rule account for the difference.",
+    "cp-lrp": "biases and other constants, such as position embeddings, account for the difference.",
+}
+
+
+def _note(raw: Tensor, conserved: Tensor, composite: Composite) -> str:
     if not raw.any():
         return "No relevance arrives here: the logit is zero, or it has no positive contributions that the rule counts."
     note = ""
@@ -240,5 +248,5 @@ def _note(raw: Tensor, conserved: Tensor) -> str:
         note = "There is no evidence for this class: switch on 'Also show evidence against' (under Look). "
     worst = conserved[(conserved - 1).abs().argmax()]
     if abs(worst - 1) > 0.1:
-        note += f"The relevance adds up to {worst:.2f} of the logit: biases and ε account for the difference."
+        note += f"The relevance adds up to {worst:.2f} of the logit: {LOSSES[composite.nonlinear]}"
     return note.strip()
