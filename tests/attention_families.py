@@ -4,6 +4,7 @@ A family is a module of `timm.models`, represented by its smallest model, or a m
 random weights. A family works if Attention opens without a layer being named.
 """
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ GOAL = 0.95
 PATCHES = 3  # down and across
 MAX_TRIED = 2
 MAX_BYTES = 2 * 2**30  # of weights
+MAX_SECONDS = 600  # for one family
 MAX_SIDE = 331  # of pictures; models for larger ones are given pictures of 224 x 224
 
 # The name of a family, its model, how to build it, and the side of its pictures.
@@ -83,33 +85,73 @@ def _for_small_pictures(name: str) -> nn.Module:
 
 def transformers_families() -> Iterator[Family]:
     """Yield each model type of Transformers that takes pictures, with its class, and the side of its pictures."""
-    towers = {"clip_vision_model": "CLIPVisionModel", "siglip_vision_model": "SiglipVisionModel"}
+    towers = {
+        "clip_vision_model": "CLIPVisionModel",
+        "sapiens2": "Sapiens2Model",  # its default configuration has no head
+        "siglip_vision_model": "SiglipVisionModel",
+    }
     classes = (
-        towers
-        | dict(modeling_auto.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES)
+        dict(modeling_auto.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES)
         | dict(modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
+        | towers
     )
     for model_type, named in sorted(classes.items()):
         name = named if isinstance(named, str) else named[0]
         config = transformers.CONFIG_MAPPING[model_type]
         side = getattr(config(), "image_size", 224)
         side = side if isinstance(side, int) else 224
-        yield model_type, name, partial(_configured, name, config), side
+        yield model_type, name, partial(_configured, name, config, side), side
 
 
-def _configured(name: str, config: Callable[[], Any]) -> nn.Module:
-    module: nn.Module = getattr(transformers, name)(config())
+def _configured(name: str, config: Callable[[], Any], side: int) -> nn.Module:
+    kind = getattr(transformers, name)
+    with torch.device("meta"):
+        size = sum(parameter.nbytes for parameter in kind(config()).parameters())
+    if size > MAX_BYTES:
+        raise MemoryError(f"{size / 2**30:.0f} GiB of weights")
+    module: nn.Module = kind(config())
+    _calibrate(module, side)
     return module
+
+
+def _calibrate(module: nn.Module, side: int) -> None:
+    """Set convolutions and the statistics of batch norms so that activations do not vanish in deep networks."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight)
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    if norms:
+        with torch.no_grad():
+            module.train()(torch.randn(4, 3, side, side))
 
 
 def examine(family: str, name: str, build: Callable[[], nn.Module], side: int) -> Row | None:
     """Return what Attention finds in a family, or None if it has no attention with a softmax."""
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(MAX_SECONDS)
+    try:
+        return _examine(family, name, build, side)
+    except TimeoutError as error:
+        return Row(family, name, refusal=str(error))
+    finally:
+        signal.alarm(0)
+
+
+def _give_up(*_: object) -> None:
+    raise TimeoutError(f"takes more than {MAX_SECONDS // 60} minutes")
+
+
+def _examine(family: str, name: str, build: Callable[[], nn.Module], side: int) -> Row | None:
     torch.manual_seed(0)
     picture = torch.randn(1, 3, side, side)
     try:
         module = build().eval()
         view = View(module)
         layers = attention_layers(view, picture)
+    except TimeoutError:
+        raise
     except Exception as error:  # a library may need another package, or another kind of input
         line = str(error).strip().partition("\n")[0][:120]
         return Row(family, name, refusal=f"cannot be built or run: {type(error).__name__}: {line}")

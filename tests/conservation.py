@@ -94,8 +94,8 @@ Linear layers, activations, norms, gates and products conserve relevance. AttnLR
 of the relevance of attention goes to the weights, and from there R = x (R - s Σ R) goes to the logits, which can add up
 to anything. CP-LRP sends nothing there. With trained weights, the page shows the share for each picture.
 
-With γ = 0, positive and negative relevance can each grow far beyond the score: in `efficientnet_b0`, the absolute values
-add up to 10¹³ times the score and more, and what is left of their sum is rounding. γ > 0 prevents this.
+With γ = 0, positive and negative relevance can each grow far beyond the score: in `efficientnet_b0`, the absolute
+values add up to 10¹³ times the score and more, and what is left of their sum is rounding. γ > 0 prevents this.
 
 | model | AttnLRP | CP-LRP |
 | --- | --- | --- |

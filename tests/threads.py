@@ -22,7 +22,7 @@ from mirror_app.visualisations.core import GradCam
 from tests.families import vit
 from tests.networks import bundled, quick, resnet18
 
-COMPARISONS = 10_000
+COMPARISONS = 5_000  # on two threads, and as many on eight
 PICTURES = torch.randn(3, 3, 128, 128, generator=torch.Generator().manual_seed(0))
 
 # Computes the values of one visualisation, of one picture, by a model that others use at the same time.
@@ -43,7 +43,7 @@ def models() -> dict[str, tuple[nn.Module, int]]:
 
 def jobs() -> list[tuple[str, Job, Tensor]]:
     """Return each job that does not end in a refusal: its name, what to call, and the values that it must return."""
-    found = []
+    every: list[tuple[str, Job, Tensor]] = []
     for model_name, (model, side) in models().items():
         for entry in registry.entries():
             for number, picture in enumerate(PICTURES[..., :side, :side].split(1)):
@@ -53,10 +53,10 @@ def jobs() -> list[tuple[str, Job, Tensor]]:
                     return raw
 
                 try:
-                    found.append((f"{entry.key} of picture {number} by {model_name}", job, job()))
+                    every.append((f"{entry.key} of picture {number} by {model_name}", job, job()))
                 except MirrorError:
                     continue
-    return found
+    return every
 
 
 class Raises(nn.Module):

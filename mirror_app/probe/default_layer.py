@@ -1,5 +1,6 @@
 """The default layer of a model: the best candidate whose spatial maps influence the answer when the model runs."""
 
+from functools import cache, partial
 from math import prod
 
 import torch
@@ -80,13 +81,14 @@ def _default_layer(view: View, picture: Tensor) -> str:
     candidates = layers.candidates(layers.tree(view.source, view.calls), classes)[:MAX_CANDIDATES]
     # A detection model that finds nothing returns empty tensors.
     has_values = any(tensor.numel() for _, tensor in named_tensors(answer))
+    count_cells = cache(partial(_count_cells, view, picture))
     for name in candidates if has_values else []:
         gradient = _answer_gradient(view, picture, name)
         if gradient is None or _active_entries(gradient) <= 1:  # at most a class token, so no spatial map
             continue
-        if _count_cells(view, picture, name) and find_layout(view, picture, name, gradient).maps(gradient).any():
+        if count_cells(name) and find_layout(view, picture, name, gradient).maps(gradient).any():
             return name
-    return next((name for name in candidates if _count_cells(view, picture, name)), "")
+    return next((name for name in candidates if count_cells(name)), "")
 
 
 def _earlier_layer(view: View, picture: Tensor, last: str) -> str:
