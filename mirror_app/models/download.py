@@ -1,8 +1,15 @@
-"""Downloads of weights into torch's hub cache, with their progress; each file is downloaded once."""
+"""Downloads of weights into torch's hub cache, with their progress; each file is downloaded once.
+
+A file that is already in the cache is used only if it can be read and holds nothing but tensors, since torchvision
+would run any code in it. Its checksum may differ from the one in its name: people put weights of their own there.
+"""
 
 import errno
+import pickle
+import shutil
+import time
 from collections.abc import Generator
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +20,8 @@ import torch
 
 from mirror_app.errors import MirrorError
 from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers, bytes_in, require_room
+
+ABANDONED = 3600.0  # seconds without a new byte, after which the folder of a download was left by a killed program
 
 _transfers = Transfers()
 
@@ -33,7 +42,7 @@ def downloaded_files() -> set[str]:
 
 
 def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
-    """Download a file unless it is in the cache, yielding the progress.
+    """Download a file unless it is in the cache and can be read, yielding the progress.
 
     The file is checked against the checksum in its name. Simultaneous calls share one download, and a failed download
     leaves no file behind.
@@ -43,7 +52,7 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
         total: The expected size in bytes.
 
     Raises:
-        MirrorError: If the download fails or stalls, or if the disk is full.
+        MirrorError: If the download fails or stalls, if the disk is full, or if the file holds more than tensors.
     """
     target = path_of(url)
     host = urlsplit(url).hostname or url
@@ -55,6 +64,10 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
         return
     try:
         yield from transfer.progress(total)
+        if not holds_tensors(target):
+            raise MirrorError(f"'{target.name}' contains more than tensors, so it was not loaded.", culprit=target.name)
+    except MirrorError:
+        raise
     except StalledError as error:
         _transfers.give_up(target, transfer)
         raise MirrorError(
@@ -64,19 +77,45 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
         raise _failure(error, target.name, host) from error
 
 
+def holds_tensors(file: Path) -> bool:
+    """Tell whether a file in the cache can be read and holds nothing but tensors."""
+    status = file.stat()
+    return _holds_tensors(file, status.st_size, status.st_mtime_ns)
+
+
+@cache  # reading a large file takes a second
+def _holds_tensors(file: Path, _size: int, _modified: int) -> bool:
+    try:
+        torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+        return False
+    return True
+
+
 def _folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _start(url: str, total: int, target: Path) -> Transfer | None:
-    """Start the download of `target` unless the file exists."""
+    """Start the download of `target` unless the file exists; a file that cannot be used is removed."""
     if target.exists():
-        return None
+        if holds_tensors(target):
+            return None
+        target.unlink()
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target.parent)
     require_room(target.parent, total)
     # The folder is removed when the download or the program ends.
     folder = TemporaryDirectory(prefix="partial-", dir=target.parent, ignore_cleanup_errors=True)
     return Transfer(partial(_receive, url, target, folder), partial(bytes_in, folder.name))
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the folders of downloads that ended with their program, for example because it was killed."""
+    for partial_folder in folder.glob("partial-*"):
+        changes = [part.stat().st_mtime for part in (partial_folder, *partial_folder.glob("*"))]
+        if time.time() - max(changes) > ABANDONED:
+            shutil.rmtree(partial_folder, ignore_errors=True)
 
 
 def _receive(url: str, target: Path, folder: TemporaryDirectory[str]) -> None:

@@ -66,11 +66,10 @@ def load_with_progress(name: str) -> Generator[DownloadProgress | Model, None, N
         try:
             with fixed_seed():
                 module = get_model(name, weights=weights, progress=False)
-        except Exception as error:  # a damaged file makes torch raise many kinds of error
-            file = download.path_of(weights.url)
-            raise MirrorError(
-                f"The weights in '{file}' cannot be read", culprit=str(file), hint="delete it to download it again"
-            ) from error
+        except Exception as error:  # a file that does not fit makes torch raise many kinds of error
+            file = weights_file(name).name
+            problem = f"The weights in '{file}' do not fit '{name}' of this torchvision."
+            raise MirrorError(problem, culprit=file) from error
     labels = tuple(weights.meta["categories"])
     is_classifier = architecture in classifiers()
     yield Model(

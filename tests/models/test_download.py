@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -47,11 +48,12 @@ FILE_NAME = f"tinynet-{hashlib.sha256(FILE).hexdigest()[:8]}.pth"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves FILE whole, cut in the middle, altered or not at all, as its `mood` says, and counts who asks."""
+    """Serves its content whole, cut in the middle, altered or not at all, as its `mood` says, and counts who asks."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.mood = "whole"
+        self.content = FILE
         self.asked = 0
         self.slowly = 0.0
 
@@ -68,7 +70,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.mood == "missing":
             self.send_error(404)
             return
-        content = FILE[:-4] + b"spam" if self.server.mood == "altered" else FILE
+        content = self.server.content
+        content = content[:-4] + b"spam" if self.server.mood == "altered" else content
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -215,12 +218,75 @@ for fetched in download.fetch({server.url!r}, {len(FILE)}):
     assert left(tmp_path) == []
 
 
-def test_a_spoilt_file_in_the_cache_is_named(server: Server) -> None:
-    file = download.path_of(server.url)
-    file.parent.mkdir(parents=True)
-    file.write_bytes(FILE[: len(FILE) // 2])
-    with refused(culprit=str(file), accepted=["shapes"], problem="delete it"):
+def cached(url: str, content: bytes) -> Path:
+    """Put a file into torch's cache, as if it had been downloaded from there."""
+    file = download.path_of(url)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+def test_a_file_in_the_cache_that_is_cut_short_is_downloaded_again(server: Server) -> None:
+    file = cached(server.url, FILE[: len(FILE) // 2])
+    assert not catalogue.load(NAME).untrained
+    assert file.read_bytes() == FILE
+    assert server.asked == 1
+
+
+class Touch:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.file,)
+
+
+@pytest.mark.parametrize("source", ["the cache", "the server"])
+def test_code_in_a_file_with_the_right_checksum_is_not_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    trace = tmp_path / "trace"
+    evil = io.BytesIO()
+    torch.save({"weight": Touch(trace)}, evil)
+    name = f"tinynet-{hashlib.sha256(evil.getvalue()).hexdigest()[:8]}.pth"
+    register(url := server.url.replace(FILE_NAME, name), monkeypatch)
+    if source == "the cache":
+        cached(url, evil.getvalue())
+        server.mood = "missing"
+    else:
+        server.content = evil.getvalue()
+    problem = "404" if source == "the cache" else "more than tensors"
+    with refused("127.0.0.1" if source == "the cache" else name, problem=problem):
         catalogue.load(NAME)
+    assert not trace.exists()
+    torch.load(io.BytesIO(evil.getvalue()), weights_only=False)
+    assert trace.exists()  # this is what torchvision would have done
+
+
+def test_a_file_that_does_not_fit_the_model_is_named_without_its_folder(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = io.BytesIO()
+    torch.save(nn.Linear(2, 2).state_dict(), other)
+    name = f"tinynet-{hashlib.sha256(other.getvalue()).hexdigest()[:8]}.pth"
+    register(url := server.url.replace(FILE_NAME, name), monkeypatch)
+    cached(url, other.getvalue())
+    with refused(culprit=name, accepted=["shapes"], problem="do not fit") as error:
+        catalogue.load(NAME)
+    assert str(tmp_path) not in str(error)
+
+
+def test_what_a_killed_program_left_of_a_download_is_removed(server: Server, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    for folder, age in (("partial-old", download.ABANDONED + 60), ("partial-young", 60)):
+        (checkpoints / folder).mkdir(parents=True)
+        (checkpoints / folder / "x.pth").touch()
+        for path in (checkpoints / folder / "x.pth", checkpoints / folder):
+            os.utime(path, (time.time() - age,) * 2)
+    catalogue.load(NAME)
+    assert sorted(path.name for path in checkpoints.iterdir()) == ["partial-young", FILE_NAME]
 
 
 def test_many_who_ask_at_once_fetch_once(server: Server) -> None:
