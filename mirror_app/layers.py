@@ -138,7 +138,7 @@ def find(model: nn.Module, layer: str | nn.Module) -> str:
 
 
 def default_layer(layers: Sequence[Layer], before_last: bool = False) -> str:
-    """Return the name of the default layer; '', the model, if no layer has a spatial map.
+    """Return the name of the default layer; '', the model itself, if no layer has a spatial map.
 
     With `before_last`, return the default layer of visualisations that prefer the second-to-last stage.
     """
@@ -146,7 +146,7 @@ def default_layer(layers: Sequence[Layer], before_last: bool = False) -> str:
 
 
 def candidates(layers: Sequence[Layer], classes: int | None) -> list[str]:
-    """Return the layers that may become the default layer, the best first; the caller tries which of them work.
+    """Return the layers that may become the default layer, the best first; the caller tests which of them work.
 
     For each weighted layer, from the last to the first, the candidate is the outermost layer that ends with it: a whole
     stage, with its normalisation and activation. Layers inside repeated blocks, and linear layers, come last. If the
@@ -200,7 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Return the last of the widest convolutions in the top-level module that contains the first of them."""
+    """Return the last of the widest convolutions that lie in the same top-level module as the first of them."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

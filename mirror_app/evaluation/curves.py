@@ -246,7 +246,7 @@ def _first_pixels(evidence: Tensor, shares: Tensor) -> Tensor:
 def _probabilities(model: Callable[[Tensor], Tensor], pictures: Tensor, target: int, kind: OutputKind) -> Tensor:
     if not kind.has_probabilities:
         raise MirrorError(
-            f"Deletion and insertion measure a probability, and the model's output ({kind}) has none",
+            f"Deletion and insertion measure a probability, but the model's output ({kind}) has none",
             culprit=kind,
             hint="choose a model that gives classes or labels",
         )

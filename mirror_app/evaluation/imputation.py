@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from mirror_app.precision import share_of
 
-# A share of the picture's range. It keeps the errors of filled-in pixels near the noise that the paper adds to them.
+# A share of the picture's range. It keeps the errors of filled-in pixels below the noise that the paper adds to them.
 TOLERANCE = 1e-4
 SMALLEST = 8  # pixels: if a side is this short, the solver starts from the picture's mean, not from a coarser picture
 MOST_STEPS = 1000

@@ -12,8 +12,8 @@ from torchvision.transforms import functional as F
 from mirror_app.errors import MirrorError
 from mirror_app.images.pictures import Picture, to_pixels, with_colours
 
-# If a picture's aspect ratio exceeds this, only its middle is resized. Otherwise, a picture of 60,000 x 1 pixels would
-# grow to 7.7 million x 128.
+# If a picture's aspect ratio exceeds this, only its middle is resized. Without this limit, a picture of 60,000 x 1
+# pixels would grow to 7.7 million x 128.
 _MAX_ASPECT = 20
 _SLACK = 0.01  # rounding may leave values this far outside [0, 1]
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}

@@ -1,9 +1,9 @@
 """Where on the picture the queries and keys of an attention operation lie.
 
 Tokens may stand row by row behind a class token, in windows that are shifted over the picture, or on a grid coarser
-than that of the queries. No shape tells which. So the tokens are traced: those that enter the attention's module, whose
-layout is known, are changed in the pattern of a Gray code (see `gray_code`). The response of each key and query tells
-which of them it was made of.
+than that of the queries. Their shape does not show which of these applies. So the tokens are traced: those that enter
+the attention's module, whose layout is known, are changed in the pattern of a Gray code (see `gray_code`). How each key
+and query responds shows which of the entering tokens it was computed from.
 """
 
 import math
@@ -24,7 +24,7 @@ from mirror_app.probe.layout import MAX_EXTRA_TOKENS, Layout, Size, layout_from_
 from mirror_app.probe.view import View
 
 TokensOf = Callable[[AttentionCall], Tensor]
-SILENT = 1e-12  # the share of the largest response below which a token was made of none of those that changed
+SILENT = 1e-12  # a token that responds with less than this share of the largest response depends on no changed token
 
 
 class NoPlacesError(MirrorError):
@@ -39,7 +39,7 @@ class Tokens:
         grid: The number of rows and columns of cells.
         positions: The position of each cell's token, row by row. Positions count along the axes of `windows` and along
             the tokens.
-        windows: The axes that count windows, in tensors (pictures, …, tokens).
+        windows: The axes that number the windows, in tensors of shape (pictures, …, tokens).
     """
 
     grid: Size
@@ -83,7 +83,7 @@ class Places:
 
 
 def attention_places(view: View, inputs: Tensor, number: int) -> Places:
-    """Return where the tokens of the attention operation with this number, in the order they run, lie; it is cached.
+    """Return where the tokens of attention operation `number` lie, counted in the order they run; the result is cached.
 
     Raises NoPlacesError if its keys do not correspond to locations, for example because it mixes channels.
     """
@@ -178,7 +178,10 @@ class _Tracer:
         return None
 
     def _respond(self, grid: Size) -> list[AttentionCall]:
-        """Return the attention operation for the layer's input, and for each of the 2 D patterns of the grid's code."""
+        """Return the attention operation for the layer's input, and for each of the D digits of the grid's code, twice.
+
+        First, the cells whose digit is 1 are changed, one digit at a time; then those whose digit is 0.
+        """
         if grid not in self._responses:
             code = gray_code.digits_of(grid).to(self._maps.device)
             sides = zip(self._maps.shape[2:], grid, strict=True)

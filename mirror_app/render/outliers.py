@@ -25,7 +25,8 @@ MARK = (1.0, 0.18, 0.58)  # pink, which is in none of the colour maps
 SWITCH = Annotated[
     bool,
     Toggle(
-        "Cells that are more than 4 times as large as the other 98% are left out of the colour scale and shown in pink."
+        "Leaves out of the colour scale, and shows in pink, the few cells whose value is more than 4 times the largest "
+        "value of the other 98%."
     ),
 ]
 

@@ -37,8 +37,8 @@ def fetch(name: str) -> Generator[DownloadProgress, None, Path]:
         name: The name of the repository, owner/name.
 
     Raises:
-        MirrorError: If there is no such model, it cannot be read without running code, a package is missing, the
-            download fails or stalls, or the disk is full.
+        MirrorError: If there is no such model, if it cannot be read without running code, if a package is missing, if
+            the download fails or stalls, or if the disk is full.
     """
     _require_hub_client(name)
     if (cached := cached_folder(name)) is not None:

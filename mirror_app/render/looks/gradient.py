@@ -40,8 +40,9 @@ def gradient(
     show: Annotated[
         str,
         Radio(
-            "Show the largest magnitude at each pixel in grey, the signed value of each colour channel (grey is zero), "
-            "values of one sign only, or the magnitude over the picture.",
+            "Grey: the largest magnitude at each pixel. Colour: the signed value of each colour channel, with grey for "
+            "zero. Positive or negative: values of that sign only. Over the picture: the magnitude, drawn over the "
+            "picture.",
             options=("grey", "colour", "positive", "negative", "over the picture"),
         ),
     ] = "grey",

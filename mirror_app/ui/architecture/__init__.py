@@ -1,1 +1,1 @@
-"""The architecture page."""
+"""The Architecture page."""

@@ -1,4 +1,4 @@
-"""The sections of the architecture page: the totals, the graph and the table of layers."""
+"""The sections of the Architecture page: the totals, the graph and the table of layers."""
 
 from dataclasses import replace
 from typing import Any
@@ -95,8 +95,8 @@ def show_table(model: Model, session: Session) -> None:
                 format="percent",
                 max_value=1.0,
                 width=95,
-                help="The layer's share of the total time, including the layers inside it. A layer's time "
-                "is that of the fastest of up to five passes.",
+                help="The share of the total time that is spent in this layer and the layers inside it. A layer's "
+                "time is that of the fastest of up to five passes.",
             ),
             "receptive field": st.column_config.NumberColumn(
                 format="%d px",

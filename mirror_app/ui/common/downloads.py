@@ -68,7 +68,7 @@ def _target_name(selection: Selection, result: Result) -> str | None:
 
 
 def _code(session: Session, selection: Selection, file: str) -> str:
-    """Return the code that computes the result, which reads an uploaded picture from `file`; '' for a live model."""
+    """Return the code that computes the result, with an uploaded picture read from `file`; "" for a live model."""
     request, picture = selection.request, selection.picture
     if live.session_of(request.model) is not None:
         return ""

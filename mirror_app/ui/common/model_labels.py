@@ -9,7 +9,7 @@ _SEPARATOR = " · "
 
 
 def label(name: str, sizes: dict[str, int]) -> str:
-    """Return the label of a model; `sizes` are the sizes in bytes of those that must be downloaded, 0 if unknown."""
+    """Return the label of a model; `sizes` holds the size in bytes of each model to be downloaded, 0 if unknown."""
     return _with_size(live.display_name(name), sizes[name]) if name in sizes else live.display_name(name)
 
 
@@ -22,7 +22,8 @@ def _with_size(name: str, size: int) -> str:
 def name_in(label: str) -> str:
     """Return the name in a label of a model that is not a live one.
 
-    Once a model is downloaded, its label changes, and the browser sends the label that it still shows as a new name.
+    Once a model is downloaded, its label changes. A browser that still shows the old label then sends it as if it were
+    a newly entered name.
     """
     return label.partition(_SEPARATOR)[0]
 

@@ -1,4 +1,4 @@
-"""The controls of the compare page: the content of rows and columns, the scale, and the downloads."""
+"""The controls of the Compare page: the content of rows and columns, the scale, and the downloads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

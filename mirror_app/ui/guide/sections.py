@@ -27,12 +27,12 @@ RECOMMENDED = (
     *("filter-visualisation", "class-picture", "kernels"),
 )
 TRANSFORMERS = """\
-- **Which pixels speak for this class?** LRP with the rule *attnlrp* or *cp-lrp*. On the bundled transformer, more of
-  its evidence lies on the object than that of any other method (`docs/truth.md`).
+- **Which pixels speak for this class?** LRP with the rule *attnlrp* or *cp-lrp*. On the bundled transformer, a
+  larger share of its evidence lies on the object than with any other method (`docs/truth.md`).
 - **Which parts of the picture speak for this class?** Attention relevance; LeGrad or Grad-CAM as a second opinion. They
   measure different things, so compare them.
-- **Where does this location look?** Attention: click a location in the model input. It shows what is read, not how it
-  affects the answer.
+- **What does this location attend to?** Attention: click a location in the model input. It shows what is read, not how
+  it affects the answer.
 - **Where does the class token's information come from?** Attention rollout. It is the same for every class.
 - **Does the answer change without this part?** Occlusion and RISE. They work for every model and need no attention.
 
@@ -99,8 +99,9 @@ def _no_match_message(query: str, match_count: int, entries: Sequence[Entry]) ->
     quoted = f"“{page_parts.literal(query)}”"
     if match_count:
         return (
-            f"No visualisation for this question matches {quoted}, but for other questions, the number of matches is "
-            f"{match_count}. Click the question again to see them."
+            f"No visualisation for this question matches {quoted}, but {match_count} for other questions "
+            f"{'does' if match_count == 1 else 'do'}. Click the question again to deselect it and see "
+            f"{'it' if match_count == 1 else 'them'}."
         )
     if search.glossary_words(query):
         return f"No visualisation matches {quoted}, but the term is explained above."

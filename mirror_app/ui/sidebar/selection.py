@@ -165,7 +165,7 @@ def _model(session: Session) -> str:
 
 
 def _check_model(previous: str) -> None:
-    """Keep the previous model if an entered name cannot be a model's; a callback of the choice of the model."""
+    """Keep the previous model if the entered text cannot be the name of a model. A callback of the model's widget."""
     try:
         name = catalogue.check(catalogue.without_address(model_labels.name_in(widget_state.MODEL.value)))
     except MirrorError as error:

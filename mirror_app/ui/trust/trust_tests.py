@@ -1,4 +1,4 @@
-"""The sections of the trust page: three tests of a map, each with its result in figures and in words."""
+"""The sections of the Trust page: three tests of a map, each with its result in figures and in words."""
 
 from collections.abc import Sequence
 
@@ -37,8 +37,8 @@ _PAPERS = {
     Removal.DELETION: _RISE,
     Removal.INSERTION: _RISE,
     Removal.ROAD: "The area under the curve, a number between -1 and 1, is the probability without the least relevant "
-    "pixels minus the probability without the most relevant ones, averaged over the share of pixels painted over (Rong "
-    "et al. 2022, “ROAD”).",
+    "pixels minus the probability without the most relevant ones, averaged over all tested shares of painted-over "
+    "pixels (Rong et al. 2022, “ROAD”).",
 }
 _CHART_TITLES = {
     Removal.DELETION: "**Pixels removed**: probability",
@@ -47,8 +47,8 @@ _CHART_TITLES = {
 }
 CORRELATION_HELP = (
     "Rank correlation with the first map: 1 means the same ranking of locations, 0 no relation, and -1 the reverse "
-    "ranking, as in an inverted map. Some similarity always remains possible, since even a random network "
-    "computes its maps from the same input."
+    "ranking, as in an inverted map. Expect some similarity in any case, since even a random network computes "
+    "its maps from the same input."
 )
 
 
@@ -108,10 +108,10 @@ def show_curves(selection: Selection, result: Result, target: int, on_progress: 
         "First, the pixels with the most evidence are removed: the probability should fall. Next, they are restored in "
         "a blurred picture: the probability should rise quickly. Finally, pixels are painted over with values "
         "interpolated from their neighbours, in two orders: most evidence first, then least evidence first. The "
-        "probability should stay higher with the second order. A good method beats random numbers (the mean of "
-        f"{verdict.DRAWS} draws, with the seeds {_enumerated(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and "
-        "the edges of the picture, neither of which depends on the model. Removed pixels are set to 0 in the model's "
-        "normalised input: medium grey for most models."
+        "probability should stay higher with the second order. A good method does better than two maps that "
+        f"do not depend on the model: random numbers (the mean of {verdict.DRAWS} draws, with the seeds "
+        f"{_enumerated(range(verdict.SEED, verdict.SEED + verdict.DRAWS))}) and the edges of the picture. Removed "
+        "pixels are set to 0 in the model's normalised input: medium grey for most models."
     )
     with st.container(key="trust-curves"):
         method_curves, baselines = store.curves(selection, result, target, on_progress)

@@ -1,4 +1,4 @@
-"""The sentences in which the trust page reports its tests and its verdict."""
+"""The sentences in which the Trust page reports its tests and its verdict."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -68,12 +68,12 @@ def of_curves(curves: Mapping[str, Curves], removal: Removal) -> Answer:
     if unbeaten is None:
         reason = _why_uninformative(curves, removal)
         return Answer(None, f"The {TEST_NAMES[removal]} test is uninformative here: {reason}.")
-    effect = "helps" if removal is Removal.INSERTION else "hurts"
+    effect = "raises" if removal is Removal.INSERTION else "lowers"
     comparison = "no more than" if unbeaten else "more than"
     action, baselines = _ACTIONS[removal], " or ".join(_BASELINES[name] for name in unbeaten or _BASELINES)
     return Answer(
         not unbeaten,
-        f"{action} the highlighted pixels {effect} the class {comparison} {action.lower()} {baselines}.",
+        f"{action} the highlighted pixels {effect} the probability {comparison} {action.lower()} {baselines}.",
     )
 
 

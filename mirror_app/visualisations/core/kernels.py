@@ -100,7 +100,7 @@ class Kernels(Visualisation):
         convolutions = [name for name, module in self.view.modules.items() if isinstance(module, nn.Conv2d)]
         if not convolutions:
             raise MirrorError(
-                "Kernels needs a convolution, and this model has none",
+                "Kernels needs a convolution, but this model has none",
                 accepted="a convolution",
                 hint="choose another visualisation",
             )

@@ -38,13 +38,13 @@ class Attention(Visualisation):
     goes to tokens without a position, such as the class token itself. The query is the token at `location`. Without a
     location, it is the token that the answer is read from: the class token, or the query of an attention pooling. If
     the answer is read from all tokens, or if the queries correspond to no locations, the average over all queries is
-    shown. A note tells if a few tokens use up the colour scale.
+    shown. A note says so if a few tokens dominate the colour scale.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
-        layer: A submodule, its dotted name, or None for the default. The last attention in it is shown whose tokens
-            correspond to locations in the picture. If the submodule contains no attention, the nearest enclosing module
-            that does is used.
+        layer: A submodule, its dotted name, or None for the default. Of the attention operations in
+            it, the last one whose tokens correspond to locations in the picture is shown. If the submodule contains no
+            attention, the nearest enclosing module that does is used.
         location: A location in the picture, as "row,column" in pixels of the model's input. The maps show what the
             token at this location attends to. "" stands for the token that the answer is read from.
         heads: "each" shows one image per head, "mean" the average of the heads.
@@ -85,9 +85,9 @@ class Attention(Visualisation):
         location: Annotated[
             str,
             Location(
-                "Shows what this location in the picture looks at. Click the model input, or enter row,column in "
-                "its pixels. If it is empty, the picture shows what the class token looks at, or the average of all "
-                "tokens.",
+                "Shows what this location in the picture attends to. Click the model input, or enter row,column in "
+                "its pixels. If this field is empty, the picture shows what the class token attends to, or the average "
+                "over all tokens.",
                 longest=20,
             ),
         ] = "",

@@ -86,7 +86,7 @@ def last_weights(view: View, inputs: Tensor, layer: str) -> Weights:
     """Return the weights of the last attention operation within `layer` whose tokens correspond to locations.
 
     Raises:
-        NoPlacesError: If there is none: it is the error for the last operation.
+        NoPlacesError: If there is none. The error is that of the last operation.
     """
     refusals: list[NoPlacesError] = []
     for number in reversed(numbers_within(view, inputs, layer)):

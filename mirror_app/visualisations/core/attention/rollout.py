@@ -38,9 +38,10 @@ class AttentionRollout(Visualisation):
     """Where the class token's information comes from, traced through all attention layers up to the chosen one.
 
     R = A_L · … · A₂ · A₁ with A = (W + I) / 2, where W is the average of the heads of a layer and I stands for its
-    residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches: fractions
-    of 1. It depends neither on the value vectors nor on the class. For a model without a class token, the average of
-    all rows is shown. An attention pooling at the end multiplies R by its weights, without a residual.
+    residual connection. `info["raw"]` (N, h, w) is the class token's row of R, on the grid of the patches; its
+    entries add up to at most 1. It depends neither on the value vectors nor on the class. For a model without a class
+    token, the average of all rows is shown. An attention pooling at the end multiplies R by its weights, without a
+    residual.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
@@ -82,7 +83,8 @@ class AttentionRollout(Visualisation):
         *,
         heads: Annotated[str, Radio("How the heads of a layer are combined.", options=FUSIONS)] = "mean",
         discard: Annotated[
-            float, Slider("The share of the weights of each layer that is ignored, smallest first.", max=0.95)
+            float,
+            Slider("The share of each layer's attention weights to ignore, starting with the smallest.", max=0.95),
         ] = 0.0,
     ) -> Iterator[Attribution]:
         numbers = attention_numbers(self.view, inputs, layer)
@@ -125,7 +127,7 @@ def require_same_tokens(every: list[Weights], method: str) -> None:
             continue
         reason = "changes the number of tokens" if weights.is_global else "attends in windows"
         raise MirrorError(
-            f"{method} follows the same tokens through all layers, and '{weights.name}' {reason}",
+            f"{method} follows the same tokens through all layers, but '{weights.name}' {reason}",
             culprit=weights.name,
             accepted="attention among the same tokens",
             hint="use LeGrad, or Attention at one layer",

@@ -149,6 +149,10 @@ class IntegratedGradients(Visualisation):
 
 def _completeness(error: Tensor, progress: float) -> Info:
     worst = float(error.abs().max())
-    note = f"The contributions miss the change in the score by {worst:.0%}: use more steps." if worst > 0.05 else ""
+    note = (
+        ""
+        if worst <= 0.05
+        else f"The contributions add up to {worst:.0%} more or less than the score changes: use more steps."
+    )
     detail = f"completeness error {worst:.1e}"
     return Info(completeness=error.tolist(), detail=detail, note=note if progress == 1 else "")

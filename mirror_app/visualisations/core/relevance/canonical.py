@@ -41,9 +41,9 @@ class Composite:
 
     `first` applies to the layers that take the picture itself; if it is None, they get the rule of their kind.
     `lone_norm` applies to batch norms that follow no linear layer. Each of their outputs is one product plus a bias, so
-    α-β would double the relevance wherever product and bias have opposite signs; z⁺ drops negative inputs, which only
-    follow activations other than ReLU. If `nonlinear` is "attnlrp" or
-    "cp-lrp", attention, norms, gates and smooth activations have rules, too (see the module `nonlinear`).
+    α-β would double the relevance wherever product and bias have opposite signs. The default is z⁺. It drops negative
+    inputs, which only occur after activations other than ReLU. If `nonlinear` is "attnlrp" or "cp-lrp", attention,
+    norms, gates and smooth activations have rules, too (see the module `nonlinear`).
     """
 
     convolution: Rule

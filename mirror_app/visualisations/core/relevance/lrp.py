@@ -45,7 +45,7 @@ def composites(epsilon: float, gamma: float) -> dict[str, Composite]:
 # a > 0, whose gradient splits relevance in proportion to the contributions.
 PROPORTIONAL = probe.LINEAR | {"_Ruled", "_Whole", "Relu", "LeakyRelu", "PreluKernel", "Maximum"}
 # Under AttnLRP and CP-LRP, a softmax needs no rule either, nor does a product of matrices of which only one depends on
-# the picture: the gradient already splits the relevance as they say.
+# the picture: the gradient already splits the relevance as these two rules require.
 WITH_ATTENTION = PROPORTIONAL | {"Softmax", "Mm", "Bmm"}
 
 

@@ -45,7 +45,7 @@ class InvertedRepresentation(Visualisation):
 
     Returns:
         `(images, info)`: images (N, 3, H, W) in [0, 1]. `info["loss"]` is |Φ(x) - Φ₀|² / |Φ₀|² for each picture; 1 is
-        no better than a layer output of zero.
+        the loss of a layer output of zero.
 
     Raises:
         MirrorError: If the layer has no gradient, or the input is too small for the layer.
