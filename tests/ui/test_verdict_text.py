@@ -30,16 +30,9 @@ def test_what_is_said_of_the_curves_keeps_the_three_ways_apart() -> None:
     pixels, baselines = "the highlighted pixels", "random pixels or edges"
     best, better, other = line(0.1, 0.9, 0.8), line(0.3, 0.7, 0.1), line(0.4, 0.6, 0.2)
     assert [verdict_text.of_curves(found(best, better, other), removal) for removal in Removal] == [
-        Answer(
-            True, "Removing the highlighted pixels lowers the probability more than removing random pixels or edges."
-        ),
-        Answer(
-            True, "Restoring the highlighted pixels raises the probability more than restoring random pixels or edges."
-        ),
-        Answer(
-            True,
-            "Painting over the highlighted pixels lowers the probability more than painting over random pixels or edges.",
-        ),
+        Answer(True, f"Removing {pixels} lowers the probability more than removing {baselines}."),
+        Answer(True, f"Restoring {pixels} raises the probability more than restoring {baselines}."),
+        Answer(True, f"Painting over {pixels} lowers the probability more than painting over {baselines}."),
     ]
     lame, none = line(0.4, 0.9, 0.2), "lowers the probability no more than removing random pixels or edges."
     gone, back, painted = Removal
