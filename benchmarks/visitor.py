@@ -2,7 +2,10 @@
 
 import math
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -11,6 +14,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 MAX_MESSAGE = 2**28  # bytes
+INTERNAL_PREFIX = "$$STREAMLIT_INTERNAL_KEY"  # of the ids under which components report events
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,27 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         websocket_url = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
-        self._socket = connect(
-            websocket_url, subprotocols=[Subprotocol("streamlit")], max_size=MAX_MESSAGE, compression=None
+        self._exit = ExitStack()
+        self._socket = self._exit.enter_context(
+            connect(websocket_url, subprotocols=[Subprotocol("streamlit")], max_size=MAX_MESSAGE, compression=None)
         )
         self._cached_hashes: list[str] = []
         self._switches: dict[str, str] = {}  # their ids, by their labels
+        self.components: dict[str, None] = {}  # the ids of all of Mirror's own components so far
 
-    def run(self, query: str = "", switch: str = "") -> Run:
-        """Run the script once, with the switch of that label on if one is given, and wait until it has finished."""
+    def run(self, query: str = "", switch: str = "", reports: Mapping[str, str] = MappingProxyType({})) -> Run:
+        """Run the script once and wait until it has finished.
+
+        Args:
+            query: The query of the page's address.
+            switch: The label of a switch that is turned on.
+            reports: What components report, as JSON, by their ids.
+        """
         message = BackMsg()
+        for component, report in reports.items():
+            message.rerun_script.widget_states.widgets.add(id=component, json_value=report)
+            trigger = f"{INTERNAL_PREFIX}_{component}__events"
+            message.rerun_script.widget_states.widgets.add(id=trigger, json_trigger_value=report)
         message.rerun_script.query_string = query
         if switch:
             message.rerun_script.widget_states.widgets.add(id=self._switches[switch], bool_value=True)
@@ -53,6 +69,8 @@ class Visitor:
             element = reply.delta.new_element
             if element.WhichOneof("type") == "imgs":
                 picture = min(picture, time.perf_counter() - started)
+            if element.WhichOneof("type") == "bidi_component":
+                self.components[element.bidi_component.id] = None
             if element.WhichOneof("type") == "checkbox":
                 self._switches[element.checkbox.label] = element.checkbox.id
             if reply.WhichOneof("type") == "script_finished":
@@ -62,4 +80,4 @@ class Visitor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._exit.close()

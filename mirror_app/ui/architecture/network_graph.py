@@ -47,8 +47,9 @@ def show_graph(model: Model, session: Session) -> None:
         )
 
     def choose() -> None:
-        if widget_state.PICKED_LAYER.value in selectable:
-            session.layer = widget_state.PICKED_LAYER.value
+        picked = widget_state.PICKED_LAYER.value
+        if isinstance(picked, str) and picked in selectable:
+            session.layer = picked
 
     with st.container(height=HEIGHT, border=True):
         dot = diagram.to_dot(all_layers, boxes, edges, chosen)

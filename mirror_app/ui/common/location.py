@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from mirror_app.params import Location
 from mirror_app.ui import store
 from mirror_app.ui.components import readout
+from mirror_app.ui.components.reported import cell_within
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.store import Selection
 from mirror_app.visualisations.registry import Entry
@@ -29,7 +30,7 @@ def show(selection: Selection) -> None:
     height, width = pixels.shape[:2]
     rows, columns = min(height, MAX_CELLS), min(width, MAX_CELLS)
     brightness = Image.fromarray(pixels).convert("L").resize((columns, rows), Image.Resampling.BOX)
-    choose = partial(_choose, selection.entry, (height / rows, width / columns))
+    choose = partial(_choose, selection.entry, (rows, columns), (height / rows, width / columns))
     readout.image(
         _marked(pixels, str(dict(selection.request.params).get(parameter(selection.entry) or "", ""))),
         np.asarray(brightness, np.float32) / 255,
@@ -41,9 +42,9 @@ def show(selection: Selection) -> None:
     )
 
 
-def _choose(entry: Entry, cell_size: tuple[float, float]) -> None:
-    """Select the location in the middle of the picked cell. A callback of the picture."""
-    name, cell = parameter(entry), widget_state.PICKED_LOCATION.value
+def _choose(entry: Entry, grid: tuple[int, int], cell_size: tuple[float, float]) -> None:
+    """Select the location in the middle of the picked cell of a grid. A callback of the picture."""
+    name, cell = parameter(entry), cell_within(*grid, widget_state.PICKED_LOCATION.value)
     if name and cell:
         row, column = (int((index + 0.5) * size) for index, size in zip(cell, cell_size, strict=True))
         widget_state.param(entry, name).value = f"{row},{column}"

@@ -9,6 +9,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.images import decode
 from mirror_app.images.reading import FORMATS
 from mirror_app.ui import store
+from mirror_app.ui.components.reported import index_below
 from mirror_app.ui.components.tiles import tiles
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, current
@@ -73,7 +74,9 @@ def add(session: Session) -> None:
 
 def _take_input() -> None:
     session = current()
-    session.picture = list(session.pictures)[widget_state.PICKED_INPUT.value]
+    names = list(session.pictures)
+    if (index := index_below(len(names), widget_state.PICKED_INPUT.value)) is not None:
+        session.picture = names[index]
 
 
 def _take_uploads() -> None:

@@ -64,8 +64,10 @@ class StateValue(Generic[T]):
         st.session_state.pop(self.key, None)
 
 
-class ComponentValue(Generic[T]):
+class ComponentValue:
     """The value that one of Mirror's own components reports; only the component's callbacks may read it.
+
+    A visitor can send any other value in its place, of any type.
 
     Args:
         key: The key of the component.
@@ -77,10 +79,9 @@ class ComponentValue(Generic[T]):
         self._name = name
 
     @property
-    def value(self) -> T:
-        """The value that was reported last."""
-        value: T = getattr(st.session_state[self.key], self._name)
-        return value
+    def value(self) -> object:
+        """The value that was reported last; None if a visitor sent something without one."""
+        return getattr(st.session_state[self.key], self._name, None)
 
 
 SESSION = StateValue[Any]("mirror", None)  # the `Session`
@@ -94,10 +95,10 @@ EVERYWHERE = StateValue("everywhere", False)  # whether every stage is shown
 TARGET = StateValue[Value](params.TARGET, None)
 
 # The pages
-PICKED_INPUT = ComponentValue[int]("strip", "picked")  # the position of the input
-PICKED_LAYER = ComponentValue[str]("graph", "picked")
-PICKED_LOCATION = ComponentValue[Sequence[int]]("input", "picked")  # the cell of the model input: row, column
-WENT_BACK_TO = ComponentValue[str]("browser", "went")  # the query of a URL
+PICKED_INPUT = ComponentValue("strip", "picked")  # the position of the input
+PICKED_LAYER = ComponentValue("graph", "picked")
+PICKED_LOCATION = ComponentValue("input", "picked")  # the cell of the model input: row, column
+WENT_BACK_TO = ComponentValue("browser", "went")  # the query of a URL
 BAND_VIEW = StateValue("band-view", "")
 OUTPUT_KIND = StateValue("output-kind", "")
 CLICKED_UNIT = StateValue[tuple[str, tuple[int, int]] | None]("pointed", None)  # a map, and a (row, column) in it

@@ -19,4 +19,6 @@ def listen() -> None:
 
 
 def _restore() -> None:
-    session.go_to(dict(parse_qsl(widget_state.WENT_BACK_TO.value.removeprefix("?"), keep_blank_values=True)))
+    query = widget_state.WENT_BACK_TO.value
+    if isinstance(query, str):  # a visitor can send anything
+        session.go_to(dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True)))

@@ -10,6 +10,7 @@ import streamlit as st
 from mirror_app.render import Legend
 from mirror_app.ui.appearance.inline import picture
 from mirror_app.ui.components.from_folder import from_folder
+from mirror_app.ui.components.reported import cell_within
 
 _component = from_folder(Path(__file__).parent)
 HINT = "Hover over the picture to read values."
@@ -67,4 +68,4 @@ def image(
         fractions = values / np.array(scales)[:, None, None]
         _component(key=f"{key}.values", data=fractions.astype("<f2").tobytes())
         picked = _component(key=key, data=data, on_picked_change=on_pick or (lambda: None)).picked
-    return (int(picked[0]), int(picked[1])) if picked else None
+    return cell_within(rows, columns, picked)

@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from mirror_app.ui.components.from_folder import from_folder
+from mirror_app.ui.components.reported import index_below
 
 _component = from_folder(Path(__file__).parent)
 
@@ -62,4 +63,4 @@ def tiles(
         # The pixels are sent separately, as bytes, so that a change of the tiles does not send them again.
         _component(key=f"{key}.sheet", data=sheet)
         picked = _component(key=key, data=data, on_picked_change=on_pick or (lambda: None)).picked
-    return picked if picked in range(len(names)) else None
+    return index_below(len(names), picked)
