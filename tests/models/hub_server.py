@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+POLL = 0.01  # seconds: how soon a server notices that it is to end
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -116,7 +117,7 @@ def _described(folder: Path, name: str) -> dict[str, object]:
 def serving(root: Path) -> Iterator[HubServer]:
     """Serve the repositories in `root` until the context ends."""
     with HubServer(root) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True)
         thread.start()
         yield server
         server.shutdown()

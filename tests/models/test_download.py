@@ -26,6 +26,7 @@ from mirror_app.models import Model, catalogue, download, transfer
 from mirror_app.models.cache import ModelCache
 from tests import ROOT
 from tests.app import lives, page, plain
+from tests.models.hub_server import POLL
 from tests.refused import refused
 
 NAME = "tinynet"
@@ -93,7 +94,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     st.cache_resource.clear()
     st.cache_data.clear()
     with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(POLL,), daemon=True)
         thread.start()
         register(running.url, monkeypatch)
         yield running

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import huggingface_hub
@@ -118,10 +119,15 @@ def test_a_model_of_each_library_opens_by_its_name_and_shows_a_map(name: str, hu
     assert np.abs(raw).max() > 0
 
 
+@cache
+def loaded(name: str) -> Model:
+    return catalogue.load(name)
+
+
 @pytest.mark.parametrize("name", [name for name in REPOSITORIES if name not in NO_ATTENTION])
 @pytest.mark.parametrize("key", ["attention", "attention-rollout", "legrad", "attention-relevance", "lrp"])
 def test_attention_and_relevance_of_a_model_by_name(name: str, key: str, hub: HubServer) -> None:
-    model, picture = catalogue.load(name), photo()
+    model, picture = loaded(name), photo()
     entry = registry.get(key)
     values = {"rule": "attnlrp"} if key == "lrp" else {}
     if "target_class" in entry.params:

@@ -1,6 +1,6 @@
 """The relevance of a vision transformer's pixels by LXT, run as a process of its own, since LXT patches classes.
 
-python -m tests.visualisations.lxt_reference GAMMA FILE writes the map and the logit.
+python -m tests.visualisations.lxt_reference FILE writes the map and the logit for each γ.
 """
 
 import sys
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models import vit_b_16
 
 TARGET = 3
+GAMMAS = (0.0, 0.25)
 
 
 def model() -> nn.Module:
@@ -28,7 +29,7 @@ def picture() -> Tensor:
     return torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-def main(gamma: float, path: str) -> None:
+def main(path: str) -> None:
     # The package's own __init__ imports what newer versions of Transformers no longer have.
     package = ModuleType("lxt.efficient")
     package.__path__ = [f"{lxt.__path__[0]}/efficient"]
@@ -41,13 +42,18 @@ def main(gamma: float, path: str) -> None:
     patches.patch_method(patches.layer_norm_forward, nn.LayerNorm)
     patches.patch_method(patches.cp_multi_head_attention_forward, nn.MultiheadAttention, keep_original=True)
     zennit_patches.monkey_patch_zennit()
-    network, inputs = model(), picture().requires_grad_()
-    LayerMapComposite([(nn.Conv2d, Gamma(gamma, stabilizer=1e-40))]).register(network)
-    logit = network(inputs)[0, TARGET]
-    logit.backward()
-    assert inputs.grad is not None
-    torch.save({"map": (inputs * inputs.grad).sum(1).detach(), "logit": logit.detach()}, path)
+    network = model()
+    results = {}
+    for gamma in GAMMAS:
+        inputs = picture().requires_grad_()
+        composite = LayerMapComposite([(nn.Conv2d, Gamma(gamma, stabilizer=1e-40))])
+        composite.register(network)
+        logit = network(inputs)[0, TARGET]
+        (gradient,) = torch.autograd.grad(logit, inputs)
+        composite.remove()
+        results[gamma] = (inputs * gradient).sum(1).detach(), logit.detach()
+    torch.save(results, path)
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1])

@@ -28,20 +28,19 @@ PICTURES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0),
 
 
 @pytest.mark.minutes
-@pytest.mark.parametrize("gamma", [0.0, 0.25])
-def test_cp_lrp_is_lxts(gamma: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cp_lrp_is_lxts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "reference.pt"
-    command = [sys.executable, "-W", "ignore", "-m", "tests.visualisations.lxt_reference", str(gamma), str(file)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.visualisations.lxt_reference", str(file)]
     subprocess.run(command, check=True, cwd=ROOT)
-    theirs = torch.load(file)
-    composite = Composite(rules.gamma(gamma), rules.epsilon(0), nonlinear="cp-lrp")  # theirs has γ in convolutions only
-    monkeypatch.setattr(lrp, "composites", lambda _epsilon, _gamma: {"cp-lrp": composite})
-    info = LRP(lxt_reference.model())(lxt_reference.picture(), None, rule="cp-lrp", target_class=lxt_reference.TARGET)[
-        1
-    ]
-    assert theirs["map"].any()
-    assert (info["raw"] - theirs["map"]).abs().max() <= 1e-5 * theirs["map"].abs().max()
-    assert info["conservation"] == pytest.approx([float(theirs["map"].sum() / theirs["logit"])], abs=1e-5)
+    method, picture = LRP(lxt_reference.model()), lxt_reference.picture()
+    for gamma, (map_, logit) in torch.load(file).items():
+        # Theirs has γ in convolutions only.
+        composite = Composite(rules.gamma(gamma), rules.epsilon(0), nonlinear="cp-lrp")
+        monkeypatch.setattr(lrp, "composites", lambda _epsilon, _gamma, composite=composite: {"cp-lrp": composite})
+        _, info = method(picture, None, rule="cp-lrp", target_class=lxt_reference.TARGET)
+        assert map_.any()
+        assert (info["raw"] - map_).abs().max() <= 1e-5 * map_.abs().max()
+        assert info["conservation"] == pytest.approx([float(map_.sum() / logit)], abs=1e-5)
 
 
 class Block(nn.Module):
@@ -234,7 +233,7 @@ def test_the_other_rules_name_the_rule_that_works() -> None:
         LRP(vit().double())(PICTURES)
 
 
-@pytest.mark.parametrize("name", ["maxvit_rmlp_pico_rw_256", "vit_tiny_patch16_224", "mobilenetv4_conv_small"])
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "mobilenetv4_conv_small"])
 def test_cp_lrp_conserves_the_score_where_nothing_but_the_picture_adds_to_it(name: str) -> None:
     model = conservation.model_of(name)
     assert float(conservation.conserved(model, conservation.SIDES.get(name, 224), "cp-lrp")) == pytest.approx(
