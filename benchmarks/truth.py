@@ -231,7 +231,7 @@ Goals, written down before the first run:
 The methods for transformers on `{transformer.MODEL}`, each at its default layer, on {len(transformer.SEEDS)} other
 scenes (seeds {transformer.SEEDS.start:,} to {transformer.SEEDS.stop - 1:,}). Pointing and mass are as above.
 
-- own: in a scene with two objects, the share of the positive evidence on the objects that lies on the explained one
+- own: in a scene with two objects, how much of the positive evidence on both objects lies on the explained one
   (higher is better; a method that ignores the class has 0.5).
 - grid: as above, but with the four scenes at half their size, since the transformer takes only one size.
 

@@ -62,7 +62,7 @@ class Layer:
 def tree(model: nn.Module, calls: Mapping[str, Call], default: str = "", before_last: str = "") -> list[Layer]:
     """Return all layers of `model`: the model first, parents before children, siblings in the order in which they run.
 
-    A container that is never called itself, such as an `nn.ModuleList`, takes the position of its first child. Layers
+    A container that is not itself called, such as an `nn.ModuleList`, takes the position of its first child. Layers
     that the forward pass never reaches come last among their siblings.
 
     Args:

@@ -91,8 +91,9 @@ position embeddings are set to zero: they do not depend on the picture, and abso
 {datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, open_clip {open_clip.__version__}.
 
 Linear layers, activations, norms, gates and products conserve relevance. AttnLRP's rule for the softmax does not: half
-of the relevance of attention goes to the weights, and from there R = x (R - s Σ R) goes to the logits, which can add up
-to anything. CP-LRP sends nothing there. With trained weights, the page shows the share for each picture.
+of the relevance of attention goes to the attention weights s = softmax(x). If R is the relevance of the weights, the
+logits x receive x (R - s Σ R), which can add up to anything. CP-LRP sends no relevance through the softmax. With
+trained weights, the page shows the share for each picture.
 
 With γ = 0, positive and negative relevance can each grow far beyond the score: in `efficientnet_b0`, the absolute
 values add up to 10¹³ times the score and more, and what is left of their sum is rounding. γ > 0 prevents this.

@@ -33,8 +33,8 @@ def markdown(net: nn.Module, command: str, minutes: float) -> str:
         [
             f"# {type(net).__name__}",
             "",
-            f"`{file}`, {weights:,} weights. It classifies the object in scenes that `mirror_app/bundled/scenes.py` "
-            f"draws, into {len(scenes.CLASSES)} classes: 8 shapes in 4 textures.",
+            f"`{file}`, {weights:,} weights. It sorts the object in a scene drawn by `mirror_app/bundled/scenes.py` "
+            f"into {len(scenes.CLASSES)} classes: 8 shapes in 4 textures.",
             "",
             f"- **Input:** 3 x {scenes.SIZE} x {scenes.SIZE}, RGB in [0, 1], normalised with mean {MEAN[0]} and "
             f"standard deviation {STD[0]}.",
@@ -45,7 +45,7 @@ def markdown(net: nn.Module, command: str, minutes: float) -> str:
             f"(seeds {ONE_OBJECT.start:,} to {ONE_OBJECT.stop - 1:,}).",
             f"- **Two objects:** {len(TWO_OBJECTS):,} held-out scenes with two objects (seeds {TWO_OBJECTS.start:,} "
             f"to {TWO_OBJECTS.stop - 1:,}). In {either.float().mean():.2%} of them, the top class is that of one "
-            f"object; in {both.float().mean():.2%}, the top two classes are those of both objects.",
+            f"of the two objects; in {both.float().mean():.2%}, the top two classes are those of the two objects.",
             "- **Intended use:** looking inside it. It was never trained on photographs.",
             "",
             "| class | accuracy |",

@@ -1,4 +1,4 @@
-"""Computes the raw numbers of a request: runs the visualisation on a private view of the model, and takes the time."""
+"""Computes the raw numbers of a request: runs the visualisation on a private view of the model, and times it."""
 
 import time
 from collections.abc import Generator

@@ -121,7 +121,8 @@ def road(
     """Return the probability of a class while pixels are filled in from their neighbours (ROAD).
 
     As in the paper, a little noise, always the same, is added to the pixels that are filled in, so that their
-    smoothness does not give them away. The larger the second curve minus the first, the better.
+    smoothness does not give them away. Of the two curves, the second should lie above
+    the first: the further, the better.
 
     Args:
         model: A function from inputs (N, C, H, W) to numbers (N, K).
@@ -160,7 +161,7 @@ def road(
 
 
 def drops_early(deletion_curve: Tensor, shares: Sequence[float] = ()) -> bool:
-    """Tell whether removing the first tenth of the pixels takes more than half of the probability.
+    """Tell whether removing the first tenth of the pixels removes more than half of the probability.
 
     Args:
         deletion_curve: The probability while pixels are removed, (S,).

@@ -208,7 +208,7 @@ def buffers_holding_weights(model: nn.Module) -> list[str]:
 
 
 def _start_order(model_layers: Sequence[Layer]) -> dict[str, int]:
-    """Return when each layer starts to run; a layer that never runs itself starts with its parent."""
+    """Return when each layer starts to run; a layer that is never called starts with its parent."""
     starts: dict[str, int] = {}
     for layer in model_layers:  # parents come before children
         starts[layer.name] = layer.call.order if layer.call else starts.get(layer.parent or "", 0)

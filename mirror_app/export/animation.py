@@ -18,7 +18,7 @@ class Film:
     """The frames of a film as PNG files: at most `max_frames`, evenly spaced, and the last one.
 
     Args:
-        max_frames: The largest number of frames, without the last one.
+        max_frames: The largest number of frames, not counting the last one.
 
     Example:
         >>> from mirror_app.export.animation import Film

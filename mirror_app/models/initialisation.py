@@ -1,4 +1,4 @@
-"""The random weights of new models: the same for each name, and without touching the random state of the process."""
+"""The random weights of new models, reproducible and drawn without touching the random state of the process."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ def fixed_seed() -> Generator[None, None, None]:
 
 
 def fill_zero_heads(module: nn.Module) -> None:
-    """Give linear layers whose weights are all zero random weights, in place; zeros would let no gradient through."""
+    """Replace all-zero weights of linear layers by random ones, in place; zeros would let no gradient through."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear) and not layer.weight.any():
             nn.init.normal_(layer.weight, std=0.02)

@@ -165,7 +165,7 @@ def _parsed(table: object, label: str) -> UserModelSettings:
             )
     if "factory" not in table and "path" not in table:
         raise MirrorError(
-            f'{label} needs a factory, as in factory = "module:function", or a path = "folder".',
+            f'{label} needs factory = "module:function" or path = "folder".',
             culprit=label,
             accepted=_EXPECTED["factory"],
         )

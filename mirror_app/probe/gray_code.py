@@ -19,7 +19,7 @@ MICRO_BATCH = 8
 CLEAR_CONTRAST = 0.5  # digits with more contrast are rarely wrong
 MIN_AGREEMENT = 0.35  # the least agreement of an order with the digits: 1 is perfect, a wrong order has about 0
 MIN_MARGIN = 0.2  # how far the best order must be ahead of the next one
-MIN_CLEAR_AGREEMENT = 0.85  # the least agreement of an order with the digits above CLEAR_CONTRAST
+MIN_CLEAR_AGREEMENT = 0.85  # the least agreement with the digits whose contrast is above CLEAR_CONTRAST
 MIN_CELLS = 9  # smaller grids may match by chance, so they must still match after the last noise picture
 SEEDS = (0, 1, 2)
 
@@ -37,7 +37,7 @@ class GridDecoder:
         self._summed_energies: dict[tuple[Size, float, Axes], Tensor | float] = {}
 
     def decode(self, candidates: Sequence[tuple[Size, Axes]]) -> tuple[Size, dict[Axes, tuple[int, ...]]] | None:
-        """Return the first grid that can be decoded, and the positions of its cells, row by row, by choice of axes.
+        """Return the first grid that can be decoded and, for each choice of axes, its cells' positions, row by row.
 
         If no grid can be decoded from the first noise picture, the responses to other noise pictures are added. Returns
         None if that does not help either.
@@ -144,7 +144,7 @@ def _decode_cells(contrast: Tensor, grid: Size) -> tuple[int, ...] | None:
 
 
 def cells_of(contrast: Tensor, grid: Size) -> Tensor:
-    """Return the number of the cell (P,) that each position of `contrast` (D, P) responds to, -1 if it is none."""
+    """Return, for each position of `contrast` (D, P), the number (P,) of the cell it responds to, or -1 if none."""
     rows, columns = (contrast > 0).split([(side - 1).bit_length() for side in grid])
     row, column = _from_gray(rows), _from_gray(columns)
     return torch.where((row < grid[0]) & (column < grid[1]), row * grid[1] + column, -1)

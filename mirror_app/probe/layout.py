@@ -30,8 +30,8 @@ class Layout:
 
     Attributes:
         grid: The number of rows and columns.
-        axes: The axes that hold positions, counted with the batch axis moved to the front and split into (N, groups) if
-            `groups` > 1. All other axes hold channels.
+        axes: The axes that hold positions. They are numbered after the batch axis has been moved to the front and, if
+            `groups` > 1, split into (N, groups). All other axes hold channels.
         positions: The index of each cell along the flattened `axes`, row by row; None if the two axes are the rows and
             the columns.
         batch_axis: The axis that counts the pictures.

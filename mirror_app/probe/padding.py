@@ -19,7 +19,7 @@ _POOLINGS = ("MaxPool2DWithIndices", "AvgPool2D")
 
 
 def keeps_alignment(node: Any, consumer: Any, grid: tuple[int, int]) -> bool:
-    """Tell whether `node` shifts no cell of `grid` by more than half a cell.
+    """Tell whether every cell of `grid` stays within half a cell of its place, despite any padding by `node`.
 
     Only the padding of a tensor (N, C, h, w) can shift cells. `consumer` is the node that takes the output of `node`;
     it is None if that output is the layer's output.

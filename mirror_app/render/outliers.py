@@ -25,8 +25,8 @@ MARK = (1.0, 0.18, 0.58)  # pink, which is in none of the colour maps
 SWITCH = Annotated[
     bool,
     Toggle(
-        "Leaves out of the colour scale, and shows in pink, the few cells whose value is more than 4 times the largest "
-        "value of the other 98%."
+        "The few cells whose value is more than 4 times the largest value of the other 98% are left out of the colour "
+        "scale and shown in pink."
     ),
 ]
 

@@ -88,7 +88,7 @@ def test_a_place_is_asked_where_it_looks() -> None:
     for place, token in (("0,0", 1), ("15,15", 1), ("16,15", 5), ("40,63", 12), ("63,63", 16)):
         _, info = Attention(model)(PICTURES, LAYER, location=place)
         assert torch.equal(info["raw"], weights[:, :, token, 1:].reshape(2, 4, 4, 4))
-        assert info["detail"] == f"the heads of {LAYER} from {place}"
+        assert info["detail"] == f"the heads of {LAYER} looking from {place}"
     for wrong in ("64,0", "0,64", "-1,0", "a,b", "5", "1,2,3"):
         with refused(culprit=wrong, accepted="row,column from 0,0 to 63,63"):
             Attention(model)(PICTURES, LAYER, location=wrong)

@@ -20,7 +20,7 @@ from mirror_app.probe import View
 
 _INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}
 _TOLERANCE = 2 / 255  # the mean difference of pixels that rounding between libraries may cause
-# The part of a model for pictures and texts that reads pictures.
+# For models that read both pictures and texts, the class of the part that reads pictures.
 _PICTURE_TOWERS = {
     "CLIPModel": "CLIPVisionModelWithProjection",
     "SiglipModel": "SiglipVisionModel",
@@ -88,7 +88,7 @@ def _architecture(config: Any, name: str) -> Any:
             f"'{name}' is a {named or config.model_type}, which Mirror cannot show.",
             culprit=named,
             accepted="image classification, semantic segmentation, backbones, and CLIP and SigLIP models",
-            hint="Choose a model for image classification, semantic segmentation or features, or CLIP or SigLIP.",
+            hint="Choose a CLIP or SigLIP model, or one for image classification, semantic segmentation or features.",
         )
     return architecture
 

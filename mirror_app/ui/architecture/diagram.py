@@ -17,7 +17,7 @@ MAX_EDGES_PER_BOX = 3
 def visible_boxes(all_layers: Sequence[Layer], chosen: str) -> list[str]:
     """Return the names of the layers drawn as boxes when `chosen` is selected: layers that run, none inside another.
 
-    `chosen` and its ancestors are expanded, and so are containers that never run themselves, such as a ModuleList.
+    `chosen` and its ancestors are expanded, and so are containers that are never called, such as a ModuleList.
     """
     expanded = {"", chosen, *(chosen[:position] for position, letter in enumerate(chosen) if letter == ".")}
     parents = {layer.parent for layer in all_layers}

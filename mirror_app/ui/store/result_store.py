@@ -54,7 +54,7 @@ class ResultStore(Generic[T]):
             on_progress: Called several times a second with the state of the work.
 
         Raises:
-            MirrorError: The computation fails as expected. Nothing is stored then.
+            MirrorError: The computation fails with an expected error. Nothing is stored then.
         """
         result = self.get(key)
         if result is not None:

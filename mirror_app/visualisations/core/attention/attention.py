@@ -44,7 +44,7 @@ class Attention(Visualisation):
         inputs: The pictures (N, C, H, W), normalised as the model expects.
         layer: A submodule, its dotted name, or None for the default. Of the attention operations in
             it, the last one whose tokens correspond to locations in the picture is shown. If the submodule contains no
-            attention, the nearest enclosing module that does is used.
+            attention, the nearest enclosing module that contains some is used.
         location: A location in the picture, as "row,column" in pixels of the model's input. The maps show what the
             token at this location attends to. "" stands for the token that the answer is read from.
         heads: "each" shows one image per head, "mean" the average of the heads.
@@ -98,11 +98,11 @@ class Attention(Visualisation):
         weights = last_weights(self.view, inputs, layer)
         if location:
             maps = weights.places.read_from(weights.values, _query_at(location, weights, inputs))
-            looking = f"from {location}"
+            looking = f"looking from {location}"
         else:
             query = summary_query(self.view, inputs, weights)
             maps = weights.places.keys.maps(row_of(weights.values, query))
-            looking = "from all locations" if query is None else ""
+            looking = "looking from all locations" if query is None else ""
         shown = "the heads of" if heads == "each" else "the mean of the heads of"
         detail = " ".join(filter(None, (shown, weights.name, looking)))
         maps = maps if heads == "each" else maps.mean(1, keepdim=True)

@@ -46,7 +46,7 @@ def attention_numbers(view: View, inputs: Tensor, layer: str) -> list[int]:
     """Number the attention operations in the order in which they run; return the numbers up to that of `layer`.
 
     The operation of a layer is the last one within it. If the layer contains no attention, the nearest enclosing module
-    that does is used instead.
+    that contains some is used instead.
 
     Raises:
         MirrorError: If the model has no attention weights.
@@ -63,8 +63,8 @@ def numbers_within(view: View, inputs: Tensor, layer: str) -> list[int]:
     names = [running[-1] for running in attention_layers(view, inputs[:1])]
     if not names:
         raise MirrorError(
-            "The model has no attention weights: it has no attention, or a kind without a softmax, such as linear "
-            "attention",
+            "The model has no attention weights (it has no attention, or attention without a softmax, such as linear "
+            "attention)",
             accepted="attention with a softmax",
             hint="use Grad-CAM instead",
         )

@@ -46,7 +46,7 @@ class AttentionRollout(Visualisation):
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.
         layer: A submodule, its dotted name, or None for the default. The product ends with the last attention in it. If
-            the submodule contains no attention, the nearest enclosing module that does is used.
+            the submodule contains no attention, the nearest enclosing module that contains some is used.
         heads: How the heads of a layer become one matrix: their "mean", "max" or "min".
         discard: The share of the weights of each W that is set to 0, smallest first. Weights on tokens without a place,
             such as the class token, are kept. The rows are then scaled to sum to 1 again.

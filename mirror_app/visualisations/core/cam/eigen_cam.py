@@ -27,9 +27,9 @@ class EigenCam(Visualisation):
 
         raw = A v_1        A = U Σ Vᵀ
 
-    A (h · w, K) holds the K maps of one picture as its columns, not centred, and v_1 is its first right singular
-    vector. The sign of a singular vector is arbitrary. Here, the sign is chosen so that the map agrees with the
-    evidence for the most likely class: the sum over all locations of raw · Σ_k g_k A_k is positive, where g is the
+    The matrix A (h · w, K) holds the K maps of one picture, not centred, as its columns. v_1 is its first right
+    singular vector. The sign of a singular vector is arbitrary. Here, the sign is chosen so that the map agrees with
+    the evidence for the most likely class: the sum over all locations of raw · Σ_k g_k A_k is positive, where g is the
     gradient of the logit of this class with respect to the maps. If the model has no most likely class, the sign is
     chosen so that the raw value of largest magnitude is positive, and a note says that the sign is arbitrary.
 

@@ -1,7 +1,7 @@
 """The common base of the CAMs that weight a layer's maps by the gradient of the class score.
 
-All of them turn `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), into a signed map (N, h, w). The ReLU with which
-the papers end is left to the look, which colours the map. The CAMs differ in how they combine maps and gradient.
+All of them turn `maps` A and `gradient` g = ∂y/∂A, both (N, C, h, w), into a signed map (N, h, w). The final ReLU of
+the papers' formulas is left to the look, which colours the map. The CAMs differ in how they combine maps and gradient.
 """
 
 from abc import abstractmethod
@@ -32,7 +32,7 @@ class GradientCam(Visualisation):
 
     @abstractmethod
     def combine(self, maps: Tensor, gradient: Tensor) -> Tensor:
-        """Return the evidence (N, h, w) from `maps` (N, C, h, w) and their `gradient`, in the shape of the maps."""
+        """Return the evidence (N, h, w) from `maps` and their `gradient`, both (N, C, h, w)."""
 
     def caution(self, maps: Tensor, gradient: Tensor) -> str:
         """Return a caution about the use of this method on these maps, or ""."""

@@ -152,7 +152,7 @@ def _completeness(error: Tensor, progress: float) -> Info:
     note = (
         ""
         if worst <= 0.05
-        else f"The contributions add up to {worst:.0%} more or less than the score changes: use more steps."
+        else f"The sum of the contributions is off by {worst:.0%} of the change in the score: use more steps."
     )
     detail = f"completeness error {worst:.1e}"
     return Info(completeness=error.tolist(), detail=detail, note=note if progress == 1 else "")

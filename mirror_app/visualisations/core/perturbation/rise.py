@@ -17,7 +17,7 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "RISE",
     paper="Petsiuk et al. 2018, “RISE”, https://arxiv.org/abs/1806.07421",
-    use="For any model as a black box, without gradients; its maps are smooth.",
+    use="For any model as a black box, without gradients. The maps of RISE are smooth.",
     avoid="When time matters, or for small objects: it takes hundreds of masked pictures and stays a little noisy.",
     asks=Question.WHERE,
     also="randomised input sampling, random masks, perturbation, saliency map",

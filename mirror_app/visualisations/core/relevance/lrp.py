@@ -152,7 +152,7 @@ class LRP(Visualisation):
         gamma: Annotated[
             float,
             Slider(
-                "How much more positive contributions count than negative ones.",
+                "How much more weight positive contributions get than negative ones.",
                 max=10,
                 when=("rule", "gamma", "attnlrp", "cp-lrp"),
             ),
