@@ -242,13 +242,14 @@ def main() -> None:
 
 def document(rows: list[tuple[str, Row]], without: dict[str, list[str]], works: int, tried: int) -> str:
     """Return the text of docs/attention.md."""
+    versions = f"PyTorch {torch.__version__}, timm {timm.__version__}, Transformers {transformers.__version__}"
     parts = [
         f"""# Attention in the families of timm and Transformers
 
 `make attention` wrote this. A family is a module of `timm.models`, represented by its smallest model, or a model type
-of Transformers; all have random weights. **Attention opens in {works} of the {tried} families** that have attention with
-a softmax and can be built here.
-{datetime.now(UTC):%d %B %Y}, PyTorch {torch.__version__}, timm {timm.__version__}, Transformers {transformers.__version__}.
+of Transformers; all have random weights. **Attention opens in {works} of the {tried} families** that have attention
+with a softmax and can be built here.
+{datetime.now(UTC):%d %B %Y}, {versions}.
 
 - operations: in how many attention operations each key corresponds to a location in the picture, of up to {MAX_TRIED}
   operations that were tried, spread evenly over the model.
