@@ -99,7 +99,7 @@ if TYPE_CHECKING:  # the names in `_NAMES`
     from mirror_app.visualisations.registry import visualisation as visualisation
     from mirror_app.visualisations.web import WebInterface as WebInterface
     from mirror_app.visualisations.web import offer as offer
-else:  # hidden from type checkers, which would accept any name because of it
+else:  # type checkers do not see this: because of `__getattr__`, they would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:

@@ -50,7 +50,7 @@ def without_render_params(request: Request) -> Request:
         request: Any request. Its visualisation must be registered.
 
     Returns:
-        A request without the parameters of the look, which is equal for all requests with the same raw numbers.
+        A request without the parameters of the look. It is the same for all requests with the same raw numbers.
 
     Raises:
         MirrorError: There is no such visualisation.

@@ -106,7 +106,7 @@ class Jobs(Generic[T]):
             job.done.set()
 
     def _abandon_if_unwanted(self, job: Job[T]) -> bool:
-        """Abandon `job` if nobody waits for it, and return whether it was; nobody can join an abandoned job."""
+        """Abandon `job` if nobody waits for it, and return whether it is abandoned; nobody can join it then."""
         with self._lock:
             job.abandoned = self._is_unwanted(job)
         return job.abandoned

@@ -61,7 +61,7 @@ def keep_program() -> None:
 
 
 def restore_program() -> None:
-    """Put the remembered `__main__` back, where pickle looks up the program's classes.
+    """Put the remembered `__main__` back, because pickle looks up the program's classes in it.
 
     Example:
         >>> import sys

@@ -83,7 +83,9 @@ class Places:
 
 
 def attention_places(view: View, inputs: Tensor, number: int) -> Places:
-    """Return where the tokens of attention operation `number` lie, counted in the order they run; the result is cached.
+    """Return where the tokens of attention operation `number` lie; the result is cached.
+
+    Operations are numbered in the order in which they run.
 
     Raises NoPlacesError if its keys do not correspond to locations, for example because it mixes channels.
     """
@@ -173,14 +175,15 @@ class _Tracer:
                 energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
                 if tokens := _decode(energy, code) or (_decode_order(energy, code) if fits else None):
                     return tokens
-            if fits:  # a coarser grid would take cells of this one for tokens that belong to no cell
+            if fits:  # with a coarser grid, cells of this one would be mistaken for tokens that belong to no cell
                 return None
         return None
 
     def _respond(self, grid: Size) -> list[AttentionCall]:
-        """Return the attention operation for the layer's input, and for each of the D digits of the grid's code, twice.
+        """Return the attention operation in 1 + 2 D runs, with D the number of digits of the grid's code.
 
-        First, the cells whose digit is 1 are changed, one digit at a time; then those whose digit is 0.
+        The first run is for the layer's input itself. Then, for one digit after the other, the cells whose digit is 1
+        are changed; then, again for one digit after the other, those whose digit is 0.
         """
         if grid not in self._responses:
             code = gray_code.digits_of(grid).to(self._maps.device)

@@ -19,9 +19,9 @@ class Clone:
     """Holds in `module` a structural copy of `source`, in evaluation mode and without in-place modules.
 
     Small buffers and the tensors that the forward pass writes into are copied, and the copies take over the values of
-    the source before each run. `written` holds the indices of the tensors that are written to, in the order in which
-    the copier meets them; None means all tensors. All other tensors are shared. If `device` is not that of the
-    source, every tensor is copied. If tensors share a storage, their copies share one, too.
+    the source before each run. The copier numbers the tensors in the order in which it meets them; `written` holds
+    the numbers of those that are written to, or None for all. All other tensors are shared. If `device` is not that of
+    the source, every tensor is copied. If tensors share a storage, their copies share one, too.
     """
 
     def __init__(

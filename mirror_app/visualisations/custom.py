@@ -194,8 +194,8 @@ def _matched(params: Mapping[str, Parameter], function: UserFunction) -> dict[st
 def _images(images: object, inputs: Tensor, visualisation: Visualisation, function: UserFunction) -> Tensor:
     """Return `images` (N, 1 or 3, h, w) in [0, 1]. May raise MirrorError.
 
-    Images that have the same shape as the inputs, and values outside [0, 1], are taken to be normalised like them; the
-    normalisation is undone.
+    If images have the same shape as the inputs, and if some of their values lie outside [0, 1], they are taken to be
+    normalised like the inputs, and the normalisation is undone.
     """
     expected = "images (N, 1 or 3, height, width) in [0, 1]"
     if not isinstance(images, Tensor):

@@ -141,8 +141,9 @@ def test_what_will_be_pictured_is_said_before_it_begins_and_when_the_choice_has_
             next(widget for widget in (*run.selectbox, *run.number_input) if widget.label == box).set_value(value)
         return invitation(run.run())
 
-    assert planned("deep-dream") == "exaggerate whatever layer `features` detects"
-    assert planned("deep-dream", "Filter, -1 for all", 3) == "exaggerate whatever filter 3 of layer `features` detects"
+    assert planned("deep-dream") == "exaggerate everything that layer `features` detects"
+    of_filter = planned("deep-dream", "Filter, -1 for all", 3)
+    assert of_filter == "exaggerate everything that filter 3 of layer `features` detects"
     assert planned("filter-visualisation") == "generate an image that activates filter 0 of layer `features`"
     assert planned("inverted-representation") == (
         "generate an image for which layer `features` gives nearly the same output as for the input"

@@ -99,4 +99,4 @@ def _take(files: Sequence[UploadedFile]) -> None:
     session.problems += errors[:REPORTED]
     if rest := errors[REPORTED:]:
         session.problems.append(f"{len(rest)} more {'file was' if len(rest) == 1 else 'files were'} not added.")
-    session.uploads += 1  # a new key empties the uploader: the strip shows the added pictures
+    session.uploads += 1  # a new key empties the uploader, since the strip shows the added pictures

@@ -39,7 +39,7 @@ def invite(selection: Selection) -> None:
 
 
 def _goal(selection: Selection) -> str:
-    """Return the effect of `selection` as a verb phrase in Markdown: “exaggerate whatever layer `fc` detects”."""
+    """Return the effect of `selection` in Markdown, such as “exaggerate everything that layer `fc` detects”."""
     request, model = selection.request, selection.model
     if TARGET in selection.values:
         target = targets.from_value(selection.values[TARGET])
@@ -50,7 +50,7 @@ def _goal(selection: Selection) -> str:
     number = selection.filter_number
     subject = layer if number is None else f"filter {number} of {layer}"
     if not selection.entry.kind.starts_from_noise:
-        return f"exaggerate whatever {subject} detects"
+        return f"exaggerate everything that {subject} detects"
     if number is not None:
         return f"generate an image that activates {subject}"
     return f"generate an image for which {subject} gives nearly the same output as for the input"

@@ -19,7 +19,10 @@ def missing_position_error(target: Target, sides: tuple[int, ...]) -> MirrorErro
 
 
 def ambiguous_output_error(output: Any) -> MirrorError:
-    """Return the error for an output with several tensors, whose hint suggests a target, or without real numbers."""
+    """Return the error for an output that has several tensors or contains no real numbers.
+
+    For several tensors, the hint of the error suggests a target.
+    """
     is_listed = is_list_of_dicts(output)
     leaves = named_tensors(output[0] if is_listed else output)
     floats = [(name, part) for name, part in leaves if part.is_floating_point() and part.numel()]

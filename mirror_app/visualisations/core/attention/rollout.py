@@ -101,7 +101,7 @@ class AttentionRollout(Visualisation):
 
 
 def _fuse(weights: Weights, heads: str, discard: float) -> Tensor:
-    """Return the weights of all heads as one matrix (N, Q, K), the smallest set to 0."""
+    """Return the weights of all heads as one matrix (N, Q, K), with zeros in place of the smallest."""
     of_heads = weights.heads()
     fused = {"mean": of_heads.mean(1), "max": of_heads.amax(1), "min": of_heads.amin(1)}[heads]
     if discard:

@@ -6,7 +6,7 @@ What flows down the graph is c = R / x, relevance over activation (see `canonica
 | --- | --- | --- |
 | activation y = f(x) | R passes whole | y / x |
 | norm (x - mean) / std | R passes whole | std is a constant |
-| softmax | AttnLRP: R_i = x_i (R_i - s_i Σ_j R_j); CP-LRP: none | as it is; the result is a constant |
+| softmax | AttnLRP: R_i = x_i (R_i - s_i Σ_j R_j); CP-LRP: none | AttnLRP: as it is; CP-LRP: the result is a constant |
 | product of two activations | half of R to each | halved |
 
 References:
