@@ -200,7 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Return the last of the widest convolutions that lie in the same top-level module as the first of them."""
+    """Return the last convolution with the most channels in the top-level module that holds the first such one."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

@@ -121,8 +121,8 @@ def road(
     """Return the probability of a class while pixels are filled in from their neighbours (ROAD).
 
     As in the paper, a little noise, always the same, is added to the pixels that are filled in, so that their
-    smoothness does not give them away. Of the two curves, the second should lie above
-    the first: the further, the better.
+    smoothness does not give them away. There are two curves: for one, the pixels with the most evidence are filled in
+    first; for the other, those with the least. The second should lie above the first: the further, the better.
 
     Args:
         model: A function from inputs (N, C, H, W) to numbers (N, K).

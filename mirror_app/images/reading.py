@@ -53,7 +53,7 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
 def _turn_upright(image: Image.Image) -> None:
     """Turn an image as its Exif data say; raise one of `BROKEN` if they cannot be read."""
     image.getexif().get(Base.Orientation)
-    # Otherwise, Pillow would rewrite the rest of the Exif data, which fails if any part of it is damaged.
+    # Remove the raw Exif data: Pillow would rewrite them, which fails if any part of them is damaged.
     for source in ("exif", "Raw profile type exif"):
         image.info.pop(source, None)
     ImageOps.exif_transpose(image, in_place=True)

@@ -21,7 +21,8 @@ import torch
 from mirror_app.errors import MirrorError
 from mirror_app.models.transfer import DownloadProgress, StalledError, Transfer, Transfers, bytes_in, require_room
 
-ABANDONED = 3600.0  # seconds without a new byte, after which the folder of a download was left by a killed program
+# If a download's folder has received no byte for this many seconds, its program is taken to have been killed.
+ABANDONED = 3600.0
 
 _transfers = Transfers()
 

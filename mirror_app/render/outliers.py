@@ -1,7 +1,7 @@
 """Outlier tokens: the few cells of an attention map that would use up the colour scale.
 
-Large transformers store what concerns the whole picture in a few tokens of the background. Most attention goes there,
-and on a scale that ends at these tokens, all others are dark.
+Large transformers use a few tokens of the background to store information about the whole picture. Most attention goes
+there, and on a scale that ends at these tokens, all others are dark.
 
 References:
     Darcet et al. 2024, “Vision Transformers Need Registers”, https://arxiv.org/abs/2309.16588.
@@ -20,7 +20,7 @@ from mirror_app.params import Toggle
 from mirror_app.render.looks.look import Look
 
 SHARE = 0.02  # the largest share of a map's cells that can be outliers
-FACTOR = 4.0  # how many times as large as all other cells they are
+FACTOR = 4.0  # an outlier is more than this many times as large as the largest of the other cells
 MARK = (1.0, 0.18, 0.58)  # pink, which is in none of the colour maps
 SWITCH = Annotated[
     bool,

@@ -20,7 +20,7 @@ def _with_size(name: str, size: int) -> str:
 
 
 def name_in(label: str) -> str:
-    """Return the name in a label of a model that is not a live one.
+    """Return the name of a model, given its label; the model must not be a live one.
 
     Once a model is downloaded, its label changes. A browser that still shows the old label then sends it as if it were
     a newly entered name.

@@ -27,8 +27,8 @@ RECOMMENDED = (
     *("filter-visualisation", "class-picture", "kernels"),
 )
 TRANSFORMERS = """\
-- **Which pixels speak for this class?** LRP with the rule *attnlrp* or *cp-lrp*. On the bundled transformer, a
-  larger share of its evidence lies on the object than with any other method (`docs/truth.md`).
+- **Which pixels speak for this class?** LRP with the rule *attnlrp* or *cp-lrp*. On the bundled transformer, LRP
+  places a larger share of its evidence on the object than any other method does (`docs/truth.md`).
 - **Which parts of the picture speak for this class?** Attention relevance; LeGrad or Grad-CAM as a second opinion. They
   measure different things, so compare them.
 - **What does this location attend to?** Attention: click a location in the model input. It shows what is read, not how

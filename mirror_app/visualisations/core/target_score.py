@@ -79,7 +79,7 @@ class TargetScore:
         answers = self.answers(output)
         if not answers.requires_grad:
             raise MirrorError(
-                "The model's output has no gradient with respect to the picture; its forward pass may detach.",
+                "The model's output has no gradient with respect to the picture; its forward pass may call `detach()`.",
                 hint="To explain it, use a method without gradients, such as Occlusion or RISE.",
             )
         return leaf, answers

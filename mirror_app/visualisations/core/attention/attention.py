@@ -38,7 +38,7 @@ class Attention(Visualisation):
     goes to tokens without a position, such as the class token itself. The query is the token at `location`. Without a
     location, it is the token that the answer is read from: the class token, or the query of an attention pooling. If
     the answer is read from all tokens, or if the queries correspond to no locations, the average over all queries is
-    shown. A note says so if a few tokens dominate the colour scale.
+    shown. If a few tokens dominate the colour scale, a note points this out.
 
     Args:
         inputs: The pictures (N, C, H, W), normalised as the model expects.

@@ -4,8 +4,8 @@ What flows down the graph is c = R / x, relevance over activation (see `canonica
 
 | operation | rule | the gradient |
 | --- | --- | --- |
-| activation y = f(x) | R passes whole | y / x |
-| norm (x - mean) / std | R passes whole | std is a constant |
+| activation y = f(x) | all of R passes to x | y / x |
+| norm (x - mean) / std | all of R passes to x | std is a constant |
 | softmax | AttnLRP: R_i = x_i (R_i - s_i Σ_j R_j); CP-LRP: none | AttnLRP: as it is; CP-LRP: the result is a constant |
 | product of two activations | half of R to each | halved |
 
@@ -38,7 +38,7 @@ RECIPROCAL_ROOTS = frozenset({torch.rsqrt, Tensor.rsqrt})
 
 
 def activation(func: Function, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002 - PyTorch's name
-    """Return an activation of `input` whose relevance passes whole to the input."""
+    """Return an activation of `input` that passes all of its relevance to the input."""
     with torch.no_grad():
         output = func(input.clone(), *args, **kwargs)  # a clone, since it may work in place
     result: Tensor = _Whole.apply(input, output)
