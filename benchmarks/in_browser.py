@@ -1,11 +1,12 @@
 """How long a person at a browser waits: for the first picture, after changing a setting, and after Stop."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.chromium import path as installed_chromium
 
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 CLICK = "element => element.click()"  # at once, whereas Playwright's own click waits until nothing moves
@@ -28,8 +29,7 @@ TIME_TO_NEW_PICTURE = """input => new Promise(resolve => {
 def chromium() -> Iterator[Browser]:
     """Yield the system's Chromium, or Playwright's own if there is none."""
     with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=installed_chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -1,20 +1,16 @@
 """Fixtures of the tests in Chromium. Only this folder imports Playwright."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from tests import ROOT
+from tests import ROOT, chromium
 from tests.browser.page import settle, settled
 from tests.server import serve
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 CAMERA = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-# The headless shell is Chromium without its window; a page costs it a third less.
-SYSTEM_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=30_000)  # a machine may be slow, and busy with other tests
 
 
@@ -30,11 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium: the one that MIRROR_CHROMIUM names, else the system's, else Playwright's own."""
-    installed = filter(None, map(shutil.which, SYSTEM_BROWSERS))
     with sync_playwright() as playwright:
-        path = os.environ.get("MIRROR_CHROMIUM") or next(installed, None)
         try:
-            launched = playwright.chromium.launch(executable_path=path, args=[*FLAGS.split(), *CAMERA.split()])
+            flags = [*FLAGS.split(), *CAMERA.split()]
+            launched = playwright.chromium.launch(executable_path=chromium.path(), args=flags)
         except Error as error:
             raise AssertionError("Chromium does not start. If there is none, `make chromium` installs it.") from error
         yield launched
