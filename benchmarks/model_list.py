@@ -5,8 +5,6 @@ import streamlit as st
 from mirror_app.models import catalogue
 from mirror_app.ui.common import model_labels
 
-names: tuple[str, ...] = ()
-sizes: dict[str, int] = {}
-if st.query_params.get("list") != "empty":
-    names, sizes = catalogue.names(), catalogue.download_sizes()
-st.selectbox("Model", names, format_func=lambda name: model_labels.label(name, sizes), accept_new_options=True)
+names = () if st.query_params.get("list") == "empty" else catalogue.names()
+labels = model_labels.labels(names) if names else {}
+st.selectbox("Model", names, format_func=lambda name: labels.get(name, name), accept_new_options=True)

@@ -1,16 +1,12 @@
 """The labels of models in lists: the name, and the size of the download that a model needs."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from mirror_app import live
 from mirror_app.models import catalogue
 
 _SEPARATOR = " · "
-
-
-def label(name: str, sizes: dict[str, int]) -> str:
-    """Return the label of a model; `sizes` holds the size in bytes of each model to be downloaded, 0 if unknown."""
-    return _with_size(live.display_name(name), sizes[name]) if name in sizes else live.display_name(name)
 
 
 @lru_cache(maxsize=4096)  # the list of models is drawn in every run of a page
@@ -28,7 +24,7 @@ def name_in(label: str) -> str:
     return label.partition(_SEPARATOR)[0]
 
 
-def labels(names: list[str]) -> dict[str, str]:
-    """Return the labels of several models by name."""
-    sizes = catalogue.download_sizes()
-    return {name: label(name, sizes) for name in names}
+def labels(names: Iterable[str]) -> dict[str, str]:
+    """Return the labels of models by name."""
+    sizes = catalogue.download_sizes()  # a live model is never downloaded
+    return {name: _with_size(name, sizes[name]) if name in sizes else live.display_name(name) for name in names}

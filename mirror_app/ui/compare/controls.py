@@ -221,4 +221,4 @@ def _name(session: Session, field: str, value: str) -> str:
 
 def _labels(field: str, names: dict[str, str]) -> dict[str, str]:
     """Return the labels in the list of options; the label of a model that must be downloaded includes its size."""
-    return model_labels.labels(list(names)) if field == "model" else names
+    return model_labels.labels(names) if field == "model" else names

@@ -141,11 +141,11 @@ def _entry(entries: Sequence[Entry], chosen: StateValue[str]) -> Entry:
 def _model(session: Session) -> str:
     names = session.models
     is_open = not session.live_session and catalogue.accepts_any_name()
-    sizes = catalogue.download_sizes()
+    labels = model_labels.labels(names)
     name = st.selectbox(
         "Model",
         names,
-        format_func=lambda name: model_labels.label(name, sizes),
+        format_func=lambda name: labels.get(name, name),  # a name that was entered has no label
         key=widget_state.MODEL.key,
         help="Choose a model, or enter the name of one on the Hugging Face hub: owner/name." if is_open else None,
         accept_new_options=is_open,
