@@ -200,7 +200,10 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Return the last convolution with the most channels in the top-level module that holds the first such one."""
+    """Return the end of the backbone: its last convolution with the most channels.
+
+    Heads may have convolutions of the same width. So only those in the same top-level module as the first count.
+    """
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

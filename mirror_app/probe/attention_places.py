@@ -37,8 +37,8 @@ class Tokens:
 
     Attributes:
         grid: The number of rows and columns of cells.
-        positions: The position of each cell's token, row by row. Positions count along the axes of `windows` and along
-            the tokens.
+        positions: The position of each cell's token, row by row. Positions are numbered along the axes of `windows`
+            and then along the tokens.
         windows: The axes that number the windows, in tensors of shape (pictures, …, tokens).
     """
 
@@ -77,7 +77,7 @@ class Places:
         return self.keys.maps_of_positions(keys.flatten(1, 2))
 
     def unplaced_queries(self, count: int) -> list[int]:
-        """Return the queries, of `count`, that have no place: class tokens, registers, and those of a pooling."""
+        """Return those of the `count` queries that have no place: class tokens, registers, the queries of a pooling."""
         placed = set() if self.queries is None else set(self.queries.positions)
         return [] if self.keys.windows else [query for query in range(count) if query not in placed]
 
@@ -175,7 +175,7 @@ class _Tracer:
                 energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
                 if tokens := _decode(energy, code) or (_decode_order(energy, code) if fits else None):
                     return tokens
-            if fits:  # with a coarser grid, cells of this one would be mistaken for tokens that belong to no cell
+            if fits:  # no coarser grid is tried: cells of this one would then be mistaken for tokens without a cell
                 return None
         return None
 

@@ -106,7 +106,7 @@ def _declare_switch(render: Any, base: Look) -> None:
 
 
 def _without_outliers(maps: Tensor) -> Tensor:
-    """Return maps whose outliers have the largest value of the other cells."""
+    """Return the maps with each outlier replaced by the largest value of the other cells."""
     mask = outliers(maps)
     vmax = maps.masked_fill(mask, -torch.inf).amax((-2, -1), keepdim=True)
     return torch.where(mask, vmax.expand_as(maps), maps)

@@ -16,7 +16,7 @@ CONFIG, OPEN_CLIP_CONFIG = "config.json", "open_clip_config.json"
 _PREPROCESSING = ("preprocessor_config.json", "processor_config.json")
 SAFETENSORS = ".safetensors"
 WEIGHTS, _OPEN_CLIP_WEIGHTS = "model.safetensors", "open_clip_model.safetensors"
-_INDEX = "model.safetensors.index.json"  # lists the files of weights that are split among several
+_INDEX = "model.safetensors.index.json"  # lists the files, if the weights are split among several files
 CONFIGURATIONS = (CONFIG, OPEN_CLIP_CONFIG, *_PREPROCESSING, _INDEX)
 
 

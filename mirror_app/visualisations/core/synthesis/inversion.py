@@ -44,8 +44,8 @@ class InvertedRepresentation(Visualisation):
         seed: The seed of the initial noise.
 
     Returns:
-        `(images, info)`: images (N, 3, H, W) in [0, 1]. `info["loss"]` is |Φ(x) - Φ₀|² / |Φ₀|² for each picture; a
-        layer output of zero has a loss of 1.
+        `(images, info)`: images (N, 3, H, W) in [0, 1]. `info["loss"]` is |Φ(x) - Φ₀|² / |Φ₀|² for each picture: 0 if
+        the outputs are equal, and 1 if the layer's output for the image, Φ(x), is zero.
 
     Raises:
         MirrorError: If the layer has no gradient, or the input is too small for the layer.
