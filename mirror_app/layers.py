@@ -200,10 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Return the end of the backbone: its last convolution with the most channels.
-
-    Heads may have convolutions of the same width. So only those in the same top-level module as the first count.
-    """
+    """Return the last of the widest convolutions in the backbone, the top-level module that holds the first of them."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

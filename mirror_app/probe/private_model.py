@@ -74,7 +74,7 @@ class PrivateModel:
         """Observe the model's behaviour on the first of `inputs` (N, C, H, W), unless it is already known.
 
         The model runs once on a copy of all its weights, so nothing it writes can reach the original. Raises
-        MirrorError if the copy still uses weights of the original, because something that refers to them was not copied.
+        MirrorError if the copy still uses weights of the original, since something that refers to them was not copied.
         """
         if self._behaviour is None:
 
