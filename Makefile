@@ -19,9 +19,9 @@ run: $(VENV)/run.stamp
 test: lint suite
 
 # One thread in each worker: the cores are shared by tests, not by the threads of one. A worker that has run its share
-# takes over tests of another; four of them keep two cores busy while browsers are waited for.
+# takes over tests of another; three of them keep two cores busy while browsers are waited for.
 suite: $(VENV)/test.stamp
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist worksteal --durations 30 $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal --durations 30 $(PYTEST)
 
 # Without a browser, without a page, and without what takes long.
 quick: $(VENV)/test.stamp

@@ -140,7 +140,7 @@ def hint(request: Request) -> str:
 
 
 def order(request: Request, raw: np.ndarray) -> list[int] | None:
-    """Return the numbers of the maps that the images of `request` show, or None if they are in the original order.
+    """Return the index of the map that each image of `request` shows; None if the maps are in their original order.
 
     Args:
         request: The request.

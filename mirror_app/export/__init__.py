@@ -1,1 +1,1 @@
-"""Writes files: packages, figures, matrices and code."""
+"""Writes files: ZIP files that reproduce a picture, figures, comparisons, films and code."""

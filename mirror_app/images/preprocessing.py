@@ -63,7 +63,7 @@ class Preprocessing:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether pictures can become inputs, which must have 1, 3 or 4 channels; other models take only tensors."""
+        """Whether the model takes pictures: its inputs have 1, 3 or 4 channels. Any other model takes only tensors."""
         return len(self.mean) in _MODES
 
     def model_input_rgb(self, picture: Picture) -> np.ndarray:

@@ -33,7 +33,7 @@ class NoPlacesError(MirrorError):
 
 @dataclass(frozen=True)
 class Tokens:
-    """Which cell of the picture each token on one side of an attention operation belongs to.
+    """Which cell of the picture each token belongs to, for the queries or for the keys of an attention operation.
 
     Attributes:
         grid: The number of rows and columns of cells.
@@ -68,7 +68,10 @@ class Places:
     queries: Tokens | None
 
     def read_from(self, weights: Tensor, query: int) -> Tensor:
-        """Return how much the query at a position reads of each key: maps (N, heads, h, w) of weights (N, …, Q, K)."""
+        """Return how strongly query number `query` attends to each key, as maps (N, heads, h, w).
+
+        `weights` has the shape (N, …, Q, K).
+        """
         n_queries, n_keys = weights.shape[-2:]
         rows = _by_position(weights.mT, self.keys.windows)
         row = rows[:, query].unflatten(-1, (-1, n_keys)).mT
@@ -175,7 +178,7 @@ class _Tracer:
                 energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
                 if tokens := _decode(energy, code) or (_decode_order(energy, code) if fits else None):
                     return tokens
-            if fits:  # no coarser grid is tried: cells of this one would then be mistaken for tokens without a cell
+            if fits:  # on a coarser grid, some cells of the current one would be mistaken for tokens without a cell
                 return None
         return None
 

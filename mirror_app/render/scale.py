@@ -52,7 +52,7 @@ def scale_by_peak(raw: Tensor) -> Tensor:
 
 
 def scale_by_vmax(values: Tensor, vmax: float | None) -> Tensor:
-    """Return `values` as shares of `vmax`, in [-1, 1]; if `vmax` is None, call `scale_by_peak` instead."""
+    """Return `values` as shares of `vmax`, in [-1, 1]; if `vmax` is None, the result is that of `scale_by_peak`."""
     return scale_by_peak(values) if vmax is None else (values / (vmax or 1)).clamp(-1, 1)
 
 

@@ -18,7 +18,7 @@ def test_a_person_points_at_the_answer_of_a_stranger(browser: Browser, free: int
         page.goto(handle.url)
         page.wait_for_selector(READY)
         expect(page.get_by_text("several tensors")).to_be_visible()
-        expect(page.get_by_text("The model does not give one score per class; its outputs are maps")).to_be_visible()
+        expect(page.get_by_text("The model does not give one score per class. Its outputs are: maps")).to_be_visible()
         box = page.get_by_role("combobox", name="Target")
         box.click()
         box.fill(":answers:kind:2")

@@ -47,7 +47,7 @@ def show(selection: Selection) -> None:
     else:
         advice = "Enter a target in the sidebar."
     summary = literal(prediction.output_summary)
-    st.caption(f"The model does not give one score per class; its outputs are {summary}. {advice}")
+    st.caption(f"The model does not give one score per class. Its outputs are: {summary}. {advice}")
     model_input_rgb = store.model_input_rgb(selection)
     if prediction.boxes:
         _show_boxes(prediction.boxes[:MAX_BOXES], model.labels, model_input_rgb)

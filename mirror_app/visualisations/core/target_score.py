@@ -213,7 +213,9 @@ class TargetScore:
         if not values.is_floating_point():
             target = str(self.target)
             raise MirrorError(
-                f"The target '{target}' is an integer, which has no gradient", culprit=target, hint="choose another"
+                f"The model's output at the target '{target}' is an integer, which has no gradient",
+                culprit=target,
+                hint="choose another target",
             )
         return widened(values)
 

@@ -22,7 +22,7 @@ class Weights:
 
     Attributes:
         name: The name of the layer that computes them.
-        values: The weights (N, …, Q, K); between the pictures and the queries are the axes of heads and windows.
+        values: The weights (N, …, Q, K). The axes in place of the dots are those of heads and windows.
         places: Where queries and keys lie on the picture.
         deviation: How far weights × values is from what the model computed, relative to its largest absolute value.
     """

@@ -1,4 +1,4 @@
-"""LRP: which pixels, or which locations of a layer, a class score was computed from."""
+"""LRP: traces a class score back to the pixels, or to the locations of a layer, that it was computed from."""
 
 from collections.abc import Iterator
 from typing import Annotated
