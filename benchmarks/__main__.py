@@ -207,10 +207,14 @@ def table(main: str, empty: str, picture: str) -> list[str]:
 
 
 def model_list_row(url: str) -> str:
-    """Return the line for the page at `url`, which shows only the list of models."""
-    listed, empty = redraws(url, "", "list=empty")
-    what = f"redrawing the list of {len(catalogue.names()):,} models, relative to an empty list"
-    return row(what, f"{ms(seconds(listed))}, {ms(seconds(empty))}", seconds(listed) / seconds(empty), 2)
+    """Return the line for the page at `url`, which shows only the list of models.
+
+    Streamlit sends a session's messages every 10 ms, so a run takes either as long as the server works or up to 10 ms
+    more. The fastest run shows the server's work.
+    """
+    listed, empty = (min(run.seconds for run in runs) for runs in redraws(url, "", "list=empty"))
+    what = f"redrawing the list of {len(catalogue.names()):,} models, fastest run, relative to an empty list"
+    return row(what, f"{ms(listed)}, {ms(empty)}", listed / empty, 2)
 
 
 def main() -> None:
