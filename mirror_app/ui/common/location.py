@@ -15,7 +15,7 @@ from mirror_app.ui.store import Selection
 from mirror_app.visualisations.registry import Entry
 
 MAX_CELLS = 32  # along each side: how finely a location can be chosen
-HINT = "Click a location in the picture to see which other locations it attends to."
+HINT = "Click a location to see what it attends to."
 RINGS = ((6, "black"), (5, "white"), (4, "white"), (3, "black"))  # radius in hundredths of the picture, colour
 
 
