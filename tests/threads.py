@@ -121,7 +121,7 @@ def disturbed() -> Iterator[list[int]]:
         each.result()
 
 
-def wrong(threads: int, comparisons: int, every: list[tuple[str, Job, Tensor]]) -> list[str]:
+def differing(threads: int, comparisons: int, every: list[tuple[str, Job, Tensor]]) -> list[str]:
     """Return the names of the jobs that did not return the same bits as alone, of `comparisons` on several threads."""
 
     def differs(each: tuple[str, Job, Tensor]) -> str:
@@ -133,17 +133,17 @@ def wrong(threads: int, comparisons: int, every: list[tuple[str, Job, Tensor]]) 
 
 
 def main() -> None:
-    """Compare on two and on eight threads, print the figures, and exit with an error if anything was wrong."""
+    """Compare on two and on eight threads, print the figures, and exit with an error if anything differs."""
     torch.set_num_threads(1)
     every = jobs()
     failed = False
     for threads in (2, 8):
         with disturbed() as counts:
-            names = wrong(threads, COMPARISONS, every)
+            names = differing(threads, COMPARISONS, every)
         cancelled, raised, exhausted = counts
         print(
-            f"{threads} threads: {len(names)} of {COMPARISONS:,} comparisons wrong ({len(every)} jobs); meanwhile, "
-            f"{cancelled} were cancelled, {raised} raised an error and {exhausted} ran out of memory.",
+            f"{threads} threads: {len(names)} of {COMPARISONS:,} comparisons differ ({len(every)} jobs). Meanwhile, "
+            f"{cancelled} computations were cancelled, {raised} raised an error and {exhausted} ran out of memory.",
             *sorted(set(names)),
             sep="\n",
             flush=True,

@@ -5,7 +5,6 @@ would run any code in it. Its checksum may differ from the one in its name: peop
 """
 
 import errno
-import pickle
 import shutil
 import time
 from collections.abc import Generator
@@ -65,8 +64,6 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
         return
     try:
         yield from transfer.progress(total)
-        if not holds_tensors(target):
-            raise MirrorError(f"'{target.name}' contains more than tensors, so it was not loaded.", culprit=target.name)
     except MirrorError:
         raise
     except StalledError as error:
@@ -79,7 +76,7 @@ def fetch(url: str, total: int) -> Generator[DownloadProgress, None, None]:
 
 
 def holds_tensors(file: Path) -> bool:
-    """Tell whether a file in the cache can be read and holds nothing but tensors."""
+    """Tell whether a file can be read and holds nothing but tensors."""
     status = file.stat()
     return _holds_tensors(file, status.st_size, status.st_mtime_ns)
 
@@ -88,7 +85,9 @@ def holds_tensors(file: Path) -> bool:
 def _holds_tensors(file: Path, _size: int, _modified: int) -> bool:
     try:
         torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+    except OSError:
+        raise
+    except Exception:  # a damaged file makes torch raise many kinds of error
         return False
     return True
 
@@ -128,6 +127,8 @@ def _receive(url: str, target: Path, folder: TemporaryDirectory[str]) -> None:
         except HTTPError as error:
             error.close()  # it holds the connection
             raise
+        if not holds_tensors(temporary):
+            raise MirrorError(f"'{target.name}' contains more than tensors, so it was not loaded.", culprit=target.name)
         temporary.replace(target)
 
 

@@ -262,6 +262,7 @@ def test_code_in_a_file_with_the_right_checksum_is_not_run(
     with refused("127.0.0.1" if source == "the cache" else name, problem=problem):
         catalogue.load(NAME)
     assert not trace.exists()
+    assert not download.path_of(url).exists()
     torch.load(io.BytesIO(evil.getvalue()), weights_only=False)
     assert trace.exists()  # this is what torchvision would have done
 

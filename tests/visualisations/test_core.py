@@ -219,7 +219,7 @@ def test_activations_are_what_the_layer_gives_in_one_picture_a_map() -> None:
 
 @pytest.mark.minutes
 @pytest.mark.parametrize("entry", ANYWHERE, ids=lambda entry: entry.key)
-@pytest.mark.parametrize("build", [resnet18, densenet, Tricky])
+@pytest.mark.parametrize("build", [resnet18, squeezenet, densenet, Tricky])
 def test_the_model_is_untouched_after_success_and_after_an_exception(entry: registry.Entry, build: Build) -> None:
     model = build().train()
     before = state(model)

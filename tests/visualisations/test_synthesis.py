@@ -380,7 +380,7 @@ def named_right(pictures: Tensor, classes: Tensor) -> float:
 def test_another_network_names_class_pictures_and_from_afar_more_often_than_without_regularisation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    classes = torch.tensor(gallery.SIXTEEN[:8])  # from afar, of all 32, two seeds: 75 and 78 %, and 41 and 44 %
+    classes = torch.tensor(gallery.SIXTEEN[:12])  # from afar, of all 32, two seeds: 75 and 78 %, and 41 and 44 %
     regularised, plain = class_pictures(classes), class_pictures(classes, blur=0.0, robust=False)
     near = named_right(regularised, classes)
     afar, plain_afar = (named_right(operators.blur(2)(pictures), classes) for pictures in (regularised, plain))
@@ -389,7 +389,7 @@ def test_another_network_names_class_pictures_and_from_afar_more_often_than_with
             f"\nThe judge names {near:.0%} of the class pictures; from afar {afar:.0%}, of plain ones {plain_afar:.0%}"
         )
     assert near >= 0.6  # chance: one in 32
-    assert afar >= plain_afar + 0.2
+    assert afar >= plain_afar + 0.3
 
 
 def test_the_places_of_a_layer_are_proven_on_the_input_and_not_on_the_grey_of_the_beginning() -> None:

@@ -233,7 +233,7 @@ def test_the_other_rules_name_the_rule_that_works() -> None:
         LRP(vit().double())(PICTURES)
 
 
-@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "mobilenetv4_conv_small"])
+@pytest.mark.parametrize("name", ["maxvit_rmlp_pico_rw_256", "vit_tiny_patch16_224", "mobilenetv4_conv_small"])
 def test_cp_lrp_conserves_the_score_where_nothing_but_the_picture_adds_to_it(name: str) -> None:
     model = conservation.model_of(name)
     assert float(conservation.conserved(model, conservation.SIDES.get(name, 224), "cp-lrp")) == pytest.approx(

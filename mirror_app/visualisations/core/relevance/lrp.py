@@ -47,6 +47,12 @@ PROPORTIONAL = probe.LINEAR | {"_Ruled", "_Whole", "Relu", "LeakyRelu", "PreluKe
 # Under AttnLRP and CP-LRP, a softmax needs no rule either, nor does a product of matrices of which only one depends on
 # the picture: the gradient already splits the relevance as these two rules require.
 WITH_ATTENTION = PROPORTIONAL | {"Softmax", "Mm", "Bmm"}
+# What absorbs relevance, by the rule for nonlinear operations.
+LOSSES = {
+    "": "biases and ε account for the difference.",
+    "attnlrp": "biases, other constants such as position embeddings, and the softmax rule account for the difference.",
+    "cp-lrp": "biases and other constants, such as position embeddings, account for the difference.",
+}
 
 
 @visualisation(
@@ -230,14 +236,6 @@ def _require_rules(output: Tensor, composite: Composite) -> None:
             culprit=listed,
             hint=f"{advice}, or choose a later layer.",
         )
-
-
-# What absorbs relevance, by the rule for nonlinear operations.
-LOSSES = {
-    "": "biases and ε account for the difference.",
-    "attnlrp": "biases, other constants such as position embeddings, and the softmax rule account for the difference.",
-    "cp-lrp": "biases and other constants, such as position embeddings, account for the difference.",
-}
 
 
 def _note(raw: Tensor, conserved: Tensor, composite: Composite) -> str:
