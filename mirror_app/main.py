@@ -40,7 +40,7 @@ if "torch" not in sys.modules:
 
 from mirror_app import live
 from mirror_app.errors import MirrorError
-from mirror_app.models import settings
+from mirror_app.settings.file import use_settings_file
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.components import browser
 from mirror_app.ui.sidebar import selection
@@ -48,7 +48,7 @@ from mirror_app.ui.state import session
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--settings", help="a file with the models to offer")
-settings.use(arguments.parse_known_args()[0].settings)
+use_settings_file(arguments.parse_known_args()[0].settings)
 live.restore_program()
 browser.listen()
 try:

@@ -43,7 +43,7 @@ class ShapesTransformer(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a two-layer perceptron; each reads normalised tokens and adds to them."""
+    """Attention, then a two-layer perceptron; each reads normalised tokens, and its output is added to the tokens."""
 
     def __init__(self) -> None:
         super().__init__()

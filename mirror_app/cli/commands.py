@@ -14,9 +14,10 @@ from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
 from mirror_app.export import animation, package
 from mirror_app.images import Picture
-from mirror_app.models import Model, catalogue, downloads, settings
+from mirror_app.models import Model, catalogue, downloads
 from mirror_app.models.device import device
 from mirror_app.params import as_text
+from mirror_app.settings.file import use_settings_file
 from mirror_app.visualisations import registry
 
 BAR = 30  # characters
@@ -24,8 +25,8 @@ BAR = 30  # characters
 
 def use_settings(path: str | None) -> None:
     """Offer the models of a settings file until the command ends; if `path` is None, MIRROR_SETTINGS names the file."""
-    settings.use(path)
-    click.get_current_context().call_on_close(partial(settings.use, None))
+    use_settings_file(path)
+    click.get_current_context().call_on_close(partial(use_settings_file, None))
 
 
 def list_visualisations(name: str | None) -> None:

@@ -125,8 +125,8 @@ def baseline_curves(model: Model, picture: Picture, target: int) -> Generator[di
         target: The number of the class.
 
     Yields:
-        In each frame, under "random", the mean over the random maps finished so far. The last frame also holds the
-        curves of Sobel's edges, under "edges".
+        In each frame, under "random", the mean of the curves of the random maps tested so far. The last frame also
+        holds the curves of Sobel's edges, under "edges".
     """
     inputs = model.inputs(picture)
     draws = [evaluation.noise(inputs, SEED + number) for number in range(DRAWS)]

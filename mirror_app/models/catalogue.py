@@ -12,12 +12,14 @@ from mirror_app.bundled import network, scenes
 from mirror_app.bundled.transformer import ShapesTransformer
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
-from mirror_app.models import settings, torchvision_models, user_models
+from mirror_app.models import torchvision_models, user_models
 from mirror_app.models.huggingface import folder, loading, repository
 from mirror_app.models.huggingface import names as hub_names
 from mirror_app.models.model import Model
 from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+from mirror_app.settings.server import server_settings
+from mirror_app.settings.user_models import user_model_settings
 
 WEIGHTS = Path(__file__).parents[1] / "bundled" / "weights"
 BUNDLED, BUNDLED_TRANSFORMER = "shapes", "shapes-transformer"
@@ -41,7 +43,7 @@ def names() -> tuple[str, ...]:
         >>> "resnet50" in catalogue.names()
         True
     """
-    user_models = settings.user_models()
+    user_models = user_model_settings()
     for name in user_models:
         if name in BUNDLED_MODELS or name.removesuffix(UNTRAINED) in torchvision_models.names():
             raise MirrorError(
@@ -74,7 +76,7 @@ def download_sizes() -> dict[str, int]:
 
 def accepts_any_name() -> bool:
     """Tell whether models of the hub may be opened by names that are not among `names`."""
-    return bool(settings.server().models_by_name)
+    return bool(server_settings().models_by_name)
 
 
 def without_address(text: str) -> str:
@@ -97,7 +99,7 @@ def check(name: str) -> str:
         raise MirrorError(
             f"'{name}' cannot be opened here: the settings of this server do not allow it.",
             culprit=name,
-            accepted=settings.server().models_by_name,
+            accepted=server_settings().models_by_name,
         )
     return name
 
@@ -156,7 +158,7 @@ def load_with_progress(
 def _load(name: str) -> Generator[DownloadProgress | Model, None, None]:
     if name in BUNDLED_MODELS:
         yield _bundled(name)
-    elif name in settings.user_models():
+    elif name in user_model_settings():
         yield user_models.load(name)
     elif not hub_names.is_hub_name(name):
         yield from torchvision_models.load_with_progress(name)
@@ -176,7 +178,7 @@ def _untrained_timm_model(name: str) -> Model:
 
 def _allowed(names: Iterable[str]) -> list[str]:
     """Return those of the hub's `names` that the settings file allows."""
-    patterns = settings.server().models_by_name
+    patterns = server_settings().models_by_name
     if "*" in patterns:
         return list(names)
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]

@@ -10,10 +10,12 @@ from torch import nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.images import Preprocessing
-from mirror_app.models import settings, weights
+from mirror_app.models import weights
 from mirror_app.models.huggingface import loading
 from mirror_app.models.model import Model
 from mirror_app.probe import View
+from mirror_app.settings.file import settings_file, table_label
+from mirror_app.settings.user_models import UserModelSettings, user_model_settings
 
 
 def load(name: str) -> Model:
@@ -21,9 +23,9 @@ def load(name: str) -> Model:
 
     Raises MirrorError if the model's table in the settings file is wrong.
     """
-    file, options = settings.file(), settings.user_models()[name]
+    file, options = settings_file(), user_model_settings()[name]
     assert file is not None
-    label = settings.table_label(name, file)
+    label = table_label(name, file)
     if options.path:
         return _from_folder(name, options, file.parent, label)
     module = _build(options, file.parent, label)
@@ -44,7 +46,7 @@ def load(name: str) -> Model:
     return _with_meaning(model, options, file.parent, label)
 
 
-def _from_folder(name: str, options: settings.UserModelSettings, parent: Path, label: str) -> Model:
+def _from_folder(name: str, options: UserModelSettings, parent: Path, label: str) -> Model:
     path = parent / options.path
     if not path.is_dir():
         raise MirrorError(f"{label}: there is no folder '{options.path}'.", culprit=options.path)
@@ -56,7 +58,7 @@ def _from_folder(name: str, options: settings.UserModelSettings, parent: Path, l
     return model if is_declared else _with_meaning(model, options, parent, label)
 
 
-def _with_meaning(model: Model, options: settings.UserModelSettings, parent: Path, label: str) -> Model:
+def _with_meaning(model: Model, options: UserModelSettings, parent: Path, label: str) -> Model:
     """Return the model with the meaning and the names of its output; raise MirrorError if they do not fit."""
     output = _sample_output(model.module, model.preprocessing, label)
     try:
@@ -65,7 +67,7 @@ def _with_meaning(model: Model, options: settings.UserModelSettings, parent: Pat
         raise error.prefixed(f"{label}: ") from error
 
 
-def _build(options: settings.UserModelSettings, folder: Path, label: str) -> nn.Module:
+def _build(options: UserModelSettings, folder: Path, label: str) -> nn.Module:
     module_name, _, function = options.factory.partition(":")
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -99,7 +101,7 @@ def _sample_output(module: nn.Module, preprocessing: Preprocessing, label: str) 
         raise MirrorError(f"{label}: the model fails on a blank input: {_first_line(error)}.", culprit=label) from error
 
 
-def _classes(options: settings.UserModelSettings, folder: Path, label: str) -> tuple[str, ...]:
+def _classes(options: UserModelSettings, folder: Path, label: str) -> tuple[str, ...]:
     if not isinstance(options.classes, str):
         return tuple(options.classes)
     try:

@@ -91,7 +91,8 @@ class Fourier(Parametrisation):
         Olah et al. 2017, “Feature Visualization”, https://distill.pub/2017/feature-visualization.
 
     Deviations from the paper:
-        Pixels within 0.001 of black or white are encoded as 0.001 or 0.999, where the sigmoid can be inverted.
+        Pixels within 0.001 of black or white are encoded as 0.001 or 0.999, because the sigmoid cannot be
+        inverted at 0 and 1.
     """
 
     decorrelate: bool = True

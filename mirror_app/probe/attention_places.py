@@ -160,7 +160,7 @@ class _Tracer:
         self._responses: dict[Size, list[AttentionCall]] = {}
 
     def keys(self) -> Tokens | None:
-        """Return the cells of the keys, read off the values, or None if they have none."""
+        """Return the cells of the keys, each of which responds by its value vector, or None if the keys have none."""
         return self._decoded(lambda call: call.values)
 
     def queries(self) -> Tokens | None:
@@ -207,9 +207,9 @@ class _Tracer:
 
 
 def _decode(energy: Tensor, code: Tensor) -> Tokens | None:
-    """Return the tokens that respond with `energy` (2 D, …, T) as cells of a code (D, rows, columns).
+    """Return which token belongs to each cell of a code (D, rows, columns), decoded from the tokens' responses.
 
-    Returns None unless each cell has exactly one token.
+    The responses are `energy` (2 D, …, T). Returns None unless each cell has exactly one token.
     """
     grid = (code.shape[1], code.shape[2])
     axes = [axis for axis in range(1, energy.ndim - 1) if energy.shape[axis] > 1]
@@ -225,10 +225,10 @@ def _decode(energy: Tensor, code: Tensor) -> Tokens | None:
 
 
 def _decode_order(energy: Tensor, code: Tensor) -> Tokens | None:
-    """Return the tokens that respond with `energy` (2 D, …, T) as cells of a code (D, rows, columns), by their order.
+    """Return which token belongs to each cell of a code, by finding the order of cells that fits the tokens' responses.
 
-    Where a convolution comes before the keys, each key is made of several cells, and some of its digits are wrong.
-    Returns None unless one order of the cells is clear, in all heads alike.
+    The responses are `energy` (2 D, …, T), the code is (D, rows, columns). Where a convolution comes before the keys,
+    each key is made of several cells, and some of its digits are wrong. Returns None unless one order of the cells is clear, in all heads alike.
     """
     order = gray_code.best_order(gray_code.contrast_of(_by_position(energy, ()).sum(-1), code), code)
     if order is None:

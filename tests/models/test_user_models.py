@@ -26,8 +26,9 @@ from torch import nn
 from mirror_app import engine
 from mirror_app.engine.request import Request
 from mirror_app.images import from_array
-from mirror_app.models import catalogue, settings, weights
+from mirror_app.models import catalogue, weights
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
+from mirror_app.settings.user_models import UserModelSettings
 from tests import ROOT
 from tests.app import lives, page
 from tests.refused import Fields, refused
@@ -113,9 +114,7 @@ def test_the_example_in_the_documents_works(folder: Path) -> None:
     model = catalogue.load("flowers")
     assert model.classes == ("daisy", "rose", "tulip", "iris", "lily")
     assert not model.untrained
-    assert all(
-        re.search(rf"^{key} = ", example, re.MULTILINE) for key in settings.UserModelSettings.__dataclass_fields__
-    )
+    assert all(re.search(rf"^{key} = ", example, re.MULTILINE) for key in UserModelSettings.__dataclass_fields__)
 
 
 def test_class_names_from_a_file_and_none_at_all(folder: Path) -> None:

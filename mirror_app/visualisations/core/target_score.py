@@ -185,7 +185,7 @@ class TargetScore:
     def _learn_layout(self, inputs: Tensor) -> None:
         """Learn the layout of the target's layer before a graph is recorded.
 
-        A model that changes when it runs must not run again after that.
+        Once the graph is recorded, a model that changes when it runs must not run again.
         """
         self.view.ensure_observed(inputs)
         is_known = (self.layer, tuple(inputs.shape[1:])) in self.view.layouts

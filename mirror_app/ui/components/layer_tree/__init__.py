@@ -33,8 +33,8 @@ def layer_tree(nodes: Sequence[Mapping[str, object]], selected: str, key: str, h
         height: The maximum height of the list of rows in CSS pixels; a longer list scrolls.
 
     Returns:
-        The dotted name of the selected layer. Store it before any other call to Streamlit, since a newer click may end
-        the run there.
+        The dotted name of the selected layer. Store it before any other call to Streamlit: if the visitor has clicked
+        again, that call may end the run.
     """
     choice: _Choice = widget_state.tree_choice(key).setdefault(_Choice(selected, 0, selected))
     if selected != choice.returned:

@@ -47,7 +47,7 @@ PROPORTIONAL = probe.LINEAR | {"_Ruled", "_Whole", "Relu", "LeakyRelu", "PreluKe
 # Under AttnLRP and CP-LRP, a softmax needs no rule either, nor does a product of matrices of which only one depends on
 # the picture: the gradient already splits the relevance as these two rules require.
 WITH_ATTENTION = PROPORTIONAL | {"Softmax", "Mm", "Bmm"}
-# What absorbs relevance, by the rule for nonlinear operations.
+# What absorbs relevance, for each value of `Composite.nonlinear`.
 LOSSES = {
     "": "biases and ε account for the difference.",
     "attnlrp": "biases, other constants such as position embeddings, and the softmax rule account for the difference.",

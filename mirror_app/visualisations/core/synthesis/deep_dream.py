@@ -28,7 +28,7 @@ STEP_OVERHEAD = 64 * 64
     also="DeepDream, Inceptionism, activation maximisation",
 )
 class DeepDream(Visualisation):
-    """The picture, changed to show more of whatever a layer detects in it, from coarse shapes to fine detail.
+    """The picture, changed to show more of whatever a layer detects in it: first in coarse shapes, then in fine detail.
 
     Each step is x ← x + lr · g / rms(g) with g = ∂ mean(A²) / ∂x, where A is the output of the layer. If a channel is
     chosen, the mean of this channel replaces mean(A²). The steps are repeated at several sizes of the picture, the

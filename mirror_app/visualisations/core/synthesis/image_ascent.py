@@ -16,7 +16,8 @@ from mirror_app.probe import View
 from mirror_app.visualisations.core.base import Attribution, Info
 
 Size = tuple[int, int]
-MAX_ENLARGED_SIDE = 1024  # pixels: a picture that is too small is enlarged until its shorter side has this length
+# A picture that is too small is doubled until the network accepts it, but its shorter side never exceeds this length.
+MAX_ENLARGED_SIDE = 1024  # pixels
 
 RANDOM_TRANSFORMS = (transforms.jitter(8), transforms.rotate(5), transforms.scale(0.05), transforms.jitter(4))
 

@@ -1,41 +1,16 @@
-"""Settings of the user's own models: a TOML file, named by MIRROR_SETTINGS or `--settings`, with one table per model.
-
-The table [mirror] is for the server itself:
-
-[mirror]
-models_by_name = ["timm/*", "google/vit-base-patch16-224"]  # true: any model of the hub; false: none
-
-[ours]
-path = "our_vit"                    # a folder that Transformers, timm or open_clip saved
-
-[flowers]
-factory = "flower_nets:small"       # module:function; modules next to this file are found, too
-arguments = { classes = 5 }         # passed to the function
-weights = "flowers.safetensors"     # relative to this file, or an absolute path
-classes = ["daisy", "rose", "tulip", "iris", "lily"]    # or a text file with one name per line
-size = 224                          # or [height, width]
-resize = 256
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-interpolation = "bilinear"
-output = "classes"                  # the meaning of the model's output: an OutputKind
-"""
+"""The models of a settings file: one table for each."""
 
 import math
-import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe.output_kind import OutputKind
+from mirror_app.settings.file import SERVER, settings_file, table_label, tables_of
 
 MAX_SIDE = 4096  # pixels: the side of an input
 _INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
-SERVER = "mirror"  # the table that is not a model's
-_MODELS_BY_NAME = "models_by_name"
 _EXPECTED = {
     "path": "the path of a folder",
     "factory": 'the text "module:function"',
@@ -50,7 +25,6 @@ _EXPECTED = {
     "output": f"one of {', '.join(OutputKind)}",
 }
 _CHOICES: dict[str, tuple[str, ...]] = {"interpolation": _INTERPOLATIONS, "output": tuple(OutputKind)}
-_chosen: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,76 +48,12 @@ class UserModelSettings:
     output: str = ""
 
 
-@dataclass(frozen=True)
-class ServerSettings:
-    """The table [mirror] of the settings file.
-
-    Args:
-        models_by_name: Which models of the Hugging Face hub may be opened by name: patterns such as "timm/*".
-    """
-
-    models_by_name: tuple[str, ...] = ("*",)
-
-
-def user_models() -> dict[str, UserModelSettings]:
+def user_model_settings() -> dict[str, UserModelSettings]:
     """Return the settings of the user's models by name, {} without a settings file; raise MirrorError if invalid."""
-    path = file()
-    tables = _tables(path) if path else {}
-    return {name: _parsed(table, table_label(name, path)) for name, table in tables.items() if path and name != SERVER}
-
-
-def server() -> ServerSettings:
-    """Return the settings of the server, with defaults for those that are not given; raise MirrorError if invalid."""
-    path = file()
-    table = _tables(path).get(SERVER, {}) if path else {}
-    label = table_label(SERVER, path) if path else ""
-    if not isinstance(table, dict) or "factory" in table or "path" in table:
-        raise MirrorError(
-            f"{label} holds the settings of the server, so no model can have that name",
-            culprit=SERVER,
-            hint="choose another name for the model",
-        )
-    for key in table:
-        if key != _MODELS_BY_NAME:
-            raise MirrorError(f"{label} has an unknown key '{key[:40]}'.", culprit=key, accepted=(_MODELS_BY_NAME,))
-    match table.get(_MODELS_BY_NAME, True):
-        case bool(is_allowed):
-            return ServerSettings(("*",) if is_allowed else ())
-        case list(patterns) if all(isinstance(pattern, str) for pattern in patterns):
-            return ServerSettings(tuple(patterns))
-        case value:
-            accepted = 'true, false, or a list of names such as "timm/*"'
-            raise MirrorError(
-                f"{label}: {_MODELS_BY_NAME} cannot be {str(value)[:60]!r}. Expected {accepted}.",
-                culprit=str(value),
-                accepted=accepted,
-            )
-
-
-def use(path: str | None) -> None:
-    """Choose the settings file of this process; None or "" chooses the file that MIRROR_SETTINGS names."""
-    global _chosen
-    _chosen = path
-
-
-def file() -> Path | None:
-    """Return the path of the settings file, or None."""
-    path = _chosen or os.environ.get("MIRROR_SETTINGS")
-    return Path(path).expanduser().resolve() if path else None
-
-
-def table_label(name: str, path: Path) -> str:
-    """Return the words with which error messages refer to a table."""
-    return f"[{name}] in '{path.name}'"
-
-
-def _tables(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.", culprit=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.", culprit=path.name) from error
+    path = settings_file()
+    if path is None:
+        return {}
+    return {name: _parsed(table, table_label(name, path)) for name, table in tables_of(path).items() if name != SERVER}
 
 
 def _parsed(table: object, label: str) -> UserModelSettings:

@@ -1,0 +1,45 @@
+"""How much the visitors of a server may use."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a server; the defaults are for one's own computer.
+
+    Args:
+        visitors: How many pages may be open at once.
+        upload_megabytes: The size of all files that one visitor has uploaded and that are not read yet.
+        picture_megapixels: The size of one picture.
+        visitor_megapixels: The size of all pictures that one visitor adds.
+        picture_megabytes: The memory of all pictures that visitors added. Beyond it, the pictures that were not used
+            for the longest time are kept as files only, and decoded again when they are needed.
+        model_gigabytes: The memory of all models. Beyond it, the least recently used models are dropped.
+        computations: How many computations may run or wait at once. Further ones are refused.
+        seconds: How long one computation may take.
+    """
+
+    visitors: int = 50
+    upload_megabytes: int = 250
+    picture_megapixels: int = 25
+    visitor_megapixels: int = 100
+    picture_megabytes: int = 1000
+    model_gigabytes: int = 4
+    computations: int = 20
+    seconds: int = 24 * 60 * 60
+
+
+PROFILES = MappingProxyType(
+    {
+        "own": Limits(),
+        "hosted": Limits(
+            visitors=100,
+            upload_megabytes=50,
+            picture_megapixels=12,
+            visitor_megapixels=48,
+            picture_megabytes=150,
+            seconds=120,
+        ),
+    }
+)

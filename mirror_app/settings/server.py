@@ -1,0 +1,79 @@
+"""The settings of the server: the table [mirror]."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from mirror_app.errors import MirrorError
+from mirror_app.settings.file import SERVER, settings_file, table_label, tables_of
+from mirror_app.settings.limits import PROFILES, Limits
+
+_LIMITS = tuple(limit.name for limit in fields(Limits))
+_EXPECTED = {
+    "models_by_name": 'true, false, or a list of names such as "timm/*"',
+    "profile": " or ".join(f'"{name}"' for name in PROFILES),
+    **dict.fromkeys(_LIMITS, "a whole number above 0"),
+}
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """The table [mirror] of the settings file.
+
+    Args:
+        models_by_name: Which models of the Hugging Face hub may be opened by name: patterns such as "timm/*".
+        profile: "own" for one's own computer, "hosted" for a demo that is shared with strangers.
+        limits: How much the visitors may use: the limits of the profile, except those that the table sets.
+    """
+
+    models_by_name: tuple[str, ...] = ("*",)
+    profile: str = "own"
+    limits: Limits = field(default_factory=Limits)
+
+
+def server_settings() -> ServerSettings:
+    """Return the settings of the server, with defaults for those that are not given; raise MirrorError if invalid."""
+    path = settings_file()
+    table = tables_of(path).get(SERVER, {}) if path else {}
+    label = table_label(SERVER, path) if path else ""
+    if not isinstance(table, dict) or "factory" in table or "path" in table:
+        raise MirrorError(
+            f"{label} holds the settings of the server, so no model can have that name",
+            culprit=SERVER,
+            hint="choose another name for the model",
+        )
+    for key, value in table.items():
+        if key not in _EXPECTED:
+            raise MirrorError(
+                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(_EXPECTED)}.",
+                culprit=key,
+                accepted=tuple(_EXPECTED),
+            )
+        if not _is_valid(key, value):
+            raise MirrorError(
+                f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {_EXPECTED[key]}.",
+                culprit=str(value),
+                accepted=tuple(PROFILES) if key == "profile" else _EXPECTED[key],
+            )
+    return _parsed(table)
+
+
+def _parsed(table: Mapping[str, Any]) -> ServerSettings:
+    profile = table.get("profile", "own")
+    # Strangers may open models by name only if the owner lists them.
+    names = table.get("models_by_name", profile != "hosted")
+    patterns = tuple(names) if isinstance(names, list) else ("*",) if names else ()
+    limits = replace(PROFILES[profile], **{name: table[name] for name in _LIMITS if name in table})
+    return ServerSettings(patterns, profile, limits)
+
+
+def _is_valid(key: str, value: object) -> bool:
+    match key:
+        case "models_by_name" if isinstance(value, list):
+            return all(isinstance(pattern, str) for pattern in value)
+        case "models_by_name":
+            return isinstance(value, bool)
+        case "profile":
+            return value in PROFILES
+        case _:
+            return isinstance(value, int) and not isinstance(value, bool) and value > 0
