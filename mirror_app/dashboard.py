@@ -3,8 +3,11 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import click
 
 _HERE = Path(__file__).resolve().parent
 MAIN = _HERE / "main.py"
@@ -21,6 +24,7 @@ def serve(address: str, port: int | None = None, settings: str | None = None) ->
 
     Args:
         address: The address to listen on. If it is localhost or 127.0.0.1, requests for other host names are refused.
+            With another address, requests for a public name are refused unless STREAMLIT_SERVER_ALLOWED_HOSTS lists it.
         port: The port. By default, 8501 or the next free one.
         settings: A file with the models to offer.
     """
@@ -37,7 +41,8 @@ def serve(address: str, port: int | None = None, settings: str | None = None) ->
         words += ["--server.port", str(port)]
     if settings:
         words += ["--", "--settings", settings]
-    cli.main(words, prog_name="streamlit", standalone_mode=False, default_map={"run": defaults})
+    with suppress(click.Abort):  # Ctrl+C
+        cli.main(words, prog_name="streamlit", standalone_mode=False, default_map={"run": defaults})
 
 
 def options() -> dict[str, Any]:

@@ -11,7 +11,7 @@ LAYERS = [
     ["mirror_app.params", "mirror_app.images"],
     ["mirror_app.render", "mirror_app.probe", "mirror_app.bundled"],
     ["mirror_app.settings", "mirror_app.optim"],
-    ["mirror_app.models"],
+    ["mirror_app.models", "mirror_app.hosting"],
     ["mirror_app.visualisations.registry", "mirror_app.visualisations.elements"],
     ["mirror_app.visualisations.core"],
     ["mirror_app.visualisations.custom"],
@@ -31,7 +31,8 @@ LAYERS = [
         "mirror_app.ui.guide",
     ],
     ["mirror_app.ui.architecture", "mirror_app.ui.dream"],
-    ["pages", "mirror_app.main"],
+    ["pages", "mirror_app.ui.navigation"],
+    ["mirror_app.main"],
 ]
 DOCUMENT = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "| package | what is in it |\n| --- | --- |\n", "\n## Add a visualisation"

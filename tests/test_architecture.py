@@ -12,7 +12,14 @@ from tests.packages import DOCUMENT, LAYERS, table
 
 LEVEL = {package: number for number, layer in enumerate(LAYERS) for package in layer}
 
-UPSTAIRS = ("mirror_app.ui", "mirror_app.main", "mirror_app.dashboard", "mirror_app.live.server", "pages")
+UPSTAIRS = (
+    "mirror_app.ui",
+    "mirror_app.main",
+    "mirror_app.dashboard",
+    "mirror_app.live.server",
+    "mirror_app.hosting",
+    "pages",
+)
 
 
 def name_of(file: Path) -> str:

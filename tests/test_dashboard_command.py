@@ -1,6 +1,7 @@
 """`mirror serve`: the dashboard with its own options from anywhere, for this machine alone, until Ctrl+C."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -101,9 +102,17 @@ def test_without_a_command_it_is_for_this_machine_and_variables_come_first(free:
             assert session.config.max_cached_message_age == 7
 
 
-def test_an_address_lets_others_in(free: int, tmp_path: Path) -> None:
-    with (
-        started("serve", "--address", "0.0.0.0", "--port", str(free), port=free, cwd=tmp_path),
-        opened(free, "demo.example") as visitor,
-    ):
-        assert next(messages(visitor)).WhichOneof("type") == "new_session"
+def test_an_address_lets_others_in_by_the_names_that_are_allowed(free: int, tmp_path: Path) -> None:
+    words = ("serve", "--address", "0.0.0.0", "--port", str(free))
+    with started(*words, port=free, cwd=tmp_path):
+        for host in ("192.168.0.7", "my-computer", "my-computer.local"):
+            with opened(free, host) as visitor:
+                assert next(messages(visitor)).WhichOneof("type") == "new_session"
+        with pytest.raises(InvalidStatus) as refusal, opened(free, "demo.example"):
+            pass
+    (variable,) = re.findall(r"(\w+)=demo.example", str(refusal.value.response.body))
+    with started(*words, port=free, cwd=tmp_path, **{variable: "demo.example"}):
+        with pytest.raises(InvalidStatus), opened(free, "evil.example"):
+            pass
+        with opened(free, "demo.example") as visitor:
+            assert next(messages(visitor)).WhichOneof("type") == "new_session"

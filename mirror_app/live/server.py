@@ -10,7 +10,7 @@ import uvicorn
 from streamlit import config
 from streamlit.runtime import Runtime
 
-from mirror_app import dashboard, live
+from mirror_app import dashboard, hosting, live
 from mirror_app.errors import MirrorError
 
 HOST = "127.0.0.1"
@@ -32,7 +32,7 @@ class Server:
         live.keep_program()
         _configure()
         options = uvicorn.Config(
-            st.App(dashboard.MAIN),
+            st.App(dashboard.MAIN, **hosting.guards()),
             log_config=None,
             log_level="warning",
             access_log=False,

@@ -228,7 +228,8 @@ def _decode_order(energy: Tensor, code: Tensor) -> Tokens | None:
     """Return which token belongs to each cell of a code, by finding the order of cells that fits the tokens' responses.
 
     The responses are `energy` (2 D, …, T), the code is (D, rows, columns). Where a convolution comes before the keys,
-    each key is made of several cells, and some of its digits are wrong. Returns None unless one order of the cells is clear, in all heads alike.
+    each key is made of several cells, and some of its digits are wrong. Returns None unless one
+    order of the cells is clear, in all heads alike.
     """
     order = gray_code.best_order(gray_code.contrast_of(_by_position(energy, ()).sum(-1), code), code)
     if order is None:

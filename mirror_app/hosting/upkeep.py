@@ -1,0 +1,42 @@
+"""What the server does by itself: it warms up before the first visitor comes, and collects garbage."""
+
+import asyncio
+import ctypes
+import gc
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+PERIOD = 15  # seconds between two collections
+
+
+@asynccontextmanager
+async def upkeep(warm_up: Callable[[], object], _app: object) -> AsyncGenerator[None, None]:
+    """Do the work in the background as long as the server runs."""
+    tasks = [asyncio.create_task(asyncio.to_thread(warm_up)), asyncio.create_task(_collect_garbage())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _collect_garbage() -> None:
+    """Free the pictures that Streamlit's cyclic references hold, and give the memory back to the system.
+
+    Streamlit could collect after each run of a page instead, but with PyTorch loaded that costs a quarter of a second.
+    """
+    while True:
+        await asyncio.sleep(PERIOD)
+        await asyncio.to_thread(_collect)
+
+
+def _collect() -> None:
+    gc.collect()
+    if sys.platform == "linux":
+        trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only the GNU library has it
+        if trim:
+            trim(0)

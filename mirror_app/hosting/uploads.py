@@ -1,0 +1,63 @@
+"""Bounds how much of what a visitor uploads is held at once. Streamlit bounds only the size of one file."""
+
+import re
+
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import config
+from streamlit.runtime import Runtime
+
+from mirror_app.hosting.limits import current_limits
+
+_UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)$")
+_FORM_BYTES = 2**20  # what a form may add to its file
+_LEAST_BYTES = 4096  # what even an empty file takes
+
+
+class Uploads:
+    """Middleware that refuses an upload if the session's files that are not read yet would take too much memory.
+
+    A page removes a file as soon as it has read it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._stored: dict[str, set[str]] = {}  # the ids of files, by session
+        self._arriving: dict[tuple[str, str], int] = {}  # the bytes of files, by session and id
+        # A form beyond this size would be written to the system's folder for temporary files.
+        MultiPartParser.spool_max_size = config.get_option("server.maxUploadSize") * 2**20 + _FORM_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse the upload."""
+        upload = _UPLOAD.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if upload is None:
+            await self._app(scope, receive, send)
+            return
+        session_id, file_id = upload.groups()
+        size = _size(Headers(scope=scope))
+        if self._held(session_id) + size > current_limits().upload_megabytes * 2**20:
+            problem = "Too many files were uploaded at once.\n"
+            await PlainTextResponse(problem, status_code=413)(scope, receive, send)
+            return
+        self._arriving[session_id, file_id] = size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            del self._arriving[session_id, file_id]
+            self._stored.setdefault(session_id, set()).add(file_id)
+
+    def _held(self, session_id: str) -> int:
+        """Return the bytes that a session's files take, and forget all files that are gone."""
+        manager = Runtime.instance().uploaded_file_mgr
+        stored = {each: manager.get_files(each, list(files)) for each, files in self._stored.items()}
+        self._stored = {each: {file.file_id for file in files} for each, files in stored.items() if files}
+        arriving = [size for (each, _), size in self._arriving.items() if each == session_id]
+        return sum(arriving) + sum(max(len(file.data), _LEAST_BYTES) for file in stored.get(session_id, ()))
+
+
+def _size(headers: Headers) -> int:
+    """Return the bytes of an upload; of one that does not tell its size, those of the largest file."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else config.get_option("server.maxUploadSize") * 2**20
