@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
+from mirror_app.hosting.refusal import refuse
+
 # Names that nobody can register in the public DNS, besides those without a dot.
 _LOCAL_ENDINGS = (".localhost", ".local")
 _HEALTH = "/_stcore/health"  # whoever checks it uses the address of the machine
@@ -35,7 +37,7 @@ class Hosts:
             f"This server does not answer for the name '{name}'. "
             f"If it should, start it with STREAMLIT_SERVER_ALLOWED_HOSTS={name or 'demo.example.org'}\n"
         )
-        await PlainTextResponse(problem, status_code=400)(scope, receive, send)
+        await refuse(scope, receive, send, PlainTextResponse(problem, status_code=400))
 
 
 def _host_name(host: str) -> str:

@@ -11,6 +11,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 
 from mirror_app.hosting.limits import current_limits
+from mirror_app.hosting.refusal import refuse
 
 _RETRY = 20  # seconds after which a browser tries again
 _FULL = f"""<!DOCTYPE html>
@@ -41,7 +42,7 @@ class Visitors:
         """Pass a request on, or answer that the server is full."""
         if _opens_page(scope) and self._open >= current_limits().visitors:
             response = HTMLResponse(_FULL, status_code=503, headers={"Retry-After": str(_RETRY)})
-            await response(scope, receive, send)
+            await refuse(scope, receive, send, response)
         elif scope["type"] == "websocket":
             await self._visit(scope, receive, send)
         else:

@@ -1,0 +1,224 @@
+"""What stands in front of Streamlit: what a hostile visitor sends does not reach the others."""
+
+import http.client
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from mirror_app.hosting.messages import _ACCEPTED
+from tests import ROOT
+from tests.server import serve
+
+PAGE = ROOT / "tests" / "hosting" / "guarded_page.py"
+VISITORS, UPLOAD_MEGABYTES = 3, 5
+SETTINGS = f'[mirror]\nprofile = "hosted"\nvisitors = {VISITORS}\nupload_megabytes = {UPLOAD_MEGABYTES}\n'
+MEGABYTE = 2**20
+
+pytestmark = pytest.mark.page
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    file = tmp_path_factory.mktemp("settings") / "mirror.toml"
+    file.write_text(SETTINGS)
+    # Without its token, anybody can upload: the quota alone protects the server here.
+    options = ("--server.enableXsrfProtection", "false", "--server.enableCORS", "false")
+    with serve(PAGE, *options, "--server.disconnectedSessionTTL", "2", env={"MIRROR_SETTINGS": str(file)}) as address:
+        yield address
+
+
+class Answer:
+    """What a server answers to one request."""
+
+    def __init__(
+        self,
+        url: str,
+        path: str,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            self.status, self.headers, self.text = response.status, response.headers, response.read().decode("latin-1")
+
+
+def opened(url: str) -> AbstractContextManager[ClientConnection]:
+    address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+    protocol = [Subprotocol("streamlit")]
+    return connect(address, subprotocols=protocol, max_size=2**28, compression=None)
+
+
+def run(visitor: ClientConnection) -> tuple[str, str]:
+    """Run the page; return its text and the id of the session."""
+    message = BackMsg()
+    message.rerun_script.query_string = ""
+    visitor.send(message.SerializeToString())
+    text = session = ""
+    while True:
+        received = visitor.recv(timeout=60)
+        assert isinstance(received, bytes)
+        reply = ForwardMsg.FromString(received)
+        if reply.WhichOneof("type") == "new_session":
+            session = reply.new_session.initialize.session_id
+        if reply.delta.new_element.WhichOneof("type") == "text":
+            text = reply.delta.new_element.text.body
+        if reply.WhichOneof("type") == "script_finished":
+            return text, session
+
+
+def upload(url: str, session: str, name: str, size: int) -> int:
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n%s\r\n--x--\r\n' % bytes(size)
+    path = f"/_stcore/upload_file/{session}/{name}"
+    return Answer(url, path, "PUT", form, {"Content-Type": "multipart/form-data; boundary=x"}).status
+
+
+def test_a_visitor_cannot_clear_what_all_visitors_share(url: str) -> None:
+    with opened(url) as visitor, opened(url) as hostile:
+        before, _ = run(visitor)
+        assert before
+        hostile.send(BackMsg(clear_cache=True).SerializeToString())
+        assert run(hostile)[0] == before
+        assert run(visitor)[0] == before
+
+
+def test_only_messages_that_the_pages_send_are_passed_on() -> None:
+    kinds = {field.name for field in BackMsg.DESCRIPTOR.oneofs_by_name["type"].fields}
+    operations = BackMsg.DESCRIPTOR.fields_by_name["backend_operation_request"].message_type
+    payloads = {field.name for field in operations.oneofs_by_name["payload"].fields}
+    assert (kinds | payloads) >= _ACCEPTED
+    assert not _ACCEPTED & {
+        "clear_cache",
+        "install_skills",
+        "set_run_on_save",
+        "load_git_info",
+        "debug_shutdown_runtime",
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("127.0.0.1:8501", 200),
+        ("[::1]:8501", 200),
+        ("192.168.0.7", 200),
+        ("my-computer", 200),
+        ("my-computer.local", 200),
+        ("evil.example", 400),
+        ("evil.example:8501", 400),
+        ("evil.example.", 400),
+        ("localhost.evil.example", 400),
+        ("127.0.0.1.evil.example", 400),
+        ("localhost@evil.example", 400),
+        ("", 400),
+        ("[", 400),
+    ],
+)
+def test_a_name_that_a_stranger_can_register_is_refused(url: str, host: str, status: int) -> None:
+    assert Answer(url, "/", headers={"Host": host}).status == status
+    if status == 400:
+        assert 400 <= knock(url, host) < 500
+
+
+def knock(url: str, host: str) -> int:
+    """The answer to a WebSocket's greeting."""
+    greeting = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Host": host,
+    }
+    return Answer(url, "/_stcore/stream", headers=greeting).status
+
+
+def test_whoever_checks_the_health_need_not_know_the_name(url: str) -> None:
+    assert Answer(url, "/_stcore/health", headers={"Host": "evil.example"}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/agent/openapi.json", "/_stcore/agent/interact"])
+def test_what_is_not_for_visitors_is_hidden(url: str, path: str) -> None:
+    assert Answer(url, path).status == 404
+    assert Answer(url, path, "POST").status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/_stcore/health", "/_stcore/metrics", "/guide", "/media/none.png"])
+def test_every_answer_has_the_headers(url: str, path: str) -> None:
+    headers = Answer(url, path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_a_full_server_says_so_and_lets_the_next_one_in_when_somebody_leaves(url: str) -> None:
+    with ExitStack() as visitors:
+        first = visitors.enter_context(opened(url))
+        for _ in range(VISITORS - 1):
+            visitors.enter_context(opened(url))
+        with pytest.raises(InvalidStatus), opened(url):
+            pass
+        page = Answer(url, "/", headers={"Accept": "text/html"})
+        assert page.status == 503
+        assert page.headers["Retry-After"]
+        assert "Mirror is full" in page.text
+        assert Answer(url, "/_stcore/health").status == 200
+        first.close()
+        with patient(url) as visitor:
+            assert run(visitor)[0]
+
+
+@contextmanager
+def patient(url: str) -> Iterator[ClientConnection]:
+    """A visitor who tries again until the server has noticed that another one has left."""
+    with ExitStack() as stack:
+        for _ in range(50):
+            with suppress(InvalidStatus):
+                visitor = stack.enter_context(opened(url))
+                break
+            time.sleep(0.1)
+        yield visitor
+
+
+def test_a_session_holds_no_more_uploads_than_the_limit(url: str) -> None:
+    with patient(url) as visitor, patient(url) as neighbour:
+        (_, session), (_, other) = run(visitor), run(neighbour)
+        statuses = [upload(url, session, f"file-{number}", MEGABYTE) for number in range(UPLOAD_MEGABYTES + 3)]
+        assert statuses == [204] * (UPLOAD_MEGABYTES - 1) + [413] * 4
+        assert upload(url, other, "file", MEGABYTE) == 204
+        assert Answer(url, f"/_stcore/upload_file/{session}/file-0", "DELETE").status == 204
+        assert upload(url, session, "again", MEGABYTE) == 204
+
+
+def test_many_small_files_are_bounded_too(url: str) -> None:
+    with patient(url) as visitor:
+        _, session = run(visitor)
+        assert {upload(url, session, f"file-{number}", 0) for number in range(200)} == {204}
+
+
+def test_a_session_ends_although_nobody_else_comes_or_leaves(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    options = ("--server.disconnectedSessionTTL", "2")
+    with serve(PAGE, *options) as address:
+        with opened(address) as visitor:
+            run(visitor)
+        output = ""
+        for _ in range(100):
+            output += capfd.readouterr().out
+            if re.search("A session has ended", output):
+                return
+            Answer(address, "/_stcore/health")
+            time.sleep(0.1)
+    raise AssertionError(output)
