@@ -1,5 +1,6 @@
-"""A page of a few lines behind the middleware: it shows when its shared and its own cached objects were made."""
+"""A page of a few lines behind the middleware: it shows when its shared object was made, and the server's process."""
 
+import os
 import time
 
 import streamlit as st
@@ -13,17 +14,7 @@ def shared() -> int:
     return time.monotonic_ns()
 
 
-def _released(_: object) -> None:
-    print("A session has ended.", flush=True)
-
-
-@st.cache_resource(scope="session", on_release=_released, show_spinner=False)
-def own() -> int:
-    return time.monotonic_ns()
-
-
 if runtime.exists():
-    own()
-    st.text(str(shared()))
+    st.text(f"{shared()} {os.getpid()}")
 else:
     app = st.App(__file__, **hosting.guards())
