@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from mirror_app.errors import MirrorError
 from mirror_app.ui import store
 from mirror_app.ui.common import page_parts, strip
 from mirror_app.ui.dream import progress
@@ -11,8 +12,11 @@ session = current()
 selection = store.Selection.of(session.request, session.selected_picture)
 run_slot = store.run_slot()
 if session.run_requested:
-    run_slot.begin(selection)
     session.run_requested = False
+    try:
+        run_slot.begin(selection)
+    except MirrorError as error:  # the server is busy
+        session.problems.append(str(error))
 
 page_parts.show_problems(session)
 strip.show(session)

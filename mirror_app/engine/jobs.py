@@ -1,17 +1,19 @@
-"""Computations in the background: a few workers, a queue, and the newest frame of each computation.
+"""Computations in the background, of which a few compute at a time, and the newest frame of each.
 
 A request for something that is being computed joins the computation. A computation that nobody waits for is abandoned
 between two frames. If it is already computing its last frame, it finishes and its result is stored.
 """
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from threading import Event, Lock
+from threading import Event, Lock, Thread, current_thread
 from typing import Generic, TypeVar
 
+from mirror_app.engine.turns import NOBODY, Turns, Visitor
 from mirror_app.errors import MirrorError
+from mirror_app.visualisations.core.batching import is_out_of_memory
 
 T = TypeVar("T")
 Frames = Callable[[], Generator[T, None, None]]
@@ -44,23 +46,33 @@ class Job(Generic[T]):
 
 
 class Jobs(Generic[T]):
-    """A queue of computations, of which at most `workers` run at once, first come, first served."""
+    """Computations, of which at most `workers` compute at once, one frame each in turn.
 
-    def __init__(self, workers: int) -> None:
-        self._workers = ThreadPoolExecutor(workers, "computation")
+    Args:
+        workers: How many computations compute a frame at the same time.
+        capacity: How many computations there may be. Further ones are refused.
+        seconds: How long one computation may compute, without the time that it waits.
+    """
+
+    def __init__(self, workers: int, capacity: int = 1000, seconds: float = math.inf) -> None:
+        self._turns = Turns(workers)
+        self._capacity = capacity
+        self._seconds = seconds
         self._lock = Lock()
         self._closed = False
         self._jobs: dict[str, Job[T]] = {}  # the waiting and the running jobs, oldest first
+        self._threads: set[Thread] = set()
 
     @contextmanager
-    def join(self, key: str, frames: Frames[T]) -> Iterator[Job[T]]:
-        """Yield the job of `key`, submitting one if there is none; inside the context, the job counts as watched."""
+    def join(self, key: str, frames: Frames[T], visitor: Visitor = NOBODY) -> Iterator[Job[T]]:
+        """Yield the job of `key`, submitting one for `visitor` if there is none; within the context, it is watched.
+
+        Raises MirrorError if there are too many jobs.
+        """
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.abandoned:
-                self._jobs.pop(key, None)
-                job = self._jobs[key] = Job()
-                self._workers.submit(self._work, key, job, frames)
+                job = self._submit(key, frames, visitor)
             job.watchers += 1
         try:
             yield job
@@ -70,40 +82,68 @@ class Jobs(Generic[T]):
                 job.last_watched = time.monotonic()
 
     def jobs_ahead(self, job: Job[T]) -> int:
-        """Return how many waiting jobs will start before `job` does."""
+        """Return how many waiting jobs came before `job` did."""
         with self._lock:
             waiting = [queued for queued in self._jobs.values() if not queued.has_started]
         return waiting.index(job) if job in waiting else 0
 
     def close(self) -> None:
-        """Cancel all jobs and end the workers; a running job ends after its current frame."""
+        """Cancel all jobs and end their threads; a running job ends after its current frame."""
         with self._lock:
             self._closed = True
             for job in self._jobs.values():
                 job.error = MirrorError("Mirror was stopped.")
                 job.done.set()
-        self._workers.shutdown(cancel_futures=True)
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
 
-    def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
-        job.has_started = True
+    def _submit(self, key: str, frames: Frames[T], visitor: Visitor) -> Job[T]:
+        if len(self._threads) >= self._capacity:
+            raise MirrorError(
+                f"This server is busy: {len(self._threads)} computations are running or waiting.",
+                culprit="computations",
+                accepted=f"at most {self._capacity} computations",
+                hint="Try again in a minute.",
+            )
+        job = self._jobs[key] = Job()
+        thread = Thread(target=self._work, args=(key, job, frames, visitor), name="computation")
+        self._threads.add(thread)
+        thread.start()
+        return job
+
+    def _work(self, key: str, job: Job[T], frames: Frames[T], visitor: Visitor) -> None:
         try:
-            if not self._abandon_if_unwanted(job):
-                with closing(frames()) as running:
-                    was_unwanted = False
-                    for frame in running:
-                        # A job that nobody waits for is abandoned one frame late. Its current frame may be the last; if
-                        # so, asking for the next frame lets the generator store the result.
-                        if was_unwanted and self._abandon_if_unwanted(job):
-                            break
-                        job.newest = frame
-                        was_unwanted = self._is_unwanted(job)
-        except BaseException as error:  # it is raised in the threads that wait; not even SystemExit may end the worker
-            job.error = error
+            self._compute(job, frames, visitor)
+        except BaseException as error:  # it is raised in the threads that wait
+            # The original error would hold the tensors that were too large.
+            job.error = _out_of_memory() if is_out_of_memory(error) else error
         finally:
             with self._lock:
                 if self._jobs.get(key) is job:
                     del self._jobs[key]
+                self._threads.remove(current_thread())
             job.done.set()
+
+    def _compute(self, job: Job[T], frames: Frames[T], visitor: Visitor) -> None:
+        with closing(frames()) as running:
+            seconds, was_unwanted = 0.0, False
+            while True:
+                with self._turns.take(visitor):
+                    if not job.has_started and self._abandon_if_unwanted(job):
+                        return
+                    job.has_started = True
+                    started = time.monotonic()
+                    frame = next(running, None)
+                    seconds += time.monotonic() - started
+                # A job that nobody waits for is abandoned one frame late. Its current frame may be the last; if so,
+                # asking for the next frame lets the generator store the result.
+                if frame is None or (was_unwanted and self._abandon_if_unwanted(job)):
+                    return
+                job.newest = frame
+                was_unwanted = self._is_unwanted(job)
+                if seconds > self._seconds:
+                    raise _too_long(self._seconds)
 
     def _abandon_if_unwanted(self, job: Job[T]) -> bool:
         """Abandon `job` if nobody waits for it, and return whether it is abandoned; nobody can join it then."""
@@ -113,6 +153,23 @@ class Jobs(Generic[T]):
 
     def _is_unwanted(self, job: Job[T]) -> bool:
         return self._closed or (not job.watchers and time.monotonic() - job.last_watched > GRACE_PERIOD)
+
+
+def _out_of_memory() -> MirrorError:
+    return MirrorError(
+        "There is not enough memory for this computation.",
+        culprit="memory",
+        hint="Choose a smaller model or a smaller picture, or try again later.",
+    )
+
+
+def _too_long(seconds: float) -> MirrorError:
+    return MirrorError(
+        f"The computation was ended: it takes longer than the {seconds:.0f} seconds that this server allows.",
+        culprit="the computation",
+        accepted=f"{seconds:.0f} seconds",
+        hint="Choose a smaller model or fewer samples.",
+    )
 
 
 def store_last(frames: Frames[T], store: Callable[[T], object]) -> Generator[T, None, None]:

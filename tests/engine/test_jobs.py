@@ -1,10 +1,16 @@
 """Computations under way: joined, queued, given up, and never a worker lost."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Generator
+from contextlib import ExitStack
+from functools import partial
 
+import numpy as np
 import pytest
+import torch
 
 from mirror_app.engine import jobs
 from mirror_app.engine.jobs import Job, Jobs
@@ -45,18 +51,86 @@ def test_whoever_asks_for_the_same_joins_and_it_is_computed_once() -> None:
     assert seen == [0, 1]
 
 
-def test_the_others_wait_in_the_order_in_which_they_came() -> None:
-    gate, work = threading.Event(), Jobs[int](1)
+def gated(name: str, steps: int, turns: list[str], gate: threading.Event) -> Generator[str, None, None]:
+    """Wait for the gate, then add the name to the turns in each step."""
+    gate.wait(10)
+    for _ in range(steps):
+        turns.append(name)
+        yield name
+
+
+def test_a_newcomer_waits_for_one_step_of_the_long_computations_of_others() -> None:
+    gate, turns, work = threading.Event(), list[str](), Jobs[str](1)
+    with ExitStack() as stack:
+        started = [stack.enter_context(work.join("a", lambda: gated("a", 5, turns, gate), ("ann",)))]
+        while not started[0].has_started:
+            time.sleep(0.01)
+        for key, visitor in (("b", "ann"), ("c", "bob"), ("d", "cem")):
+            frames = partial(gated, key, 3, turns, gate)
+            started.append(stack.enter_context(work.join(key, frames, (visitor,))))
+            while work._turns.waiting < len(started) - 1:
+                time.sleep(0.01)
+        assert [work.jobs_ahead(job) for job in started] == [0, 0, 1, 2]
+        gate.set()
+        assert all(job.done.wait(10) for job in started)
+    # Ann's second computation waits until the others had a turn; then all three visitors take turns.
+    assert "".join(turns[:4]) == "acdb"
+    assert sorted(turns[4:7]) == ["a", "c", "d"]
+    assert sorted(turns) == list("aaaaabbbcccddd")
+
+
+def test_tabs_of_one_address_share_its_turns() -> None:
+    gate, turns, work = threading.Event(), list[str](), Jobs[str](1)
+    with ExitStack() as stack:
+        together = [stack.enter_context(work.join("x", partial(gated, "x", 1, turns, gate), ("1.1.1.1", "tab 0")))]
+        while not together[0].has_started:
+            time.sleep(0.01)
+        for number in range(1, 9):
+            frames, visitor = partial(gated, "x", 4, turns, gate), ("1.1.1.1", f"tab {number}")
+            together.append(stack.enter_context(work.join(f"x{number}", frames, visitor)))
+        together.append(stack.enter_context(work.join("y", partial(gated, "y", 4, turns, gate), ("2.2.2.2", "tab"))))
+        while work._turns.waiting < len(together) - 1:
+            time.sleep(0.01)
+        gate.set()
+        assert all(job.done.wait(10) for job in together)
+    assert "".join(turns[:8]) == "xyxyxyxy"
+
+
+def test_beyond_its_capacity_it_refuses_and_takes_the_next_when_one_is_done() -> None:
+    gate, work = threading.Event(), Jobs[int](1, capacity=2)
     with (
         work.join("a", lambda: counted(2, [], gate)) as first,
         work.join("b", lambda: counted(1, [])) as second,
-        work.join("c", lambda: counted(1, [])) as third,
     ):
-        while not first.has_started:
-            time.sleep(0.01)
-        assert [work.jobs_ahead(job) for job in (first, second, third)] == [0, 0, 1]
+        with refused(problem="busy"), work.join("c", lambda: counted(1, [])):
+            pass
+        with work.join("b", lambda: counted(1, [])) as again:  # who joins adds nothing
+            assert again is second
         gate.set()
-        assert [finished(job) for job in (first, second, third)] == [1, 0, 0]
+        assert [finished(job) for job in (first, second)] == [1, 0]
+    deadline = time.monotonic() + 10
+    while work._threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with work.join("c", lambda: counted(1, [])) as third:
+        assert finished(third) == 0
+
+
+def test_a_computation_that_takes_too_long_is_ended_and_waiting_does_not_count() -> None:
+    def slow() -> Generator[int, None, None]:
+        for step in range(100):
+            time.sleep(0.1)
+            yield step
+
+    gate, work = threading.Event(), Jobs[int](1, seconds=0.25)
+    with work.join("a", lambda: counted(1, [])) as quick, work.join("b", slow) as job:
+        with refused(problem="longer"):
+            finished(job)
+        assert job.newest == 2
+        assert finished(quick) == 0
+    with work.join("c", lambda: counted(2, [], gate)) as blocked, work.join("d", lambda: counted(3, [])) as waiting:
+        threading.Timer(0.1, gate.set).start()
+        assert finished(blocked) == 1
+        assert finished(waiting) == 2
 
 
 def test_what_nobody_waits_for_is_given_up_between_two_frames(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +203,7 @@ def test_a_rerun_that_asks_again_at_once_finds_its_job(monkeypatch: pytest.Monke
     assert seen == [0, 1]
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
 def test_whatever_a_computation_raises_reaches_who_waits_and_ends_no_worker(error: type[BaseException]) -> None:
     def fails() -> Generator[int, None, None]:
         yield 0
@@ -142,6 +216,30 @@ def test_whatever_a_computation_raises_reaches_who_waits_and_ends_no_worker(erro
     assert not isinstance(caught.value, MirrorError) or caught.value.culprit == error.__name__
     with work.join("a", lambda: counted(1, [])) as again:
         assert finished(again) == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes."),
+    ],
+)
+def test_of_memory_that_runs_out_one_sentence_tells_and_nothing_is_held(error: Exception) -> None:
+    held = []
+
+    def fails() -> Generator[int, None, None]:
+        large = np.zeros(9)
+        held.append(weakref.ref(large))
+        yield 0
+        raise error
+
+    with Jobs[int](1).join("a", fails) as job, refused(culprit="memory"):
+        finished(job)
+    error.__traceback__ = None
+    gc.collect()
+    assert held[0]() is None
 
 
 def test_closing_ends_what_is_under_way_what_waits_and_the_workers() -> None:

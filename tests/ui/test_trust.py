@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mirror_app import engine, evaluation, live
 from mirror_app.engine.jobs import Frames, Job, Jobs
 from mirror_app.engine.request import Request
+from mirror_app.engine.turns import Visitor
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import verdict
 from mirror_app.images import Picture
@@ -156,9 +157,11 @@ def test_no_two_computations_of_the_page_are_taken_for_one(monkeypatch: pytest.M
     keys: list[str] = []
     join = Jobs.join
 
-    def noted(jobs: Jobs[object], key: str, frames: Frames[object]) -> AbstractContextManager[Job[object]]:
+    def noted(
+        jobs: Jobs[object], key: str, frames: Frames[object], visitor: Visitor
+    ) -> AbstractContextManager[Job[object]]:
         keys.append(key)
-        return join(jobs, key, frames)
+        return join(jobs, key, frames, visitor)
 
     monkeypatch.setattr(Jobs, "join", noted)
     page("trust")

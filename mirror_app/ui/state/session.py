@@ -15,12 +15,12 @@ from mirror_app.images import Picture, with_colours
 from mirror_app.images.bands import Colours
 from mirror_app.models import catalogue
 from mirror_app.params import Value
+from mirror_app.settings.server import server_settings
 from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
 MAX_PICTURES = 24  # how many pictures one visitor may add
-MAX_PIXELS = 100_000_000  # how many pixels the pictures that one visitor adds may have in total
 
 
 @dataclass
@@ -93,9 +93,10 @@ class Session:
         """Add a picture and select it; raise MirrorError if a limit is reached."""
         added = self.added_pictures
         pixels = sum(each.pixels.size // 3 for each in [*added, picture])
+        max_megapixels = server_settings().limits.visitor_megapixels
         is_full = len(added) == MAX_PICTURES
-        if picture.id not in self.pictures and (pixels > MAX_PIXELS or is_full):
-            limit = f"{MAX_PICTURES} pictures" if is_full else f"{MAX_PIXELS // 10**6} megapixels"
+        if picture.id not in self.pictures and (pixels > max_megapixels * 10**6 or is_full):
+            limit = f"{MAX_PICTURES} pictures" if is_full else f"{max_megapixels} megapixels"
             problem = f"Limit of {limit} reached; '{picture.name}' was not added."
             raise MirrorError(problem, culprit=picture.name, accepted=f"at most {limit}")
         self.pictures.setdefault(picture.id, picture)

@@ -85,6 +85,7 @@ class ComponentValue:
 
 
 SESSION = StateValue[Any]("mirror", None)  # the `Session`
+VISITOR = StateValue("visitor", "")  # a name that no other visitor has
 
 # The sidebar
 MODEL = StateValue("model", "")

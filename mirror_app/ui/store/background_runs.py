@@ -15,6 +15,7 @@ from mirror_app.engine.request import Request
 from mirror_app.export import animation, package
 from mirror_app.images import Picture
 from mirror_app.models import Model
+from mirror_app.ui.state.visitor import visitor
 from mirror_app.ui.store.selection import Selection
 
 Store = Callable[[Request, Result], None]
@@ -39,7 +40,11 @@ class BackgroundRun:
         self._membership = ExitStack()  # a job runs as long as somebody has joined it
         self._jobs = jobs
         self.job: Job[FrameSnapshot] = self._membership.enter_context(
-            jobs.join(f"{selection.request.digest()} {time.monotonic_ns()}", partial(_snapshots, selection, store))
+            jobs.join(
+                f"{selection.request.digest()} {time.monotonic_ns()}",
+                partial(_snapshots, selection, store),
+                visitor(),
+            )
         )
 
     @property

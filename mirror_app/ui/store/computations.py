@@ -7,6 +7,7 @@ import streamlit as st
 from mirror_app import live
 from mirror_app.engine.jobs import Jobs
 from mirror_app.engine.request import Request
+from mirror_app.settings.server import server_settings
 from mirror_app.ui.store.background_runs import FrameSnapshot
 from mirror_app.ui.store.models import loading
 
@@ -22,13 +23,15 @@ def request_key(request: Request) -> str:
 @st.cache_resource(show_spinner=False)
 def jobs() -> Jobs[Any]:
     """Return the computations that pages wait for."""
-    return Jobs(_WORKERS)
+    limits = server_settings().limits
+    return Jobs(_WORKERS, limits.computations, limits.seconds)
 
 
 @st.cache_resource(show_spinner=False)
 def background_jobs() -> Jobs[FrameSnapshot]:
     """Return the dreams that are being computed."""
-    return Jobs(_BACKGROUND_WORKERS)
+    limits = server_settings().limits
+    return Jobs(_BACKGROUND_WORKERS, limits.computations, limits.seconds)
 
 
 def close() -> None:

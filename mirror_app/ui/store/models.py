@@ -11,9 +11,9 @@ from mirror_app.models import Model, catalogue
 from mirror_app.models.cache import ModelCache
 from mirror_app.models.device import device
 from mirror_app.models.transfer import DownloadProgress
+from mirror_app.settings.server import server_settings
 
 POLL_SECONDS = 0.15  # the time between two checks of the work that a page waits for
-_CACHE_BYTES = 4 * 2**30
 _WORKERS = 4
 
 
@@ -50,7 +50,8 @@ def loading() -> Jobs[DownloadProgress | Model]:
 
 @st.cache_resource(show_spinner=False)
 def _cache() -> ModelCache:
-    return ModelCache(lambda name: catalogue.load(name, device()), _CACHE_BYTES)
+    limit = server_settings().limits.model_gigabytes * 2**30
+    return ModelCache(lambda name: catalogue.load(name, device()), limit)
 
 
 def _load(name: str) -> Generator[DownloadProgress | Model, None, None]:

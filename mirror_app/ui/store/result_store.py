@@ -8,6 +8,7 @@ import streamlit as st
 
 from mirror_app.engine import Result
 from mirror_app.engine.jobs import Frames, Job, store_last
+from mirror_app.ui.state.visitor import visitor
 from mirror_app.ui.store.computations import jobs
 from mirror_app.ui.store.models import POLL_SECONDS
 
@@ -54,12 +55,13 @@ class ResultStore(Generic[T]):
             on_progress: Called several times a second with the state of the work.
 
         Raises:
-            MirrorError: The computation fails with an expected error. Nothing is stored then.
+            MirrorError: The computation fails with an expected error, or the server is busy. Nothing is stored then.
         """
         result = self.get(key)
         if result is not None:
             return result
-        with jobs().join(f"{self._name}: {key}", partial(store_last, frames, partial(self.put, key))) as job:
+        store_frames = partial(store_last, frames, partial(self.put, key))
+        with jobs().join(f"{self._name}: {key}", store_frames, visitor()) as job:
             while not job.done.wait(POLL_SECONDS):
                 on_progress(_state(job))
             return job.result()

@@ -45,7 +45,7 @@ def in_batches(work: Callable[[slice], T], count: int, view: View | None = None)
         try:
             result = work(span)
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             is_too_large = True
         else:
@@ -68,7 +68,8 @@ def _size(view: View | None) -> int:
     return SIZES.get(view.device.type, SIZES["cpu"]) if view.is_batch_independent else 1
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out."""
     # The allocators of the CPU and of MPS raise a plain RuntimeError.
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")

@@ -1,0 +1,70 @@
+"""Turns: of many computations, a few compute at a time, one step each, and the visitors take turns."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Condition
+
+Visitor = tuple[str, ...]  # the names of a visitor, the most general first, such as an address and a session
+NOBODY: Visitor = ()
+_REMEMBERED = 1000  # names
+
+
+@dataclass(eq=False)
+class _Ticket:
+    visitor: Visitor
+    number: int = field(default_factory=count().__next__)
+
+
+class Turns:
+    """Lets at most `size` threads compute at once.
+
+    The next turn goes to the visitor whose last turn is the longest ago, so a newcomer waits for one step at most,
+    however long the computations of the others are.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._changed = Condition()
+        self._tickets: list[_Ticket] = []
+        self._served: OrderedDict[str, int] = OrderedDict()  # the number of the last turn, by name
+        self._numbers = count(1)
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for a turn."""
+        return len(self._tickets)
+
+    @contextmanager
+    def take(self, visitor: Visitor) -> Iterator[None]:
+        """Wait for a turn of `visitor`, which lasts as long as the context."""
+        ticket = _Ticket(visitor)
+        with self._changed:
+            self._tickets.append(ticket)
+            self._changed.wait_for(lambda: self._free and self._next() is ticket)
+            self._tickets.remove(ticket)
+            self._free -= 1
+            self._remember(visitor)
+            self._changed.notify_all()  # another turn may be free, and now it is somebody else's
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+    def _next(self) -> _Ticket:
+        return min(self._tickets, key=lambda ticket: (*self._last_turns(ticket.visitor), ticket.number))
+
+    def _last_turns(self, visitor: Visitor) -> list[int]:
+        return [self._served.get(name, 0) for name in visitor]
+
+    def _remember(self, visitor: Visitor) -> None:
+        number = next(self._numbers)
+        for name in visitor:
+            self._served[name] = number
+            self._served.move_to_end(name)
+        while len(self._served) > _REMEMBERED:
+            self._served.popitem(last=False)
