@@ -8,10 +8,12 @@ from types import ModuleType
 
 MOVED = {
     "mirror_app.bands": "mirror_app.images.bands",
-    "mirror_app.colour_profile": "mirror_app.images.colour_profile",
+    "mirror_app.colour_profile": "mirror_app.decoding.colour_profile",
     "mirror_app.colours": "mirror_app.render.colormaps",
     "mirror_app.files": "mirror_app.export.package",
-    "mirror_app.image_reading": "mirror_app.images.reading",
+    "mirror_app.image_reading": "mirror_app.decoding.reading",
+    "mirror_app.images.colour_profile": "mirror_app.decoding.colour_profile",
+    "mirror_app.images.reading": "mirror_app.decoding.reading",
     "mirror_app.launch": "mirror_app.live.launch",
     "mirror_app.matrix": "mirror_app.export.matrix",
     "mirror_app.models.data": "mirror_app.bundled.dataset",

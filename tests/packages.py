@@ -6,7 +6,13 @@ from tests import ROOT
 
 # From the bottom up. Packages in the same list may not import each other.
 LAYERS = [
-    ["mirror_app.errors", "mirror_app.precision", "mirror_app.former_imports", "mirror_app.dashboard"],
+    [
+        "mirror_app.errors",
+        "mirror_app.precision",
+        "mirror_app.former_imports",
+        "mirror_app.dashboard",
+        "mirror_app.decoding",
+    ],
     ["mirror_app.targets", "mirror_app.layers"],
     ["mirror_app.params", "mirror_app.images"],
     ["mirror_app.render", "mirror_app.probe", "mirror_app.bundled"],

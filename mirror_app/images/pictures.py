@@ -1,24 +1,20 @@
 """Pictures from files, arrays, Pillow images and tensors; no file is trusted."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
+from mirror_app.decoding.files import MAX_BYTES, MAX_PIXELS, Decoded, UnreadableError, read_file
+from mirror_app.decoding.in_child import read_file_in_child
+from mirror_app.decoding.reading import BROKEN, FORMATS, printable, read
 from mirror_app.errors import MirrorError
 from mirror_app.images.bands import Colours, are_bands, to_rgb
-from mirror_app.images.reading import BROKEN, FORMATS, printable, read
-
-MAX_PIXELS = 25_000_000
-MAX_BYTES = 10 * 2**20
-# Each scan of a JPEG costs a pass over all pixels, and each Exif block a copy of the blocks before it. A camera writes
-# about ten scans and one block; a file of 10 MB full of scans or blocks would take an hour.
-_MAX_MARKERS = 100
+from mirror_app.images.pixels import PixelCache, Pixels, PixelsInFile, PixelsInMemory
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +25,7 @@ class Picture:
 
     Attributes:
         name: The name shown to the user.
-        pixels: The pixels, uint8 (H, W, 3) in sRGB, read-only.
+        stored: Where the pixels are.
         id: A digest of the content, or the name of a bundled example.
         notes: Remarks for the user, such as "animated: the first frame is shown".
         exact: A float tensor (C, H, W) that goes to the model unchanged; `pixels` then only display it.
@@ -45,12 +41,17 @@ class Picture:
     """
 
     name: str
-    pixels: np.ndarray
+    stored: Pixels
     id: str
     notes: tuple[str, ...] = ()
     exact: Tensor | None = None
     extra_inputs: tuple[Tensor, ...] = ()
     colours: Colours | None = None
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The pixels, uint8 (H, W, 3) in sRGB, read-only."""
+        return self.stored.array
 
     @property
     def band_count(self) -> int:
@@ -92,28 +93,48 @@ def decode(data: bytes, name: str) -> Picture:
         ((4, 6, 3), ('transparent parts are shown over white',))
     """
     name = printable(name)
-    if not data:
-        raise _refusal(name, "is empty")
-    if len(data) > MAX_BYTES:
-        raise _refusal(name, "is too large")
-    if data.startswith(b"\xff\xd8") and max(map(data.count, (b"\xff\xda", b"Exif\0\0"))) > _MAX_MARKERS:
-        raise _refusal(name, "has too many scans or Exif blocks")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        # Pillow's own limit is higher, and up to twice that limit it only warns.
-        if image.width * image.height > MAX_PIXELS:
-            raise _refusal(name, f"has {image.width} x {image.height} pixels")
-        if image.format == "PNG":
-            image.verify()  # checks the checksums, which are ignored when the pixels are read
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-        pixels, notes = read(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _refusal(name, "has too many pixels") from error
-    except UnidentifiedImageError as error:
-        raise _refusal(name, "is not a picture in a supported format") from error
-    except BROKEN as error:
-        raise _refusal(name, "is damaged or cut short") from error
+        pixels, notes = read_file(data)
+    except UnreadableError as error:
+        raise _refusal(name, str(error)) from error
     return _picture(name, pixels, None, notes)
+
+
+def decode_upload(data: bytes, name: str, megapixels: int, cache: PixelCache) -> Picture:
+    """Do what `decode` does for a file of a stranger: in another process, which is ended if it takes too much.
+
+    Args:
+        data: The content of the file.
+        name: The file's name, for display and error messages.
+        megapixels: The largest picture that is accepted, in million pixels.
+        cache: Holds the pixels. If it drops them, the file is decoded again.
+
+    Returns:
+        The picture.
+
+    Raises:
+        MirrorError: If the file is empty, damaged, too large or in another format, or takes too long to read.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from mirror_app.images import PixelCache, decode_upload
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (6, 4)).save(file, "PNG")
+        >>> decode_upload(file.getvalue(), "black.png", megapixels=12, cache=PixelCache(limit=2**20)).pixels.shape
+        (4, 6, 3)
+    """
+    name, max_pixels = printable(name), megapixels * 10**6
+
+    def read_upload() -> Decoded:
+        try:
+            return read_file_in_child(data, max_pixels)
+        except UnreadableError as error:
+            raise _refusal(name, str(error), max_pixels) from error
+
+    pixels, notes = read_upload()
+    stored = PixelsInFile(pixels, len(data), cache, lambda: read_upload()[0])
+    return Picture(name, stored, _digest(pixels), notes)
 
 
 def from_array(pixels: np.ndarray, name: str, id: str | None = None) -> Picture:  # noqa: A002
@@ -223,15 +244,19 @@ def with_colours(picture: Picture, colours: Colours | None) -> Picture:
     """
     if picture.exact is None or max(colours or (0,)) >= picture.band_count:
         return picture
-    return replace(picture, colours=colours, pixels=to_pixels(to_rgb(picture.exact[None], colours)[0]))
+    return replace(picture, colours=colours, stored=PixelsInMemory(to_pixels(to_rgb(picture.exact[None], colours)[0])))
 
 
 def _picture(name: str, pixels: np.ndarray, slug: str | None, notes: tuple[str, ...] = ()) -> Picture:
     pixels = np.array(pixels, order="C")
     pixels.flags.writeable = False
+    return Picture(name, PixelsInMemory(pixels), slug or _digest(pixels), notes)
+
+
+def _digest(pixels: np.ndarray) -> str:
     digest = hashlib.sha1(str(pixels.shape).encode(), usedforsecurity=False)
     digest.update(pixels.data)
-    return Picture(name, pixels, slug or digest.hexdigest(), notes)
+    return digest.hexdigest()
 
 
 def to_pixels(rgb: Tensor) -> np.ndarray:
@@ -239,7 +264,7 @@ def to_pixels(rgb: Tensor) -> np.ndarray:
     return rgb.cpu().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
-def _refusal(name: str, reason: str) -> MirrorError:
+def _refusal(name: str, reason: str, max_pixels: int = MAX_PIXELS) -> MirrorError:
     formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-    accepted = f"{formats}, up to {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels"
+    accepted = f"{formats}, up to {MAX_BYTES // 2**20} MB and {max_pixels // 10**6} million pixels"
     return MirrorError(f"'{name}' {reason}", culprit=name, accepted=accepted, hint=f"use {accepted}")

@@ -11,6 +11,7 @@ from torchvision.transforms import functional as F
 
 from mirror_app.errors import MirrorError
 from mirror_app.images.pictures import Picture, to_pixels, with_colours
+from mirror_app.images.pixels import PixelsInMemory
 
 # If a picture's aspect ratio exceeds this, only its middle is resized. Without this limit, a picture of 60,000 x 1
 # pixels would grow to 7.7 million x 128.
@@ -119,7 +120,7 @@ class Preprocessing:
         """Return the part of `picture` that the model sees, (left, top, right, bottom) in pixels, or None for all."""
         if picture.exact is not None:
             return None
-        height, width = picture.pixels.shape[:2]
+        height, width = picture.stored.shape[:2]
         if isinstance(self.resize, tuple):
             sizes = zip((height, width), self._crop_size(), self.resize, strict=True)
             region_height, region_width = (min(side, round(side * crop / resized)) for side, crop, resized in sizes)
@@ -187,10 +188,10 @@ def from_tensor(inputs: Tensor, name: str, preprocessing: Preprocessing, notes: 
     inputs = inputs.detach().clone()
     digest = hashlib.sha1(inputs.cpu().contiguous().view(torch.uint8).numpy().data, usedforsecurity=False)
     digest.update(f"{inputs.dtype} {tuple(inputs.shape)}".encode())
-    picture = Picture(name, np.empty(0), digest.hexdigest(), notes, inputs)
+    picture = Picture(name, PixelsInMemory(np.empty(0)), digest.hexdigest(), notes, inputs)
     if picture.band_count:
         return with_colours(picture, None)
-    return replace(picture, pixels=preprocessing.model_input_rgb(picture))
+    return replace(picture, stored=PixelsInMemory(preprocessing.model_input_rgb(picture)))
 
 
 def _displayable(inputs: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

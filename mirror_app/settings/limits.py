@@ -10,7 +10,7 @@ class Limits:
 
     Args:
         visitors: How many pages may be open at once.
-        upload_megabytes: The size of all files that one visitor has uploaded and that are not read yet.
+        upload_megabytes: The size of all files of one visitor: those that are not read yet, and those of the pictures.
         picture_megapixels: The size of one picture.
         visitor_megapixels: The size of all pictures that one visitor adds.
         picture_megabytes: The memory of all pictures that visitors added. Beyond it, the pictures that were not used

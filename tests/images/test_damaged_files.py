@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from mirror_app.decoding.reading import FORMATS
 from mirror_app.errors import MirrorError
 from mirror_app.images import MAX_BYTES, Picture, decode
-from mirror_app.images.reading import FORMATS
 from tests.images.files import ANIMATED, RGB, app1, bmp, chunk, jpeg_with, png, refuse, saved, with_checksums
 
 # Pillow warns of broken Exif data and goes on; so does Mirror.

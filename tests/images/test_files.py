@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mirror_app.decoding.reading import FORMATS
 from mirror_app.images import MAX_BYTES, MAX_PIXELS, decode, from_array
-from mirror_app.images.reading import FORMATS
 from tests.images.files import RGB, png, refuse, saved
 
 # Pillow warns of broken Exif data and goes on; so does Mirror.

@@ -192,7 +192,7 @@ def _show_picture(selection: Selection) -> None:
     else:
         inline.picture(store.input_png(selection, original), picture.name, key="input")
     model_input_rgb = store.model_input_rgb(selection)
-    height, width = (picture.pixels if original else model_input_rgb).shape[:2]
+    height, width = (picture.stored if original else model_input_rgb).shape[:2]
     preprocessing = _preprocessing(selection.model, picture, model_input_rgb, original)
     st.caption(f"{literal(picture.name)} · {width} × {height} pixels{preprocessing}")
 
@@ -201,4 +201,4 @@ def _preprocessing(model: Model, picture: Picture, model_input_rgb: np.ndarray, 
     """Return how the picture was turned into the model input, as the end of a caption."""
     if model.preprocessing.region(picture):
         return ": the model does not see the pale area" if original else ", resized and cropped for the model"
-    return "" if original or picture.pixels.shape == model_input_rgb.shape else ", resized for the model"
+    return "" if original or picture.stored.shape == model_input_rgb.shape else ", resized for the model"

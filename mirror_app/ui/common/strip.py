@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from mirror_app.decoding.reading import FORMATS
 from mirror_app.errors import MirrorError
-from mirror_app.images import decode
-from mirror_app.images.reading import FORMATS
 from mirror_app.ui import store
 from mirror_app.ui.components.reported import index_below
 from mirror_app.ui.components.tiles import tiles
@@ -93,7 +92,7 @@ def _take(files: Sequence[UploadedFile]) -> None:
     errors = []
     for file in files:
         try:
-            session.add(decode(file.getvalue(), file.name))
+            session.add(store.uploaded(file))
         except MirrorError as error:
             errors.append(str(error))
     session.problems += errors[:REPORTED]

@@ -1,5 +1,6 @@
 """The session of one visitor: what is selected, and how a link selects it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -91,14 +92,20 @@ class Session:
 
     def add(self, picture: Picture) -> None:
         """Add a picture and select it; raise MirrorError if a limit is reached."""
-        added = self.added_pictures
-        pixels = sum(each.pixels.size // 3 for each in [*added, picture])
-        max_megapixels = server_settings().limits.visitor_megapixels
-        is_full = len(added) == MAX_PICTURES
-        if picture.id not in self.pictures and (pixels > max_megapixels * 10**6 or is_full):
-            limit = f"{MAX_PICTURES} pictures" if is_full else f"{max_megapixels} megapixels"
-            problem = f"Limit of {limit} reached; '{picture.name}' was not added."
-            raise MirrorError(problem, culprit=picture.name, accepted=f"at most {limit}")
+        limits, stored = server_settings().limits, [each.stored for each in [*self.added_pictures, picture]]
+        pixels, file_bytes = sum(math.prod(each.shape[:2]) for each in stored), sum(each.file_bytes for each in stored)
+        reached = [
+            f"{limit} {unit}"
+            for amount, limit, unit in (
+                (len(stored), MAX_PICTURES, "pictures"),
+                (pixels / 10**6, limits.visitor_megapixels, "megapixels"),
+                (file_bytes / 2**20, limits.upload_megabytes, "MB"),
+            )
+            if amount > limit
+        ]
+        if picture.id not in self.pictures and reached:
+            problem = f"Limit of {reached[0]} reached; '{picture.name}' was not added."
+            raise MirrorError(problem, culprit=picture.name, accepted=f"at most {reached[0]}")
         self.pictures.setdefault(picture.id, picture)
         self.picture = picture.id
 

@@ -2,7 +2,7 @@
 
 from mirror_app.ui.store.computations import close
 from mirror_app.ui.store.models import fetch, is_loaded, model
-from mirror_app.ui.store.pictures import band_sheet, input_png, model_input_rgb, sheet, strip, thumbnail, vmax
+from mirror_app.ui.store.pictures import band_sheet, input_png, model_input_rgb, sheet, strip, thumbnail, uploaded, vmax
 from mirror_app.ui.store.result_store import OnProgress
 from mirror_app.ui.store.results import cached_result, prediction, result, run_slot, store_result
 from mirror_app.ui.store.selection import Selection
@@ -28,5 +28,6 @@ __all__ = [
     "store_result",
     "strip",
     "thumbnail",
+    "uploaded",
     "vmax",
 ]

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
+from streamlit.runtime import Runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 from torch import Tensor
 
 from mirror_app import engine, render
 from mirror_app.engine import Sheet
-from mirror_app.images import Picture, bands
+from mirror_app.images import Picture, PixelCache, bands, decode_upload
+from mirror_app.settings.server import server_settings
 from mirror_app.ui.store.computations import request_key
 from mirror_app.ui.store.selection import Selection
 
@@ -46,6 +51,20 @@ def model_input_rgb(selection: Selection) -> np.ndarray:
 def input_png(selection: Selection, original: bool) -> bytes:
     """Return a PNG file of the model input, or of the original, which is pale where the model does not see it."""
     return _input_png(selection.request.model, selection.picture.shown_id, original, selection)
+
+
+def uploaded(file: UploadedFile) -> Picture:
+    """Return the picture in an uploaded file, which the server then forgets. May raise MirrorError."""
+    data = file.getvalue()
+    context, manager = get_script_run_ctx(), Runtime.instance().uploaded_file_mgr
+    if context and isinstance(manager, MemoryUploadedFileManager):
+        manager.remove_file(context.session_id, file.file_id)
+    return decode_upload(data, file.name, server_settings().limits.picture_megapixels, _pixel_cache())
+
+
+@st.cache_resource(show_spinner=False)
+def _pixel_cache() -> PixelCache:
+    return PixelCache(server_settings().limits.picture_megabytes * 2**20)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

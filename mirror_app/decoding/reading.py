@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
-from mirror_app.images import colour_profile
+from mirror_app.decoding import colour_profile
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 # The errors that Pillow raises on damaged or malicious files.

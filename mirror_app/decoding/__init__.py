@@ -1,0 +1,1 @@
+"""Decodes picture files, which nobody has checked, in this process or in one that can be ended."""
