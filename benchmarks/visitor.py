@@ -2,6 +2,8 @@
 
 import math
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from types import MappingProxyType
 from typing import Self
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -35,9 +38,13 @@ class Visitor:
         self._socket = self._exit.enter_context(
             connect(websocket_url, subprotocols=[Subprotocol("streamlit")], max_size=MAX_MESSAGE, compression=None)
         )
+        self._url = url
         self._cached_hashes: list[str] = []
         self._switches: dict[str, str] = {}  # their ids, by their labels
+        self._uploader = ""  # the id of the widget that takes files
         self.components: dict[str, None] = {}  # the ids of all of Mirror's own components so far
+        self.session = ""  # the id of the session
+        self.sentences: list[str] = []  # the boxes with messages in the last run
 
     def run(self, query: str = "", switch: str = "", reports: Mapping[str, str] = MappingProxyType({})) -> Run:
         """Run the script once and wait until it has finished.
@@ -55,26 +62,87 @@ class Visitor:
         message.rerun_script.query_string = query
         if switch:
             message.rerun_script.widget_states.widgets.add(id=self._switches[switch], bool_value=True)
+        return self._rerun(message)
+
+    def upload(self, files: Mapping[str, bytes]) -> tuple[list[int], Run]:
+        """Upload files, by name, as the page's own widget does; return the status of each upload, and the run after."""
+        message, statuses = BackMsg(), []
+        state = message.rerun_script.widget_states.widgets.add(id=self._uploader).file_uploader_state_value
+        for number, (name, content) in enumerate(files.items()):
+            urls = self._urls(name)
+            statuses.append(self.put(urls.upload_url, name, content))
+            if statuses[number] < 400:
+                state.uploaded_file_info.add(name=name, size=len(content), file_id=urls.file_id, file_urls=urls)
+        return statuses, self._rerun(message)
+
+    def send(self, message: BackMsg) -> None:
+        """Send any message, without waiting for an answer."""
+        self._socket.send(message.SerializeToString())
+
+    def _urls(self, name: str) -> FileURLs:
+        request = BackMsg()
+        request.file_urls_request.request_id = name
+        request.file_urls_request.file_names.append(name)
+        request.file_urls_request.session_id = self.session
+        self._socket.send(request.SerializeToString())
+        while True:
+            reply = self._receive()[0]
+            if reply.WhichOneof("type") == "file_urls_response":
+                return reply.file_urls_response.file_urls[0]
+
+    def put(self, path: str, name: str, content: bytes) -> int:
+        """Upload a file to `path` and return the status of the answer."""
+        with urllib.request.urlopen(f"{self._url}/_stcore/health") as response:
+            cookie = response.headers["Set-Cookie"].partition(";")[0]
+        form = b'--x\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n' % name.encode()
+        form += content + b"\r\n--x--\r\n"
+        headers = {
+            "Content-Type": "multipart/form-data; boundary=x",
+            "Cookie": cookie,
+            "X-Xsrftoken": cookie.partition("=")[2],
+        }
+        request = urllib.request.Request(f"{self._url}/{path.lstrip('/')}", form, headers, method="PUT")
+        try:
+            with urllib.request.urlopen(request, timeout=120) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def _receive(self) -> tuple[ForwardMsg, int]:
+        received = self._socket.recv(timeout=120)
+        assert isinstance(received, bytes)
+        return ForwardMsg.FromString(received), len(received)
+
+    def _rerun(self, message: BackMsg) -> Run:
         message.rerun_script.cached_message_hashes.extend(self._cached_hashes)
+        self.sentences.clear()
         started = time.perf_counter()
         self._socket.send(message.SerializeToString())
-        size, picture = 0, math.inf
+        total, picture = 0, math.inf
         while True:
-            received = self._socket.recv(timeout=120)
-            assert isinstance(received, bytes)
-            size += len(received)
-            reply = ForwardMsg.FromString(received)
+            reply, size = self._receive()
+            total += size
             if reply.metadata.cacheable:
                 self._cached_hashes.append(reply.hash)
-            element = reply.delta.new_element
-            if element.WhichOneof("type") == "imgs":
+            if reply.delta.new_element.WhichOneof("type") == "imgs":
                 picture = min(picture, time.perf_counter() - started)
-            if element.WhichOneof("type") == "bidi_component":
-                self.components[element.bidi_component.id] = None
-            if element.WhichOneof("type") == "checkbox":
-                self._switches[element.checkbox.label] = element.checkbox.id
+            self._remember(reply)
             if reply.WhichOneof("type") == "script_finished":
-                return Run(picture, time.perf_counter() - started, size)
+                return Run(picture, time.perf_counter() - started, total)
+
+    def _remember(self, reply: ForwardMsg) -> None:
+        element = reply.delta.new_element
+        match element.WhichOneof("type"):
+            case "bidi_component":
+                self.components[element.bidi_component.id] = None
+            case "checkbox":
+                self._switches[element.checkbox.label] = element.checkbox.id
+            case "file_uploader":
+                self._uploader = element.file_uploader.id
+            case "alert":
+                self.sentences.append(element.alert.body)
+        if reply.WhichOneof("type") == "new_session":
+            self.session = reply.new_session.initialize.session_id
 
     def __enter__(self) -> Self:
         return self

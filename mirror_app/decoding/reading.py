@@ -43,7 +43,7 @@ def read(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
                     "preprocessing, which ignores profiles"
                 )
             colours = converted
-    colours = colours.convert("RGB")
+    colours = _in_mode(colours, "RGB")
     if alpha is not None and alpha.getextrema() != (255, 255):
         colours = Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
         notes.append("transparent parts are shown over white")
@@ -71,7 +71,12 @@ def _colours(image: Image.Image) -> Image.Image:
     if image.mode == "I;16":  # Pillow clips at 255, which would turn almost everything white
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     image.info.pop("transparency", None)
-    return image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
+    return _in_mode(image, {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Return the image in a mode; if it has that mode already, the image itself, since a copy takes memory."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def printable(name: str) -> str:

@@ -39,6 +39,7 @@ class Uploads:
         size = _size(Headers(scope=scope))
         if self._held(session_id) + size > current_limits().upload_megabytes * 2**20:
             problem = "Too many files were uploaded at once.\n"
+            await _read_away(receive, size)
             await PlainTextResponse(problem, status_code=413)(scope, receive, send)
             return
         self._arriving[session_id, file_id] = size
@@ -55,6 +56,15 @@ class Uploads:
         self._stored = {each: {file.file_id for file in files} for each, files in stored.items() if files}
         arriving = [size for (each, _), size in self._arriving.items() if each == session_id]
         return sum(arriving) + sum(max(len(file.data), _LEAST_BYTES) for file in stored.get(session_id, ()))
+
+
+async def _read_away(receive: Receive, size: int) -> None:
+    """Read a request's body, so that the browser reads the answer; at most the `size` that it told."""
+    left, more = size, True
+    while more and left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        more = message.get("more_body", False)
 
 
 def _size(headers: Headers) -> int:

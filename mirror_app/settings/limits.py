@@ -38,7 +38,7 @@ PROFILES = MappingProxyType(
             upload_megabytes=50,
             picture_megapixels=12,
             visitor_megapixels=48,
-            picture_megabytes=150,
+            picture_megabytes=40,
             seconds=120,
         ),
     }

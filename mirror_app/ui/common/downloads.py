@@ -33,8 +33,13 @@ def show(session: Session, selection: Selection, result: Result) -> None:
             )
         _offer(name, "Raw values", ".npy", "application/octet-stream", partial(package.npy, result.raw))
         file_code = _code(session, selection, package.ORIGINAL)
-        content = _named(selection, result), picture.pixels, model_input_rgb, file_code
-        _offer(name, "All files", ".zip", "application/zip", partial(package.package, request, result.raw, *content))
+        info = _named(selection, result)
+
+        def all_files() -> bytes:
+            # Until somebody wants the files, this holds the picture, but not its pixels.
+            return package.package(request, result.raw, info, picture.pixels, model_input_rgb, file_code)
+
+        _offer(name, "All files", ".zip", "application/zip", all_files)
     if code:
         with st.expander("Show the code"):
             st.code(code, language="python")

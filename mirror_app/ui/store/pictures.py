@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from threading import Lock
 
 import numpy as np
 import streamlit as st
@@ -20,6 +21,8 @@ from mirror_app.ui.store.computations import request_key
 from mirror_app.ui.store.selection import Selection
 
 THUMBNAIL_SIDE = 512  # pixels
+# One large picture at a time is made smaller, since that takes several times its memory.
+_LARGE = Lock()
 
 
 def sheet(
@@ -84,7 +87,8 @@ def band_sheet(picture_id: str, _bands: Tensor) -> Sheet:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
-    return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
+    with _LARGE:
+        return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
 
 
 def _shown_key(selection: Selection) -> str:
@@ -94,7 +98,8 @@ def _shown_key(selection: Selection) -> str:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _model_input_rgb(model_name: str, shown_id: str, _selection: Selection) -> np.ndarray:
-    rgb: np.ndarray = _selection.model.preprocessing.model_input_rgb(_selection.picture)
+    with _LARGE:
+        rgb: np.ndarray = _selection.model.preprocessing.model_input_rgb(_selection.picture)
     return rgb
 
 
@@ -104,7 +109,8 @@ def _input_png(model_name: str, shown_id: str, original: bool, _selection: Selec
         return render.png(model_input_rgb(_selection))
     picture = _selection.picture
     region = _selection.model.preprocessing.region(picture)
-    return render.png(render.fade_outside(picture.pixels, region) if region else picture.pixels)
+    with _LARGE:
+        return render.png(render.fade_outside(picture.pixels, region) if region else picture.pixels)
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
