@@ -8,27 +8,31 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import BoundedSemaphore, Timer
+from threading import Timer
 from typing import cast
 
 import numpy as np
 
 from mirror_app.decoding import child
 from mirror_app.decoding.files import Decoded, UnreadableError
+from mirror_app.turns import NOBODY, Turns, Visitor
 
-_AT_ONCE = BoundedSemaphore(1)  # since one picture may take hundreds of megabytes until it is decoded
-SECONDS = 10  # of computing
-_PATIENCE = 12  # times as long, on a machine that is busy
+_TURNS = Turns(1)  # one at a time, since a picture may take hundreds of megabytes until it is decoded
+SECONDS = 5  # of computing
+_PATIENCE = 20  # times as long, on a machine that is busy
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
-def read_file_in_child(data: bytes, max_pixels: int) -> Decoded:
-    """Do what `read_file` does in another process; raise UnreadableError also if that process has to be ended."""
+def read_file_in_child(data: bytes, max_pixels: int, visitor: Visitor = NOBODY) -> Decoded:
+    """Do what `read_file` does in another process, in the `visitor`'s turn.
+
+    Raises UnreadableError also if that process has to be ended.
+    """
     paths = os.pathsep.join(filter(None, (str(_PACKAGE), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", child.__name__]
     with (
-        _AT_ONCE,
+        _TURNS.take(visitor),
         subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         ) as process,

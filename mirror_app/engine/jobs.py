@@ -1,4 +1,4 @@
-"""Computations in the background, of which a few compute at a time, and the newest frame of each.
+"""Computations in the background, which take turns, and the newest frame of each.
 
 A request for something that is being computed joins the computation. A computation that nobody waits for is abandoned
 between two frames. If it is already computing its last frame, it finishes and its result is stored.
@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager
 from threading import Event, Lock, Thread, current_thread
 from typing import Generic, TypeVar
 
-from mirror_app.engine.turns import NOBODY, Turns, Visitor
 from mirror_app.errors import MirrorError
+from mirror_app.turns import NOBODY, Turns, Visitor
 from mirror_app.visualisations.core.batching import is_out_of_memory
 
 T = TypeVar("T")
@@ -20,6 +20,8 @@ Frames = Callable[[], Generator[T, None, None]]
 
 # How many seconds a job goes on when nobody waits for it: a page that reruns leaves its job and joins it again.
 GRACE_PERIOD = 1.0
+# How many seconds a turn lasts at least, so that a quick computation is done in one turn.
+TURN = 0.25
 
 
 class Job(Generic[T]):
@@ -46,10 +48,10 @@ class Job(Generic[T]):
 
 
 class Jobs(Generic[T]):
-    """Computations, of which at most `workers` compute at once, one frame each in turn.
+    """Computations, of which at most `workers` compute at once, in turn.
 
     Args:
-        workers: How many computations compute a frame at the same time.
+        workers: How many computations compute at the same time.
         capacity: How many computations there may be. Further ones are refused.
         seconds: How long one computation may compute, without the time that it waits.
     """
@@ -127,23 +129,31 @@ class Jobs(Generic[T]):
 
     def _compute(self, job: Job[T], frames: Frames[T], visitor: Visitor) -> None:
         with closing(frames()) as running:
-            seconds, was_unwanted = 0.0, False
-            while True:
-                with self._turns.take(visitor):
+            seconds, is_going_on = 0.0, True
+            while is_going_on:
+                with self._turns.take(visitor, is_first=not job.has_started):
                     if not job.has_started and self._abandon_if_unwanted(job):
                         return
                     job.has_started = True
                     started = time.monotonic()
-                    frame = next(running, None)
+                    is_going_on = self._compute_in_turn(job, running)
                     seconds += time.monotonic() - started
-                # A job that nobody waits for is abandoned one frame late. Its current frame may be the last; if so,
-                # asking for the next frame lets the generator store the result.
-                if frame is None or (was_unwanted and self._abandon_if_unwanted(job)):
-                    return
-                job.newest = frame
-                was_unwanted = self._is_unwanted(job)
                 if seconds > self._seconds:
                     raise _too_long(self._seconds)
+
+    def _compute_in_turn(self, job: Job[T], running: Generator[T, None, None]) -> bool:
+        """Compute frames until the turn is over, and return whether there may be more."""
+        end = time.monotonic() + TURN
+        while True:
+            was_unwanted = job.newest is not None and self._is_unwanted(job)
+            frame = next(running, None)
+            # A job that nobody waits for is abandoned one frame late. Its current frame may be the last; if so, asking
+            # for the next frame lets the generator store the result.
+            if frame is None or (was_unwanted and self._abandon_if_unwanted(job)):
+                return False
+            job.newest = frame
+            if time.monotonic() >= end:
+                return True
 
     def _abandon_if_unwanted(self, job: Job[T]) -> bool:
         """Abandon `job` if nobody waits for it, and return whether it is abandoned; nobody can join it then."""

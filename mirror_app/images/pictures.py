@@ -15,6 +15,7 @@ from mirror_app.decoding.reading import BROKEN, FORMATS, printable, read
 from mirror_app.errors import MirrorError
 from mirror_app.images.bands import Colours, are_bands, to_rgb
 from mirror_app.images.pixels import PixelCache, Pixels, PixelsInFile, PixelsInMemory
+from mirror_app.turns import NOBODY, Visitor
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ def decode(data: bytes, name: str) -> Picture:
     return _picture(name, pixels, None, notes)
 
 
-def decode_upload(data: bytes, name: str, megapixels: int, cache: PixelCache) -> Picture:
+def decode_upload(data: bytes, name: str, megapixels: int, cache: PixelCache, visitor: Visitor = NOBODY) -> Picture:
     """Do what `decode` does for a file of a stranger: in another process, which is ended if it takes too much.
 
     Args:
@@ -108,6 +109,7 @@ def decode_upload(data: bytes, name: str, megapixels: int, cache: PixelCache) ->
         name: The file's name, for display and error messages.
         megapixels: The largest picture that is accepted, in million pixels.
         cache: Holds the pixels. If it drops them, the file is decoded again.
+        visitor: Who uploaded the file; the files of all visitors are decoded in turn.
 
     Returns:
         The picture.
@@ -128,7 +130,7 @@ def decode_upload(data: bytes, name: str, megapixels: int, cache: PixelCache) ->
 
     def read_upload() -> Decoded:
         try:
-            return read_file_in_child(data, max_pixels)
+            return read_file_in_child(data, max_pixels, visitor)
         except UnreadableError as error:
             raise _refusal(name, str(error), max_pixels) from error
 

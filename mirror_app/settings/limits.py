@@ -36,8 +36,8 @@ PROFILES = MappingProxyType(
         "hosted": Limits(
             visitors=100,
             upload_megabytes=50,
-            picture_megapixels=12,
-            visitor_megapixels=48,
+            picture_megapixels=13,  # as telephones take them
+            visitor_megapixels=52,
             picture_megabytes=40,
             seconds=120,
         ),

@@ -51,6 +51,11 @@ def test_whoever_asks_for_the_same_joins_and_it_is_computed_once() -> None:
     assert seen == [0, 1]
 
 
+@pytest.fixture
+def _turns_of_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "TURN", 0.0)
+
+
 def gated(name: str, steps: int, turns: list[str], gate: threading.Event) -> Generator[str, None, None]:
     """Wait for the gate, then add the name to the turns in each step."""
     gate.wait(10)
@@ -59,6 +64,7 @@ def gated(name: str, steps: int, turns: list[str], gate: threading.Event) -> Gen
         yield name
 
 
+@pytest.mark.usefixtures("_turns_of_one_frame")
 def test_a_newcomer_waits_for_one_step_of_the_long_computations_of_others() -> None:
     gate, turns, work = threading.Event(), list[str](), Jobs[str](1)
     with ExitStack() as stack:
@@ -79,6 +85,34 @@ def test_a_newcomer_waits_for_one_step_of_the_long_computations_of_others() -> N
     assert sorted(turns) == list("aaaaabbbcccddd")
 
 
+@pytest.mark.usefixtures("_turns_of_one_frame")
+def test_one_of_two_places_is_for_the_first_steps_of_newcomers() -> None:
+    gate, work = threading.Event(), Jobs[int](2)
+    with work.join("a", lambda: counted(3, [], gate)) as long, work.join("b", lambda: counted(3, [], gate)) as other:
+        while long.newest is None or other.newest is None:  # both are in their second step, or wait for it
+            time.sleep(0.01)
+        for number in range(3):
+            with work.join(f"quick {number}", lambda: counted(1, [])) as newcomer:
+                while newcomer.newest is None:
+                    time.sleep(0.01)
+        assert not long.done.is_set()
+        assert not other.done.is_set()
+        gate.set()
+        assert [finished(job) for job in (long, other)] == [2, 2]
+
+
+def test_a_quick_computation_is_done_in_one_turn() -> None:
+    gate, turns, work = threading.Event(), list[str](), Jobs[str](1)
+    with (
+        work.join("a", partial(gated, "a", 3, turns, gate)) as first,
+        work.join("b", partial(gated, "b", 3, turns, gate)) as second,
+    ):
+        gate.set()
+        assert all(job.done.wait(10) for job in (first, second))
+    assert "".join(turns) == "aaabbb"
+
+
+@pytest.mark.usefixtures("_turns_of_one_frame")
 def test_tabs_of_one_address_share_its_turns() -> None:
     gate, turns, work = threading.Event(), list[str](), Jobs[str](1)
     with ExitStack() as stack:

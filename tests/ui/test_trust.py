@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from mirror_app import engine, evaluation, live
 from mirror_app.engine.jobs import Frames, Job, Jobs
 from mirror_app.engine.request import Request
-from mirror_app.engine.turns import Visitor
 from mirror_app.errors import MirrorError
 from mirror_app.evaluation import verdict
 from mirror_app.images import Picture
 from mirror_app.live import sessions
 from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import Model
+from mirror_app.turns import Visitor
 from mirror_app.ui import store
 from mirror_app.ui.trust import trust_tests, verdict_text
 from tests.app import captions, container, figures, page, plain

@@ -95,8 +95,8 @@ class Session:
         limits, stored = server_settings().limits, [each.stored for each in [*self.added_pictures, picture]]
         pixels, file_bytes = sum(math.prod(each.shape[:2]) for each in stored), sum(each.file_bytes for each in stored)
         reached = [
-            f"{limit} {unit}"
-            for amount, limit, unit in (
+            f"{limit} {things}"
+            for amount, limit, things in (
                 (len(stored), MAX_PICTURES, "pictures"),
                 (pixels / 10**6, limits.visitor_megapixels, "megapixels"),
                 (file_bytes / 2**20, limits.upload_megabytes, "MB"),

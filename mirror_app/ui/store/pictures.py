@@ -1,7 +1,9 @@
 """The pictures that pages show: sheets of results, thumbnails and inputs, each drawn once for all visitors."""
 
 import io
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 
 import numpy as np
@@ -17,12 +19,13 @@ from mirror_app import engine, render
 from mirror_app.engine import Sheet
 from mirror_app.images import Picture, PixelCache, bands, decode_upload
 from mirror_app.settings.server import server_settings
+from mirror_app.ui.state.visitor import visitor
 from mirror_app.ui.store.computations import request_key
 from mirror_app.ui.store.selection import Selection
 
 THUMBNAIL_SIDE = 512  # pixels
-# One large picture at a time is made smaller, since that takes several times its memory.
-_LARGE = Lock()
+_LARGE = 4_000_000  # pixels
+_one_at_a_time = Lock()
 
 
 def sheet(
@@ -62,7 +65,7 @@ def uploaded(file: UploadedFile) -> Picture:
     context, manager = get_script_run_ctx(), Runtime.instance().uploaded_file_mgr
     if context and isinstance(manager, MemoryUploadedFileManager):
         manager.remove_file(context.session_id, file.file_id)
-    return decode_upload(data, file.name, server_settings().limits.picture_megapixels, _pixel_cache())
+    return decode_upload(data, file.name, server_settings().limits.picture_megapixels, _pixel_cache(), visitor())
 
 
 @st.cache_resource(show_spinner=False)
@@ -87,8 +90,13 @@ def band_sheet(picture_id: str, _bands: Tensor) -> Sheet:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
-    with _LARGE:
+    with _room_for(_picture):
         return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
+
+
+def _room_for(picture: Picture) -> AbstractContextManager[object]:
+    """Let one large picture at a time be made smaller, since that takes several times its memory."""
+    return _one_at_a_time if math.prod(picture.stored.shape[:2]) > _LARGE else nullcontext()
 
 
 def _shown_key(selection: Selection) -> str:
@@ -98,7 +106,7 @@ def _shown_key(selection: Selection) -> str:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _model_input_rgb(model_name: str, shown_id: str, _selection: Selection) -> np.ndarray:
-    with _LARGE:
+    with _room_for(_selection.picture):
         rgb: np.ndarray = _selection.model.preprocessing.model_input_rgb(_selection.picture)
     return rgb
 
@@ -109,7 +117,7 @@ def _input_png(model_name: str, shown_id: str, original: bool, _selection: Selec
         return render.png(model_input_rgb(_selection))
     picture = _selection.picture
     region = _selection.model.preprocessing.region(picture)
-    with _LARGE:
+    with _room_for(picture):
         return render.png(render.fade_outside(picture.pixels, region) if region else picture.pixels)
 
 

@@ -15,18 +15,20 @@ _REMEMBERED = 1000  # names
 @dataclass(eq=False)
 class _Ticket:
     visitor: Visitor
+    is_first: bool
     number: int = field(default_factory=count().__next__)
 
 
 class Turns:
     """Lets at most `size` threads compute at once.
 
-    The next turn goes to the visitor whose last turn is the longest ago, so a newcomer waits for one step at most,
-    however long the computations of the others are.
+    The next turn goes to the visitor whose last turn is the longest ago. One of several places is only for the first
+    steps of computations, so a newcomer seldom waits, however long the steps of the others are.
     """
 
     def __init__(self, size: int) -> None:
         self._free = size
+        self._free_for_later_steps = max(1, size - 1)
         self._changed = Condition()
         self._tickets: list[_Ticket] = []
         self._served: OrderedDict[str, int] = OrderedDict()  # the number of the last turn, by name
@@ -38,14 +40,18 @@ class Turns:
         return len(self._tickets)
 
     @contextmanager
-    def take(self, visitor: Visitor) -> Iterator[None]:
-        """Wait for a turn of `visitor`, which lasts as long as the context."""
-        ticket = _Ticket(visitor)
+    def take(self, visitor: Visitor, *, is_first: bool = True) -> Iterator[None]:
+        """Wait for a turn of `visitor`, which lasts as long as the context.
+
+        `is_first` tells whether the turn is for the first step of a computation.
+        """
+        ticket = _Ticket(visitor, is_first)
         with self._changed:
             self._tickets.append(ticket)
-            self._changed.wait_for(lambda: self._free and self._next() is ticket)
+            self._changed.wait_for(lambda: self._next() is ticket)
             self._tickets.remove(ticket)
             self._free -= 1
+            self._free_for_later_steps -= not is_first
             self._remember(visitor)
             self._changed.notify_all()  # another turn may be free, and now it is somebody else's
         try:
@@ -53,10 +59,14 @@ class Turns:
         finally:
             with self._changed:
                 self._free += 1
+                self._free_for_later_steps += not is_first
                 self._changed.notify_all()
 
-    def _next(self) -> _Ticket:
-        return min(self._tickets, key=lambda ticket: (*self._last_turns(ticket.visitor), ticket.number))
+    def _next(self) -> _Ticket | None:
+        if not self._free:
+            return None
+        waiting = (ticket for ticket in self._tickets if ticket.is_first or self._free_for_later_steps)
+        return min(waiting, default=None, key=lambda ticket: (*self._last_turns(ticket.visitor), ticket.number))
 
     def _last_turns(self, visitor: Visitor) -> list[int]:
         return [self._served.get(name, 0) for name in visitor]

@@ -1,0 +1,88 @@
+"""What hostile visitors do to the real dashboard with the profile `hosted`; `make attacks` measures what it costs."""
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.visitor import Visitor
+from tests import ROOT
+from tests.images.files import saved
+from tests.server import serve
+
+pytestmark = pytest.mark.page
+
+
+@contextmanager
+def hosted(folder: Path, settings: str = "") -> Iterator[str]:
+    file = folder / "mirror.toml"
+    file.write_text(f'[mirror]\nprofile = "hosted"\n{settings}')
+    with serve(ROOT / "mirror_app" / "main.py", env={"MIRROR_SETTINGS": str(file)}) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with hosted(tmp_path_factory.mktemp("settings"), "computations = 1") as address:
+        yield address
+
+
+def picture(side: int, red: int = 0) -> bytes:
+    return saved(Image.new("RGB", (side, side), (red, 0, 0)), "PNG")
+
+
+def test_pictures_are_as_large_as_telephones_take_them_and_no_larger(url: str) -> None:
+    with Visitor(url) as visitor:
+        visitor.run()
+        visitor.upload({"telephone.png": saved(Image.new("RGB", (4032, 3024)), "PNG")})
+        assert visitor.sentences == []
+        visitor.upload({"bomb.png": picture(5000)})
+        (sentence,) = visitor.sentences
+        assert "bomb" in sentence
+        assert "13 million pixels" in sentence
+
+
+def test_a_visitor_s_pictures_are_bounded_together_and_the_uploads_are_not_kept(url: str) -> None:
+    with Visitor(url) as visitor:
+        visitor.run()
+        padding = bytes(9 * 2**20)  # behind a picture, where no reader looks
+        statuses, _ = visitor.upload({f"{number}.png": picture(20, number) + padding for number in range(5)})
+        assert statuses == [204] * 5
+        assert visitor.sentences == []
+        for number in range(
+            2
+        ):  # the page has read the files, so there is room for more; but these are too many to keep
+            statuses, _ = visitor.upload({f"{number}.png": picture(30, number) + padding})
+            assert statuses == [204]
+            assert "50 MB" in visitor.sentences[0]
+
+
+def test_a_busy_server_refuses_politely_and_serves_again(url: str) -> None:
+    with ExitStack() as stack:
+        first = stack.enter_context(Visitor(url))
+        running = threading.Thread(target=first.run, args=("visualisation=rise&n=2000&seed=3",))
+        running.start()
+        while running.is_alive():
+            other = stack.enter_context(Visitor(url))
+            other.run("target_class=7")
+            if other.sentences:
+                break
+        assert "busy" in other.sentences[0]
+        assert "Try again" in other.sentences[0]
+        running.join()
+        assert other.run().picture < math.inf
+        assert not any("busy" in sentence for sentence in other.sentences)
+
+
+def test_a_computation_that_takes_too_long_is_ended_with_a_sentence(tmp_path: Path) -> None:
+    with hosted(tmp_path, "seconds = 1") as address:
+        with Visitor(address) as visitor:
+            visitor.run("visualisation=rise&n=8000")
+            assert "longer than the 1 seconds" in visitor.sentences[0]
+        with Visitor(address) as visitor:
+            assert visitor.run().picture < math.inf
+            assert visitor.sentences == []
