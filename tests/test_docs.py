@@ -1,5 +1,6 @@
 """What the documents show works."""
 
+import dataclasses
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from mirror_app import cli, render
 from mirror_app.params import Slider
+from mirror_app.settings.limits import PROFILES
 from mirror_app.ui.guide import sections
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core import Attribution, Info, Visualisation
@@ -23,6 +25,15 @@ PICTURES = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0)
 def code(document: str, number: int = 0) -> str:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
     return str(blocks[number])
+
+
+def test_the_limits_in_the_documents_are_those_of_the_profiles() -> None:
+    text = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", text, re.MULTILINE)
+    own, hosted = (dataclasses.asdict(PROFILES[name]) for name in ("own", "hosted"))
+    assert {name: (int(first), int(second)) for name, first, second in rows} == {
+        name: (value, hosted[name]) for name, value in own.items()
+    }
 
 
 def test_a_visualisation_of_ten_lines_is_offered_and_works() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import _imaging
 
+from mirror_app.hosting.limits import current_settings
+
 PERIOD = 15  # seconds between two collections
 # Pillow takes memory in blocks. The memory allocator of Linux gives blocks above 32 MB back at once, and keeps smaller
 # ones for each thread.
@@ -18,9 +20,16 @@ _PICTURE_BLOCK = 64 * 2**20
 
 @asynccontextmanager
 async def upkeep(warm_up: Callable[[], object], _app: object) -> AsyncGenerator[None, None]:
-    """Do the work in the background as long as the server runs."""
+    """Do the work in the background as long as the server runs.
+
+    A server for strangers answers only when it is warm. On one's own computer, the page appears at once and says what
+    it waits for.
+    """
     _imaging.set_block_size(_PICTURE_BLOCK)
-    tasks = [asyncio.create_task(asyncio.to_thread(warm_up)), asyncio.create_task(_collect_garbage())]
+    warming_up = asyncio.create_task(asyncio.to_thread(warm_up))
+    if current_settings().profile == "hosted":
+        await warming_up
+    tasks = [warming_up, asyncio.create_task(_collect_garbage())]
     try:
         yield
     finally:
