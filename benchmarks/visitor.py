@@ -41,7 +41,7 @@ class Visitor:
         self._url = url
         self._cached_hashes: list[str] = []
         self._switches: dict[str, str] = {}  # their ids, by their labels
-        self._uploader = ""  # the id of the widget that takes files
+        self.uploader = ""  # the id of the widget that takes files, if there is one
         self.components: dict[str, None] = {}  # the ids of all of Mirror's own components so far
         self.session = ""  # the id of the session
         self.sentences: list[str] = []  # the boxes with messages in the last run
@@ -67,7 +67,7 @@ class Visitor:
     def upload(self, files: Mapping[str, bytes]) -> tuple[list[int], Run]:
         """Upload files, by name, as the page's own widget does; return the status of each upload, and the run after."""
         message, statuses = BackMsg(), []
-        state = message.rerun_script.widget_states.widgets.add(id=self._uploader).file_uploader_state_value
+        state = message.rerun_script.widget_states.widgets.add(id=self.uploader).file_uploader_state_value
         for number, (name, content) in enumerate(files.items()):
             urls = self._urls(name)
             statuses.append(self.put(urls.upload_url, name, content))
@@ -138,7 +138,7 @@ class Visitor:
             case "checkbox":
                 self._switches[element.checkbox.label] = element.checkbox.id
             case "file_uploader":
-                self._uploader = element.file_uploader.id
+                self.uploader = element.file_uploader.id
             case "alert":
                 self.sentences.append(element.alert.body)
         if reply.WhichOneof("type") == "new_session":
