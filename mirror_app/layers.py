@@ -200,7 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Return the last of the widest convolutions in the first top-level module that holds one of these."""
+    """Of the convolutions with the most channels, return the last in the same top-level module as the first one."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

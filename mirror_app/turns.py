@@ -1,4 +1,4 @@
-"""Turns: of many computations, a few compute at a time, one step each, and the visitors take turns."""
+"""Lets only a few of many computations run at once, and lets the visitors take turns."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Turns:
             self._free -= 1
             self._free_for_later_steps -= not is_first
             self._remember(visitor)
-            self._changed.notify_all()  # another turn may be free, and now it is somebody else's
+            self._changed.notify_all()  # another place may be free, and another thread is the next in line
         try:
             yield
         finally:

@@ -20,7 +20,8 @@ with left, st.container(key="picture"), page_parts.failures():
     requested = time.perf_counter()
     result = store.result(selection, show_state)
     page_parts.show_images(selection, result)
-    page_parts.show_provenance(selection, result, cached=result.finished < requested)
+    is_cached = result.finished < requested and session.may_know(result.finished)
+    page_parts.show_provenance(selection, result, is_cached)
     downloads.show(session, selection, result)
 show_state("")
 with left:

@@ -1,1 +1,1 @@
-"""Decodes picture files, which nobody has checked, in this process or in one that can be ended."""
+"""Decodes untrusted picture files, in this process or in a separate one that can be killed."""

@@ -23,7 +23,7 @@ class UnreadableError(Exception):
 def read_file(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Return the pixels of a picture file and notes on the conversions; raise UnreadableError if it is refused.
 
-    A file needs at most `MAX_BYTES`, and at most `max_pixels` pixels.
+    A file may have at most `MAX_BYTES` bytes and `max_pixels` pixels.
     """
     if not data:
         raise UnreadableError("is empty")

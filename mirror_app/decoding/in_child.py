@@ -19,7 +19,8 @@ from mirror_app.turns import NOBODY, Turns, Visitor
 
 _TURNS = Turns(1)  # one at a time, since a picture may take hundreds of megabytes until it is decoded
 SECONDS = 5  # of computing
-_PATIENCE = 20  # times as long, on a machine that is busy
+# The process may take up to this many times SECONDS on the clock, since a busy machine gives it little computing time.
+_PATIENCE = 20
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 

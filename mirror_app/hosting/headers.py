@@ -20,7 +20,8 @@ _SOURCES = {
     "base-uri": "'self'",
     "form-action": "'self'",
 }
-# A notebook shows the page in a frame, from an address that only the user knows; Hugging Face shows its Spaces so.
+# A notebook shows the page in a frame, and only its user knows the notebook's address, so the profile "own" allows
+# every address. Hugging Face also shows its Spaces in a frame.
 _FRAMES = {"own": "", "hosted": "'self' https://huggingface.co"}
 
 

@@ -16,7 +16,7 @@ from streamlit import config
 
 from mirror_app.hosting.refusal import refuse
 
-# Names that nobody can register in the public DNS, besides those without a dot.
+# Endings of names that nobody can register in the public DNS. Names without a dot cannot be registered either.
 _LOCAL_ENDINGS = (".localhost", ".local")
 _HEALTH = "/_stcore/health"  # whoever checks it uses the address of the machine
 

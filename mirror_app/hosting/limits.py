@@ -6,7 +6,7 @@ from mirror_app.settings.server import ServerSettings, server_settings
 
 
 def current_settings() -> ServerSettings:
-    """Return the settings of the server; while the settings file is wrong, those for strangers."""
+    """Return the settings of the server; while the settings file has an error, those of the profile "hosted"."""
     try:
         return server_settings()
     except MirrorError:  # every page shows the error
@@ -14,5 +14,5 @@ def current_settings() -> ServerSettings:
 
 
 def current_limits() -> Limits:
-    """Return the limits of the server; while the settings file is wrong, those for strangers."""
+    """Return the limits of the server; while the settings file has an error, those of the profile "hosted"."""
     return current_settings().limits

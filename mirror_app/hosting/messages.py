@@ -1,6 +1,6 @@
 """Drops messages to Streamlit's server that a visitor must not send.
 
-Streamlit lets every visitor clear the caches of all visitors, and install files on the server.
+Streamlit lets every visitor clear the caches of all visitors.
 """
 
 import logging
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class Messages:
-    """Middleware that passes only the messages on that the pages of Mirror send."""
+    """Middleware that passes on only the messages that Mirror's pages send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

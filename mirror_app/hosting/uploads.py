@@ -59,7 +59,7 @@ class Uploads:
 
 
 async def _read_away(receive: Receive, size: int) -> None:
-    """Read a request's body, so that the browser reads the answer; at most the `size` that it told."""
+    """Read and discard a request's body, at most `size` bytes; otherwise, the browser would not read the answer."""
     left, more = size, True
     while more and left > 0:
         message = await receive()
@@ -68,6 +68,6 @@ async def _read_away(receive: Receive, size: int) -> None:
 
 
 def _size(headers: Headers) -> int:
-    """Return the bytes of an upload; of one that does not tell its size, those of the largest file."""
+    """Return the size of an upload in bytes; if the request does not state it, the largest size that is allowed."""
     length = headers.get("content-length", "")
     return int(length) if length.isdecimal() else config.get_option("server.maxUploadSize") * 2**20

@@ -25,7 +25,7 @@ body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 34rem; margin: 18vh a
 @media (prefers-color-scheme: dark) {{ body {{ background: #15131d; color: #ece9f5 }} }}
 </style>
 </head>
-<body><h1>Mirror is full</h1><p>As many people as this server can serve are here now.
+<body><h1>Mirror is full</h1><p>This server has reached its limit of open pages.
 This page tries again every {_RETRY} seconds.</p></body>
 </html>
 """

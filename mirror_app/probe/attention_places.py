@@ -160,7 +160,7 @@ class _Tracer:
         self._responses: dict[Size, list[AttentionCall]] = {}
 
     def keys(self) -> Tokens | None:
-        """Return the cells of the keys, each of which responds by its value vector, or None if the keys have none."""
+        """Return the cells of the keys, or None if they have none. A key's response is measured in its value vector."""
         return self._decoded(lambda call: call.values)
 
     def queries(self) -> Tokens | None:
@@ -178,7 +178,8 @@ class _Tracer:
                 energy = (responses[1:] - responses[:1]).double().pow(2).sum(-1)
                 if tokens := _decode(energy, code) or (_decode_order(energy, code) if fits else None):
                     return tokens
-            if fits:  # on a coarser grid, some cells of the current one would be mistaken for tokens without a cell
+            # On a coarser grid, some tokens that belong to cells of this grid would be taken for tokens without a cell.
+            if fits:
                 return None
         return None
 
@@ -244,7 +245,7 @@ def _decode_order(energy: Tensor, code: Tensor) -> Tokens | None:
 
 
 def _coarser(grid: Size) -> Iterator[Size]:
-    """Yield the grids that pooling by whole numbers makes of a grid; incomplete cells are kept or dropped."""
+    """Yield the grids that result from pooling by 2, 3, …, each first with incomplete cells kept, then without."""
     height, width = grid
     for side in range(2, max(grid) + 1):
         yield -(-height // side), -(-width // side)

@@ -74,6 +74,19 @@ def test_a_view_that_was_seen_before_is_not_computed_again(monkeypatch: pytest.M
     assert len(calls) == 2
 
 
+def test_nobody_learns_that_somebody_else_had_the_same_picture() -> None:
+    first = upload(page(), "mine.png", png())
+    assert not provenance(first).cached
+    second = upload(page(), "mine too.png", png())
+    assert not provenance(second).cached  # although the result is shared
+    second.slider(key="grad-cam.strength").set_value(0.3).run()
+    assert not provenance(second).cached
+    second.selectbox(key="target_class").select(9).run()
+    second.slider(key="grad-cam.strength").set_value(0.4).run()
+    assert provenance(second).cached  # its own
+    assert provenance(first.run()).cached
+
+
 def test_the_class_that_is_picked_is_the_one_that_is_shown() -> None:
     test = page()
     test.selectbox(key="target_class").select(9).run()

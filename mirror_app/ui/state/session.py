@@ -1,6 +1,7 @@
 """The session of one visitor: what is selected, and how a link selects it."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,6 +48,7 @@ class Session:
     page: str = ""  # the page that wrote `written_query`
     written_query: dict[str, str | None] = field(default_factory=dict)  # the URL parameters that were written last
     uploads: int = 0  # how many times files were uploaded
+    added_at: dict[str, float] = field(default_factory=dict)  # when each picture was added, on `time.perf_counter`
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
 
@@ -107,7 +109,15 @@ class Session:
             problem = f"Limit of {reached[0]} reached; '{picture.name}' was not added."
             raise MirrorError(problem, culprit=picture.name, accepted=f"at most {reached[0]}")
         self.pictures.setdefault(picture.id, picture)
+        self.added_at.setdefault(picture.id, time.perf_counter())
         self.picture = picture.id
+
+    def may_know(self, finished: float) -> bool:
+        """Tell whether a result of the selected picture that was finished at that time may be called cached.
+
+        If it is older than this visitor's picture, somebody else had the same picture, which is nobody's business.
+        """
+        return finished >= self.added_at.get(self.picture, float("-inf"))
 
     def show_bands(self, colours: Colours | None) -> None:
         """Show three bands of each input as red, green and blue; with None, show the mean of all bands in grey."""

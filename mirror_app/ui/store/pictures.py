@@ -95,7 +95,7 @@ def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
 
 
 def _room_for(picture: Picture) -> AbstractContextManager[object]:
-    """Let one large picture at a time be made smaller, since that takes several times its memory."""
+    """Let only one large picture be scaled down at a time, since that takes several times the memory of the picture."""
     return _one_at_a_time if math.prod(picture.stored.shape[:2]) > _LARGE else nullcontext()
 
 

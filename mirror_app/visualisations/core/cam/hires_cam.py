@@ -9,7 +9,8 @@ from mirror_app.visualisations.registry import Question, visualisation
 @visualisation(
     "HiRes-CAM",
     paper="Draelos and Carin 2020, “HiResCAM”, https://arxiv.org/abs/2011.08891",
-    use="When you must be sure that a location was used: before a linear classifier, it shows exact contributions.",
+    use="When you must be sure that a location was used: at the layer in front of a linear classifier, it shows exact "
+    "contributions.",
     avoid="When you want smooth maps: it keeps the noise of the gradient, above all in early layers.",
     asks=Question.WHERE,
     also="class activation map, high-resolution CAM, element-wise Grad-CAM",
