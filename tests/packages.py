@@ -12,6 +12,7 @@ LAYERS = [
         "mirror_app.former_imports",
         "mirror_app.dashboard",
         "mirror_app.turns",
+        "mirror_app.activity",
     ],
     ["mirror_app.targets", "mirror_app.layers", "mirror_app.decoding"],
     ["mirror_app.params", "mirror_app.images"],

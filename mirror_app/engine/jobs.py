@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from threading import Event, Lock, Thread, current_thread
 from typing import Generic, TypeVar
 
+from mirror_app import activity
 from mirror_app.errors import MirrorError
 from mirror_app.turns import NOBODY, Turns, Visitor
 from mirror_app.visualisations.core.batching import is_out_of_memory
@@ -65,6 +66,10 @@ class Jobs(Generic[T]):
         self._jobs: dict[str, Job[T]] = {}  # the waiting and the running jobs, oldest first
         self._threads: set[Thread] = set()
 
+    def __len__(self) -> int:
+        """Return how many computations run or wait."""
+        return len(self._threads)
+
     @contextmanager
     def join(self, key: str, frames: Frames[T], visitor: Visitor = NOBODY) -> Iterator[Job[T]]:
         """Yield the job of `key`, submitting one for `visitor` if there is none; within the context, it is watched.
@@ -102,12 +107,14 @@ class Jobs(Generic[T]):
 
     def _submit(self, key: str, frames: Frames[T], visitor: Visitor) -> Job[T]:
         if len(self._threads) >= self._capacity:
+            activity.count("refused_computations")
             raise MirrorError(
                 f"This server is busy: {len(self._threads)} computations are running or waiting.",
                 culprit="computations",
                 accepted=f"at most {self._capacity} computations",
                 hint="Try again in a minute.",
             )
+        activity.count("computations")
         job = self._jobs[key] = Job()
         thread = Thread(target=self._work, args=(key, job, frames, visitor), name="computation")
         self._threads.add(thread)

@@ -9,6 +9,8 @@ from google.protobuf.message import DecodeError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from mirror_app import activity
+
 _ACCEPTED = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "deferred_file"}
 _log = logging.getLogger(__name__)
 
@@ -40,5 +42,6 @@ def _is_accepted(data: bytes) -> bool:
     if kind == "backend_operation_request":
         kind = message.backend_operation_request.WhichOneof("payload")
     if kind not in _ACCEPTED:
+        activity.count("dropped_messages")
         _log.warning("A message of the kind %s was dropped.", kind)
     return kind in _ACCEPTED

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import logging
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -10,7 +11,9 @@ from typing import Any
 
 from PIL import _imaging
 
+from mirror_app import activity
 from mirror_app.hosting.limits import current_settings
+from mirror_app.hosting.metrics import serve_metrics
 
 PERIOD = 15  # seconds between two collections
 # Pillow takes memory in blocks. The memory allocator of Linux gives blocks above 32 MB back at once, and keeps smaller
@@ -27,7 +30,11 @@ async def upkeep(warm_up: Callable[[], object], _app: object) -> AsyncGenerator[
     """
     _imaging.set_block_size(_PICTURE_BLOCK)
     warming_up = asyncio.create_task(asyncio.to_thread(warm_up))
-    if current_settings().profile == "hosted":
+    settings = current_settings()
+    if settings.metrics_port:
+        serve_metrics(settings.metrics_port)
+    if settings.profile == "hosted":
+        _log_to_stderr()
         await warming_up
     tasks = [warming_up, asyncio.create_task(_collect_garbage())]
     try:
@@ -37,6 +44,14 @@ async def upkeep(warm_up: Callable[[], object], _app: object) -> AsyncGenerator[
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    activity.LOG.addHandler(handler)
+    activity.LOG.setLevel(logging.INFO)
+    activity.LOG.propagate = False
 
 
 async def _collect_garbage() -> None:

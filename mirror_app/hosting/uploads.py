@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
+from mirror_app import activity
 from mirror_app.hosting.limits import current_limits
 
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)$")
@@ -38,6 +39,7 @@ class Uploads:
         session_id, file_id = upload.groups()
         size = _size(Headers(scope=scope))
         if self._held(session_id) + size > current_limits().upload_megabytes * 2**20:
+            activity.count("refused_uploads")
             problem = "Too many files were uploaded at once.\n"
             await _read_away(receive, size)
             await PlainTextResponse(problem, status_code=413)(scope, receive, send)

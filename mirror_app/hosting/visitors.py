@@ -10,6 +10,7 @@ from streamlit import config
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 
+from mirror_app import activity
 from mirror_app.hosting.limits import current_limits
 from mirror_app.hosting.refusal import refuse
 
@@ -37,10 +38,12 @@ class Visitors:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._open = 0
+        activity.add_gauge("open_pages", lambda: self._open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer that the server is full."""
         if _opens_page(scope) and self._open >= current_limits().visitors:
+            activity.count("refused_visits")
             response = HTMLResponse(_FULL, status_code=503, headers={"Retry-After": str(_RETRY)})
             await refuse(scope, receive, send, response)
         elif scope["type"] == "websocket":
@@ -58,6 +61,7 @@ class Visitors:
             await send(message)
 
         self._open += 1
+        activity.count("visits")
         try:
             await self._app(scope, receive, send_and_look)
         finally:

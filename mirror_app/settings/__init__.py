@@ -4,6 +4,7 @@
 models_by_name = ["timm/*", "google/vit-base-patch16-224"]  # true: any model of the hub; false: none
 profile = "hosted"                  # the limits for a demo that is shared with strangers
 visitors = 40                       # each limit can also be set by itself: a field of Limits
+metrics_port = 9101                 # figures for Prometheus, on this machine only
 
 [ours]                              # every other table is a model
 path = "our_vit"                    # a folder that Transformers, timm or open_clip saved

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from mirror_app.errors import MirrorError
 from mirror_app.settings.file import SERVER, settings_file, table_label, tables_of
@@ -12,6 +12,7 @@ _LIMITS = tuple(limit.name for limit in fields(Limits))
 _EXPECTED = {
     "models_by_name": 'true, false, or a list of names such as "timm/*"',
     "profile": " or ".join(f'"{name}"' for name in PROFILES),
+    "metrics_port": "a port, from 1 to 65535",
     **dict.fromkeys(_LIMITS, "a whole number above 0"),
 }
 
@@ -24,11 +25,13 @@ class ServerSettings:
         models_by_name: Which models of the Hugging Face hub may be opened by name: patterns such as "timm/*".
         profile: "own" for one's own computer, "hosted" for a demo that is shared with strangers.
         limits: How much the visitors may use: the limits of the profile, except those that the table sets.
+        metrics_port: The port of this machine at which Prometheus finds figures about the server; 0 for none.
     """
 
     models_by_name: tuple[str, ...] = ("*",)
     profile: str = "own"
     limits: Limits = field(default_factory=Limits)
+    metrics_port: int = 0
 
 
 def server_settings() -> ServerSettings:
@@ -64,7 +67,7 @@ def _parsed(table: Mapping[str, Any]) -> ServerSettings:
     names = table.get("models_by_name", profile != "hosted")
     patterns = tuple(names) if isinstance(names, list) else ("*",) if names else ()
     limits = replace(PROFILES[profile], **{name: table[name] for name in _LIMITS if name in table})
-    return ServerSettings(patterns, profile, limits)
+    return ServerSettings(patterns, profile, limits, table.get("metrics_port", 0))
 
 
 def _is_valid(key: str, value: object) -> bool:
@@ -75,5 +78,11 @@ def _is_valid(key: str, value: object) -> bool:
             return isinstance(value, bool)
         case "profile":
             return value in PROFILES
+        case "metrics_port":
+            return _is_whole(value) and value <= 65535
         case _:
-            return isinstance(value, int) and not isinstance(value, bool) and value > 0
+            return _is_whole(value)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from mirror_app.models import Model, catalogue, downloads
 from mirror_app.models.huggingface import folder, loading, names, repository
 from mirror_app.models.transfer import DownloadProgress
 from mirror_app.probe.output_kind import OutputKind
+from mirror_app.settings.limits import PROFILES
+from mirror_app.settings.server import server_settings
 from mirror_app.visualisations import registry
 from tests.app import lives, page, plain
 from tests.models import hub_repositories
@@ -334,11 +337,26 @@ def test_a_folder_opens_as_a_model_of_the_settings_file(settings_file: Path) -> 
     assert catalogue.load("ours").classes == ("a", "b", "c")
 
 
+def test_strangers_open_no_model_by_name_unless_the_owner_lists_it(settings_file: Path) -> None:
+    settings_file.write_text('[mirror]\nprofile = "hosted"\nvisitors = 7\n', encoding="utf-8")
+    settings = server_settings()
+    assert settings.models_by_name == ()
+    assert settings.limits == replace(PROFILES["hosted"], visitors=7)
+    with refused(DEIT):
+        catalogue.check(DEIT)
+    settings_file.write_text('[mirror]\nprofile = "hosted"\nmodels_by_name = ["timm/*"]\n', encoding="utf-8")
+    catalogue.check(DEIT)
+
+
 @pytest.mark.parametrize(
     ("content", "culprit"),
     [
         ("[mirror]\nmodels_by_name = 3\n", "3"),
         ("[mirror]\nmodels = true\n", "models"),
+        ('[mirror]\nprofile = "open"\n', "open"),
+        ("[mirror]\nvisitors = 0\n", "0"),
+        ("[mirror]\nseconds = true\n", "True"),
+        ("[mirror]\nmetrics_port = 70000\n", "70000"),
         ('[mirror]\nfactory = "nets:small"\n', "mirror"),
         ('[ours]\npath = "nowhere"\n', "nowhere"),
         ('[ours]\npath = "tiny"\nsize = 64\n', "size"),

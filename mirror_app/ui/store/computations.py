@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from mirror_app import live
+from mirror_app import activity, live
 from mirror_app.engine.jobs import Jobs
 from mirror_app.engine.request import Request
 from mirror_app.settings.server import server_settings
@@ -24,7 +24,9 @@ def request_key(request: Request) -> str:
 def jobs() -> Jobs[Any]:
     """Return the computations that pages wait for."""
     limits = server_settings().limits
-    return Jobs(_WORKERS, limits.computations, limits.seconds)
+    made = Jobs[Any](_WORKERS, limits.computations, limits.seconds)
+    activity.add_gauge("unfinished_computations", made.__len__)
+    return made
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from mirror_app import live
+from mirror_app import activity, live
 from mirror_app.engine.jobs import Jobs
 from mirror_app.models import Model, catalogue
 from mirror_app.models.cache import ModelCache
@@ -51,7 +51,9 @@ def loading() -> Jobs[DownloadProgress | Model]:
 @st.cache_resource(show_spinner=False)
 def _cache() -> ModelCache:
     limit = server_settings().limits.model_gigabytes * 2**30
-    return ModelCache(lambda name: catalogue.load(name, device()), limit)
+    made = ModelCache(lambda name: catalogue.load(name, device()), limit)
+    activity.add_gauge("model_bytes", lambda: made.bytes)
+    return made
 
 
 def _load(name: str) -> Generator[DownloadProgress | Model, None, None]:

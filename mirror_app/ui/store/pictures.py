@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from torch import Tensor
 
-from mirror_app import engine, render
+from mirror_app import activity, engine, render
 from mirror_app.engine import Sheet
 from mirror_app.images import Picture, PixelCache, bands, decode_upload
 from mirror_app.settings.server import server_settings
@@ -70,7 +70,9 @@ def uploaded(file: UploadedFile) -> Picture:
 
 @st.cache_resource(show_spinner=False)
 def _pixel_cache() -> PixelCache:
-    return PixelCache(server_settings().limits.picture_megabytes * 2**20)
+    made = PixelCache(server_settings().limits.picture_megabytes * 2**20)
+    activity.add_gauge("picture_bytes", lambda: made.bytes)
+    return made
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -1,11 +1,12 @@
 """The results of requests and the predictions of models, each computed once for all visitors."""
 
+import time
 from collections.abc import Generator
 from functools import partial
 
 import streamlit as st
 
-from mirror_app import engine, live
+from mirror_app import activity, engine, live
 from mirror_app.engine import Prediction, Result
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
@@ -24,8 +25,19 @@ def result(selection: Selection, on_progress: OnProgress) -> Result:
 
     While it is computed, `on_progress` is called several times a second with the state of the work.
     """
-    raw_request = engine.without_render_params(selection.request)
-    return RESULTS.get_or_compute(request_key(raw_request), partial(_frames, raw_request, selection), on_progress)
+    raw_request, started = engine.without_render_params(selection.request), time.perf_counter()
+    result = RESULTS.get_or_compute(request_key(raw_request), partial(_frames, raw_request, selection), on_progress)
+    is_cached, seconds = result.finished < started, time.perf_counter() - started
+    activity.count("cached_views" if is_cached else "computed_views")
+    activity.log(
+        "view",
+        model=live.display_name(raw_request.model),
+        layer=raw_request.layer,
+        visualisation=raw_request.visualisation,
+        cached=is_cached,
+        seconds=round(seconds, 3),
+    )
+    return result
 
 
 def cached_result(request: Request) -> Result | None:
