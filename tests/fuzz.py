@@ -12,6 +12,8 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -124,6 +126,18 @@ def _require_no_defect(visitor: Visitor, what: str) -> None:
     assert not defects, f"{what}: {defects}"
 
 
+@contextmanager
+def stderr_in(log: Path) -> Iterator[None]:
+    """Let this process and those that it starts write their errors to a file."""
+    original = os.dup(sys.stderr.fileno())
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    try:
+        yield
+    finally:
+        os.dup2(original, sys.stderr.fileno())
+
+
 def main() -> None:
     """Visit the dashboard for some minutes, 30 by default."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30
@@ -132,10 +146,9 @@ def main() -> None:
     rng, end, visits = random.Random(seed), time.monotonic() + 60 * minutes, 0
     with tempfile.TemporaryDirectory() as folder:
         log, settings = Path(folder) / "log", Path(folder) / "mirror.toml"
-        with log.open("wb") as file:
-            os.dup2(file.fileno(), sys.stderr.fileno())
         settings.write_text('[mirror]\nprofile = "hosted"\nseconds = 10\n')
-        with serve(ROOT / "mirror_app" / "main.py", env={"MIRROR_SETTINGS": str(settings)}) as url:
+        env = {"MIRROR_SETTINGS": str(settings)}
+        with stderr_in(log), serve(ROOT / "mirror_app" / "main.py", env=env) as url:
             while time.monotonic() < end:
                 link = visit(url, rng)
                 visits += 1
