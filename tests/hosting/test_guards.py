@@ -209,6 +209,30 @@ def test_many_small_files_are_bounded_too(url: str) -> None:
         assert {upload(url, session, f"file-{number}", 0) for number in range(200)} == {204}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the open files in /proc")
+def test_an_upload_is_never_on_the_disk(url: str) -> None:
+    with patient(url) as visitor:
+        text, session = run(visitor)
+        folder = Path("/proc", text.split()[1], "fd")
+        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
+            connection.putrequest("PUT", f"/_stcore/upload_file/{session}/file")
+            connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+            connection.putheader("Content-Length", str(4 * MEGABYTE))
+            head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+            connection.endheaders(head + bytes(3 * MEGABYTE))  # the rest does not come
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                assert not [file for file in folder.iterdir() if "(deleted)" in _target(file)]
+                time.sleep(0.02)
+
+
+def _target(file: Path) -> str:
+    try:
+        return str(file.readlink())
+    except FileNotFoundError:  # closed in the meantime
+        return ""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the open files in /proc")
 def test_sessions_end_although_nobody_else_comes_or_leaves() -> None:
     with serve(PAGE, "--server.disconnectedSessionTTL", "2") as address:
