@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mirror_app.errors import MirrorError
@@ -35,3 +36,34 @@ def tables_of(path: Path) -> dict[str, object]:
         raise MirrorError(f"The settings file '{path}' cannot be read: {error.strerror}.", culprit=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MirrorError(f"The settings file '{path.name}' is not valid TOML: {error}.", culprit=path.name) from error
+
+
+def require_valid(
+    table: Mapping[str, object],
+    label: str,
+    expected: Mapping[str, str],
+    choices: Mapping[str, tuple[str, ...]],
+    is_valid: Callable[[str, object], bool],
+) -> None:
+    """Raise MirrorError if a table has an unknown key or a value that is not accepted.
+
+    Args:
+        table: The table.
+        label: The words that refer to it.
+        expected: A description of what is accepted, for each key that may be set.
+        choices: The values that are accepted, for the keys that have only a few.
+        is_valid: Tells whether a value is accepted for a key.
+    """
+    for key, value in table.items():
+        if key not in expected:
+            raise MirrorError(
+                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(expected)}.",
+                culprit=key,
+                accepted=tuple(expected),
+            )
+        if not is_valid(key, value):
+            raise MirrorError(
+                f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {expected[key]}.",
+                culprit=str(value),
+                accepted=choices.get(key, expected[key]),
+            )

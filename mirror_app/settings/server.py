@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeGuard
 
 from mirror_app.errors import MirrorError
-from mirror_app.settings.file import SERVER, settings_file, table_label, tables_of
+from mirror_app.settings.file import SERVER, require_valid, settings_file, table_label, tables_of
 from mirror_app.settings.limits import PROFILES, Limits
 
 _LIMITS = tuple(limit.name for limit in fields(Limits))
@@ -15,6 +15,7 @@ _EXPECTED = {
     "metrics_port": "a port, from 1 to 65535",
     **dict.fromkeys(_LIMITS, "a whole number above 0"),
 }
+_CHOICES = {"profile": tuple(PROFILES)}
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,7 @@ def server_settings() -> ServerSettings:
             culprit=SERVER,
             hint="choose another name for the model",
         )
-    for key, value in table.items():
-        if key not in _EXPECTED:
-            raise MirrorError(
-                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(_EXPECTED)}.",
-                culprit=key,
-                accepted=tuple(_EXPECTED),
-            )
-        if not _is_valid(key, value):
-            raise MirrorError(
-                f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {_EXPECTED[key]}.",
-                culprit=str(value),
-                accepted=tuple(PROFILES) if key == "profile" else _EXPECTED[key],
-            )
+    require_valid(table, label, _EXPECTED, _CHOICES, _is_valid)
     return _parsed(table)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mirror_app.errors import MirrorError
 from mirror_app.probe.output_kind import OutputKind
-from mirror_app.settings.file import SERVER, settings_file, table_label, tables_of
+from mirror_app.settings.file import SERVER, require_valid, settings_file, table_label, tables_of
 
 MAX_SIDE = 4096  # pixels: the side of an input
 _INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
@@ -60,19 +60,7 @@ def _parsed(table: object, label: str) -> UserModelSettings:
     if not isinstance(table, dict):
         accepted = "a table of model settings"
         raise MirrorError(f"{label} is not {accepted}.", culprit=label, accepted=accepted)
-    for key, value in table.items():
-        if key not in _EXPECTED:
-            raise MirrorError(
-                f"{label} has an unknown key '{key[:40]}'. Use {', '.join(_EXPECTED)}.",
-                culprit=key,
-                accepted=tuple(_EXPECTED),
-            )
-        if not _is_valid(key, value):
-            raise MirrorError(
-                f"{label}: {key} cannot be {str(value)[:60]!r}. Expected {_EXPECTED[key]}.",
-                culprit=str(value),
-                accepted=_CHOICES.get(key, _EXPECTED[key]),
-            )
+    require_valid(table, label, _EXPECTED, _CHOICES, _is_valid)
     if "factory" not in table and "path" not in table:
         raise MirrorError(
             f'{label} needs factory = "module:function" or path = "folder".',
