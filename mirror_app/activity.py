@@ -29,9 +29,14 @@ def add_gauge(name: str, read: Callable[[], float]) -> None:
     _gauges[name] = read
 
 
+def forget_gauges() -> None:
+    """Forget all gauges, and what they refer to."""
+    _gauges.clear()
+
+
 def gauges() -> Mapping[str, float]:
     """Return the current values of the gauges by name."""
-    return {name: read() for name, read in _gauges.items()}
+    return {name: read() for name, read in list(_gauges.items())}
 
 
 def log(event: str, **fields: object) -> None:

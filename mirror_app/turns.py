@@ -1,5 +1,6 @@
 """Lets only a few of many computations run at once, and lets the visitors take turns."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from threading import Condition
 
 Visitor = tuple[str, ...]  # the names of a visitor, the most general first, such as an address and a session
 NOBODY: Visitor = ()
+PATIENCE = 10.0  # seconds after which a thread comes first, so that new visitors cannot keep it waiting for ever
 _REMEMBERED = 1000  # names
 
 
@@ -17,13 +19,15 @@ class _Ticket:
     visitor: Visitor
     is_first: bool
     number: int = field(default_factory=count().__next__)
+    since: float = field(default_factory=time.monotonic)
 
 
 class Turns:
     """Lets at most `size` threads compute at once.
 
-    The next turn goes to the visitor whose last turn is the longest ago. One of several places is only for the first
-    steps of computations, so a newcomer seldom waits, however long the steps of the others are.
+    The next turn goes to the visitor whose last turn is the longest ago, or to a thread that has waited `PATIENCE`. One
+    of several places is only for the first steps of computations, so a newcomer seldom waits, however long the steps of
+    the others are.
     """
 
     def __init__(self, size: int) -> None:
@@ -66,10 +70,12 @@ class Turns:
         if not self._free:
             return None
         waiting = (ticket for ticket in self._tickets if ticket.is_first or self._free_for_later_steps)
-        return min(waiting, default=None, key=lambda ticket: (*self._last_turns(ticket.visitor), ticket.number))
+        return min(waiting, default=None, key=self._rank)
 
-    def _last_turns(self, visitor: Visitor) -> list[int]:
-        return [self._served.get(name, 0) for name in visitor]
+    def _rank(self, ticket: _Ticket) -> tuple[int, ...]:
+        if time.monotonic() - ticket.since > PATIENCE:
+            return (-1, ticket.number)
+        return (*(self._served.get(name, 0) for name in ticket.visitor), ticket.number)
 
     def _remember(self, visitor: Visitor) -> None:
         number = next(self._numbers)

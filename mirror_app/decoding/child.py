@@ -7,6 +7,7 @@ line of the output is JSON: either the shape of the pixels and the notes, or the
 import json
 import os
 import sys
+from contextlib import suppress
 
 from mirror_app.decoding.files import UnreadableError, read_file
 
@@ -38,9 +39,9 @@ def _restrict(memory: int, seconds: int) -> None:
     except ImportError:  # Windows has no such limits
         return
     os.nice(10)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    for kind, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory)):
+        with suppress(ValueError, OSError):  # macOS bounds no address space; a system may have stricter limits
+            resource.setrlimit(kind, (limit, limit))
 
 
 if __name__ == "__main__":

@@ -32,14 +32,17 @@ def read_file_in_child(data: bytes, max_pixels: int, visitor: Visitor = NOBODY) 
     paths = os.pathsep.join(filter(None, (str(_PACKAGE), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", child.__name__]
-    with (
-        _TURNS.take(visitor),
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        ) as process,
-        _killed_after(process, _PATIENCE * SECONDS),
-    ):
-        return _exchange(process, b"%d %d\n" % (max_pixels, SECONDS) + data)
+    try:
+        with (
+            _TURNS.take(visitor),
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            ) as process,
+            _killed_after(process, _PATIENCE * SECONDS),
+        ):
+            return _exchange(process, b"%d %d\n" % (max_pixels, SECONDS) + data)
+    except OSError as error:  # the system starts no process
+        raise UnreadableError(f"cannot be read now ({error.strerror})") from error
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def _exchange(process: "subprocess.Popen[bytes]", request: bytes) -> Decoded:
     """Send the request, which the process reads whole before it answers, and return its answer."""
     assert process.stdin is not None
     assert process.stdout is not None
-    with suppress(BrokenPipeError), process.stdin:
+    with suppress(OSError), process.stdin:  # the process may have ended already
         process.stdin.write(request)
     line = process.stdout.readline()
     if not line:

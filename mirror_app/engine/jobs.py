@@ -28,7 +28,8 @@ TURN = 0.25
 class Job(Generic[T]):
     """A computation and its newest frame, which is the result once the computation is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, visitor: Visitor = NOBODY) -> None:
+        self.visitor = visitor
         self.newest: T | None = None
         self.done = Event()
         self.has_started = False
@@ -106,24 +107,31 @@ class Jobs(Generic[T]):
             thread.join()
 
     def _submit(self, key: str, frames: Frames[T], visitor: Visitor) -> Job[T]:
-        if len(self._threads) >= self._capacity:
+        self._require_room(visitor)
+        activity.count("computations")
+        job: Job[T] = Job(visitor)
+        thread = Thread(target=self._work, args=(key, job, frames), name="computation")
+        thread.start()
+        self._jobs[key] = job
+        self._threads.add(thread)
+        return job
+
+    def _require_room(self, visitor: Visitor) -> None:
+        """Raise MirrorError if there are too many jobs, or too many of one visitor, which must not shut out others."""
+        jobs = [job for job in self._jobs.values() if job.has_started or not self._is_unwanted(job)]
+        same = [sum(name in job.visitor for job in jobs) for name in visitor]
+        if len(jobs) >= self._capacity or any(count >= max(1, self._capacity // 2) for count in same):
             activity.count("refused_computations")
             raise MirrorError(
-                f"This server is busy: {len(self._threads)} computations are running or waiting.",
+                f"This server is busy: {len(jobs)} computations are running or waiting.",
                 culprit="computations",
                 accepted=f"at most {self._capacity} computations",
                 hint="Try again in a minute.",
             )
-        activity.count("computations")
-        job = self._jobs[key] = Job()
-        thread = Thread(target=self._work, args=(key, job, frames, visitor), name="computation")
-        self._threads.add(thread)
-        thread.start()
-        return job
 
-    def _work(self, key: str, job: Job[T], frames: Frames[T], visitor: Visitor) -> None:
+    def _work(self, key: str, job: Job[T], frames: Frames[T]) -> None:
         try:
-            self._compute(job, frames, visitor)
+            self._compute(job, frames)
         except BaseException as error:  # it is raised in the threads that wait
             # The original error would hold the tensors that were too large.
             job.error = _out_of_memory() if is_out_of_memory(error) else error
@@ -134,18 +142,18 @@ class Jobs(Generic[T]):
                 self._threads.remove(current_thread())
             job.done.set()
 
-    def _compute(self, job: Job[T], frames: Frames[T], visitor: Visitor) -> None:
+    def _compute(self, job: Job[T], frames: Frames[T]) -> None:
         with closing(frames()) as running:
             seconds, is_going_on = 0.0, True
             while is_going_on:
-                with self._turns.take(visitor, is_first=not job.has_started):
+                with self._turns.take(job.visitor, is_first=not job.has_started):
                     if not job.has_started and self._abandon_if_unwanted(job):
                         return
                     job.has_started = True
                     started = time.monotonic()
                     is_going_on = self._compute_in_turn(job, running)
                     seconds += time.monotonic() - started
-                if seconds > self._seconds:
+                if is_going_on and seconds > self._seconds:
                     raise _too_long(self._seconds)
 
     def _compute_in_turn(self, job: Job[T], running: Generator[T, None, None]) -> bool:

@@ -12,6 +12,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from mirror_app import activity
 
 _ACCEPTED = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "deferred_file"}
+_MAX_BYTES = 2**20  # the messages of the pages have a few thousand
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +35,9 @@ class Messages:
 
 
 def _is_accepted(data: bytes) -> bool:
+    if len(data) > _MAX_BYTES:
+        _log.warning("A message of %d bytes was dropped.", len(data))
+        return False
     try:
         message = BackMsg.FromString(data)
     except DecodeError:

@@ -1,5 +1,6 @@
 """Figures about the server for Prometheus, at a port of this machine only: `metrics_port` in the settings file."""
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from mirror_app.errors import MirrorError
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+_log = logging.getLogger(__name__)
 _ADDRESS = "127.0.0.1"
 
 
@@ -36,5 +38,9 @@ def serve_metrics(port: int) -> None:
         raise MirrorError(
             "metrics_port needs prometheus-client", culprit="metrics_port", hint="pip install '.[metrics]'"
         ) from error
-    REGISTRY.register(Activity())
-    start_http_server(port, _ADDRESS)
+    try:
+        start_http_server(port, _ADDRESS)
+    except OSError as error:  # such as another process of this server
+        _log.warning("There are no figures at port %d: %s.", port, error.strerror)
+    else:
+        REGISTRY.register(Activity())

@@ -6,7 +6,7 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from PIL import _imaging
@@ -42,8 +42,7 @@ async def upkeep(warm_up: Callable[[], object], _app: object) -> AsyncGenerator[
     finally:
         for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _log_to_stderr() -> None:

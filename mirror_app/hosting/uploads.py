@@ -26,7 +26,7 @@ class Uploads:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._stored: dict[str, set[str]] = {}  # the ids of files, by session
-        self._arriving: dict[tuple[str, str], int] = {}  # the bytes of files, by session and id
+        self._arriving: dict[object, tuple[str, int]] = {}  # the sessions and the bytes of files
         # A form beyond this size would be written to the system's folder for temporary files.
         MultiPartParser.spool_max_size = config.get_option("server.maxUploadSize") * 2**20 + _FORM_BYTES
 
@@ -37,27 +37,34 @@ class Uploads:
             await self._app(scope, receive, send)
             return
         session_id, file_id = upload.groups()
-        size = _size(Headers(scope=scope))
-        if self._held(session_id) + size > current_limits().upload_megabytes * 2**20:
+        size, held = _size(Headers(scope=scope)), self._held()
+        limits = current_limits()
+        if (
+            held.get(session_id, 0) + size > limits.upload_megabytes * 2**20
+            or sum(held.values()) + size > limits.all_upload_megabytes * 2**20
+        ):
             activity.count("refused_uploads")
             problem = "Too many files were uploaded at once.\n"
             await _read_away(receive, size)
             await PlainTextResponse(problem, status_code=413)(scope, receive, send)
             return
-        self._arriving[session_id, file_id] = size
+        upload_key = object()  # several uploads of one file may arrive at once
+        self._arriving[upload_key] = session_id, size
         try:
             await self._app(scope, receive, send)
         finally:
-            del self._arriving[session_id, file_id]
+            del self._arriving[upload_key]
             self._stored.setdefault(session_id, set()).add(file_id)
 
-    def _held(self, session_id: str) -> int:
-        """Return the bytes that a session's files take, and forget all files that are gone."""
+    def _held(self) -> dict[str, int]:
+        """Return the bytes that the files of each session take, and forget the files that are gone."""
         manager = Runtime.instance().uploaded_file_mgr
         stored = {each: manager.get_files(each, list(files)) for each, files in self._stored.items()}
         self._stored = {each: {file.file_id for file in files} for each, files in stored.items() if files}
-        arriving = [size for (each, _), size in self._arriving.items() if each == session_id]
-        return sum(arriving) + sum(max(len(file.data), _LEAST_BYTES) for file in stored.get(session_id, ()))
+        held = {each: sum(max(len(file.data), _LEAST_BYTES) for file in files) for each, files in stored.items()}
+        for each, size in self._arriving.values():
+            held[each] = held.get(each, 0) + size
+        return held
 
 
 async def _read_away(receive: Receive, size: int) -> None:

@@ -14,7 +14,9 @@ from mirror_app import activity
 from mirror_app.hosting.limits import current_limits
 from mirror_app.hosting.refusal import refuse
 
-_RETRY = 20  # seconds after which a browser tries again
+# Seconds after which a browser tries again. Whoever reloads a page of a full server still has a place, until the
+# browser has closed the old page.
+_RETRY = 5
 _FULL = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -33,16 +35,24 @@ This page tries again every {_RETRY} seconds.</p></body>
 
 
 class Visitors:
-    """Middleware that counts the open pages. Beyond the limit, it answers that the server is full."""
+    """Middleware that counts the open pages. Beyond the limit, it answers that the server is full.
+
+    Whoever reconnects to a session that waits for its visitor is always let in.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._open = 0
+        self._leaving: dict[str, asyncio.TimerHandle] = {}  # the ends of the sessions that wait for their visitors
         activity.add_gauge("open_pages", lambda: self._open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer that the server is full."""
-        if _opens_page(scope) and self._open >= current_limits().visitors:
+        if (
+            _opens_page(scope)
+            and self._open >= current_limits().visitors
+            and _earlier_session(scope) not in self._leaving
+        ):
             activity.count("refused_visits")
             response = HTMLResponse(_FULL, status_code=503, headers={"Retry-After": str(_RETRY)})
             await refuse(scope, receive, send, response)
@@ -57,7 +67,8 @@ class Visitors:
         async def send_and_look(message: Message) -> None:
             nonlocal session_id
             if not session_id and message["type"] == "websocket.send":
-                session_id = ForwardMsg.FromString(message["bytes"]).new_session.initialize.session_id
+                session_id = _session_in(ForwardMsg.FromString(message["bytes"]))
+                self._stay(session_id)
             await send(message)
 
         self._open += 1
@@ -67,7 +78,22 @@ class Visitors:
         finally:
             self._open -= 1
             if session_id:
-                _end_later(session_id)
+                self._leave(session_id)
+
+    def _stay(self, session_id: str) -> None:
+        if timer := self._leaving.pop(session_id, None):
+            timer.cancel()
+
+    def _leave(self, session_id: str) -> None:
+        """End a session if its visitor does not come back. Streamlit ends it only when somebody comes or leaves."""
+        self._stay(session_id)
+        seconds = math.floor(0.95 * config.get_option("server.disconnectedSessionTTL"))
+        self._leaving[session_id] = asyncio.get_running_loop().call_later(seconds, self._end, session_id)
+
+    def _end(self, session_id: str) -> None:
+        del self._leaving[session_id]
+        if Runtime.exists() and not Runtime.instance().is_active_session(session_id):
+            Runtime.instance().close_session(session_id)
 
 
 def _opens_page(scope: Scope) -> bool:
@@ -76,12 +102,13 @@ def _opens_page(scope: Scope) -> bool:
     return bool(scope["type"] == "websocket")
 
 
-def _end_later(session_id: str) -> None:
-    """End a session whose visitor does not come back. Streamlit forgets it only when somebody else comes or leaves."""
-    seconds = math.floor(0.95 * config.get_option("server.disconnectedSessionTTL"))
-    asyncio.get_running_loop().call_later(seconds, _end, session_id)
+def _earlier_session(scope: Scope) -> str:
+    """Return the session that a WebSocket wants to go on with, which Streamlit's pages name third; "" if none."""
+    return [*scope.get("subprotocols", ()), "", "", ""][2]
 
 
-def _end(session_id: str) -> None:
-    if Runtime.exists() and not Runtime.instance().is_active_session(session_id):
-        Runtime.instance().close_session(session_id)
+def _session_in(message: ForwardMsg) -> str:
+    """Return the id of the session that a message tells, if it tells one."""
+    for urls in message.file_urls_response.file_urls:
+        return urls.upload_url.split("/")[-2]
+    return message.new_session.initialize.session_id

@@ -1,6 +1,6 @@
 """Where the pixels of a picture are: in memory, or in a file that is decoded again when they are needed."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
@@ -43,7 +43,7 @@ class PixelsInFile:
         self._cache = cache
         self._load = load
         self._key = id(self)
-        finalize(self, cache.drop, self._key)
+        finalize(self, cache.drop_later, self._key)
         cache.put(self._key, array)
 
     @property
@@ -70,16 +70,19 @@ class PixelCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._arrays: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._to_drop: deque[int] = deque()
         self._guard = Lock()
 
     @property
     def bytes(self) -> int:
         """The memory that the pixels take."""
-        return sum(array.nbytes for array in self._arrays.values())
+        with self._guard:
+            return self._bytes()
 
     def get(self, key: int, load: Callable[[], np.ndarray]) -> np.ndarray:
         """Return the pixels under `key`, loaded again if they were dropped."""
         with self._guard:
+            self._drop()
             array = self._arrays.get(key)
             if array is not None:
                 self._arrays.move_to_end(key)
@@ -91,12 +94,20 @@ class PixelCache:
     def put(self, key: int, array: np.ndarray) -> None:
         """Hold pixels under `key`, and drop others beyond the limit."""
         with self._guard:
+            self._drop()
             self._arrays[key] = array
             self._arrays.move_to_end(key)
-            while self._arrays and self.bytes > self._limit:
+            while self._arrays and self._bytes() > self._limit:
                 self._arrays.popitem(last=False)
 
-    def drop(self, key: int) -> None:
-        """Forget the pixels under `key`, if they are held."""
-        with self._guard:
-            self._arrays.pop(key, None)
+    def drop_later(self, key: int) -> None:
+        """Forget the pixels under `key` soon. The garbage collector may call this at any moment: it takes no lock."""
+        self._to_drop.append(key)
+
+    def _drop(self) -> None:
+        while self._to_drop:
+            self._arrays.pop(self._to_drop.popleft(), None)
+
+    def _bytes(self) -> int:
+        self._drop()
+        return sum(array.nbytes for array in self._arrays.values())

@@ -40,4 +40,4 @@ class ModelCache:
     @property
     def bytes(self) -> int:
         """The memory that the weights of all cached models take."""
-        return sum(model.bytes for model in self._models.values())
+        return sum(model.bytes for model in list(self._models.values()))

@@ -11,6 +11,7 @@ class Limits:
     Args:
         visitors: How many pages may be open at once.
         upload_megabytes: The size of all files of one visitor: those that are not read yet, and those of the pictures.
+        all_upload_megabytes: The size of all files of all visitors that are not read yet.
         picture_megapixels: The size of one picture.
         visitor_megapixels: The size of all pictures that one visitor adds.
         picture_megabytes: The memory of all pictures that visitors added. Beyond it, the pictures that were not used
@@ -22,6 +23,7 @@ class Limits:
 
     visitors: int = 50
     upload_megabytes: int = 250
+    all_upload_megabytes: int = 1000
     picture_megapixels: int = 25
     visitor_megapixels: int = 100
     picture_megabytes: int = 1000
@@ -36,6 +38,7 @@ PROFILES = MappingProxyType(
         "hosted": Limits(
             visitors=100,
             upload_megabytes=50,
+            all_upload_megabytes=500,
             picture_megapixels=13,  # as telephones take them
             visitor_megapixels=52,
             picture_megabytes=40,

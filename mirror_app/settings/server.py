@@ -66,7 +66,7 @@ def _is_valid(key: str, value: object) -> bool:
         case "models_by_name":
             return isinstance(value, bool)
         case "profile":
-            return value in PROFILES
+            return isinstance(value, str) and value in PROFILES
         case "metrics_port":
             return _is_whole(value) and value <= 65535
         case _:

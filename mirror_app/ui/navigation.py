@@ -72,4 +72,7 @@ def _draw_page(page: "StreamlitPage", explore: "StreamlitPage", status: "DeltaGe
     if session.current().explore_next:
         session.current().explore_next = False
         st.switch_page(explore)
-    page.run()
+    try:
+        page.run()
+    except MirrorError as error:  # such as a picture that cannot be decoded again
+        st.error(page_parts.literal(str(error)), icon=":material/error:")

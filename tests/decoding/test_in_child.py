@@ -1,5 +1,6 @@
 """Files of strangers are decoded in a process of its own, which gives what this process would, and can be ended."""
 
+import gc
 import os
 import resource
 import subprocess
@@ -17,6 +18,7 @@ from mirror_app.decoding.files import MAX_PIXELS, Decoded, UnreadableError, read
 from mirror_app.decoding.in_child import read_file_in_child
 from mirror_app.decoding.reading import FORMATS
 from mirror_app.images import MAX_BYTES, PixelCache, decode, decode_upload
+from mirror_app.images.pixels import PixelsInFile
 from tests.images.files import RGB, app1, bmp, chunk, jpeg_with, png, saved
 from tests.refused import refused
 
@@ -149,4 +151,19 @@ def test_a_picture_larger_than_the_cache_is_shown_all_the_same() -> None:
     np.testing.assert_array_equal(picture.pixels, RGB)
     assert picture.stored.shape == RGB.shape
     assert picture.stored.file_bytes == len(saved(RGB, "PNG"))
+    assert cache.bytes == 0
+
+
+def test_pixels_that_the_garbage_collector_frees_at_any_moment_do_no_harm() -> None:
+    cache, threshold = PixelCache(10 * RGB.nbytes), gc.get_threshold()
+    arrays = [RGB.copy() for _ in range(300)]
+    gc.set_threshold(1)
+    try:
+        for array in arrays:
+            cycle: list[object] = [PixelsInFile(array, 0, cache, RGB.copy)]
+            cycle.append(cycle)
+    finally:
+        gc.set_threshold(*threshold)
+    del cycle
+    gc.collect()
     assert cache.bytes == 0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from mirror_app import turns
 from mirror_app.engine import jobs
 from mirror_app.engine.jobs import Job, Jobs
 from mirror_app.errors import MirrorError
@@ -147,6 +148,67 @@ def test_beyond_its_capacity_it_refuses_and_takes_the_next_when_one_is_done() ->
         time.sleep(0.01)
     with work.join("c", lambda: counted(1, [])) as third:
         assert finished(third) == 0
+
+
+def test_no_visitor_takes_all_places() -> None:
+    gate, work = threading.Event(), Jobs[int](1, capacity=4)
+    with ExitStack() as stack:
+        for number in range(2):
+            frames = partial(counted, 2, [], gate)
+            stack.enter_context(work.join(f"a{number}", frames, ("1.1.1.1", f"tab {number}")))
+        with refused(problem="busy"), work.join("a2", lambda: counted(1, []), ("1.1.1.1", "tab 2")):
+            pass
+        other = stack.enter_context(work.join("b", lambda: counted(1, []), ("2.2.2.2", "tab")))
+        gate.set()
+        assert finished(other) == 0
+
+
+def test_what_nobody_waits_for_any_more_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "GRACE_PERIOD", 0.0)
+    gate, work = threading.Event(), Jobs[int](1, capacity=2)
+    with work.join("a", lambda: counted(2, [], gate)) as running:
+        while running.newest is None:
+            time.sleep(0.01)
+        for number in range(5):
+            with work.join(f"b{number}", lambda: counted(1, [])):
+                pass
+            time.sleep(0.01)
+        with work.join("c", lambda: counted(1, [])) as wanted:
+            gate.set()
+            assert finished(wanted) == 0
+
+
+def test_a_computation_that_is_done_is_not_ended_for_its_time() -> None:
+    def slow() -> Generator[int, None, None]:
+        time.sleep(0.2)
+        yield 7
+
+    with Jobs[int](1, seconds=0.1).join("a", slow) as job:
+        assert finished(job) == 7
+
+
+def test_whoever_has_waited_long_comes_before_newcomers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.3)
+    places, order = turns.Turns(1), list[str]()
+
+    def take(name: str) -> None:
+        with places.take((name,)):
+            order.append(name)
+
+    with places.take(("first",)):
+        pass
+    with places.take(("other",)):
+        threads = [threading.Thread(target=take, args=("first",))]
+        threads[0].start()
+        time.sleep(0.4)
+        for name in ("new", "newer"):
+            threads.append(threading.Thread(target=take, args=(name,)))
+            threads[-1].start()
+        while places.waiting < 3:
+            time.sleep(0.01)
+    for thread in threads:
+        thread.join()
+    assert order[0] == "first"
 
 
 def test_a_computation_that_takes_too_long_is_ended_and_waiting_does_not_count() -> None:

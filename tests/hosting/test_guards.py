@@ -4,6 +4,7 @@ import http.client
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -30,8 +31,14 @@ pytestmark = pytest.mark.page
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    file = tmp_path_factory.mktemp("settings") / "mirror.toml"
-    file.write_text(SETTINGS)
+    with guarded(tmp_path_factory.mktemp("settings"), SETTINGS) as address:
+        yield address
+
+
+@contextmanager
+def guarded(folder: Path, settings: str) -> Iterator[str]:
+    file = folder / "mirror.toml"
+    file.write_text(settings)
     # Without its token, anybody can upload: the quota alone protects the server here.
     options = ("--server.enableXsrfProtection", "false", "--server.enableCORS", "false")
     with serve(PAGE, *options, "--server.disconnectedSessionTTL", "2", env={"MIRROR_SETTINGS": str(file)}) as address:
@@ -55,9 +62,9 @@ class Answer:
             self.status, self.headers, self.text = response.status, response.headers, response.read().decode("latin-1")
 
 
-def opened(url: str) -> AbstractContextManager[ClientConnection]:
+def opened(url: str, session: str = "") -> AbstractContextManager[ClientConnection]:
     address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
-    protocol = [Subprotocol("streamlit")]
+    protocol = [Subprotocol(name) for name in ("streamlit", "token", session)[: 3 if session else 1]]
     return connect(address, subprotocols=protocol, max_size=2**28, compression=None)
 
 
@@ -201,6 +208,43 @@ def test_a_session_holds_no_more_uploads_than_the_limit(url: str) -> None:
         assert upload(url, other, "file", MEGABYTE) == 204
         assert Answer(url, f"/_stcore/upload_file/{session}/file-0", "DELETE").status == 204
         assert upload(url, session, "again", MEGABYTE) == 204
+
+
+def test_all_sessions_together_hold_no_more_uploads_than_the_limit(tmp_path: Path) -> None:
+    settings = f"{SETTINGS}all_upload_megabytes = 7\n"
+    with guarded(tmp_path, settings) as url, opened(url) as visitor, opened(url) as neighbour:
+        (_, session), (_, other) = run(visitor), run(neighbour)
+        sessions = (session, session, session, other, other, other, other)
+        statuses = [upload(url, each, f"file-{number}", MEGABYTE) for number, each in enumerate(sessions)]
+        assert statuses == [204] * 6 + [413]
+
+
+def test_uploads_of_one_file_at_once_count_each(url: str) -> None:
+    with patient(url) as visitor, ThreadPoolExecutor(8) as together:
+        _, session = run(visitor)
+        statuses = list(together.map(lambda _: upload(url, session, "file", 2 * MEGABYTE), range(8)))
+        assert set(statuses) == {204, 413}
+
+
+def test_a_message_that_is_far_too_large_is_dropped_unread(url: str) -> None:
+    with patient(url) as visitor:
+        before, _ = run(visitor)
+        message = BackMsg()
+        message.rerun_script.query_string = "x" * 2 * MEGABYTE
+        visitor.send(message.SerializeToString())
+        assert run(visitor)[0] == before
+
+
+def test_whoever_reconnects_to_a_session_is_let_in_although_the_server_is_full(url: str) -> None:
+    with ExitStack() as stack:
+        with patient(url) as visitor:
+            _, session = run(visitor)
+        for _ in range(VISITORS):
+            stack.enter_context(patient(url))
+        with pytest.raises(InvalidStatus), opened(url):
+            pass
+        with opened(url, session) as again:
+            assert run(again)[1] == session
 
 
 def test_many_small_files_are_bounded_too(url: str) -> None:

@@ -1,6 +1,7 @@
 """Who asks for a computation, so that visitors take turns."""
 
 import secrets
+from ipaddress import ip_interface
 
 import streamlit as st
 
@@ -8,7 +9,10 @@ from mirror_app.ui.state import widget_state
 
 
 def visitor() -> tuple[str, ...]:
-    """Return the visitor's address, unless it is this machine, and a name of the visitor's session."""
+    """Return the visitor's address, unless it is this machine, and a name of the visitor's session.
+
+    Whoever has an address of IPv6 has 2⁶⁴ of them, so only their common half counts.
+    """
     token = widget_state.VISITOR.setdefault(secrets.token_hex(8))
     address = st.context.ip_address
-    return (address, token) if address else (token,)
+    return (str(ip_interface(f"{address}/64").network) if ":" in address else address, token) if address else (token,)

@@ -40,5 +40,6 @@ def close() -> None:
     """Release everything, and end the threads that compute."""
     for running in (jobs(), loading(), background_jobs()):
         running.close()
+    activity.forget_gauges()
     st.cache_resource.clear()
     st.cache_data.clear()

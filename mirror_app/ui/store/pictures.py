@@ -4,7 +4,6 @@ import io
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from threading import Lock
 
 import numpy as np
 import streamlit as st
@@ -19,13 +18,14 @@ from mirror_app import activity, engine, render
 from mirror_app.engine import Sheet
 from mirror_app.images import Picture, PixelCache, bands, decode_upload
 from mirror_app.settings.server import server_settings
+from mirror_app.turns import Turns
 from mirror_app.ui.state.visitor import visitor
 from mirror_app.ui.store.computations import request_key
 from mirror_app.ui.store.selection import Selection
 
 THUMBNAIL_SIDE = 512  # pixels
 _LARGE = 4_000_000  # pixels
-_one_at_a_time = Lock()
+_TURNS = Turns(1)
 
 
 def sheet(
@@ -98,7 +98,7 @@ def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
 
 def _room_for(picture: Picture) -> AbstractContextManager[object]:
     """Let only one large picture be scaled down at a time, since that takes several times the memory of the picture."""
-    return _one_at_a_time if math.prod(picture.stored.shape[:2]) > _LARGE else nullcontext()
+    return _TURNS.take(visitor()) if math.prod(picture.stored.shape[:2]) > _LARGE else nullcontext()
 
 
 def _shown_key(selection: Selection) -> str:
