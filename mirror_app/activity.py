@@ -5,11 +5,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from threading import Lock
+from typing import Any, TypeVar
+from weakref import ref
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 _guard = Lock()
 _counters: defaultdict[str, float] = defaultdict(float)
-_gauges: dict[str, Callable[[], float]] = {}
+_gauges: dict[str, tuple[ref[Any], Callable[[Any], float]]] = {}
 
 
 def count(name: str, amount: float = 1) -> None:
@@ -24,19 +27,15 @@ def counters() -> Mapping[str, float]:
         return dict(_counters)
 
 
-def add_gauge(name: str, read: Callable[[], float]) -> None:
-    """Let `read` tell the current value of a gauge."""
-    _gauges[name] = read
-
-
-def forget_gauges() -> None:
-    """Forget all gauges, and what they refer to."""
-    _gauges.clear()
+def add_gauge(name: str, owner: T, read: Callable[[T], float]) -> None:
+    """Let `read` tell the current value of a gauge from its owner, as long as the owner lives."""
+    _gauges[name] = ref(owner), read
 
 
 def gauges() -> Mapping[str, float]:
     """Return the current values of the gauges by name."""
-    return {name: read() for name, read in list(_gauges.items())}
+    living = [(name, owner(), read) for name, (owner, read) in list(_gauges.items())]
+    return {name: read(owner) for name, owner, read in living if owner is not None}
 
 
 def log(event: str, **fields: object) -> None:

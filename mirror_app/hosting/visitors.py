@@ -44,7 +44,7 @@ class Visitors:
         self._app = app
         self._open = 0
         self._leaving: dict[str, asyncio.TimerHandle] = {}  # the ends of the sessions that wait for their visitors
-        activity.add_gauge("open_pages", lambda: self._open)
+        activity.add_gauge("open_pages", self, lambda visitors: visitors._open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer that the server is full."""

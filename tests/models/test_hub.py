@@ -354,6 +354,7 @@ def test_strangers_open_no_model_by_name_unless_the_owner_lists_it(settings_file
         ("[mirror]\nmodels_by_name = 3\n", "3"),
         ("[mirror]\nmodels = true\n", "models"),
         ('[mirror]\nprofile = "open"\n', "open"),
+        ('[mirror]\nprofile = ["hosted"]\n', "['hosted']"),
         ("[mirror]\nvisitors = 0\n", "0"),
         ("[mirror]\nseconds = true\n", "True"),
         ("[mirror]\nmetrics_port = 70000\n", "70000"),

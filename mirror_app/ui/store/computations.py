@@ -25,7 +25,7 @@ def jobs() -> Jobs[Any]:
     """Return the computations that pages wait for."""
     limits = server_settings().limits
     made = Jobs[Any](_WORKERS, limits.computations, limits.seconds)
-    activity.add_gauge("unfinished_computations", made.__len__)
+    activity.add_gauge("unfinished_computations", made, len)
     return made
 
 
@@ -40,6 +40,5 @@ def close() -> None:
     """Release everything, and end the threads that compute."""
     for running in (jobs(), loading(), background_jobs()):
         running.close()
-    activity.forget_gauges()
     st.cache_resource.clear()
     st.cache_data.clear()

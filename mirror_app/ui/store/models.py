@@ -52,7 +52,7 @@ def loading() -> Jobs[DownloadProgress | Model]:
 def _cache() -> ModelCache:
     limit = server_settings().limits.model_gigabytes * 2**30
     made = ModelCache(lambda name: catalogue.load(name, device()), limit)
-    activity.add_gauge("model_bytes", lambda: made.bytes)
+    activity.add_gauge("model_bytes", made, lambda cache: cache.bytes)
     return made
 
 

@@ -71,7 +71,7 @@ def uploaded(file: UploadedFile) -> Picture:
 @st.cache_resource(show_spinner=False)
 def _pixel_cache() -> PixelCache:
     made = PixelCache(server_settings().limits.picture_megabytes * 2**20)
-    activity.add_gauge("picture_bytes", lambda: made.bytes)
+    activity.add_gauge("picture_bytes", made, lambda cache: cache.bytes)
     return made
 
 
