@@ -47,8 +47,8 @@ def test_counters_add_up_and_gauges_tell_the_current_value(monkeypatch: pytest.M
     activity.count("example")
     activity.count("example", 2.5)
     assert activity.counters()["example"] == before + 3.5
-    owner = Path("example")
-    activity.add_gauge("example", owner, lambda path: len(path.name))
-    assert activity.gauges() == {"example": 7}
+    owner = {1, 2, 3}
+    activity.add_gauge("example", owner, len)
+    assert activity.gauges() == {"example": 3}
     del owner
     assert activity.gauges() == {}
