@@ -1,1 +1,1 @@
-"""The dashboard. Besides `main.py`, `pages/`, `hosting/` and the server of `mirror()`, only this package uses Streamlit."""
+"""The dashboard. Only this package, `main.py`, `pages/`, `hosting/` and the server of `mirror()` use Streamlit."""
