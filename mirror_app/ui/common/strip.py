@@ -92,7 +92,9 @@ def _take(files: Sequence[UploadedFile]) -> None:
     errors = []
     for file in files:
         try:
-            session.add(store.uploaded(file))
+            data = store.take_upload(file)
+            session.require_place(file.name)
+            session.add(store.decoded(data, file.name))
         except MirrorError as error:
             errors.append(str(error))
     session.problems += errors[:REPORTED]

@@ -10,6 +10,7 @@ import streamlit as st
 
 from mirror_app import layers, live, params
 from mirror_app.bundled.examples import examples
+from mirror_app.decoding.reading import printable
 from mirror_app.engine import links, old_links
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
@@ -92,25 +93,26 @@ class Session:
         """Whether picture files can become inputs. They cannot if the model expects bands, which such files lack."""
         return not any(picture.band_count for picture in self.initial_pictures)
 
+    def require_place(self, name: str) -> None:
+        """Raise MirrorError if the visitor has as many pictures as allowed: the file `name` need not be read."""
+        if len(self.added_pictures) >= MAX_PICTURES:
+            raise _limit_reached(f"{MAX_PICTURES} pictures", printable(name))
+
     def add(self, picture: Picture) -> None:
         """Add a picture and select it; raise MirrorError if a limit is reached."""
-        limits, stored = server_settings().limits, [each.stored for each in [*self.added_pictures, picture]]
-        pixels, file_bytes = sum(math.prod(each.shape[:2]) for each in stored), sum(each.file_bytes for each in stored)
-        reached = [
-            f"{limit} {things}"
-            for amount, limit, things in (
-                (len(stored), MAX_PICTURES, "pictures"),
-                (pixels / 10**6, limits.visitor_megapixels, "megapixels"),
-                (file_bytes / 2**20, limits.upload_megabytes, "MB"),
-            )
-            if amount > limit
-        ]
-        if picture.id not in self.pictures and reached:
-            problem = f"Limit of {reached[0]} reached; '{picture.name}' was not added."
-            raise MirrorError(problem, culprit=picture.name, accepted=f"at most {reached[0]}")
+        if picture.id not in self.pictures:
+            self._require_room(picture)
         self.pictures.setdefault(picture.id, picture)
         self.added_at.setdefault(picture.id, time.perf_counter())
         self.picture = picture.id
+
+    def _require_room(self, picture: Picture) -> None:
+        self.require_place(picture.name)
+        limits, stored = server_settings().limits, [each.stored for each in [*self.added_pictures, picture]]
+        if sum(math.prod(each.shape[:2]) for each in stored) > limits.visitor_megapixels * 10**6:
+            raise _limit_reached(f"{limits.visitor_megapixels} megapixels", picture.name)
+        if sum(each.file_bytes for each in stored) > limits.upload_megabytes * 2**20:
+            raise _limit_reached(f"{limits.upload_megabytes} MB", picture.name)
 
     def may_know(self, finished: float) -> bool:
         """Tell whether a result of the selected picture that was finished at that time may be called cached.
@@ -127,6 +129,11 @@ class Session:
         """Remove a picture that the visitor added, and select the first one."""
         del self.pictures[picture_id]
         self.picture = next(iter(self.pictures))
+
+
+def _limit_reached(limit: str, name: str) -> MirrorError:
+    problem = f"Limit of {limit} reached; '{name}' was not added."
+    return MirrorError(problem, culprit=name, accepted=f"at most {limit}")
 
 
 def current() -> Session:

@@ -2,7 +2,17 @@
 
 from mirror_app.ui.store.computations import close
 from mirror_app.ui.store.models import fetch, is_loaded, model
-from mirror_app.ui.store.pictures import band_sheet, input_png, model_input_rgb, sheet, strip, thumbnail, uploaded, vmax
+from mirror_app.ui.store.pictures import (
+    band_sheet,
+    decoded,
+    input_png,
+    model_input_rgb,
+    sheet,
+    strip,
+    take_upload,
+    thumbnail,
+    vmax,
+)
 from mirror_app.ui.store.result_store import OnProgress
 from mirror_app.ui.store.results import cached_result, prediction, result, run_slot, store_result
 from mirror_app.ui.store.selection import Selection
@@ -15,6 +25,7 @@ __all__ = [
     "cached_result",
     "close",
     "curves",
+    "decoded",
     "fetch",
     "input_png",
     "is_loaded",
@@ -27,7 +38,7 @@ __all__ = [
     "shuffled",
     "store_result",
     "strip",
+    "take_upload",
     "thumbnail",
-    "uploaded",
     "vmax",
 ]

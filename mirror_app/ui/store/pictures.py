@@ -59,13 +59,18 @@ def input_png(selection: Selection, original: bool) -> bytes:
     return _input_png(selection.request.model, selection.picture.shown_id, original, selection)
 
 
-def uploaded(file: UploadedFile) -> Picture:
-    """Return the picture in an uploaded file, which the server then forgets. May raise MirrorError."""
+def take_upload(file: UploadedFile) -> bytes:
+    """Return the content of an uploaded file, which the server then forgets."""
     data = file.getvalue()
     context, manager = get_script_run_ctx(), Runtime.instance().uploaded_file_mgr
     if context and isinstance(manager, MemoryUploadedFileManager):
         manager.remove_file(context.session_id, file.file_id)
-    return decode_upload(data, file.name, server_settings().limits.picture_megapixels, _pixel_cache(), visitor())
+    return data
+
+
+def decoded(data: bytes, name: str) -> Picture:
+    """Return the picture in a file that this visitor uploaded. May raise MirrorError."""
+    return decode_upload(data, name, server_settings().limits.picture_megapixels, _pixel_cache(), visitor())
 
 
 @st.cache_resource(show_spinner=False)
