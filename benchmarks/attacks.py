@@ -4,14 +4,12 @@ Each attack runs against a server of its own, with the profile `hosted`, on this
 looking at a view that is cached, and the slowest of these redraws is what the attack costs the others.
 """
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 from PIL import Image
@@ -21,10 +19,9 @@ from benchmarks.visitor import Visitor
 from mirror_app.decoding.files import MAX_BYTES
 from tests import ROOT
 from tests.images.files import bmp, chunk, png, saved
-from tests.server import serve
+from tests.server import hosted
 
 DOCUMENT = ROOT / "docs" / "attacks.md"
-SETTINGS = '[mirror]\nprofile = "hosted"\n'
 SIDE = 3600  # pixels: the largest square picture that the profile accepts
 HEAVY = "model=vit_b_16-untrained&visualisation=rise&n=8000&seed={}"
 MEGABYTE = 2**20
@@ -79,15 +76,12 @@ class Watch:
 @contextmanager
 def attacked() -> Iterator[Watch]:
     """Start a server with the profile `hosted`, and yield a watch on it once it has shown a first picture."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder) / "mirror.toml"
-        settings.write_text(SETTINGS)
-        with serve(ROOT / "mirror_app" / "main.py", env={"MIRROR_SETTINGS": str(settings)}) as url:
-            (process,) = psutil.Process().children()
-            with Visitor(url) as visitor:
-                visitor.run()
-            time.sleep(2)
-            yield Watch(url, process)
+    with hosted() as url:
+        (process,) = psutil.Process().children()
+        with Visitor(url) as visitor:
+            visitor.run()
+        time.sleep(2)
+        yield Watch(url, process)
 
 
 def bomb(number: int) -> bytes:

@@ -24,9 +24,8 @@ from benchmarks.visitor import Visitor
 from mirror_app import engine  # noqa: F401 - registers the visualisations
 from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
-from tests import ROOT
 from tests.images.files import RGB, bmp, png, saved
-from tests.server import serve
+from tests.server import hosted
 
 SEEDS = [saved(RGB, form) for form in ("PNG", "JPEG", "WEBP", "BMP", "GIF")]
 SEEDS += [png(5, 4, 8, 3, bytes(24)), bmp(6, 6, 8, 1, b"\x06\x01\0\0" * 6 + b"\0\1")]
@@ -145,10 +144,8 @@ def main() -> None:
     print(f"seed {seed}, {minutes:g} minutes", flush=True)
     rng, end, visits = random.Random(seed), time.monotonic() + 60 * minutes, 0
     with tempfile.TemporaryDirectory() as folder:
-        log, settings = Path(folder) / "log", Path(folder) / "mirror.toml"
-        settings.write_text('[mirror]\nprofile = "hosted"\nseconds = 10\n')
-        env = {"MIRROR_SETTINGS": str(settings)}
-        with stderr_in(log), serve(ROOT / "mirror_app" / "main.py", env=env) as url:
+        log = Path(folder) / "log"
+        with stderr_in(log), hosted("seconds = 10") as url:
             while time.monotonic() < end:
                 link = visit(url, rng)
                 visits += 1

@@ -1,16 +1,22 @@
 """A Streamlit script on a server of its own."""
 
+import http.client
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from tests import ROOT
+
+MAIN = ROOT / "mirror_app" / "main.py"
 
 
 @contextmanager
@@ -39,6 +45,44 @@ def serve(script: Path, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str
     finally:
         server.terminate()
         server.wait(20)
+
+
+@contextmanager
+def hosted(settings: str = "") -> Iterator[str]:
+    """Serve the dashboard with the profile `hosted` and further settings of the server, and yield its address."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mirror.toml"
+        file.write_text(f'[mirror]\nprofile = "hosted"\n{settings}')
+        with serve(MAIN, env={"MIRROR_SETTINGS": str(file)}) as url:
+            yield url
+
+
+class Answer:
+    """What a server answers to one request."""
+
+    def __init__(
+        self,
+        url: str,
+        path: str,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            self.status, self.headers, self.text = response.status, response.headers, response.read().decode("latin-1")
+
+
+def knock(url: str, **headers: str) -> int:
+    """The answer to a WebSocket's greeting."""
+    greeting = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    return Answer(url, "/_stcore/stream", headers=greeting | headers).status
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:

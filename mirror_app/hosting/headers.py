@@ -30,6 +30,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._policy = _policy(current_settings().profile)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and add the headers to the response."""
@@ -37,7 +38,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = _policy()
+                headers["Content-Security-Policy"] = self._policy
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
                 headers["Permissions-Policy"] = "geolocation=(), microphone=()"
@@ -46,7 +47,7 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def _policy() -> str:
-    frames = _FRAMES[current_settings().profile]
+def _policy(profile: str) -> str:
+    frames = _FRAMES[profile]
     sources = {**_SOURCES, "frame-ancestors": frames} if frames else _SOURCES
     return "; ".join(f"{directive} {allowed}" for directive, allowed in sources.items())

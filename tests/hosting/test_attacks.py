@@ -3,31 +3,21 @@
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 from PIL import Image
 
 from benchmarks.visitor import Visitor
-from tests import ROOT
 from tests.images.files import saved
-from tests.server import serve
+from tests.server import hosted
 
 pytestmark = pytest.mark.page
 
 
-@contextmanager
-def hosted(folder: Path, settings: str = "") -> Iterator[str]:
-    file = folder / "mirror.toml"
-    file.write_text(f'[mirror]\nprofile = "hosted"\n{settings}')
-    with serve(ROOT / "mirror_app" / "main.py", env={"MIRROR_SETTINGS": str(file)}) as url:
-        yield url
-
-
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with hosted(tmp_path_factory.mktemp("settings"), "computations = 1") as address:
+def url() -> Iterator[str]:
+    with hosted("computations = 1") as address:
         yield address
 
 
@@ -78,8 +68,8 @@ def test_a_busy_server_refuses_politely_and_serves_again(url: str) -> None:
         assert not any("busy" in sentence for sentence in other.sentences)
 
 
-def test_a_computation_that_takes_too_long_is_ended_with_a_sentence(tmp_path: Path) -> None:
-    with hosted(tmp_path, "seconds = 1") as address:
+def test_a_computation_that_takes_too_long_is_ended_with_a_sentence() -> None:
+    with hosted("seconds = 1") as address:
         with Visitor(address) as visitor:
             visitor.run("visualisation=rise&n=8000")
             assert "longer than the 1 seconds" in visitor.sentences[0]

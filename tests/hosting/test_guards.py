@@ -3,11 +3,10 @@
 import http.client
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from mirror_app.hosting.messages import _ACCEPTED
 from tests import ROOT
-from tests.server import serve
+from tests.server import Answer, knock, serve
 
 PAGE = ROOT / "tests" / "hosting" / "guarded_page.py"
 VISITORS, UPLOAD_MEGABYTES = 3, 5
@@ -43,23 +42,6 @@ def guarded(folder: Path, settings: str) -> Iterator[str]:
     options = ("--server.enableXsrfProtection", "false", "--server.enableCORS", "false")
     with serve(PAGE, *options, "--server.disconnectedSessionTTL", "2", env={"MIRROR_SETTINGS": str(file)}) as address:
         yield address
-
-
-class Answer:
-    """What a server answers to one request."""
-
-    def __init__(
-        self,
-        url: str,
-        path: str,
-        method: str = "GET",
-        body: bytes = b"",
-        headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
-            connection.request(method, path, body, dict(headers))
-            response = connection.getresponse()
-            self.status, self.headers, self.text = response.status, response.headers, response.read().decode("latin-1")
 
 
 def opened(url: str, session: str = "") -> AbstractContextManager[ClientConnection]:
@@ -137,19 +119,7 @@ def test_only_messages_that_the_pages_send_are_passed_on() -> None:
 def test_a_name_that_a_stranger_can_register_is_refused(url: str, host: str, status: int) -> None:
     assert Answer(url, "/", headers={"Host": host}).status == status
     if status == 400:
-        assert 400 <= knock(url, host) < 500
-
-
-def knock(url: str, host: str) -> int:
-    """The answer to a WebSocket's greeting."""
-    greeting = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        "Host": host,
-    }
-    return Answer(url, "/_stcore/stream", headers=greeting).status
+        assert 400 <= knock(url, Host=host) < 500
 
 
 def test_whoever_checks_the_health_need_not_know_the_name(url: str) -> None:

@@ -3,21 +3,19 @@
 import json
 import re
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from benchmarks.visitor import Visitor
 from mirror_app import activity
-from tests.hosting.test_attacks import hosted, picture
+from tests.hosting.test_attacks import picture
+from tests.server import hosted
 
 pytestmark = pytest.mark.page
 
 
-def test_the_owner_sees_figures_and_views_but_no_names_of_files(
-    free: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with hosted(tmp_path, f"metrics_port = {free}") as url:
+def test_the_owner_sees_figures_and_views_but_no_names_of_files(free: int, capfd: pytest.CaptureFixture[str]) -> None:
+    with hosted(f"metrics_port = {free}") as url:
         with Visitor(url) as visitor:
             visitor.run()
             visitor.run()

@@ -31,7 +31,7 @@ from tests import ROOT
 from tests.app import cheaply, figures, lives, page, png, said, upload
 from tests.networks import ANYWHERE, TARGETED, Tricky, quick
 from tests.refused import refused
-from tests.server import serve
+from tests.server import Answer, knock, serve
 
 
 @pytest.fixture(autouse=True)
@@ -225,28 +225,6 @@ def connected(url: str) -> AbstractContextManager[http.client.HTTPConnection]:
     return closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20))
 
 
-def answer(url: str, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> int:
-    with connected(url) as connection:
-        connection.putrequest(method, path, skip_host="Host" in (headers or {}))
-        for name, value in (headers or {}).items():
-            connection.putheader(name, value)
-        connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        with connection.getresponse() as response:
-            return response.status
-
-
-def knock(url: str, **headers: str) -> int:
-    """The answer to a WebSocket's greeting."""
-    greeting = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    return answer(url, "GET", "/_stcore/stream", greeting | headers)
-
-
 def test_q6_a_websocket_from_elsewhere_is_refused(server: str) -> None:
     assert knock(server, Origin=server) == 101
     assert knock(server, Origin="https://evil.example") == 403
@@ -255,7 +233,7 @@ def test_q6_a_websocket_from_elsewhere_is_refused(server: str) -> None:
 
 
 def test_q7_an_upload_without_the_token_is_refused(server: str) -> None:
-    assert answer(server, "PUT", "/_stcore/upload_file/session/file", body=png()) in (400, 403)
+    assert Answer(server, "/_stcore/upload_file/session/file", "PUT", png()).status in (400, 403)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +254,7 @@ def test_f15_of_an_upload_that_breaks_off_nothing_stays(server: str, tmp_path_fa
         connection.putheader("Content-Length", str(8 * 2**20))
         connection.endheaders(part + bytes(4 * 2**20))
     time.sleep(1)
-    assert answer(server, "GET", "/_stcore/health") == 200
+    assert Answer(server, "/_stcore/health").status == 200
     spool = next(tmp_path_factory.getbasetemp().glob("spool*"))
     assert not [file for file in spool.rglob("*") if file.is_file()]
 
