@@ -1,4 +1,4 @@
-# make run: the dashboard. make quick: the tests that need no browser and no page. make test: lint, types and all tests, for which
+# make run: the dashboard. make quick: the tests that use no browser and run no page. make test: lint, types and all tests, for which
 # make chromium installs a browser if there is none. The first call of each makes .venv.
 # make bench, zoo, refusals, attention, conservation, threads, attacks, load, fuzz, deploy-check, names, pictures, truth, mutants:
 # what takes longer; CONTRIBUTING.md says what runs where.

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psutil
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.visitor import Visitor
 from mirror_app.decoding.files import MAX_BYTES
@@ -24,6 +25,7 @@ from tests.server import hosted
 DOCUMENT = ROOT / "docs" / "attacks.md"
 SIDE = 3600  # pixels: the largest square picture that the profile accepts
 HEAVY = "model=vit_b_16-untrained&visualisation=rise&n=8000&seed={}"
+LONG_PASS = "model=vit_h_14-untrained&visualisation=grad-cam&target_class={}"
 MEGABYTE = 2**20
 
 
@@ -197,6 +199,28 @@ def full_queue() -> str:
     return row
 
 
+def long_passes() -> str:
+    """Two visitors whose computations are one long pass each; both leave, and a newcomer wants a picture."""
+    with attacked() as watch, watch.watching():
+        with ExitStack() as stack:
+            for target in range(2):
+                visitor = stack.enter_context(Visitor(watch.url))
+                threading.Thread(target=_run_until_closed, args=(visitor, LONG_PASS.format(target))).start()
+            time.sleep(40)
+        with Visitor(watch.url) as newcomer:
+            wait = newcomer.run("target_class=5").picture
+    return _row(
+        "two visitors with a pass of many seconds through a ViT-H/14, who leave",
+        f"a newcomer waits {wait:.1f} s",
+        watch,
+    )
+
+
+def _run_until_closed(visitor: Visitor, query: str) -> None:
+    with suppress(ConnectionClosed):
+        visitor.run(query)
+
+
 def many_visits() -> str:
     """Two hundred visitors who come and leave; then nobody comes."""
     with attacked() as watch:
@@ -217,7 +241,7 @@ def _row(attack: str, result: str, watch: Watch | None) -> str:
     return f"| {attack} | {result} | {redraw} |"
 
 
-ATTACKS = (picture_bombs, busy_pictures, hoarded_uploads, shared_caches, full_queue, many_visits)
+ATTACKS = (picture_bombs, busy_pictures, hoarded_uploads, shared_caches, full_queue, long_passes, many_visits)
 
 
 def main() -> None:

@@ -200,7 +200,7 @@ def _repeated_blocks(layers: Sequence[Layer]) -> list[str]:
 
 
 def _end_of_backbone(convs: Sequence[Layer]) -> Layer:
-    """Of the convolutions with the most channels, return the last in the same top-level module as the first one."""
+    """Take the convolutions with the most channels, and return the last in the same top-level module as their first."""
     most = max(map(_channels, convs))
     widest = [layer for layer in convs if _channels(layer) == most]
     part = widest[0].name.partition(".")[0]

@@ -25,9 +25,9 @@ class _Ticket:
 class Turns:
     """Lets at most `size` threads compute at once.
 
-    The next turn goes to the visitor whose last turn is the longest ago, or to a thread that has waited `PATIENCE`. One
-    of several places is only for the first steps of computations, so a newcomer seldom waits, however long the steps of
-    the others are.
+    The next turn goes to the visitor whose last turn is the longest ago, or to a thread that has waited `PATIENCE`. If
+    there are several turns at once, one of them is for first steps of computations only, so a newcomer seldom waits,
+    however long the steps of the others are.
     """
 
     def __init__(self, size: int) -> None:

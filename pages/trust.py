@@ -1,4 +1,4 @@
-"""How far the current map can be trusted: three tests, with figures."""
+"""How far the current map can be trusted: three tests, with their results in numbers and in words."""
 
 import streamlit as st
 

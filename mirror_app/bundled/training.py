@@ -90,7 +90,7 @@ def worst_change(net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _training_data(seeds: range) -> tuple[Tensor, Tensor]:
-    """Return scenes, three in four with one object and the others with two, and the shares of the classes in each."""
+    """Return scenes, three in four with one object and the others with two, and for each the share of every class."""
     parts = [dataset.draw(seeds[: len(seeds) * 3 // 4], 1), dataset.draw(seeds[len(seeds) * 3 // 4 :], 2)]
     shares = [F.one_hot(labels, len(scenes.CLASSES)).float().mean(1) for _, labels in parts]
     return torch.cat([pictures for pictures, _ in parts]), torch.cat(shares)

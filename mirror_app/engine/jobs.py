@@ -1,17 +1,20 @@
 """Computations in the background, which take turns, and the newest frame of each.
 
 A request for something that is being computed joins the computation. A computation that nobody waits for is abandoned
-between two frames. If it is already computing its last frame, it finishes and its result is stored.
+between two frames, or between two modules of the model. If nothing is left of its last frame but to store the result,
+it finishes.
 """
 
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from threading import Event, Lock, Thread, current_thread
 from typing import Generic, TypeVar
 
 from mirror_app import activity
+from mirror_app.engine.interruption import Interrupted, checking
 from mirror_app.errors import MirrorError
 from mirror_app.turns import NOBODY, Turns, Visitor
 from mirror_app.visualisations.core.batching import is_out_of_memory
@@ -133,8 +136,7 @@ class Jobs(Generic[T]):
         try:
             self._compute(job, frames)
         except BaseException as error:  # it is raised in the threads that wait
-            # The original error would hold the tensors that were too large.
-            job.error = _out_of_memory() if is_out_of_memory(error) else error
+            job.error = _error_of(error)
         finally:
             with self._lock:
                 if self._jobs.get(key) is job:
@@ -151,10 +153,18 @@ class Jobs(Generic[T]):
                         return
                     job.has_started = True
                     started = time.monotonic()
-                    is_going_on = self._compute_in_turn(job, running)
+                    with checking(partial(self._require_wanted, job, until=started + self._seconds - seconds)):
+                        is_going_on = self._compute_in_turn(job, running)
                     seconds += time.monotonic() - started
                 if is_going_on and seconds > self._seconds:
                     raise _too_long(self._seconds)
+
+    def _require_wanted(self, job: Job[T], until: float) -> None:
+        """End the pass that is being computed if nobody waits for `job`, or if it is later than `until`."""
+        if self._is_unwanted(job) and self._abandon_if_unwanted(job):
+            raise Interrupted
+        if time.monotonic() > until:
+            raise Interrupted from _too_long(self._seconds)
 
     def _compute_in_turn(self, job: Job[T], running: Generator[T, None, None]) -> bool:
         """Compute frames until the turn is over, and return whether there may be more."""
@@ -178,6 +188,15 @@ class Jobs(Generic[T]):
 
     def _is_unwanted(self, job: Job[T]) -> bool:
         return self._closed or (not job.watchers and time.monotonic() - job.last_watched > GRACE_PERIOD)
+
+
+def _error_of(error: BaseException) -> BaseException:
+    """Return the error to raise in the threads that wait for a computation that raised `error`."""
+    if is_out_of_memory(error):  # the original error would hold the tensors that were too large
+        return _out_of_memory()
+    if isinstance(error, Interrupted):
+        return error.__cause__ or MirrorError("The computation was ended, since nobody waited for it.")
+    return error
 
 
 def _out_of_memory() -> MirrorError:

@@ -14,8 +14,8 @@ from mirror_app import activity
 from mirror_app.hosting.limits import current_limits
 from mirror_app.hosting.refusal import refuse
 
-# Seconds after which a browser tries again. Whoever reloads a page of a full server still has a place, until the
-# browser has closed the old page.
+# Seconds after which a browser tries again. If a visitor of a full server reloads the page, the old page takes up a
+# place until the browser has closed it, so the reload is refused at first.
 _RETRY = 5
 _FULL = f"""<!DOCTYPE html>
 <html lang="en">
@@ -103,7 +103,7 @@ def _opens_page(scope: Scope) -> bool:
 
 
 def _earlier_session(scope: Scope) -> str:
-    """Return the session that a WebSocket wants to go on with, which Streamlit's pages name third; "" if none."""
+    """Return the session that a WebSocket asks to resume, or "". Streamlit's pages send it as the third subprotocol."""
     return [*scope.get("subprotocols", ()), "", "", ""][2]
 
 

@@ -159,7 +159,7 @@ def _from_gray(digits: Tensor) -> Tensor:
 
 
 def best_order(contrast: Tensor, code: Tensor) -> tuple[float, tuple[int, ...]] | None:
-    """Return how well the best of the usual orders agrees with the contrast, and its positions, if it stands out.
+    """Of the `_orders`, return the agreement of the best with the contrast and its positions, if it stands out.
 
     If the positions of a layer see far beyond their own cells, some digits are wrong, yet one order still agrees much
     better than the others. Rows and columns must each agree, and the clear digits must agree almost entirely. Returns

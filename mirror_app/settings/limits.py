@@ -10,7 +10,8 @@ class Limits:
 
     Args:
         visitors: How many pages may be open at once.
-        upload_megabytes: The size of all files of one visitor: those that are not read yet, and those of the pictures.
+        upload_megabytes: The size of one visitor's files. It limits separately the uploads that are not read yet, and
+            the files kept for the pictures that the visitor added.
         all_upload_megabytes: The size of all files of all visitors that are not read yet.
         picture_megapixels: The size of one picture.
         visitor_megapixels: The size of all pictures that one visitor adds.

@@ -36,7 +36,7 @@ def show(session: Session, selection: Selection, result: Result) -> None:
         info = _named(selection, result)
 
         def all_files() -> bytes:
-            # Until somebody wants the files, this holds the picture, but not its pixels.
+            # Until somebody downloads the files, this function holds the picture, but not its pixels.
             return package.package(request, result.raw, info, picture.pixels, model_input_rgb, file_code)
 
         _offer(name, "All files", ".zip", "application/zip", all_files)

@@ -94,7 +94,7 @@ class Session:
         return not any(picture.band_count for picture in self.initial_pictures)
 
     def require_place(self, name: str) -> None:
-        """Raise MirrorError if the visitor has as many pictures as allowed: the file `name` need not be read."""
+        """Raise MirrorError if the visitor has as many pictures as allowed, before the file `name` is read in vain."""
         if len(self.added_pictures) >= MAX_PICTURES:
             raise _limit_reached(f"{MAX_PICTURES} pictures", printable(name))
 
@@ -115,7 +115,7 @@ class Session:
             raise _limit_reached(f"{limits.upload_megabytes} MB", picture.name)
 
     def may_know(self, finished: float) -> bool:
-        """Tell whether a result of the selected picture that was finished at that time may be called cached.
+        """Tell whether the page may call a result of the selected picture cached, given the time when it was finished.
 
         If it is older than this visitor's picture, somebody else had the same picture, which is nobody's business.
         """

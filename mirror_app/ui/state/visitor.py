@@ -11,7 +11,7 @@ from mirror_app.ui.state import widget_state
 def visitor() -> tuple[str, ...]:
     """Return the visitor's address, unless it is this machine, and a name of the visitor's session.
 
-    Whoever has an address of IPv6 has 2⁶⁴ of them, so only their common half counts.
+    Whoever has one IPv6 address usually has 2⁶⁴ of them, which share their first half, so only that half counts.
     """
     token = widget_state.VISITOR.setdefault(secrets.token_hex(8))
     address = st.context.ip_address

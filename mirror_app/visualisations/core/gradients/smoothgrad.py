@@ -29,7 +29,7 @@ HIDDEN_BY_NOISE = (
     also="smooth gradient, noisy gradients, saliency map, sensitivity map",
 )
 class SmoothGrad(Guidable):
-    """The gradient averaged over noisy copies of the picture; the gradient's own noise, which varies, averages out.
+    """The gradient averaged over noisy copies of the picture, so that the gradient's own noise averages out.
 
         raw = 1/n · Σ_i ∂y/∂x (x + ε_i)        ε_i ~ Normal(0, s²)        s = sigma · (max x - min x)
 
