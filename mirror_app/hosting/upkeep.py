@@ -1,17 +1,14 @@
 """What the server does by itself: it warms up before the first visitor comes, and keeps its memory small."""
 
 import asyncio
-import ctypes
-import gc
 import logging
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from PIL import _imaging
 
 from mirror_app import activity
+from mirror_app.hosting import memory
 from mirror_app.hosting.limits import current_settings
 from mirror_app.hosting.metrics import serve_metrics
 
@@ -60,12 +57,4 @@ async def _collect_garbage() -> None:
     """
     while True:
         await asyncio.sleep(PERIOD)
-        await asyncio.to_thread(_collect)
-
-
-def _collect() -> None:
-    gc.collect()
-    if sys.platform == "linux":
-        trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only the GNU library has it
-        if trim:
-            trim(0)
+        await asyncio.to_thread(memory.collect)

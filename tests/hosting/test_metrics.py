@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import urllib.request
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.visitor import Visitor
 from mirror_app import activity
 from tests.hosting.test_attacks import picture
-from tests.server import hosted
+from tests.server import Answer, hosted
 
 pytestmark = pytest.mark.page
 
@@ -22,6 +23,12 @@ def test_the_owner_sees_figures_and_views_but_no_names_of_files(free: int, capfd
             visitor.upload({"secret.png": picture(40)})
         with urllib.request.urlopen(f"http://127.0.0.1:{free}/metrics") as answer:
             figures = dict(re.findall(r"^mirror_(\w+) (\S+)$", answer.read().decode(), re.MULTILINE))
+        page = Answer(f"http://127.0.0.1:{free}", "/").text
+        strangers = {"Host": f"example.org:{free}"}
+        assert Answer(f"http://127.0.0.1:{free}", "/metrics", headers=strangers).status == 400
+    assert "<td>computed views</td><td>2</td>" in page
+    assert "<td>picture</td><td>0.0 MB</td>" in page
+    assert float(figures["allocated_bytes"]) > 10**7 or sys.platform != "linux"
     assert {name: float(value) for name, value in figures.items()}.items() >= {
         ("visits_total", 1.0),
         ("computed_views_total", 2.0),

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from mirror_app import engine, probe
 from mirror_app.bundled.examples import examples
-from mirror_app.engine.interruption import Interrupted, checking
 from mirror_app.engine.jobs import Jobs
 from mirror_app.engine.request import Request
 from mirror_app.models import catalogue
+from mirror_app.probe.interruption import Interrupted, checking
 from tests.refused import refused
 
 MODULES = 200
