@@ -28,9 +28,9 @@ _NAMES = {
     "mirror_app.params": "ClassPicker Dropdown Number Radio Slider Text Toggle",
     "mirror_app.visualisations.core": (
         "LRP AblationCam Activations Attention AttentionRelevance AttentionRollout Attribution "
-        "ClassActivationMapping ClassPicture Deconvnet DeepDream EigenCam FilterVisualisation GradCam "
-        "GradCamPlusPlus Gradient HiResCam Info IntegratedGradients InvertedRepresentation Kernels LayerCam LeGrad "
-        "Occlusion Rise ScoreCam SmoothGrad Visualisation XGradCam"
+        "ClassActivationMapping ClassPicture Deconvnet DeepDream EigenCam FilterVisualisation FinerCam "
+        "GradCam GradCamPlusPlus Gradient HiResCam Info IntegratedGradients InvertedRepresentation Kernels LayerCam "
+        "LeGrad Occlusion Rise ScoreCam SmoothGrad Visualisation XGradCam"
     ),
     "mirror_app.visualisations.core.base": "TargetClass",
     "mirror_app.visualisations.registry": "visualisation",
@@ -79,6 +79,7 @@ if TYPE_CHECKING:  # the names in `_NAMES`
     from mirror_app.visualisations.core import DeepDream as DeepDream
     from mirror_app.visualisations.core import EigenCam as EigenCam
     from mirror_app.visualisations.core import FilterVisualisation as FilterVisualisation
+    from mirror_app.visualisations.core import FinerCam as FinerCam
     from mirror_app.visualisations.core import GradCam as GradCam
     from mirror_app.visualisations.core import GradCamPlusPlus as GradCamPlusPlus
     from mirror_app.visualisations.core import Gradient as Gradient

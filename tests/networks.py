@@ -109,7 +109,8 @@ def state(model: nn.Module) -> list[object]:
 ATTENTION = ("attention", "attention-rollout", "legrad", "attention-relevance")
 CHOOSY = ("cam", *ATTENTION)
 ANYWHERE = [entry for entry in registry.entries() if entry.key not in CHOOSY]
-TARGETED = [entry for entry in ANYWHERE if "target_class" in entry.params]
+# What explains any target. Finer-CAM compares classes.
+TARGETED = [entry for entry in ANYWHERE if "target_class" in entry.params and entry.key != "finer-cam"]
 
 
 def quick(entry: registry.Entry) -> dict[str, Value]:

@@ -133,10 +133,8 @@ def render(
 
 
 def _target(text: str, classes: Sequence[str]) -> str:
-    if text in classes:
-        return str(classes.index(text))
     try:
-        return str(targets.parse(text))
+        return str(targets.parse(targets.with_numbers(text, classes, whole_names=True)))
     except MirrorError as error:
         raise targets.unknown(text, classes) from error
 

@@ -1,6 +1,6 @@
 """The widgets of parameters, drawn from their declarations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import singledispatch
 
 import streamlit as st
@@ -93,7 +93,8 @@ def _(parameter: Toggle, state: StateValue[Value], model: Model) -> Value:
 def _(parameter: ClassPicker, state: StateValue[Value], model: Model) -> Value:
     classes = model.classes
     try:
-        state.set_if_changed(parameter.check(_class_number(state.value, classes)))
+        value = state.value
+        state.set_if_changed(parameter.check(targets.with_numbers(value, classes) if isinstance(value, str) else value))
     except MirrorError:
         current().problems.append(str(targets.unknown(str(state.value), classes)))
         state.value = None
@@ -102,7 +103,7 @@ def _(parameter: ClassPicker, state: StateValue[Value], model: Model) -> Value:
             f"No {model.kind.noun} {number}: {model.kind.nouns} run from 0 to {len(classes) - 1}."
         )
         state.value = None
-    value: Value = st.selectbox(
+    chosen: Value = st.selectbox(
         parameter.label,
         range(len(classes)),
         index=None,
@@ -113,7 +114,7 @@ def _(parameter: ClassPicker, state: StateValue[Value], model: Model) -> Value:
         help=parameter.help,
         persist_state="session",
     )
-    return value
+    return chosen
 
 
 def _placeholder(model: Model) -> str:
@@ -123,11 +124,3 @@ def _placeholder(model: Model) -> str:
     noun = "output" if model.kind is OutputKind.NUMBERS else model.kind.noun
     article = "an" if noun == "output" else "a"
     return f"The only {noun}" if len(model.classes) == 1 else f"Choose {article} {noun}, or enter its index"
-
-
-def _class_number(value: Value, classes: Sequence[str]) -> Value:
-    """Return the number of the class with the shortest name that contains the typed `value`, or `value` unchanged."""
-    if not isinstance(value, str):
-        return value
-    matches = [number for number, name in enumerate(classes) if value.lower() in name.lower()]
-    return min(matches, key=lambda number: len(classes[number]), default=value)

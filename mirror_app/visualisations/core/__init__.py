@@ -8,6 +8,7 @@ from mirror_app.visualisations.core.attention import Attention, AttentionRelevan
 from mirror_app.visualisations.core.gradients.back_prop import Gradient
 from mirror_app.visualisations.core.cam.grad_cam import GradCam
 from mirror_app.visualisations.core.cam.grad_cam_plus_plus import GradCamPlusPlus
+from mirror_app.visualisations.core.cam.finer_cam import FinerCam
 from mirror_app.visualisations.core.cam.xgrad_cam import XGradCam
 from mirror_app.visualisations.core.cam.hires_cam import HiResCam
 from mirror_app.visualisations.core.cam.layer_cam import LayerCam
@@ -42,6 +43,7 @@ __all__ = [
     "DeepDream",
     "EigenCam",
     "FilterVisualisation",
+    "FinerCam",
     "GradCam",
     "GradCamPlusPlus",
     "Gradient",

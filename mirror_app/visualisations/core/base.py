@@ -16,6 +16,7 @@ from mirror_app.precision import widened
 from mirror_app.probe import View, default_layer, explain_dtype_errors, fingerprint
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import predict_answers
+from mirror_app.targets import Function
 from mirror_app.visualisations.core.attribution import Attribution, require_finite
 from mirror_app.visualisations.core.every_stage import at_every_stage
 from mirror_app.visualisations.core.info import Info, joined
@@ -25,11 +26,12 @@ from mirror_app.visualisations.core.transformations import INPUTS, OUTPUTS, Tran
 __all__ = ["Attribution", "Info", "TargetClass", "Visualisation"]
 
 TargetClass = Annotated[
-    int | str | None,
+    int | str | Function | None,
     ClassPicker(
-        "The class to explain; by default the top prediction. Or enter a target: a channel of a layer "
-        "(`features.8:3`), that channel's unit in row 4 and column 5 (`features.8:3@4,5`), or an entry of the model's "
-        "output (`:out:15@12,80`).",
+        "The class to explain; by default the top prediction. Or enter a target: the difference of two classes "
+        "(`281 - 282`, or their names), what lowers a class (`281 down`), a channel of a layer (`features.8:3`), that "
+        "channel's unit in row 4 and column 5 (`features.8:3@4,5`), or an entry of the model's output "
+        "(`:out:15@12,80`).",
         "Target",
     ),
 ]
@@ -233,7 +235,8 @@ class Visualisation:
     def _run(self, inputs: Any, layer: str | nn.Module | None, **params: Any) -> tuple[Tensor, Info]:
         kind = type(self)
         method_params, render_params = declared(kind.attribute) | declared(kind.frames), kind.look.params
-        functions = {name: value for name, value in params.items() if name in declared(kind.frames) and callable(value)}
+        may_be_functions = {*declared(kind.frames), TARGET} & {*method_params}
+        functions = {name: value for name, value in params.items() if name in may_be_functions and callable(value)}
         plain_params = {name: value for name, value in params.items() if name not in functions}
         values: dict[str, Any] = {**checked(method_params | render_params, plain_params), **functions}
         before = fingerprint(self.view.source)

@@ -1,4 +1,4 @@
-"""The score of a target, which is a class, a channel of a layer, or a number in the model's output."""
+"""The score of a target: a class, a channel of a layer, a number in the model's output, or a difference of two."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,31 +10,28 @@ from torch.nn.utils.rnn import pad_sequence
 from mirror_app import layers, targets
 from mirror_app.errors import MirrorError
 from mirror_app.precision import widened
-from mirror_app.probe import Layout, View, channels_first, layout
+from mirror_app.probe import View
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.output_meaning import meaning_of
-from mirror_app.probe.outputs import flatten_to_rows, format_shape, is_list_of_dicts, output_entries, single_tensor
+from mirror_app.probe.outputs import flatten_to_rows, is_list_of_dicts
 from mirror_app.probe.view import RunsBeforeError
-from mirror_app.targets import Target
 from mirror_app.visualisations.core.info import Info
-from mirror_app.visualisations.core.target_errors import (
-    ambiguous_output_error,
-    missing_position_error,
-    missing_target_error,
-)
+from mirror_app.visualisations.core.target_errors import ambiguous_output_error, missing_target_error
+from mirror_app.visualisations.core.target_numbers import channel_numbers, entry_of, predicted_region
 
 
 class TargetScore:
     """Computes the score of a target.
 
     A forward pass gives answers (N, K): the logits of the classes, or one number for each channel of a layer or of an
-    entry of the model's output. The score of an item is one of its K answers. A forward pass ends at the layer of the
-    target.
+    entry of the model's output. The score of an item is one of its K answers, or the difference of two of them. A
+    forward pass ends at the layer of the target.
 
     Args:
         view: The private view of the model.
         inputs: The inputs (N, C, H, W) that are explained.
-        target_class: A class by number, a text that `targets.parse` reads, or None for the top prediction.
+        target_class: A class by number, a text that `targets.parse` reads, a function that returns the scores (N,) for
+            an output of the model, or None for the top prediction.
         output: The kind of the model's output; by default, it is read from the model.
 
     Attributes:
@@ -59,7 +56,11 @@ class TargetScore:
     """
 
     def __init__(
-        self, view: View, inputs: Tensor, target_class: int | str | None, output: OutputKind | None = None
+        self,
+        view: View,
+        inputs: Tensor,
+        target_class: int | str | targets.Function | None,
+        output: OutputKind | None = None,
     ) -> None:
         self.view = view
         self.output_kind = output
@@ -67,6 +68,10 @@ class TargetScore:
         self.target = targets.from_value(target_class)
         self.layer = layers.find(view.source, self.target.layer)
         self.picture = inputs[:1].detach()
+        self.region: Tensor | None = None
+        if self.target.in_prediction:
+            output = view.predict(self.picture, self.layer)
+            self.region = predicted_region(view, inputs, self.target, self.layer, entry_of(self.target, output))
 
     def predict(self, inputs: Tensor) -> Tensor:
         """Return the answers for `inputs`, without a graph."""
@@ -103,23 +108,25 @@ class TargetScore:
 
     def answers(self, output: Any) -> Tensor:
         """Return the answers (N, K) in the output of the target's layer, summed over all positions or read at one."""
-        if not is_list_of_dicts(output):
-            entry = self._entry(output)
-            if self.target.is_class and self.kind is None:
-                meaning = meaning_of(output, self.view.source, self.output_kind)
-                self.kind = meaning.kind if meaning else OutputKind.NUMBERS
-            return self._columns(entry if self.layer or self.target.position else flatten_to_rows(entry))
-        if not self.target.entries:
-            raise ambiguous_output_error(output)
-        items = [self._columns(self._entry(item)[None])[0] for item in output]
-        return pad_sequence(items, batch_first=True)
+        if self.target.function:
+            return self._function_scores(output)
+        if is_list_of_dicts(output):
+            if not self.target.entries:
+                raise ambiguous_output_error(output)
+            items = [self._numbers(entry_of(self.target, item)[None])[0] for item in output]
+            return pad_sequence(items, batch_first=True)
+        entry = entry_of(self.target, output)
+        if self.target.is_class_score and self.kind is None:
+            meaning = meaning_of(output, self.view.source, self.output_kind)
+            self.kind = meaning.kind if meaning else OutputKind.NUMBERS
+        return self._numbers(entry if self.layer or self.target.where else flatten_to_rows(entry))
 
     def chosen(self, answers: Tensor) -> Tensor:
         """Return, for each item, the index (N,) of the answer used as its score.
 
         It is the channel of the target, or by default the top prediction.
         """
-        channel, count = self.target.channel, answers.shape[1]
+        channel, count = 0 if self.target.function else self.target.channel, answers.shape[1]
         if channel is None and count > 1 and self.kind in (OutputKind.NUMBERS, OutputKind.EMBEDDING):
             output = "an embedding, which has" if self.kind is OutputKind.EMBEDDING else "numbers, which have"
             accepted = f"a target from 0 to {count - 1}"
@@ -131,22 +138,25 @@ class TargetScore:
             )
         if channel is None:
             return answers.argmax(1)
-        if channel >= count and self.target.is_class:
+        largest = max(channel, self.target.minus or 0)
+        if largest >= count and self.target.is_class_score:
             kind = self.kind or OutputKind.CLASSES
             raise MirrorError(
-                f"No {kind.noun} {channel}: {kind.nouns} run from 0 to {count - 1}.",
-                culprit=str(channel),
+                f"No {kind.noun} {largest}: {kind.nouns} run from 0 to {count - 1}.",
+                culprit=str(largest),
                 accepted=f"0 to {count - 1}",
             )
-        if channel >= count:
+        if largest >= count:
             available = f"channels run from 0 to {count - 1}" if count else "the output is empty for this picture"
             raise missing_target_error(self.target, available)
         return torch.full((len(answers),), channel, device=answers.device)
 
     def score(self, answers: Tensor, chosen: Tensor) -> Tensor:
-        """Return the score (N,) of each item; it is 0 if an answer is missing, such as a box no longer detected."""
-        missing = max(0, int(chosen.max()) + 1 - answers.shape[1])
-        return torch.nn.functional.pad(answers, (0, missing)).gather(1, chosen[:, None])[:, 0]
+        """Return the score (N,) of each item; an answer that is missing, such as a box no longer detected, counts 0."""
+        score = _picked(answers, chosen)
+        if self.target.minus is not None:
+            score = score - _picked(answers, torch.full_like(chosen, self.target.minus))
+        return -score if self.target.is_down else score
 
     @property
     def is_logit(self) -> bool:
@@ -154,12 +164,12 @@ class TargetScore:
         return self.kind is None or self.kind.is_logit
 
     def likelihood(self, answers: Tensor) -> Tensor:
-        """Return the answers as probabilities if they are logits, or otherwise unchanged."""
-        return self.kind.likelihood(answers) if self.kind else answers
+        """Return the answers as probabilities if they are logits of a class that is explained, otherwise unchanged."""
+        return self.kind.likelihood(answers) if self.kind and self.target.is_class else answers
 
     def info(self, chosen: Tensor) -> Info:
         """Return the info about the target: the explained classes by number, or the target in words."""
-        if self.kind is None:
+        if self.kind is None or not self.target.is_class:
             return Info(target=self.target.description)
         return Info(target_class=chosen.tolist(), output=self.kind.value)
 
@@ -192,86 +202,26 @@ class TargetScore:
         if self.layer and self.view.has_effects and not is_known:
             self.predict(inputs)
 
-    def _entry(self, output: Any) -> Tensor:
-        """Return the tensor that the target's entries lead to in `output`."""
-        for key in self.target.entries:
-            parts = output_entries(output)
-            if key not in parts:
-                available = f"the entries are {', '.join(parts)}" if parts else "the output is a single tensor"
-                problem = f"The target '{self.target}' has no entry '{key}': {available}."
-                raise MirrorError(problem, culprit=key, accepted=tuple(parts))
-            output = parts[key]
-        values = output if isinstance(output, Tensor) else single_tensor(output)
-        if values is None:
-            raise ambiguous_output_error(output)
-        if values.is_complex():
+    def _numbers(self, values: Tensor) -> Tensor:
+        """Return `values`, the tensor of the target, as (N, K): one number for each channel."""
+        return channel_numbers(self.view, self.picture, self.target, self.layer, values, self.region)
+
+    def _function_scores(self, output: Any) -> Tensor:
+        """Return what the target's function makes of the model's output, as (N, 1)."""
+        assert self.target.function
+        scores = self.target.function(output)
+        if not isinstance(scores, Tensor) or not scores.is_floating_point() or scores.ndim != 1:
+            shown = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
             raise MirrorError(
-                "The model returns complex numbers; a target must be a real number.",
-                culprit="complex numbers",
-                accepted="a real number",
+                f"The function '{self.target}' returns {shown} instead of one real number for each picture",
+                culprit=str(self.target),
+                accepted="a tensor (N,)",
+                hint="return a tensor (N,), such as output[:, 3]",
             )
-        if not values.is_floating_point():
-            target = str(self.target)
-            raise MirrorError(
-                f"The model's output at the target '{target}' is an integer, which has no gradient",
-                culprit=target,
-                hint="choose another target",
-            )
-        return widened(values)
+        return widened(scores)[:, None]
 
-    def _columns(self, values: Tensor) -> Tensor:
-        """Return `values` as (N, K): each channel is summed over its positions, or read at the target's position."""
-        if values.ndim == 1:
-            columns = values[:, None]
-        else:
-            inputs = self.picture.expand(len(values), -1, -1, -1)
-            columns = channels_first(self.view, inputs, self.layer, values) if self.layer else values
-        if self.target.channel is None and columns.ndim > 2:
-            raise MirrorError(
-                f"The model returns {format_shape(values.shape[1:])} instead of one logit per class",
-                culprit=format_shape(values.shape[1:]),
-                accepted="one logit per class",
-                hint=f"choose a target such as ':{columns.shape[1] - 1}@{','.join('0' * (columns.ndim - 2))}'",
-            )
-        position = self._position(columns, values)
-        if position:
-            index: tuple[int | slice, ...] = (slice(None), slice(None), *position)
-            return columns[index]
-        if not self.layer:
-            self._require_maps(columns)
-        return columns.flatten(2).sum(2) if columns.ndim > 2 else columns
 
-    def _require_maps(self, columns: Tensor) -> None:
-        """Raise MirrorError unless `columns` (N, K, …) are maps: a sum over anything else has no meaning."""
-        sides = columns.shape[2:]
-        if sum(side != 1 for side in sides) in (0, 2):
-            return
-        channel = self.target.channel or 0
-        position = [*[0] * (len(sides) - 1), channel if channel < sides[-1] else 0]
-        example = Target("", self.target.entries, 0, tuple(position))
-        subject = f"'{':'.join(self.target.entries)}'" if self.target.entries else "The model"
-        raise MirrorError(
-            f"{subject} returns {format_shape(columns.shape[1:])} numbers per picture, and '{self.target}' does not "
-            "identify one of them",
-            culprit=str(self.target),
-            hint=f"add its position, as in the target '{example}'",
-        )
-
-    def _position(self, columns: Tensor, values: Tensor) -> tuple[int, ...]:
-        """Return the target's position in the axes after the channels of `columns` (N, K, …).
-
-        For tokens on a grid, the position is the index of the token at the target's row and column.
-        """
-        position, sides = self.target.position, tuple(columns.shape[2:])
-        if self.layer and len(sides) == 1 and len(position) == 2:
-            tokens: Layout = layout(self.view, self.picture.expand(len(values), -1, -1, -1), self.layer, values)
-            assert tokens.positions is not None
-            height, width = tokens.grid
-            if position[0] < height and position[1] < width:
-                return (tokens.positions[position[0] * width + position[1]],)
-            sides = (height, width)
-        if position and (
-            len(position) != len(sides) or any(n >= side for n, side in zip(position, sides, strict=True))
-        ):
-            raise missing_position_error(self.target, sides)
-        return position
+def _picked(answers: Tensor, chosen: Tensor) -> Tensor:
+    """Return the chosen answer of each item, (N,), or 0 if it is missing."""
+    missing = max(0, int(chosen.max()) + 1 - answers.shape[1])
+    return torch.nn.functional.pad(answers, (0, missing)).gather(1, chosen[:, None])[:, 0]

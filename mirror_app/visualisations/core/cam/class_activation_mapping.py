@@ -77,7 +77,9 @@ class ClassActivationMapping(Visualisation):
                 culprit=layer,
                 hint=_alternative(self.view, inputs, logits),
             )
-        evidence = weighted_sum(weights[target], widened(maps))
+        # A score is linear in the logits, so the weights that lead to it are made of theirs in the same way.
+        score_weights = [target_score.score(weights.T, chosen.expand(weights.shape[1])) for chosen in target]
+        evidence = weighted_sum(torch.stack(score_weights), widened(maps))
         yield Attribution(evidence, target_score.info(target) | Info(note=""))
 
 

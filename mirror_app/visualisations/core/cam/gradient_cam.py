@@ -5,7 +5,7 @@ the papers' formulas is left to the look, which colours the map. The CAMs differ
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from mirror_app.probe import Layout, default_layer, layout_of
 from mirror_app.visualisations.core.base import Attribution, Info, TargetClass, Visualisation
 from mirror_app.visualisations.core.target_score import TargetScore
 
+ScoreOf = Callable[[Tensor, Tensor], Tensor]  # takes answers (N, K) and the target (N,), and returns scores (N,)
 _WEAK = 0.05  # evidence for the target is hardly visible if it is below this share of the evidence against the target
 
 
@@ -40,10 +41,14 @@ class GradientCam(Visualisation):
 
     def attribute(self, inputs: Tensor, layer: str, *, target_class: TargetClass = None) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)
+        yield self.evidence(inputs, layer, target_score, target_score.score)
+
+    def evidence(self, inputs: Tensor, layer: str, target_score: TargetScore, score_of: ScoreOf) -> Attribution:
+        """Return the evidence for a score, which `score_of` computes from the answers of the model."""
         maps_layout = layout_of(self.view, inputs, layer)
         output, answers = target_score.split(inputs, layer)
         target = target_score.chosen(answers)
-        (output_gradient,) = torch.autograd.grad(target_score.score(answers, target).sum(), output, allow_unused=True)
+        (output_gradient,) = torch.autograd.grad(score_of(answers, target).sum(), output, allow_unused=True)
         if output_gradient is None:
             raise target_score.no_dependence_error(inputs, layer)
         if output_gradient.any() and not maps_layout.maps(output_gradient).any():
@@ -56,7 +61,7 @@ class GradientCam(Visualisation):
         maps, gradient = maps_layout.maps(widened(output.detach())), maps_layout.maps(widened(output_gradient))
         evidence = self.combine(maps, gradient)
         note = _note(evidence, output_gradient) or self.caution(maps, gradient)
-        yield Attribution(evidence, target_score.info(target) | Info(note=note))
+        return Attribution(evidence, target_score.info(target) | Info(note=note))
 
 
 def _last_layer_with_gradient(
