@@ -6,7 +6,7 @@ import streamlit as st
 
 from mirror_app.ui import store
 from mirror_app.ui.common import downloads, page_parts, strip
-from mirror_app.ui.explore import answers, transformer_offer
+from mirror_app.ui.explore import answers, headline, transformer_offer
 from mirror_app.ui.state.session import current
 
 session = current()
@@ -14,7 +14,7 @@ selection = store.Selection.of(session.request, session.selected_picture)
 
 page_parts.show_problems(session)
 strip.show(session)
-show_state = page_parts.heading(selection.entry.name, selection.entry.summary)
+show_state = headline.show(selection)
 left, right = st.columns([3, 2], gap="large")
 with left, st.container(key="picture"), page_parts.failures():
     requested = time.perf_counter()
@@ -27,6 +27,6 @@ show_state("")
 with left:
     transformer_offer.show(selection)
 with right:
-    page_parts.show_input(selection)
     with page_parts.failures():
         answers.show(selection)
+    page_parts.show_input(selection)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from mirror_app.ui.appearance.style import add_css
 
+_AROUND = "17rem"  # what is above and below a picture in the window
+
 
 def data_url(png: bytes) -> str:
     """Return a data URL (RFC 2397) that contains a PNG file."""
@@ -19,12 +21,13 @@ def data_url(png: bytes) -> str:
 
 
 def picture(png: bytes, alt: str, key: str) -> None:
-    """Show a PNG file at the full width of its container, with its space reserved so that nothing below moves.
+    """Show a PNG file as large as its container and the window allow, with its space reserved so that nothing moves.
 
     `key` must be unique on the page.
     """
     width, height = Image.open(io.BytesIO(png)).size
     name = f"room-{key}"
     with st.container(key=name, gap=None):
-        add_css(name, f".st-key-{name} {{ aspect-ratio: {width} / {height}; }}")
+        widest = f"calc(max(20rem, 100vh - {_AROUND}) * {width / height:.4f})"
+        add_css(name, f".st-key-{name} {{ aspect-ratio: {width} / {height}; max-width: {widest}; }}")
         st.image(data_url(png), width="stretch", alt=alt)

@@ -12,6 +12,7 @@ from mirror_app.export.matrix import filename_part
 from mirror_app.export.snippet import snippet
 from mirror_app.ui import store
 from mirror_app.ui.common.share import share
+from mirror_app.ui.common.target_names import target_name
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
 from mirror_app.visualisations.core.info import Info
@@ -48,7 +49,7 @@ def show(session: Session, selection: Selection, result: Result) -> None:
 def stem(selection: Selection, result: Result) -> str:
     """Return the file name of `result` without its ending: the method, the layer or target, and the filter."""
     number, layer = selection.filter_number, selection.request.layer.replace(layers.EVERY, "stages")
-    where = layer if selection.entry.kind.uses_layer else _target_name(selection, result) or result.info.target
+    where = layer if selection.entry.kind.uses_layer else target_name(selection, result)
     parts = [selection.entry.key, where, None if number is None else str(number)]
     return "-".join(filename_part(part) for part in parts if part)
 
@@ -61,15 +62,9 @@ def _offer(name: str, label: str, ending: str, mime: str, make: Callable[[], byt
 
 
 def _named(selection: Selection, result: Result) -> Info:
-    """Return the info of a result, together with the name of the explained class."""
-    name = _target_name(selection, result)
+    """Return the info of a result, together with the name of the explained target."""
+    name = target_name(selection, result)
     return result.info | {"target_name": name} if name else result.info
-
-
-def _target_name(selection: Selection, result: Result) -> str | None:
-    """Return the name of the explained class, if there is one."""
-    target_class = result.info.target_class
-    return selection.model.name_of(target_class[0]) if target_class else None
 
 
 def _code(session: Session, selection: Selection, file: str) -> str:

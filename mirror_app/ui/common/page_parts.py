@@ -16,6 +16,7 @@ from mirror_app.models import Model
 from mirror_app.ui import store
 from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import band_pictures, feature_maps, glossary, layer_facts, location
+from mirror_app.ui.common.target_names import target_name
 from mirror_app.ui.components import readout
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
@@ -132,7 +133,7 @@ def show_provenance(selection: Selection, result: Result, cached: bool) -> None:
             score = f"{score} in this picture"
         parts.append(f"for *{literal(model.name_of(number))}*" + (f" ({score})" if score else ""))
     if result.info.target:
-        parts.append(f"for *{literal(result.info.target)}*")
+        parts.append(f"for *{literal(target_name(selection, result))}*")
     if model.untrained:
         parts.append("**untrained**: random weights")
     if result.info.detail:

@@ -17,10 +17,10 @@ def explaining_entry(selected: Entry) -> Entry | None:
     return next((entry for entry in candidates if entry.takes_target), None)
 
 
-def choose_class(entry: Entry, number: int) -> None:
-    """Select `entry` and let it explain class `number`. Only for callbacks."""
+def choose_target(entry: Entry, target: int | str) -> None:
+    """Select `entry` and let it explain `target`, a class number or a text. Only for callbacks."""
     widget_state.VISUALISATION.value = entry.key
-    widget_state.TARGET.value = number
+    widget_state.TARGET.value = target
 
 
 def offer_map(channel: str, cell: tuple[int, int] | None) -> None:

@@ -13,6 +13,7 @@ from mirror_app.export.matrix import Cell
 from mirror_app.params import TARGET
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
+from mirror_app.ui.common.target_names import target_name
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection
 from mirror_app.ui.store.background_runs import predicted_picture
@@ -85,7 +86,7 @@ class CellState:
 def caption_of(selection: Selection, result: Result) -> str:
     """Return the target of a result: a class with its probability, a number with its value, "" if it has no target."""
     if not result.info.target_class:
-        return result.info.target or ""
+        return target_name(selection, result)
     number, model = result.info.target_class[0], selection.model
     text = store.prediction(model, predicted_picture(selection, result)).text(number)
     return f"{model.name_of(number)} · {text}" if text else model.name_of(number)

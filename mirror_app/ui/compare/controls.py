@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mirror_app import layers, live
+from mirror_app import layers, live, targets
 from mirror_app.engine.request import Request
 from mirror_app.export import matrix
 from mirror_app.export.matrix import Axis
@@ -126,7 +126,7 @@ def _describe(base: Selection, rows: Axis, columns: Axis, shared: bool) -> None:
     """Show what all cells have in common, and the remarks that help to read them."""
     common, target = _common_fields(base, rows, columns), base.values.get(TARGET)
     if target is not None:
-        common["target"] = base.model.name_of(target) if isinstance(target, int) else str(target)
+        common["target"] = targets.from_value(target).described(base.model.name_of)
     *fields, last_field = (f"{name} **{literal(value)}**" for name, value in common.items())
     enumeration = f"{', '.join(fields)} and {last_field}"  # at least two fields remain: each axis removes one
     remarks = _remarks(base, rows, columns, shared)

@@ -7,9 +7,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageColor, ImageDraw
 
-from mirror_app import render
+from mirror_app import render, targets
 from mirror_app.engine import Prediction
 from mirror_app.errors import MirrorError
+from mirror_app.models import Model
+from mirror_app.params import TARGET
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.probe.outputs import Box, Regions
 from mirror_app.ui import store
@@ -56,29 +58,57 @@ def show(selection: Selection) -> None:
 
 
 def _show_numbers(prediction: Prediction, selection: Selection) -> None:
-    """Show the most likely classes, or the first outputs of a regression, which have no ranking."""
+    """Show the most likely classes, or the first outputs of a regression, which have no ranking, and the target."""
     entry, model, count = picking.explaining_entry(selection.entry), selection.model, len(prediction.answers)
     order = np.arange(count) if model.kind is OutputKind.NUMBERS else prediction.values.argsort()[::-1]
+    shown = [*order[:SHOWN].tolist(), *_chosen_classes(selection, count)]
+    ranks = {int(number): rank for rank, number in enumerate(order, 1)}
     with st.container(gap="xsmall"):
-        for number in order[:SHOWN].tolist():
-            _show_number(entry, number, model.name_of(number), prediction)
+        for number in dict.fromkeys(shown):
+            label = f"{literal(model.name_of(number))} · {literal(prediction.text(number))}"
+            if ranks[number] > SHOWN:
+                label += f" · rank {ranks[number]:,}"
+            with st.container(gap=None):
+                with st.container(key=f"answer-{number}", horizontal=True, gap="small"):
+                    _show_number(entry, number, label)
+                    if number != order[0] and len(prediction.probabilities):
+                        _offer_contrast(entry, int(order[0]), number, model)
+                if len(prediction.probabilities):
+                    st.progress(min(max(float(prediction.probabilities[number]), 0.0), 1.0))
 
 
-def _show_number(entry: Entry | None, number: int, name: str, prediction: Prediction) -> None:
-    """Show one number on a button that lets `entry` explain it, and its probability as a bar."""
-    with st.container(gap=None):
-        st.button(
-            f"{literal(name)} · {literal(prediction.text(number))}",
-            key=f"ask-{number}",
-            type="tertiary",
-            width="stretch",
-            help=f"Show the evidence for {literal(name)}.",
-            on_click=picking.choose_class,
-            args=(entry, number),
-            disabled=entry is None,
-        )
-        if len(prediction.probabilities):
-            st.progress(min(max(float(prediction.probabilities[number]), 0.0), 1.0))
+def _chosen_classes(selection: Selection, count: int) -> list[int]:
+    """Return the classes that the target names, of which the model has `count`."""
+    target = targets.from_value(selection.values.get(TARGET))
+    named = (target.channel, target.minus) if target.is_class_score else ()
+    return [number for number in named if number is not None and number < count]
+
+
+def _show_number(entry: Entry | None, number: int, label: str) -> None:
+    """Show a number and its name on a button that lets `entry` explain it."""
+    st.button(
+        label,
+        key=f"ask-{number}",
+        type="tertiary",
+        width="stretch",
+        help="Show the evidence for it.",
+        on_click=picking.choose_target,
+        args=(entry, number),
+        disabled=entry is None,
+    )
+
+
+def _offer_contrast(entry: Entry | None, reference: int, number: int, model: Model) -> None:
+    """Offer to explain what speaks for the class `reference` rather than for class `number`."""
+    st.button(
+        "Why not this one?",
+        key=f"why-not-{number}",
+        type="tertiary",
+        help=f"Show what speaks for {literal(model.name_of(reference))} rather than {literal(model.name_of(number))}.",
+        on_click=picking.choose_target,
+        args=(entry, f"{reference}{targets.MINUS}{number}"),
+        disabled=entry is None,
+    )
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.ndarray) -> None:
