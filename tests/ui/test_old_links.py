@@ -18,7 +18,7 @@ from mirror_app.ui.state.session import Session, _apply_query
 from mirror_app.visualisations import registry
 from tests import ROOT
 
-YOUNGER = {"legrad", "attention-relevance"}  # than the version in links
+YOUNGER = {"legrad", "attention-relevance", "finer-cam"}  # than the version in links
 LINKS = json.loads((ROOT / "tests" / "data" / "old_links.json").read_text(encoding="utf-8"))
 
 
