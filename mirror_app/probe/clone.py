@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirror_app.probe.containers import are_identical, is_identical, refill, signature
+from mirror_app.probe.containers import is_identical, refill, signature
 from mirror_app.probe.copying import MODULE_ATTRIBUTES, Copier
+from mirror_app.probe.fingerprint import Storages, has_address
 from mirror_app.probe.randomness import SeededGenerators
+from mirror_app.probe.snapshot import Snapshot
 
 MAX_COPIED_BYTES = 2**20  # smaller buffers are always copied, since a later run may be the first to write into them
 
@@ -40,7 +42,13 @@ class Clone:
         self._source_containers = list(copier.sources.values())
         self.signature = signature(self._source_containers)  # the source's signature when it was copied
         self._namespaces = [namespace for module in copier.modules for namespace in _namespaces(module)]
-        self._hooks = [hooks for module in copier.modules for hooks in _hooks(module)]
+        self._source_storages = Storages([source for _, source in self.pairs])
+        # Tensors on another device than their sources. A source that moves there later is noticed by its address.
+        self._distant = [
+            (private, source)
+            for private, source in self.pairs
+            if private.device != source.device or not has_address(source)
+        ]
         self._private = [self.pairs[index][0] for index in self._writable_indices]
         self._sources = [self.pairs[index][1] for index in self._writable_indices]
         self.seeds_randomness = written is None  # the first run must find out whether the model is random
@@ -69,12 +77,12 @@ class Clone:
         return frozenset(index for index, (private, source) in enumerate(self.pairs) if not _is_equal(private, source))
 
     def is_stale(self) -> bool:
-        """Tell whether the source's objects and containers have changed since the copy was made."""
-        return signature(self._source_containers) != self.signature
+        """Tell whether the source's containers and storages have changed since the copy was made."""
+        return signature(self._source_containers) != self.signature or not self._source_storages.are_current()
 
     def sync(self) -> None:
         """Copy the current values of the source's tensors into the copy's tensors that are not shared."""
-        for private, source in self.pairs:
+        for private, source in self._distant:
             if private.device != source.device:
                 private.data.copy_(source.detach())
         self._copy_from_source()
@@ -89,22 +97,12 @@ class Clone:
         if not self._is_synced:
             self._copy_from_source()
         self._is_synced = False
-        saved_namespaces = [*map(dict, self._namespaces)]
-        saved_hooks = {id(hooks): (hooks, dict(hooks)) for hooks in filter(None, self._hooks)}
+        snapshot = Snapshot(self._namespaces)
         try:
             with self._generators if self.seeds_randomness else nullcontext():
                 yield
         finally:
-            is_unmodified = are_identical(self._namespaces, saved_namespaces)
-            snapshots: list[tuple[Any, Any]] = []
-            if not is_unmodified:
-                snapshots += zip(self._namespaces, saved_namespaces, strict=True)
-            # A run that ended early has not removed its own hooks.
-            snapshots += [
-                *saved_hooks.values(),
-                *((hooks, {}) for hooks in filter(None, self._hooks) if id(hooks) not in saved_hooks),
-            ]
-            changed = [pair for pair in (*snapshots, *self._containers) if not is_identical(*pair)]
+            changed = [*snapshot.changes(), *(pair for pair in self._containers if not is_identical(*pair))]
             for container, content in changed:
                 refill(container, content)
             self.is_stateful |= bool(changed)
@@ -158,22 +156,12 @@ def _tensor_over(weights: Tensor, storage: torch.UntypedStorage) -> Tensor:
 
 
 def _namespaces(module: nn.Module) -> list[dict[str, Any]]:
-    """Return the dictionaries of a module that user code may write into, except the hooks of PyTorch's own modules."""
+    """Return the dictionaries of a module that code may write into: attributes, weights, submodules and hooks."""
     attributes = vars(module)
-    if not type(module).__module__.startswith("torch."):
-        return [attributes, *(attributes[name] for name in MODULE_ATTRIBUTES if isinstance(attributes.get(name), dict))]
-    return [namespace for namespace in (attributes, module._parameters, module._buffers, module._modules) if namespace]
-
-
-def _hooks(module: nn.Module) -> list[dict[int, Any]]:
-    """Return the hook dictionaries of one of PyTorch's own modules; most of them are empty."""
-    if not type(module).__module__.startswith("torch."):
-        return []
-    return [vars(module)[name] for name in _HOOK_ATTRIBUTES if isinstance(vars(module).get(name), dict)]
+    return [attributes, *(attributes[name] for name in MODULE_ATTRIBUTES if isinstance(attributes.get(name), dict))]
 
 
 _requires_grad = operator.attrgetter("requires_grad")
-_HOOK_ATTRIBUTES = [name for name in MODULE_ATTRIBUTES if "_hooks" in name]
 
 
 def _is_plain_tensor(weights: Tensor) -> bool:

@@ -1,10 +1,8 @@
 """Lists, sets, dictionaries and slots of a model, read and refilled without running the code of their subclasses."""
 
-import gc
 import operator
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator
 from types import MemberDescriptorType
 from typing import Any
 
@@ -88,21 +86,14 @@ def is_identical(container: Any, content: Any) -> bool:
         return False
     if isinstance(current, set):
         return bool(current == content)
-    return all(map(operator.is_, current, content)) and (
-        not isinstance(current, dict) or all(map(operator.is_, current.values(), content.values()))
+    return are_same(current, content) and (
+        not isinstance(current, dict) or are_same(current.values(), content.values())
     )
 
 
-def are_identical(namespaces: list[dict[str, Any]], contents: list[dict[str, Any]]) -> bool:
-    """Return True if each of `namespaces` holds exactly the objects of its counterpart in `contents`.
-
-    This takes a few passes over all dictionaries at once. If it returns False, `is_identical` decides for each pair.
-    """
-    if [*map(len, namespaces)] != [*map(len, contents)]:
-        return False
-    if [*chain.from_iterable(namespaces)] != [*chain.from_iterable(contents)]:
-        return False
-    return all(map(operator.is_, gc.get_referents(*namespaces), gc.get_referents(*contents)))
+def are_same(objects: Collection[object], others: Collection[object]) -> bool:
+    """Tell whether two collections hold the very same objects in the same order, without comparing any by value."""
+    return len(objects) == len(others) and all(map(operator.is_, objects, others))
 
 
 def signature(sources: Iterable[Any]) -> list[int]:

@@ -12,6 +12,8 @@ from itertools import compress
 import torch
 from torch import Tensor, nn
 
+from mirror_app.probe.containers import are_same
+
 
 def fingerprint(model: nn.Module, writable: Collection[int] = ()) -> list[object]:
     """Return the state of a model that must not change while it is inspected; no weight is read.
@@ -38,30 +40,60 @@ def fingerprint(model: nn.Module, writable: Collection[int] = ()) -> list[object
 
 
 class Structure:
-    """The modules, hooks, tensors, storages and attributes of a model; if they change, a copy of the model is outdated.
+    """The modules, hooks, tensors and attributes of a model; if they change, a copy of the model is outdated.
 
     A structure keeps references to these objects, so that no new object can reuse one of their ids.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        modules = _modules(model)
-        values = gc.get_referents(*map(vars, modules))
-        contents = gc.get_referents(*compress(values, map(_CONTAINER_TYPES.__contains__, map(type, values))))
-        tensors = [tensor for tensor in contents if type(tensor) in _TENSOR_TYPES and tensor.layout is torch.strided]
-        self._objects = [*map(type, modules), *values, *contents]
-        self._storages = [*map(Tensor.data_ptr, tensors)]
+        self._modules = _modules(model)
+        self._attributes = [*map(vars, self._modules)]
+        values = gc.get_referents(*self._attributes)
+        containers = compress(values, map(_CONTAINER_TYPES.__contains__, map(type, values)))
+        self._holders = [*self._attributes, *containers]
+        self._objects = gc.get_referents(*self._holders)
+        self._types = [*map(type, self._modules)]
+        self._storages = Storages([value for value in self._objects[len(values) :] if isinstance(value, Tensor)])
 
-    def is_identical(self, other: "Structure") -> bool:
-        """Tell whether both hold exactly the same objects."""
+    def is_current(self) -> bool:
+        """Tell whether the model still holds exactly these objects; `Storages` tells whether the tensors changed.
+
+        While all modules and containers hold the same objects as before, there is none to look for anywhere else.
+        """
         return (
-            len(self._objects) == len(other._objects)
-            and all(map(operator.is_, self._objects, other._objects))
-            and self._storages == other._storages
+            are_same([*map(vars, self._modules)], self._attributes)
+            and are_same(gc.get_referents(*self._holders), self._objects)
+            and are_same([*map(type, self._modules)], self._types)
         )
 
     def ids(self) -> list[int]:
         """Return numbers that identify this structure as long as its objects live."""
-        return [*map(id, self._objects), *self._storages]
+        return [*map(id, self._types), *map(id, self._objects), *self._storages.addresses]
+
+
+class Storages:
+    """Where `tensors` hold their values. Assigning to `tensor.data` or moving a model changes that, but no object."""
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        self._tensors = tensors
+        self._types = [*map(type, tensors)]
+        self._plain = [tensor for tensor in tensors if type(tensor) in _TENSOR_TYPES]
+        self._layouts = [*map(_layout_of, self._plain)]
+        self._strided = [tensor for tensor in tensors if has_address(tensor)]
+        self.addresses = [*map(Tensor.data_ptr, self._strided)]
+
+    def are_current(self) -> bool:
+        """Tell whether all tensors are of the same kind as before, with their values at the same addresses."""
+        return (
+            are_same([*map(type, self._tensors)], self._types)
+            and are_same([*map(_layout_of, self._plain)], self._layouts)
+            and [*map(Tensor.data_ptr, self._strided)] == self.addresses
+        )
+
+
+def has_address(tensor: Tensor) -> bool:
+    """Tell whether `tensor` has one storage; other types and layouts may have none."""
+    return type(tensor) in _TENSOR_TYPES and tensor.layout is torch.strided
 
 
 def _modules(model: nn.Module) -> list[nn.Module]:
@@ -75,5 +107,6 @@ def _modules(model: nn.Module) -> list[nn.Module]:
     return modules
 
 
+_layout_of = operator.attrgetter("layout")
 _CONTAINER_TYPES = {dict, OrderedDict, list, tuple}
-_TENSOR_TYPES = {Tensor, nn.Parameter}  # other types may have no storage
+_TENSOR_TYPES = {Tensor, nn.Parameter}

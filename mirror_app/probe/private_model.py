@@ -65,7 +65,7 @@ class PrivateModel:
 
     def sync(self) -> None:
         """Take over changes in the original model, such as a new head, other weights or another hook."""
-        if not Structure(self.source).is_identical(self._structure) or self._clone.is_stale():
+        if not self._structure.is_current() or self._clone.is_stale():
             self._build(None)
         else:
             self._clone.sync()

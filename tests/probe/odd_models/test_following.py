@@ -92,3 +92,19 @@ def test_what_is_remembered_of_a_model_is_forgotten_when_its_objects_change() ->
     model.options.squeezes = True
     for visualisation in (Gradient(model), kept):
         assert torch.equal(visualisation(ONE, target_class=2)[1]["raw"], expected)
+
+
+def test_a_weight_in_an_object_is_followed_to_its_new_storage() -> None:
+    class Scaled(Small):
+        def __init__(self) -> None:
+            super().__init__()
+            self.options: Any = base.Box(scale=nn.Parameter(torch.ones(())))
+
+        def forward(self, inputs: Tensor) -> Any:
+            return super().forward(inputs) * self.options.scale
+
+    model = Scaled().eval()
+    kept = Gradient(model)
+    before = kept(ONE, target_class=2)[1]["raw"]
+    model.options.scale.data = torch.tensor(3.0)
+    assert torch.allclose(kept(ONE, target_class=2)[1]["raw"], 3 * before, rtol=1e-5)

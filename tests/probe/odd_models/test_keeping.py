@@ -81,3 +81,17 @@ def test_copies_do_not_close_what_they_share(build: Callable[[], Any]) -> None:
         assert torch.equal(Gradient(model)(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2))
         gc.collect()
     assert not model.is_closed
+
+
+def test_what_a_model_adds_to_a_layer_of_pytorch_is_taken_back() -> None:
+    class Adding(Small):
+        def forward(self, inputs: Tensor) -> Any:
+            count = len(self.conv._buffers)
+            self.conv.register_buffer(f"extra{count}", torch.ones(()))
+            return super().forward(inputs) * (1 + count)
+
+    model = Adding().eval()
+    kept = Gradient(model)
+    for _ in range(3):
+        assert torch.equal(kept(ONE, target_class=2)[1]["raw"], slopes(Small(), ONE, 2))
+    assert not dict(kept.view.module.get_submodule("conv").named_buffers())
