@@ -6,7 +6,7 @@ import streamlit as st
 
 from mirror_app.ui import store
 from mirror_app.ui.common import downloads, page_parts, strip
-from mirror_app.ui.explore import answers, headline, transformer_offer
+from mirror_app.ui.explore import answers, headline, photograph_offer, transformer_offer
 from mirror_app.ui.state.session import current
 
 session = current()
@@ -27,6 +27,7 @@ show_state("")
 with left:
     transformer_offer.show(selection)
 with right:
+    photograph_offer.show(session, selection)
     with page_parts.failures():
         answers.show(selection)
     page_parts.show_input(selection)

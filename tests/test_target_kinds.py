@@ -135,8 +135,8 @@ def test_rise_explains_the_logits_of_a_difference() -> None:
 
 # Their weights have 1e-9 in the denominator, which is too much where the compared classes are very unlikely.
 @pytest.mark.parametrize(("build", "target"), [(resnet18, None), (resnet18, 3), (bundled, None)])
-@pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_finer_cam_is_pytorch_grad_cams(build: Callable[[], nn.Module], strength: float, target: int | None) -> None:
+@pytest.mark.parametrize("contrast", [0.5, 1.0])
+def test_finer_cam_is_pytorch_grad_cams(build: Callable[[], nn.Module], contrast: float, target: int | None) -> None:
     model, layer = build().double(), "layer4" if build is resnet18 else "features"
     module = model.get_submodule(layer)
     theirs = pytorch_grad_cam.FinerCAM(model, [module])
@@ -152,15 +152,15 @@ def test_finer_cam_is_pytorch_grad_cams(build: Callable[[], nn.Module], strength
         )
     )
     base.aggregate_multi_layers = lambda _: None
-    theirs(PICTURES, target_idx=target, alpha=strength)
+    theirs(PICTURES, target_idx=target, alpha=contrast)
     expected = torch.from_numpy(found[0])
-    _, info = FinerCam(build().double())(PICTURES, layer, target_class=target, strength=strength)
+    _, info = FinerCam(build().double())(PICTURES, layer, target_class=target, contrast=contrast)
     assert (info["raw"] - expected).abs().max() <= 1e-7 * expected.abs().max()
 
 
-def test_finer_cam_without_strength_is_grad_cam_and_names_what_it_compares() -> None:
+def test_finer_cam_without_contrast_is_grad_cam_and_names_what_it_compares() -> None:
     model = resnet18().double()
-    _, info = FinerCam(model)(PICTURES, "layer4", target_class=3, strength=0)
+    _, info = FinerCam(model)(PICTURES, "layer4", target_class=3, contrast=0)
     _, grad_cam = GradCam(model)(PICTURES, "layer4", target_class=3)
     assert torch.allclose(info["raw"], grad_cam["raw"], atol=1e-14)
     logits = torch.tensor([[1.0, 5, 4, 0, 6.5], [0, 0, 0, 0, 0]])

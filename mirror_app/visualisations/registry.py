@@ -62,6 +62,16 @@ class Entry:
     asks: Question | None = None
     also: str = ""
 
+    def __post_init__(self) -> None:
+        others = {**self.render_params, **self.transform_params}
+        for name in self.method_params:
+            if name in others:
+                raise MirrorError(
+                    f"The parameter '{name}' of '{self.name}' is also a parameter of its look or of a transformation",
+                    culprit=name,
+                    hint="give it another name",
+                )
+
     @property
     def summary(self) -> str:
         """The first sentence of the docstring of the visualisation."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import captum.attr
@@ -401,3 +402,11 @@ def test_a_result_says_what_it_is_and_that_the_model_is_untouched() -> None:
             yield Attribution(inputs)
 
     assert not Rude(model)(SMALL, "layer3")[1]["untouched"]
+
+
+@pytest.mark.parametrize("name", ["signed", "strength"])
+def test_a_parameter_cannot_have_the_name_of_one_of_the_look_or_of_a_transformation(name: str) -> None:
+    entry = registry.get("grad-cam")
+    assert name in entry.params
+    with refused(culprit=name, hint="another name"):
+        replace(entry, method_params={name: entry.params[name]})

@@ -1,10 +1,10 @@
-"""The labels of models in lists: the name, and the size of the download that a model needs."""
+"""The labels of models in lists: the name, and the size of the download that a model needs; and what a model knows."""
 
 from collections.abc import Iterable
 from functools import lru_cache
 
 from mirror_app import live
-from mirror_app.models import catalogue
+from mirror_app.models import Model, catalogue
 
 _SEPARATOR = " · "
 
@@ -28,3 +28,13 @@ def labels(names: Iterable[str]) -> dict[str, str]:
     """Return the labels of models by name."""
     sizes = catalogue.download_sizes()  # a live model is never downloaded
     return {name: _with_size(name, sizes[name]) if name in sizes else live.display_name(name) for name in names}
+
+
+def knowledge(name: str, model: Model) -> str:
+    """Return in one line what a model knows."""
+    if name in catalogue.BUNDLED_MODELS:
+        return "Demo model: knows drawn shapes, no photographs."
+    if model.untrained:
+        return "Untrained: its answers are random."
+    count = len(model.classes or model.labels)
+    return f"Knows {count:,} {model.kind.noun if count == 1 else model.kind.nouns}." if count else ""

@@ -28,7 +28,7 @@ def answer(prediction: Prediction, model: Model) -> str:
     """Return the model's answer in a few words, such as “checked heart · 96.2%”; "" if it has no short form."""
     if len(prediction.probabilities):
         first = int(np.argmax(prediction.values))
-    elif len(prediction.answers) == 1 and model.labels:
+    elif len(prediction.answers) == 1 and prediction.meaning:
         first = 0
     elif prediction.boxes:
         box, others = prediction.boxes[0], len(prediction.boxes) - 1

@@ -36,6 +36,7 @@ def draw(status: DeltaGenerator, page: str) -> None:
     with st.sidebar:
         st.caption("Look inside an image model.")
         model_name = _model(session)
+        knowledge = st.empty()
         store.fetch(model_name, partial(_show_loading, status, model_name))
         status.empty()
         # The layer tree is shown first but drawn after the visualisation, on which the default layer depends.
@@ -46,6 +47,7 @@ def draw(status: DeltaGenerator, page: str) -> None:
             session.layer = _layer(model_name, entry, session)
         _keep_target(model_name, session)
         model = store.model(model_name, session.outputs.get(model_name, ""))
+        knowledge.caption(model_labels.knowledge(model_name, model))
         layer, values = (_choose_dream_params if is_dream else _choose_params)(entry, session, model)
     _set_default_target(values, model, session, status)
     output = session.outputs.get(model_name, "")

@@ -27,7 +27,7 @@ class FinerCam(GradientCam):
     """Grad-CAM for what tells a class from the classes most like it.
 
         raw = Σ_k w_k · A_k        w_k = mean of g_k over all locations
-        s = Σ_c p_c · (y - strength · y_c)        p = softmax of the compared logits
+        s = Σ_c p_c · (y - contrast · y_c)        p = softmax of the compared logits
 
     A_k is map k of the layer, and g_k = ∂s/∂A_k the gradient of the score s: the logit y of the class minus the logits
     y_c of the classes c that are compared. These are the classes whose logits are nearest to y.
@@ -37,7 +37,7 @@ class FinerCam(GradientCam):
         layer: Dotted name of a layer with spatial maps (N, K, h, w), or the submodule itself. None is the end of the
             last stage of the network that has maps; "*" is every stage.
         compared: How many classes are compared, 1 or more. If the model has fewer other classes, all are.
-        strength: The weight of the compared classes, 0 to 1. With 0, it is Grad-CAM.
+        contrast: The weight of the compared classes, 0 to 1. With 0, it is Grad-CAM.
         target_class: Number of a class, from 0. None is the most likely class of each picture.
 
     Returns:
@@ -74,7 +74,7 @@ class FinerCam(GradientCam):
         compared: Annotated[
             int, Number("How many of the most similar classes the class is compared with.", min=1, max=1000)
         ] = 3,
-        strength: Annotated[float, Slider("The weight of the compared classes: with 0, it is Grad-CAM.")] = 1.0,
+        contrast: Annotated[float, Slider("The weight of the compared classes: with 0, it is Grad-CAM.")] = 1.0,
         target_class: TargetClass = None,
     ) -> Iterator[Attribution]:
         target_score = TargetScore(self.view, inputs, target_class, self.output)
@@ -90,7 +90,7 @@ class FinerCam(GradientCam):
             )
         similar = most_similar(answers, target, compared)
         frame = self.evidence(
-            inputs, layer, target_score, lambda answers, target: contrast(answers, target, similar, strength)
+            inputs, layer, target_score, lambda answers, target: contrast_score(answers, target, similar, contrast)
         )
         yield Attribution(frame.raw, frame.info, {"compared": similar})
 
@@ -104,8 +104,8 @@ def most_similar(logits: Tensor, target: Tensor, count: int) -> Tensor:
     return distance.argsort(dim=1, stable=True)[:, : min(count, logits.shape[1] - 1)]
 
 
-def contrast(logits: Tensor, target: Tensor, similar: Tensor, strength: float) -> Tensor:
+def contrast_score(logits: Tensor, target: Tensor, similar: Tensor, contrast: float) -> Tensor:
     """Return the scores (N,): how much the target's logit exceeds the `similar` ones (N, n), weighted by likelihood."""
     compared = logits.gather(1, similar)
     own = logits.gather(1, target[:, None])
-    return (compared.softmax(1) * (own - strength * compared)).sum(1)
+    return (compared.softmax(1) * (own - contrast * compared)).sum(1)
