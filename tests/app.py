@@ -132,4 +132,5 @@ def cheaply(entry: registry.Entry) -> dict[str, str]:
 
 
 def said(test: AppTest) -> list[str]:
-    return [plain(box.value) for box in (*test.error, *test.warning, *test.info)]
+    boxes = [box.value for box in (*test.error, *test.warning, *test.info)]
+    return [plain(line) for box in boxes for line in re.split(r"^- |\n- ", box) if line]

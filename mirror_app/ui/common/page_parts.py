@@ -40,10 +40,12 @@ def literal(text: str) -> str:
 
 
 def show_problems(session: Session) -> None:
-    """Show the messages of the session, once."""
+    """Show the messages of the session once, in one box."""
     with st.container():  # even if empty, so that nothing below it moves
-        for problem in session.problems:
-            st.error(literal(problem), icon=":material/error:")
+        bullet = "- " if len(session.problems) > 1 else ""
+        if session.problems:
+            messages = "\n".join(f"{bullet}{literal(problem)}" for problem in session.problems)
+            st.error(messages, icon=":material/error:")
     session.problems.clear()
 
 
