@@ -106,6 +106,15 @@ def plain(text: str) -> str:
     return text.replace("\\", "")
 
 
+def code(test: AppTest) -> str:
+    """The code that computes the picture, which the page shows to those who ask for it."""
+    test.session_state["code"] = True
+    _link, shown = (block.value for block in test.run().code)
+    test.session_state["code"] = False
+    assert len(test.run().code) == 1
+    return shown
+
+
 def captions(test: AppTest) -> list[str]:
     return [plain(caption.value) for caption in test.caption]
 

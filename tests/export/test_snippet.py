@@ -14,7 +14,7 @@ from mirror_app.export.snippet import snippet
 from mirror_app.images import decode
 from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
-from tests.app import page, png, upload
+from tests.app import code, page, png, upload
 from tests.networks import ANYWHERE, quick
 
 
@@ -64,8 +64,8 @@ def test_ones_own_picture_is_read_from_its_file(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.page
 def test_the_page_shows_the_code() -> None:
     test = page(layer="features.3", visualisation="layer-cam")
-    assert "'features.3', 'layer-cam', ()" in test.code[1].value
+    assert "'features.3', 'layer-cam', ()" in code(test)
     upload(test, "own.png", png())
-    assert "decode(Path('own.png')" in test.code[1].value
+    assert "decode(Path('own.png')" in code(test)
     opened = page(visualisation="layer-cam", **{"output-kind": "labels"})
-    assert "'layer-cam', (), 'labels')" in opened.code[1].value
+    assert "'layer-cam', (), 'labels')" in code(opened)

@@ -146,13 +146,13 @@ def test_the_command_line_describes_and_draws_one(site: Path, tmp_path: Path) ->
 
 ON_THE_PAGE = r"""
 from mirror_app import engine, examples, load
-from tests.app import lives, page
+from tests.app import code, lives, page
 
 test = page(visualisation="energy", layer="features.4", levels="3", power="3")
 assert lives(test), test.exception
 assert test.session_state.mirror.request.params == (("levels", 3), ("power", 3.0))
 assert "Energy" in test.selectbox(key="visualisation").options
-exec(test.code[-1].value, {})  # the code that the page shows
+exec(code(test), {})  # the code that the page shows
 
 request, model, picture = test.session_state.mirror.request, load("shapes"), examples()[0]
 raw, model_input_rgb = engine.run(request, model, picture).raw, model.preprocessing.model_input_rgb(picture)

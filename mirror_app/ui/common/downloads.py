@@ -42,8 +42,9 @@ def show(session: Session, selection: Selection, result: Result) -> None:
 
         _offer(name, "All files", ".zip", "application/zip", all_files)
     if code:
-        with st.expander("Show the code"):
-            st.code(code, language="python")
+        shown = st.expander("Show the code", key="code", on_change="rerun")
+        if shown.open:  # what colours code takes the browser a second to load, which a first picture need not wait for
+            shown.code(code, language="python")
 
 
 def stem(selection: Selection, result: Result) -> str:
