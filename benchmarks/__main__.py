@@ -13,7 +13,7 @@ from statistics import median
 import streamlit
 import torch
 
-from benchmarks import checks
+from benchmarks import checks, film
 from benchmarks.in_browser import chromium, seconds_to_first_picture, seconds_to_guided, seconds_to_stop
 from benchmarks.visitor import Run, Visitor
 from mirror_app.bundled.examples import examples
@@ -217,6 +217,13 @@ def model_list_row(url: str) -> str:
     return row(what, f"{ms(listed)}, {ms(empty)}", listed / empty, 2)
 
 
+def film_row() -> str:
+    """Return the line for a film."""
+    whole, palettes = film.seconds()
+    what = "a GIF of 97 frames, relative to the search for a palette for each frame, in computing time"
+    return row(what, f"{ms(whole)}, {ms(palettes)}", whole / palettes, 0.2)
+
+
 def main() -> None:
     """Measure everything, print the table and write it to `docs/benchmarks.md`, or to the file given as an argument."""
     with (
@@ -225,7 +232,7 @@ def main() -> None:
         serve(ROOT / "benchmarks" / "one_picture.py") as picture,
         serve(ROOT / "benchmarks" / "model_list.py") as models,
     ):
-        rows = [*table(dashboard, empty, picture), model_list_row(models)]
+        rows = [*table(dashboard, empty, picture), model_list_row(models), film_row()]
     head = [
         "# Benchmarks",
         "",

@@ -57,6 +57,16 @@ def containers(test: AppTest, keys: str) -> dict[str, Block]:
     return found
 
 
+def head(test: AppTest) -> tuple[str, str]:
+    """The name of the visualisation that Explore's head gives, and its summary: in one line below the model's answer.
+
+    If the answer has no short form, the name is the headline.
+    """
+    below = test.caption[0].value
+    match = re.fullmatch(r"\*\*(.+?)\*\* · (.*)", below, re.DOTALL)
+    return (match[1], match[2]) if match else (test.subheader[0].value, below)
+
+
 @dataclass(frozen=True)
 class Provenance:
     """What the caption below a picture says of it.

@@ -12,6 +12,7 @@ from mirror_app.errors import MirrorError
 
 FRAME_TIME, LAST_FRAME_TIME = 60, 1500  # milliseconds
 MAX_FRAMES = 96
+_SAMPLED, _SIDE = 16, 128  # how many frames give a GIF its palette, and to how many pixels each is reduced
 
 
 class Film:
@@ -71,11 +72,26 @@ def gif(stills: Sequence[bytes], name: str) -> bytes:
     """
     if len(stills) == 1:
         raise _single_frame(name)
-    first, *others = (Image.open(io.BytesIO(still)).quantize() for still in stills)
+    palette = _palette(stills)
+    # A palette for each frame would take far longer to find, and the colours would flicker.
+    first, *others = (_read(still).quantize(palette=palette, dither=Image.Dither.NONE) for still in stills)
     file = io.BytesIO()
     durations = [FRAME_TIME] * len(others) + [LAST_FRAME_TIME]
     first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
     return file.getvalue()
+
+
+def _palette(stills: Sequence[bytes]) -> Image.Image:
+    """Return an image with the palette of 256 colours that suits a sample of the frames."""
+    sample = [*stills[:: -(-len(stills) // _SAMPLED)], stills[-1]]
+    sheet = Image.new("RGB", (_SIDE, _SIDE * len(sample)))
+    for number, still in enumerate(sample):
+        sheet.paste(_read(still).resize((_SIDE, _SIDE), Image.Resampling.NEAREST), (0, _SIDE * number))
+    return sheet.quantize()
+
+
+def _read(still: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(still)).convert("RGB")
 
 
 def mp4(stills: Sequence[bytes], name: str) -> bytes:

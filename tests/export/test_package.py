@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirror_app import engine
+from mirror_app import engine, render
 from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
 from mirror_app.export import animation, package
@@ -105,6 +105,21 @@ def test_an_mp4_film_has_every_frame_at_an_even_size() -> None:
     assert len(frames) == 9
     assert frames[0].shape == (20, 32, 3)
     assert [abs(float(frame[:, :31].mean()) - 8 * number) < 6 for number, frame in enumerate(frames)] == [True] * 9
+
+
+def test_a_gif_film_has_every_frame_in_nearly_its_colours() -> None:
+    ramp = np.linspace(0, 255, 64, dtype=np.uint8)
+    across, down = np.meshgrid(ramp, ramp)
+    frames = [np.stack([across, down, np.full_like(across, 60 * number)], 2) for number in range(5)]
+    frames.append(np.full((64, 64, 3), (255, 0, 128), np.uint8))  # a colour of the last frame only
+    with Image.open(io.BytesIO(animation.gif([render.png(frame) for frame in frames], "Deep Dream"))) as film:
+        assert getattr(film, "n_frames", 1) == len(frames)
+        for number, frame in enumerate(frames):
+            film.seek(number)
+            error = np.asarray(film.convert("RGB"), float) - frame
+            assert (error**2).mean() ** 0.5 < 20, number
+        assert abs(error).max() <= 8
+        assert film.info["duration"] == animation.LAST_FRAME_TIME
 
 
 @pytest.mark.parametrize("made", [animation.gif, animation.mp4])

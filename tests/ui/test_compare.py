@@ -39,7 +39,19 @@ from mirror_app.ui import store
 from mirror_app.ui.compare import cell_state, cells, controls
 from mirror_app.ui.store.background_runs import generated_picture
 from mirror_app.visualisations import registry
-from tests.app import captions, containers, figures, link_lacks_pictures, page, plain, png, provenance, said, upload
+from tests.app import (
+    captions,
+    containers,
+    figures,
+    head,
+    link_lacks_pictures,
+    page,
+    plain,
+    png,
+    provenance,
+    said,
+    upload,
+)
 from tests.networks import state
 from tests.refused import refused
 from tests.ui.test_page import _empty_caches  # noqa: F401 - a fixture
@@ -344,7 +356,7 @@ def test_a_picture_opens_in_explore_with_exactly_its_request() -> None:
     keys = "layer-cam,back-prop"
     test = compare(strength="0.3", target_class="3", visualisation="layer-cam", compare_visualisation=keys)
     test.button(key="open-0-2").click().run()
-    assert test.subheader[0].value == "Layer-CAM"
+    assert head(test)[0] == "Layer-CAM"
     expected = Request("shapes", FOUR[2], "features", "layer-cam", (("strength", 0.3), ("target_class", 3)))
     assert test.session_state.mirror.request == expected
     test.switch_page("../pages/compare.py").run()

@@ -21,7 +21,7 @@ from mirror_app.ui import store
 from mirror_app.ui.common.page_parts import BARS
 from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
-from tests.app import captions, cheaply, figures, lives, page, png, provenance, said, upload
+from tests.app import captions, cheaply, figures, head, lives, page, png, provenance, said, upload
 from tests.images.test_colours import P3, profile
 from tests.networks import ANYWHERE, quick
 
@@ -37,7 +37,7 @@ def test_the_first_picture_needs_no_click() -> None:
     test = page()
     assert lives(test)
     assert said(test) == []
-    assert test.subheader[0].value == "Grad-CAM"
+    assert head(test)[0] == "Grad-CAM"
     assert test.session_state.mirror.request == Request("shapes", examples()[0].id, "features", "grad-cam")
 
 
@@ -46,7 +46,7 @@ def test_every_visualisation_is_offered_with_a_widget_for_each_of_its_parameters
     test = page(visualisation=entry.key, **cheaply(entry))
     assert not test.exception
     assert lives(test) or entry not in ANYWHERE
-    assert test.subheader[0].value == entry.name
+    assert head(test)[0] == entry.name
     kinds = ("slider", "number_input", "text_input", "selectbox", "radio", "toggle")
     drawn = {widget.key for kind in kinds for widget in getattr(test, kind)}
     for name, parameter in entry.params.items():

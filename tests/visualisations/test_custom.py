@@ -23,7 +23,7 @@ from mirror_app.visualisations import elements, registry
 from mirror_app.visualisations.core import Activations, Attribution, FilterVisualisation, GradCam, Info, Visualisation
 from mirror_app.visualisations.web import BackProp, WebInterface, entries_of, offer
 from tests import app
-from tests.app import lives, provenance, said
+from tests.app import head, lives, provenance, said
 from tests.networks import Linear
 from tests.odd_models.base import Small
 from tests.odd_models.batches import NormOfTheBatch
@@ -156,7 +156,7 @@ def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(p
     test = page([fading])
     assert lives(test)
     assert said(test) == ["It fades."]
-    assert test.caption[0].value == fading.entry.summary
+    assert head(test) == (fading.entry.name, fading.entry.summary)
     request, result = shown(test)
     assert result.info["progress"] == 1
     model = Linear()
@@ -174,7 +174,7 @@ def test_a_function_is_offered_with_its_annotations_its_frames_and_the_classes(p
 def test_the_numbers_on_the_page_are_those_of_python(kind: type[Visualisation], page: Callable[..., AppTest]) -> None:
     test = page([kind])
     assert lives(test)
-    assert test.caption[0].value == (kind.__doc__ or "")
+    assert head(test)[1] == (kind.__doc__ or "")
     images, info = kind(Linear())(INPUT[None], "maps")
     expected = info["raw"] if kind is Energy else images
     assert torch.equal(torch.from_numpy(shown(test)[1].raw), expected)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mirror_app.ui.appearance.style import add_css
 
-_AROUND = "17rem"  # what is above and below a picture in the window
+_MARGIN = "17rem"  # what is above and below a picture in the window
 
 
 def data_url(png: bytes) -> str:
@@ -28,6 +28,6 @@ def picture(png: bytes, alt: str, key: str) -> None:
     width, height = Image.open(io.BytesIO(png)).size
     name = f"room-{key}"
     with st.container(key=name, gap=None):
-        widest = f"calc(max(20rem, 100vh - {_AROUND}) * {width / height:.4f})"
+        widest = f"calc(max(20rem, 100vh - {_MARGIN}) * {width / height:.4f})"
         add_css(name, f".st-key-{name} {{ aspect-ratio: {width} / {height}; max-width: {widest}; }}")
         st.image(data_url(png), width="stretch", alt=alt)

@@ -138,15 +138,15 @@ class TargetScore:
             )
         if channel is None:
             return answers.argmax(1)
-        largest = max(channel, self.target.minus or 0)
-        if largest >= count and self.target.is_class_score:
+        last = max(channel, self.target.minus or 0)
+        if last >= count and self.target.is_class_score:
             kind = self.kind or OutputKind.CLASSES
             raise MirrorError(
-                f"No {kind.noun} {largest}: {kind.nouns} run from 0 to {count - 1}.",
-                culprit=str(largest),
+                f"No {kind.noun} {last}: {kind.nouns} run from 0 to {count - 1}.",
+                culprit=str(last),
                 accepted=f"0 to {count - 1}",
             )
-        if largest >= count:
+        if last >= count:
             available = f"channels run from 0 to {count - 1}" if count else "the output is empty for this picture"
             raise missing_target_error(self.target, available)
         return torch.full((len(answers),), channel, device=answers.device)
