@@ -25,7 +25,8 @@ from tests.server import hosted
 DOCUMENT = ROOT / "docs" / "attacks.md"
 SIDE = 3600  # pixels: the largest square picture that the profile accepts
 HEAVY = "model=vit_b_16-untrained&visualisation=rise&n=8000&seed={}"
-LONG_PASS = "model=vit_h_14-untrained&visualisation=grad-cam&target_class={}"
+LARGE = "model=vit_h_14-untrained"
+LONG_PASS = f"{LARGE}&visualisation=grad-cam&target_class={{}}"
 MEGABYTE = 2**20
 
 
@@ -201,12 +202,14 @@ def full_queue() -> str:
 
 def long_passes() -> str:
     """Two visitors whose computations are one long pass each; both leave, and a newcomer wants a picture."""
-    with attacked() as watch, watch.watching():
-        with ExitStack() as stack:
+    with attacked() as watch:
+        with Visitor(watch.url) as first:
+            first.run(f"{LARGE}&visualisation=kernels")  # loads the model
+        with watch.watching(), ExitStack() as stack:
             for target in range(2):
                 visitor = stack.enter_context(Visitor(watch.url))
                 threading.Thread(target=_run_until_closed, args=(visitor, LONG_PASS.format(target))).start()
-            time.sleep(40)
+            time.sleep(3)
         with Visitor(watch.url) as newcomer:
             wait = newcomer.run("target_class=5").picture
     return _row(
