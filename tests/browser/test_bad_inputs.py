@@ -13,7 +13,7 @@ def test_q5_bytes_that_are_no_text_in_an_address(dashboard_url: str, browser: Br
     view = browser.new_page()
     view.goto(f"{dashboard_url}/?model=%00%ff&layer=%ff%fe&visualisation=%c3%28")
     expect(picture_caption(view)).to_be_visible(timeout=60_000)
-    assert view.get_by_role("alert").count() == 3
+    assert view.get_by_role("alert").get_by_role("listitem").count() == 3
     view.close()
 
 

@@ -50,7 +50,7 @@ def test_a_photograph_from_the_camera_is_looked_at_and_removed(dashboard: Callab
 
 def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Page], tmp_path: Path) -> None:
     page = dashboard()
-    expect(page.get_by_role("heading", name="Grad-CAM")).to_be_visible()
+    expect(page.get_by_role("heading", name="checked heart")).to_be_visible()
     shown(page, UNCHANGED)
 
     photo = tmp_path / "holiday.jpg"
@@ -77,7 +77,7 @@ def test_a_first_visit_from_picture_to_enlarged_map(dashboard: Callable[..., Pag
     shown(page, COMPUTED)
 
     choose(page, "Visualisation", "Activations")
-    expect(page.get_by_role("heading", name="Activations")).to_be_visible()
+    expect(page.get_by_text("Activations · ").first).to_be_visible()
     page.get_by_text("all maps", exact=True).click()  # nothing is folded away where there is little to set
     shown(page, CACHED)
     expect(page).to_have_url(re.compile("scale=all"))
@@ -159,7 +159,7 @@ def test_what_cannot_be_shown_says_why_and_the_page_stands(dashboard: Callable[.
 
 def test_a_bad_file_and_a_bad_link_are_one_sentence_each_and_the_page_lives_on(dashboard: Callable[..., Page]) -> None:
     page = dashboard("?layer=<img src=x onerror=alert(1)>&strength=loud")
-    expect(page.get_by_role("alert")).to_have_count(2)
+    expect(page.get_by_role("alert").get_by_role("listitem")).to_have_count(2)
     page.locator("input[type=file]").set_input_files(
         {"name": "**notes**.png", "mimeType": "image/png", "buffer": b"<script>alert(1)</script>"}
     )

@@ -30,7 +30,7 @@ def test_the_guide_is_searched_and_opens_what_it_tells_of(dashboard: Callable[..
     expect(page.get_by_text(f"{len(answering(Question.PIXELS))} of 27 visualisations")).to_be_visible()
     assert faults(page) == []
     page.get_by_text(Question.PIXELS.text).click()
-    expect(page.get_by_text("26 of 27 visualisations")).to_be_visible()
+    expect(page.get_by_text("27 of 27 visualisations")).to_be_visible()
     page.get_by_label("Find", exact=True).fill("occlusion")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 27 visualisations").or_(page.get_by_text("2 of 27 visualisations"))).to_be_visible()

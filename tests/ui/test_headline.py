@@ -70,8 +70,8 @@ def test_the_row_and_rank_of_the_target_stand_in_the_answer() -> None:
 
 def test_a_photograph_leads_from_the_demo_model_to_one_that_has_seen_photographs() -> None:
     test = page()
-    assert not any("drawn shapes only" in info.value for info in test.info)
+    assert not any("drawn shapes only" in caption.value for caption in test.caption)
     assert any("knows drawn shapes" in caption.value for caption in test.sidebar.caption)
     test = upload(test, "holiday.png", png())
-    assert any("drawn shapes only" in info.value for info in test.info)
+    assert any("drawn shapes only" in caption.value for caption in test.caption)
     assert any("squeezenet1_1" in button.label for button in test.button)

@@ -16,7 +16,7 @@ def show(session: Session, selection: Selection) -> None:
     """Offer a model for photographs if a picture that the visitor added goes to a bundled model."""
     if selection.request.model not in catalogue.BUNDLED_MODELS or selection.picture not in session.added_pictures:
         return
-    st.info("This demo model knows drawn shapes only. For a photograph, its answer means nothing.")
+    st.caption("This demo model knows drawn shapes only. For a photograph, its answer means nothing.")
     name = next((name for name in _MODELS if name in session.models), None)
     if name is None:
         return
