@@ -30,7 +30,7 @@ _NAMES = {
         "LRP AblationCam Activations Attention AttentionRelevance AttentionRollout Attribution "
         "ClassActivationMapping ClassPicture Deconvnet DeepDream EigenCam FilterVisualisation FinerCam "
         "GradCam GradCamPlusPlus Gradient HiResCam Info IntegratedGradients InvertedRepresentation Kernels LayerCam "
-        "LeGrad Occlusion Rise ScoreCam SmoothGrad Visualisation XGradCam"
+        "LeGrad Occlusion Rise ScoreCam Similarity SmoothGrad Visualisation XGradCam embedding"
     ),
     "mirror_app.visualisations.core.base": "TargetClass",
     "mirror_app.visualisations.registry": "visualisation",
@@ -93,9 +93,11 @@ if TYPE_CHECKING:  # the names in `_NAMES`
     from mirror_app.visualisations.core import Occlusion as Occlusion
     from mirror_app.visualisations.core import Rise as Rise
     from mirror_app.visualisations.core import ScoreCam as ScoreCam
+    from mirror_app.visualisations.core import Similarity as Similarity
     from mirror_app.visualisations.core import SmoothGrad as SmoothGrad
     from mirror_app.visualisations.core import Visualisation as Visualisation
     from mirror_app.visualisations.core import XGradCam as XGradCam
+    from mirror_app.visualisations.core import embedding as embedding
     from mirror_app.visualisations.core.base import TargetClass as TargetClass
     from mirror_app.visualisations.registry import visualisation as visualisation
     from mirror_app.visualisations.web import WebInterface as WebInterface

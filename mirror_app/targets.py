@@ -9,6 +9,9 @@ features.8:3@4-7,5-9    its mean over rows 4 to 7, columns 5 to 9
 :out:15@12,80           class 15 of the output's entry "out", at row 12, column 80
 :out:15@predicted       its mean over the locations where the model predicts it
 :scores:0               the score of the first box of a detection
+text "a cat"            how similar the picture's embedding is to that of a text
+like "checked-heart"    how similar it is to that of another picture
+avgpool:like "abc"      how similar the output of the layer avgpool is for the two pictures
 """
 
 import re
@@ -27,6 +30,8 @@ _WHERE = (
 )
 _CHANNEL = re.compile(rf"(?P<channel>{_NUMBER})(?:@(?P<where>{_WHERE}))?", re.ASCII)
 _DIFFERENCE = re.compile(rf'("[^"]+"|.+?){MINUS}(.+)')
+_SIMILARITY = re.compile(r'(?:text "(?P<text>[^"]+)"|(?:(?P<layer>[^"]*):)?like "(?P<like>[^"]+)")')
+_QUOTED_DIFFERENCE = re.compile(rf'([^"]*"[^"]+"){MINUS}([^"]*"[^"]+")')
 
 Span = tuple[int, int]  # the first and the last of several rows or columns
 Function = Callable[[Any], Any]  # takes an output of the model and returns the scores, a tensor (N,)
@@ -46,6 +51,10 @@ class Target:
         minus: The channel whose score is subtracted.
         is_down: Whether the score is negated.
         function: Computes the score (N,) from the output of the model; all other arguments are ignored.
+        text: A text. The score is the cosine between its embedding and the picture's.
+        like: The id of another picture. The score is the cosine between the two pictures' embeddings or, with `layer`,
+            between the outputs of the layer.
+        unlike: The text or picture, like `text` or `like`, whose cosine is subtracted.
     """
 
     layer: str = ""
@@ -57,11 +66,19 @@ class Target:
     minus: int | None = None
     is_down: bool = False
     function: Function | None = None
+    text: str = ""
+    like: str = ""
+    unlike: str = ""
+
+    @property
+    def is_similarity(self) -> bool:
+        """Whether the score is a similarity to a text or to another picture."""
+        return bool(self.text or self.like)
 
     @property
     def is_class_score(self) -> bool:
         """Whether the score is that of a class of the model, or made of such scores."""
-        return not (self.layer or self.entries or self.where or self.function)
+        return not (self.layer or self.entries or self.where or self.function or self.is_similarity)
 
     @property
     def is_class(self) -> bool:
@@ -81,10 +98,18 @@ class Target:
         """Return the text that `parse` turns into this target."""
         if self.function:
             return getattr(self.function, "__name__", type(self.function).__name__)
+        if self.is_similarity:
+            return self._similarity_text
         text = self._channel_text(self.channel)
         if self.minus is not None:
             text += MINUS + self._channel_text(self.minus)
         return text + (DOWN if self.is_down else "")
+
+    @property
+    def _similarity_text(self) -> str:
+        sign = "text" if self.text else f"{self.layer}:like".removeprefix(":")
+        names = filter(None, (self.text or self.like, self.unlike))
+        return MINUS.join(f'{sign} "{name}"' for name in names) + (DOWN if self.is_down else "")
 
     def _channel_text(self, channel: int | None) -> str:
         if self.is_class_score:
@@ -96,10 +121,12 @@ class Target:
         """The target in words, such as “channel 3 of features.8”."""
         return self.described(lambda number: f"class {number}")
 
-    def described(self, class_name: Callable[[int], str]) -> str:
-        """Return the target in words; `class_name` gives the name of a class of the model."""
+    def described(self, class_name: Callable[[int], str], picture_name: Callable[[str], str] = str) -> str:
+        """Return the target in words, with `class_name` for the classes and `picture_name` for the ids of pictures."""
         if self.function:
             return str(self)
+        if self.is_similarity:
+            return self._described_similarity(picture_name)
         is_numbered = self.layer or self.entries or self.channel is None
         channel, minus = (
             str(number) if is_numbered or number is None else class_name(number)
@@ -117,6 +144,12 @@ class Target:
             words.append(f"of {self.layer}")
         words += [self._location] if self.where else []
         return ("what lowers " if self.is_down else "") + " ".join(words)
+
+    def _described_similarity(self, picture_name: Callable[[str], str]) -> str:
+        names = [name if self.text else picture_name(name) for name in (self.text or self.like, self.unlike) if name]
+        quantity = " minus ".join(f"“{name}”" for name in names)
+        start, end = "what lowers the " if self.is_down else "", f" at {self.layer}" if self.layer else ""
+        return f"{start}similarity to {quantity}{end}"
 
     @property
     def _location(self) -> str:
@@ -161,29 +194,42 @@ def parse(text: str) -> Target:
     if len(text) > LONGEST:
         raise unknown(text)
     rest = text.removesuffix(DOWN)
-    first, minus, second = rest.rpartition(MINUS)
-    target = _single(first) if minus else None
-    if target is None:  # the name of a layer may contain anything
-        minus, target = "", _single(rest)
-    if target is None:
+    first, second = _sides(rest)
+    target, other = _single(first), _single(second)
+    if target is None or (second and other is None):
         raise unknown(text)
-    if minus:
-        other = _single(second)
-        if other is None:
-            raise unknown(text)
-        if replace(other, channel=target.channel) != target or other.channel == target.channel:
-            raise MirrorError(
-                f"The target '{text[:60]}' is a difference of unlike numbers.",
-                culprit=text,
-                accepted="two classes, or two channels of the same layer at the same location",
-                hint="An example is '281 - 282'.",
-            )
-        target = replace(target, minus=other.channel)
+    if other is not None:
+        target = _difference(target, other, text)
     return replace(target, is_down=rest != text)
+
+
+def _sides(text: str) -> tuple[str, str]:
+    """Return both sides of a difference; the second is "" if `text` is none."""
+    if quoted := _QUOTED_DIFFERENCE.fullmatch(text):  # a text may contain a minus sign
+        return quoted[1], quoted[2]
+    first, _, second = text.rpartition(MINUS)
+    return (first, second) if _single(first) else (text, "")  # the name of a layer may contain anything
+
+
+def _difference(target: Target, other: Target, text: str) -> Target:
+    """Return the difference of two targets; raise MirrorError unless they are numbers of the same kind."""
+    if replace(other, channel=target.channel) == target != other:
+        return replace(target, minus=other.channel)
+    name = other.text if target.text else other.like
+    if name and replace(other, text=target.text, like=target.like) == target != other:
+        return replace(target, unlike=name)
+    raise MirrorError(
+        f"The target '{text[:60]}' is a difference of unlike numbers.",
+        culprit=text,
+        accepted="two classes, two texts, two pictures, or two channels of the same layer at the same location",
+        hint="An example is '281 - 282'.",
+    )
 
 
 def _single(text: str) -> Target | None:
     """Return the target that `text` describes if it is neither a difference nor lowered, otherwise None."""
+    if similarity := _SIMILARITY.fullmatch(text):
+        return Target(layer=similarity["layer"] or "", text=similarity["text"] or "", like=similarity["like"] or "")
     layer, *entries, last = text.split(":") if ":" in text else ("", text)
     match = _CHANNEL.fullmatch(last)
     if match is None or (":" not in text and match["where"]):
@@ -207,7 +253,7 @@ def unknown(text: str, classes: Sequence[str] | None = None) -> MirrorError:
 def from_value(value: int | str | Function | None) -> Target:
     """Return the target for a value of `target_class`: a number, a text, a function, or None for the top class."""
     if callable(value):
-        return Target(function=value)
+        return Target(getattr(value, "layer", ""), channel=0, function=value)
     return parse(value) if isinstance(value, str) else Target(channel=value)
 
 
@@ -229,6 +275,8 @@ def with_numbers(text: str, classes: Sequence[str], *, whole_names: bool = False
         >>> targets.with_numbers('"tiger" down', ["tabby", "tiger cat", "tiger"])
         '2 down'
     """
+    if _SIMILARITY.match(text):
+        return text
     number = _number_of(text, classes, whole_names)
     if number is not None:
         return str(number)

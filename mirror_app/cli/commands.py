@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mirror_app.export import animation, package
 from mirror_app.images import Picture
 from mirror_app.models import Model, catalogue, downloads
 from mirror_app.models.device import device
+from mirror_app.models.text_encoder import text_target
 from mirror_app.params import as_text
 from mirror_app.settings.file import use_settings_file
 from mirror_app.visualisations import registry
@@ -104,7 +106,8 @@ def render(
     loaded = _load(model).with_output(output_kind)
     if layer is None:
         layer = layers.default_layer(engine.tree(loaded), entry.kind.before_last)
-    texts = dict(params) if target is None else {**dict(params), "target_class": _target(target, loaded.classes)}
+    compared: list[Picture] = []
+    texts = dict(params) if target is None else {**dict(params), "target_class": _target(target, loaded, compared)}
     values = {name: entry.parse(name, text) for name, text in texts.items()}
     request = Request(loaded.name, picture.id, layer, entry.key, entry.canonical(values), output_kind)
     model_input_rgb = loaded.preprocessing.model_input_rgb(picture)
@@ -114,7 +117,7 @@ def render(
 
     frames: list[bytes] = []
     ending = output.suffix.lower()
-    for result in engine.frames(request, loaded, picture):
+    for result in engine.frames(request, loaded, picture, compared):
         _show_progress(entry.name, result.info.progress)
         if ending in animation.FORMATS:
             frames.append(sheet(result))
@@ -132,11 +135,18 @@ def render(
         click.echo(result.info.note, err=True)
 
 
-def _target(text: str, classes: Sequence[str]) -> str:
+def _target(text: str, model: Model, compared: list[Picture]) -> str:
+    """Return a target with numbers and ids instead of names and files; add the pictures to `compared`."""
+    numbered = targets.with_numbers(text, model.classes, whole_names=True)
     try:
-        return str(targets.parse(targets.with_numbers(text, classes, whole_names=True)))
+        target = targets.parse(text_target(numbered) if model.text_encoder else numbered)
     except MirrorError as error:
-        raise targets.unknown(text, classes) from error
+        raise targets.unknown(text, model.classes) from error
+    if target.like:
+        pictures = [_picture(name) for name in (target.like, target.unlike) if name]
+        compared += pictures
+        target = replace(target, like=pictures[0].id, unlike=pictures[1].id if target.unlike else "")
+    return str(target)
 
 
 def _load(name: str) -> Model:

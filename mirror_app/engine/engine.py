@@ -1,7 +1,7 @@
 """Computes the raw numbers of a request: runs the visualisation on a private view of the model, and times it."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +10,10 @@ import mirror_app.visualisations.core
 import mirror_app.visualisations.installed  # noqa: F401 - adds the visualisations of other packages
 from mirror_app import layers
 from mirror_app.engine.request import Request
+from mirror_app.engine.similarity import with_embeddings
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.params import checked
+from mirror_app.params import TARGET, checked
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.core.attribution import Info, require_finite
 
@@ -67,7 +68,9 @@ def without_render_params(request: Request) -> Request:
     return replace(request, params=tuple(pair for pair in request.params if pair[0] not in render_params))
 
 
-def frames(request: Request, model: Model, picture: Picture) -> Generator[Result, None, None]:
+def frames(
+    request: Request, model: Model, picture: Picture, pictures: Iterable[Picture] = ()
+) -> Generator[Result, None, None]:
     """Yield the frames of `request` as they are computed; the last one is the result.
 
     A visualisation that takes long yields a frame after each step, so that it can be shown, or stopped, while it runs.
@@ -77,6 +80,7 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
         request: What to compute. `model` and `picture` are used instead of `request.model` and `request.input`.
         model: The model, as `mirror_app.models.catalogue.load` returns it.
         picture: The picture, as `mirror_app.images.decode` returns it.
+        pictures: Other pictures that the target names, as in `like "…"`. The bundled examples need not be given.
 
     Yields:
         A `Result` for each frame, with raw numbers on the CPU.
@@ -99,24 +103,30 @@ def frames(request: Request, model: Model, picture: Picture) -> Generator[Result
     layer = request.layer if request.layer == layers.EVERY else layers.find(model.module, request.layer)
     params = dict(without_render_params(request).params)
     values = checked({**entry.method_params, **entry.transform_params}, params)
+    target = with_embeddings(values.get(TARGET), model, pictures)
+    arguments = values if target is values.get(TARGET) else {**values, TARGET: target}
     started = time.perf_counter()
     with model.views.lease(model.extra_inputs_of(picture)) as view:
         mean, std = model.preprocessing.scale(picture)
         visualisation = entry.kind(view, mean=mean, std=std, output=model.output and model.output.kind)
         inputs = visualisation.prepare_inputs(model.inputs(picture))
-        for frame in visualisation.frames(inputs, layer, **values):
+        for frame in visualisation.frames(inputs, layer, **arguments):
             now = time.perf_counter()
             require_finite(frame.raw, layer)
-            yield Result(frame.raw.detach().contiguous().cpu().numpy(), frame.info, now - started, now)
+            info = frame.info
+            if arguments is not values:  # the info names the target; it does not hold its embeddings
+                info |= Info(params={**(info.params or {}), TARGET: values[TARGET]})
+            yield Result(frame.raw.detach().contiguous().cpu().numpy(), info, now - started, now)
 
 
-def run(request: Request, model: Model, picture: Picture) -> Result:
+def run(request: Request, model: Model, picture: Picture, pictures: Iterable[Picture] = ()) -> Result:
     """Return the result of `request`: the last of its frames.
 
     Args:
         request: What to compute. `model` and `picture` are used instead of `request.model` and `request.input`.
         model: The model, as `mirror_app.models.catalogue.load` returns it. It is not changed.
         picture: The picture, as `mirror_app.images.decode` returns it.
+        pictures: Other pictures that the target names, as for `frames`.
 
     Returns:
         The result. Its raw numbers are signed maps, (N, h, w) or (N, C, h, w), before any colour.
@@ -134,6 +144,6 @@ def run(request: Request, model: Model, picture: Picture) -> Result:
         >>> result.raw.shape
         (1, 16, 16)
     """
-    for frame in frames(request, model, picture):
+    for frame in frames(request, model, picture, pictures):
         last = frame
     return last

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mirror_app.errors import MirrorError
 from mirror_app.images import Picture, Preprocessing
+from mirror_app.models.text_encoder import TextEncoder
 from mirror_app.probe import Pool
 from mirror_app.probe.configuration import configured_class_names
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
@@ -29,6 +30,7 @@ class Model:
         extra_inputs: The inputs that follow the picture, (1, …) each. A picture may bring its own.
         labels: The class names of the regions or boxes, for segmentation and detection.
         output: The meaning of the output; None if unknown.
+        text_encoder: Embeds texts in the same space as the module embeds pictures, if the model reads texts, too.
 
     Example:
         >>> from torch import nn
@@ -49,6 +51,7 @@ class Model:
     extra_inputs: tuple[Tensor, ...] = ()
     labels: tuple[str, ...] = ()
     output: OutputMeaning | None = None
+    text_encoder: TextEncoder | None = None
 
     def with_meaning(self, output: Any, kind: str = "", names: Sequence[str] = ()) -> "Model":
         """Return this model with the meaning and the names of its output.
@@ -136,8 +139,12 @@ class Model:
         """The pool of private views of the module, which computations lease."""
         return Pool(self.module)
 
-    @cached_property
+    @property
     def bytes(self) -> int:
         """The memory that the parameters and buffers take, in bytes."""
+        return self._module_bytes + (self.text_encoder.bytes if self.text_encoder else 0)
+
+    @cached_property
+    def _module_bytes(self) -> int:
         tensors = (*self.module.parameters(), *self.module.buffers())
         return sum(t.numel() * t.element_size() for t in tensors)

@@ -13,10 +13,12 @@ from open_clip.push_to_hf_hub import save_config_for_hf
 from open_clip.transform import PreprocessCfg
 from safetensors.torch import save_file
 from timm.models import save_for_hf as save_timm
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
+    CLIPTokenizer,
     ConvNextConfig,
     ConvNextForImageClassification,
     ConvNextImageProcessor,
@@ -37,7 +39,16 @@ ANIMALS = {0: "cat", 1: "dog", 2: "owl"}
 _LABELS: dict[str, Any] = {"id2label": ANIMALS, "label2id": {name: number for number, name in ANIMALS.items()}}
 _SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
 _PATCHES: dict[str, Any] = {**_SMALL, "image_size": 64, "patch_size": 16}
-_WORDS: dict[str, Any] = {**_SMALL, "vocab_size": 9, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+_LETTERS = [letter for text in sorted(ByteLevel.alphabet()) for letter in (text, f"{text}</w>")]
+_VOCABULARY = {word: number for number, word in enumerate([*_LETTERS, "<|startoftext|>", "<|endoftext|>"])}
+_WORDS: dict[str, Any] = {
+    **_SMALL,
+    "vocab_size": len(_VOCABULARY),
+    "bos_token_id": len(_LETTERS),
+    "eos_token_id": len(_LETTERS) + 1,
+    "pad_token_id": len(_LETTERS) + 1,
+    "max_position_embeddings": 24,
+}
 
 
 def deit3(folder: Path) -> None:
@@ -84,11 +95,13 @@ def clip(folder: Path) -> None:
     CLIPModel(CLIPConfig(text_config=_WORDS, vision_config=_PATCHES, projection_dim=16)).save_pretrained(folder)
     side = {"shortest_edge": 64}
     CLIPImageProcessor(size=side, crop_size={"height": 64, "width": 64}).save_pretrained(folder)
+    CLIPTokenizer(_VOCABULARY, []).save_pretrained(folder)
 
 
 def siglip(folder: Path) -> None:
     SiglipModel(SiglipConfig(text_config=_WORDS, vision_config=_PATCHES)).save_pretrained(folder)
     SiglipImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    CLIPTokenizer(_VOCABULARY, []).save_pretrained(folder)  # SigLIP's own needs a file that SentencePiece trains
 
 
 def by_open_clip(folder: Path) -> None:

@@ -17,7 +17,9 @@ _PREPROCESSING = ("preprocessor_config.json", "processor_config.json")
 SAFETENSORS = ".safetensors"
 WEIGHTS, _OPEN_CLIP_WEIGHTS = "model.safetensors", "open_clip_model.safetensors"
 _INDEX = "model.safetensors.index.json"  # lists the files, if the weights are split among several files
-CONFIGURATIONS = (CONFIG, OPEN_CLIP_CONFIG, *_PREPROCESSING, _INDEX)
+# How a model that reads texts, too, splits them.
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
+CONFIGURATIONS = (CONFIG, OPEN_CLIP_CONFIG, *_PREPROCESSING, *_TOKENIZER, _INDEX)
 
 
 class Library(StrEnum):

@@ -1,5 +1,6 @@
 """The model in a folder, read by the library that saved it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from mirror_app.errors import MirrorError
@@ -31,9 +32,10 @@ def load(path: Path, name: str) -> Model:
 
                 return timm_models.load(path, name)
             case folder.Library.TRANSFORMERS:
-                from mirror_app.models.huggingface import transformers_models
+                from mirror_app.models.huggingface import transformers_models, transformers_texts
 
-                return transformers_models.load(path, name)
+                model = transformers_models.load(path, name)
+                return replace(model, text_encoder=transformers_texts.encoder(path, name))
             case folder.Library.OPEN_CLIP:
                 from mirror_app.models.huggingface import open_clip_models
 

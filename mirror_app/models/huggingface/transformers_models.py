@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor
 from transformers.utils import logging
 
@@ -21,7 +21,7 @@ from mirror_app.probe import View
 _INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}
 _TOLERANCE = 2 / 255  # the mean difference of pixels that rounding between libraries may cause
 # For models that read both pictures and texts, the class of the part that reads pictures.
-_PICTURE_TOWERS = {
+PICTURE_TOWERS = {
     "CLIPModel": "CLIPVisionModelWithProjection",
     "SiglipModel": "SiglipVisionModel",
     "Siglip2Model": "Siglip2VisionModel",
@@ -36,10 +36,27 @@ def load(folder: Path, name: str) -> Model:
     if getattr(config, "use_pretrained_backbone", False):
         config.use_pretrained_backbone = False  # its weights are in the folder, too
     architecture = _architecture(config, name)
+    module = _with_weights(architecture, _config_of(architecture, config), folder, name)
+    prepared = preprocessing(folder, name)
+    model = Model(name, module, prepared, ())
+    with torch.no_grad():
+        view = View(module)
+        output = view.record_calls(view.prepare_inputs(prepared.blank()))
+    labels = getattr(config, "id2label", {}) if architecture.__name__.endswith("ForSemanticSegmentation") else {}
+    return model.with_meaning(output, names=[labels[number] for number in sorted(labels)])
+
+
+def whole(folder: Path, name: str) -> nn.Module:
+    """Return the model in `folder` with the part that reads texts; raise MirrorError if its weights do not fit."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    return _with_weights(getattr(transformers, config.architectures[0]), config, folder, name)
+
+
+def _with_weights(architecture: Any, config: Any, folder: Path, name: str) -> nn.Module:
     with fixed_seed(), _quiet():
         module, info = architecture.from_pretrained(
             folder,
-            config=_config_of(architecture, config),
+            config=config,
             dtype=torch.float32,
             use_safetensors=True,
             ignore_mismatched_sizes=True,
@@ -53,14 +70,8 @@ def load(folder: Path, name: str) -> Model:
             "shape.",
             culprit=absent[0],
         )
-    module.eval()
-    prepared = preprocessing(folder, name)
-    model = Model(name, module, prepared, ())
-    with torch.no_grad():
-        view = View(module)
-        output = view.record_calls(view.prepare_inputs(prepared.blank()))
-    labels = getattr(config, "id2label", {}) if architecture.__name__.endswith("ForSemanticSegmentation") else {}
-    return model.with_meaning(output, names=[labels[number] for number in sorted(labels)])
+    evaluated: nn.Module = module.eval()
+    return evaluated
 
 
 @contextmanager
@@ -81,8 +92,8 @@ def _quiet() -> Generator[None, None, None]:
 def _architecture(config: Any, name: str) -> Any:
     """Return the class that the configuration names, or the class of its part that reads pictures."""
     named = (config.architectures or [""])[0]
-    architecture = getattr(transformers, _PICTURE_TOWERS.get(named, named), None)
-    is_supported = named in _PICTURE_TOWERS or named.endswith(_TASKS)
+    architecture = getattr(transformers, PICTURE_TOWERS.get(named, named), None)
+    is_supported = named in PICTURE_TOWERS or named.endswith(_TASKS)
     if architecture is None or not is_supported or architecture.main_input_name != "pixel_values":
         raise MirrorError(
             f"'{name}' is a {named or config.model_type}, which Mirror cannot show.",
@@ -95,7 +106,7 @@ def _architecture(config: Any, name: str) -> Any:
 
 def _config_of(architecture: Any, config: Any) -> Any:
     """Return the part of the configuration that `architecture` takes."""
-    if architecture.__name__ not in _PICTURE_TOWERS.values() or not hasattr(config, "vision_config"):
+    if architecture.__name__ not in PICTURE_TOWERS.values() or not hasattr(config, "vision_config"):
         return config
     if hasattr(config, "projection_dim"):
         config.vision_config.projection_dim = config.projection_dim

@@ -112,7 +112,7 @@ def _snapshots(selection: Selection, store: Store) -> Generator[FrameSnapshot, N
     request, model, picture = selection.request, selection.model, selection.picture
     model_input_rgb = model.preprocessing.model_input_rgb(picture)
     film = animation.Film()
-    for result in engine.frames(request, model, picture):
+    for result in engine.frames(request, model, picture, selection.compared):
         still = package.still(request, result.raw, model_input_rgb)
         film.add(still)
         yield FrameSnapshot(result, still, film)

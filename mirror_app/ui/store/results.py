@@ -68,7 +68,7 @@ def run_slot() -> RunSlot:
 
 
 def _frames(raw_request: Request, selection: Selection) -> Generator[Result, None, None]:
-    return engine.frames(raw_request, selection.model, selection.picture)
+    return engine.frames(raw_request, selection.model, selection.picture, selection.compared)
 
 
 def _predictions(model: Model, picture: Picture) -> Generator[Prediction, None, None]:

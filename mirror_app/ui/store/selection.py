@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mirror_app import live
+from mirror_app import live, targets
 from mirror_app.engine.request import Request
 from mirror_app.images import Picture
 from mirror_app.models import Model
-from mirror_app.params import checked
+from mirror_app.params import TARGET, Value, checked
+from mirror_app.ui.state.session import current
 from mirror_app.ui.store import models
 from mirror_app.visualisations import registry
 
@@ -24,12 +25,14 @@ class Selection:
         entry: The visualisation of the request.
         values: The values of all parameters of the visualisation, by name.
         picture: The picture of the request.
+        compared: The visitor's other pictures that the target names.
     """
 
     request: Request
     entry: registry.Entry
     values: Mapping[str, Any]
     picture: Picture
+    compared: tuple[Picture, ...] = ()
 
     @classmethod
     def of(cls, request: Request, picture: Picture) -> "Selection":
@@ -39,7 +42,8 @@ class Selection:
             MirrorError: The visualisation is unknown, or a parameter is not accepted.
         """
         entry = registry.get(request.visualisation)
-        return cls(request, entry, checked(entry.params, dict(request.params)), picture)
+        values = checked(entry.params, dict(request.params))
+        return cls(request, entry, values, picture, _compared(values.get(TARGET)))
 
     @property
     def model(self) -> Model:
@@ -60,3 +64,11 @@ class Selection:
         """The number of the selected filter, or None if the whole layer is selected or there is nothing to select."""
         number: int | None = self.entry.kind.selected_filter(self.values)
         return number
+
+
+def _compared(target: Value) -> tuple[Picture, ...]:
+    """Return the pictures of this visitor that a target names."""
+    if not isinstance(target, str) or not (parsed := targets.parse(target)).like:
+        return ()
+    pictures = current().pictures
+    return tuple(pictures[name] for name in (parsed.like, parsed.unlike) if name in pictures)

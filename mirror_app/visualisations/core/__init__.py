@@ -3,6 +3,8 @@
 # ruff: noqa: I001
 from mirror_app.render import grid
 from mirror_app.visualisations.core.base import Attribution, Info, Visualisation
+from mirror_app.visualisations.core.picture_embedding import embedding
+from mirror_app.visualisations.core.similarity import Similarity
 from mirror_app.visualisations.core.activations import Activations
 from mirror_app.visualisations.core.attention import Attention, AttentionRelevance, AttentionRollout, LeGrad
 from mirror_app.visualisations.core.gradients.back_prop import Gradient
@@ -59,9 +61,11 @@ __all__ = [
     "Rise",
     "SaliencyMap",
     "ScoreCam",
+    "Similarity",
     "SmoothGrad",
     "Visualisation",
     "Weights",
     "XGradCam",
+    "embedding",
     "grid",
 ]

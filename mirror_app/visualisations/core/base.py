@@ -30,8 +30,8 @@ TargetClass = Annotated[
     ClassPicker(
         "The class to explain; by default the top prediction. Or enter a target: the difference of two classes "
         "(`281 - 282`, or their names), what lowers a class (`281 down`), a channel of a layer (`features.8:3`), that "
-        "channel's unit in row 4 and column 5 (`features.8:3@4,5`), or an entry of the model's output "
-        "(`:out:15@12,80`).",
+        "channel's unit in row 4 and column 5 (`features.8:3@4,5`), an entry of the model's output (`:out:15@12,80`), "
+        'or, for models such as CLIP, a text (`text "a cat"`).',
         "Target",
     ),
 ]

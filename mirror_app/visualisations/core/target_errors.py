@@ -55,3 +55,14 @@ def _positions(sides: tuple[int, ...]) -> str:
             return f"the map is {height} × {width}: rows run from 0 to {height - 1}, columns from 0 to {width - 1}"
         case _:
             return f"the map is {format_shape(sides)}"
+
+
+def unresolved_error(target: Target) -> MirrorError:
+    """Return the error for a text or a picture in a target of which only the name is given, not the embedding."""
+    noun = "text" if target.text else "picture"
+    return MirrorError(
+        f"The target '{target}' names a {noun}, but not its embedding",
+        culprit=str(target),
+        accepted="a Similarity",
+        hint="give `target_class=Similarity(…)` with the embedding, or run a Request",
+    )

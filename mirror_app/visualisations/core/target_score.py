@@ -16,7 +16,12 @@ from mirror_app.probe.output_meaning import meaning_of
 from mirror_app.probe.outputs import flatten_to_rows, is_list_of_dicts
 from mirror_app.probe.view import RunsBeforeError
 from mirror_app.visualisations.core.info import Info
-from mirror_app.visualisations.core.target_errors import ambiguous_output_error, missing_target_error
+from mirror_app.visualisations.core.similarity import Similarity
+from mirror_app.visualisations.core.target_errors import (
+    ambiguous_output_error,
+    missing_target_error,
+    unresolved_error,
+)
 from mirror_app.visualisations.core.target_numbers import channel_numbers, entry_of, predicted_region
 
 
@@ -24,14 +29,14 @@ class TargetScore:
     """Computes the score of a target.
 
     A forward pass gives answers (N, K): the logits of the classes, or one number for each channel of a layer or of an
-    entry of the model's output. The score of an item is one of its K answers, or the difference of two of them. A
-    forward pass ends at the layer of the target.
+    entry of the model's output. The score of an item is one of its K answers, the difference of two of them, or their
+    similarity to a reference. A forward pass ends at the layer of the target.
 
     Args:
         view: The private view of the model.
         inputs: The inputs (N, C, H, W) that are explained.
         target_class: A class by number, a text that `targets.parse` reads, a function that returns the scores (N,) for
-            an output of the model, or None for the top prediction.
+            an output of the model, a `Similarity`, or None for the top prediction.
         output: The kind of the model's output; by default, it is read from the model.
 
     Attributes:
@@ -39,7 +44,8 @@ class TargetScore:
             is a class.
 
     Raises:
-        MirrorError: If the model does not have the layer of the target, or the text is not a target.
+        MirrorError: If the model does not have the layer of the target, the text is not a target, or it names a text or
+            a picture whose embedding is not given.
 
     Example:
         >>> import torch
@@ -66,6 +72,8 @@ class TargetScore:
         self.output_kind = output
         self.kind: OutputKind | None = None
         self.target = targets.from_value(target_class)
+        if self.target.is_similarity:
+            raise unresolved_error(self.target)
         self.layer = layers.find(view.source, self.target.layer)
         self.picture = inputs[:1].detach()
         self.region: Tensor | None = None
@@ -108,8 +116,9 @@ class TargetScore:
 
     def answers(self, output: Any) -> Tensor:
         """Return the answers (N, K) in the output of the target's layer, summed over all positions or read at one."""
-        if self.target.function:
-            return self._function_scores(output)
+        function = self.target.function
+        if function and not isinstance(function, Similarity):
+            return self._function_scores(function, output)
         if is_list_of_dicts(output):
             if not self.target.entries:
                 raise ambiguous_output_error(output)
@@ -153,10 +162,19 @@ class TargetScore:
 
     def score(self, answers: Tensor, chosen: Tensor) -> Tensor:
         """Return the score (N,) of each item; an answer that is missing, such as a box no longer detected, counts 0."""
+        if isinstance(self.target.function, Similarity):
+            return self.target.function(answers)
         score = _picked(answers, chosen)
         if self.target.minus is not None:
             score = score - _picked(answers, torch.full_like(chosen, self.target.minus))
         return -score if self.target.is_down else score
+
+    def proportional_score(self, answers: Tensor, chosen: Tensor) -> Tensor:
+        """Return the score (N,) as a linear function of the answers: the norms in a similarity count as constants."""
+        function = self.target.function
+        if isinstance(function, Similarity):
+            return function.proportional(answers)
+        return self.score(answers, chosen)
 
     @property
     def is_logit(self) -> bool:
@@ -206,10 +224,9 @@ class TargetScore:
         """Return `values`, the tensor of the target, as (N, K): one number for each channel."""
         return channel_numbers(self.view, self.picture, self.target, self.layer, values, self.region)
 
-    def _function_scores(self, output: Any) -> Tensor:
+    def _function_scores(self, function: targets.Function, output: Any) -> Tensor:
         """Return what the target's function makes of the model's output, as (N, 1)."""
-        assert self.target.function
-        scores = self.target.function(output)
+        scores = function(output)
         if not isinstance(scores, Tensor) or not scores.is_floating_point() or scores.ndim != 1:
             shown = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
             raise MirrorError(

@@ -67,6 +67,13 @@ class ClassActivationMapping(Visualisation):
         output = self.view.capture(inputs, layer)
         maps = layout(self.view, inputs, layer, output).maps(output)
         target_score = TargetScore(self.view, inputs, target_class, self.output)
+        if target_score.target.function:
+            raise MirrorError(
+                "CAM explains logits and their differences, which are linear in the maps",
+                culprit=str(target_score.target),
+                accepted="a class, or the difference of two",
+                hint="use Grad-CAM",
+            )
         logits = target_score.predict(inputs)
         target = target_score.chosen(logits)
         weights = _classifier_weights(self.view, maps, logits)

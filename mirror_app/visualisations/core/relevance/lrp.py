@@ -180,7 +180,7 @@ class LRP(Visualisation):
             source, answers = target_score.output(inputs) if from_picture else target_score.split(inputs, layer)
         _require_rules(answers, composite)
         target = target_score.chosen(answers)
-        logits = target_score.score(answers, target)
+        logits = target_score.proportional_score(answers, target)
         parts = _relevance_parts(logits, source, canonical.ends)
         raw = torch.stack([maps_layout.maps(part) if maps_layout else part for part in parts]).sum((0, 2))
         conserved = raw.sum((1, 2)) / rules.as_divisor(logits.detach())
