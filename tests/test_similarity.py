@@ -156,14 +156,14 @@ def test_a_picture_is_most_similar_to_itself_and_its_gradient_is_zero() -> None:
     assert torch.allclose(target(embedding(model, PICTURES[:1])), torch.ones(1, dtype=torch.float64))
     _, info = Gradient(model)(PICTURES[:1], target_class=target)
     _, other = Gradient(model)(PICTURES[:1], target_class=0)
-    assert info["raw"].abs().max() < 1e-12 * other["raw"].abs().max() * 1e3
+    assert info["raw"].abs().max() < 1e-9 * other["raw"].abs().max()
 
 
 def logits_of_library(name: str, folder: Path, inputs: Tensor) -> Tensor:
     """Return the logits that the library itself gives the texts."""
     module: Any
     if name == OPEN_CLIP:
-        module = open_clip.create_model(f"local-dir:{folder}").eval()
+        module = open_clip.create_model(f"local-dir:{folder}").eval()  # type: ignore[no-untyped-call]
         tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
         pictures, texts, scale = module(inputs, tokens)
         logits: Tensor = scale * pictures @ texts.T

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from mirror_app import live
 from mirror_app.models import Model, catalogue
+from mirror_app.probe.output_kind import OutputKind
 
 _SEPARATOR = " · "
 
@@ -37,4 +38,6 @@ def knowledge(name: str, model: Model) -> str:
     if model.untrained:
         return "Untrained: its answers are random."
     count = len(model.classes or model.labels)
+    if model.kind is OutputKind.EMBEDDING:
+        return f"Returns an embedding of {count:,} numbers{', and reads texts' if model.text_encoder else ''}."
     return f"Knows {count:,} {model.kind.noun if count == 1 else model.kind.nouns}." if count else ""

@@ -3,6 +3,7 @@
 from mirror_app import targets
 from mirror_app.engine import Result
 from mirror_app.params import TARGET
+from mirror_app.ui.state.session import current
 from mirror_app.ui.store import Selection
 
 
@@ -12,4 +13,7 @@ def target_name(selection: Selection, result: Result) -> str:
     if info.target_class:
         return name_of(info.target_class[0])
     value = selection.values.get(TARGET)
-    return targets.parse(value).described(name_of) if info.target and isinstance(value, str) else info.target or ""
+    if not info.target or not isinstance(value, str):
+        return info.target or ""
+    pictures = current().pictures
+    return targets.parse(value).described(name_of, lambda id_: pictures[id_].name if id_ in pictures else id_)

@@ -19,10 +19,10 @@ from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import picking
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.components import readout
-from mirror_app.ui.explore import output_kind_choice
+from mirror_app.ui.explore import answer_row, output_kind_choice, words
+from mirror_app.ui.explore.answer_row import Answer
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.store import Selection
-from mirror_app.visualisations.registry import Entry
 
 MAX_BOXES = 20
 SHOWN = 5  # the largest number of classes, numbers or regions in a list
@@ -38,6 +38,9 @@ def show(selection: Selection) -> None:
         output_kind_choice.offer_undo(model)
         raise
     st.markdown("**Prediction**", help=f"Click a {model.kind.noun} to see the evidence for it.")
+    if model.text_encoder is not None:
+        words.show(selection)
+    words.offer_pictures(selection)
     if len(prediction.answers):
         _show_numbers(prediction, selection)
         output_kind_choice.show(prediction, model)
@@ -63,18 +66,17 @@ def _show_numbers(prediction: Prediction, selection: Selection) -> None:
     order = np.arange(count) if model.kind is OutputKind.NUMBERS else prediction.values.argsort()[::-1]
     shown = [*order[:SHOWN].tolist(), *_chosen_classes(selection, count)]
     ranks = {int(number): rank for rank, number in enumerate(order, 1)}
+    answers = {number: _answer(number, ranks[number], prediction, model) for number in dict.fromkeys(shown)}
+    first = answers[int(order[0])] if len(prediction.probabilities) else None
     with st.container(gap="xsmall"):
-        for number in dict.fromkeys(shown):
-            label = f"{literal(model.name_of(number))} · {literal(prediction.text(number))}"
-            if ranks[number] > SHOWN:
-                label += f" · rank {ranks[number]:,}"
-            with st.container(gap=None):
-                with st.container(key=f"answer-{number}", horizontal=True, gap="small"):
-                    _show_number(entry, number, label)
-                    if number != order[0] and len(prediction.probabilities):
-                        _offer_contrast(entry, int(order[0]), number, model)
-                if len(prediction.probabilities):
-                    st.progress(min(max(float(prediction.probabilities[number]), 0.0), 1.0))
+        for answer in answers.values():
+            answer_row.show(answer, entry, None if answer is first else first)
+
+
+def _answer(number: int, rank: int, prediction: Prediction, model: Model) -> Answer:
+    name, probabilities = model.name_of(number), prediction.probabilities
+    text = f"{name} · {prediction.text(number)}" + (f" · rank {rank:,}" if rank > SHOWN else "")
+    return Answer(str(number), name, number, text, float(probabilities[number]) if len(probabilities) else None)
 
 
 def _chosen_classes(selection: Selection, count: int) -> list[int]:
@@ -82,33 +84,6 @@ def _chosen_classes(selection: Selection, count: int) -> list[int]:
     target = targets.from_value(selection.values.get(TARGET))
     named = (target.channel, target.minus) if target.is_class_score else ()
     return [number for number in named if number is not None and number < count]
-
-
-def _show_number(entry: Entry | None, number: int, label: str) -> None:
-    """Show a number and its name on a button that lets `entry` explain it."""
-    st.button(
-        label,
-        key=f"ask-{number}",
-        type="tertiary",
-        width="stretch",
-        help="Show the evidence for it.",
-        on_click=picking.choose_target,
-        args=(entry, number),
-        disabled=entry is None,
-    )
-
-
-def _offer_contrast(entry: Entry | None, reference: int, number: int, model: Model) -> None:
-    """Offer to explain what speaks for the class `reference` rather than for class `number`."""
-    st.button(
-        "Why not this one?",
-        key=f"why-not-{number}",
-        type="tertiary",
-        help=f"Show what speaks for {literal(model.name_of(reference))} rather than {literal(model.name_of(number))}.",
-        on_click=picking.choose_target,
-        args=(entry, f"{reference}{targets.MINUS}{number}"),
-        disabled=entry is None,
-    )
 
 
 def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.ui import store
 from mirror_app.ui.common import page_parts
+from mirror_app.ui.explore import words
 from mirror_app.ui.store import Selection
 
 
@@ -16,7 +17,9 @@ def show(selection: Selection) -> Callable[[str], None]:
     """Show the head, and return a function that shows a state, such as "Computing", beside it."""
     entry = selection.entry
     try:
-        title = answer(store.prediction(selection.model, selection.picture), selection.model)
+        title = words.headline(selection) or answer(
+            store.prediction(selection.model, selection.picture), selection.model
+        )
     except MirrorError:  # shown in place of the prediction
         title = ""
     if not title:

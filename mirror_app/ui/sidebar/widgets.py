@@ -8,6 +8,7 @@ import streamlit as st
 from mirror_app import targets
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model
+from mirror_app.models.text_encoder import text_target
 from mirror_app.params import ClassPicker, Dropdown, Number, Parameter, Radio, Slider, Text, Toggle, Value
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui.state import widget_state
@@ -94,7 +95,7 @@ def _(parameter: ClassPicker, state: StateValue[Value], model: Model) -> Value:
     classes = model.classes
     try:
         value = state.value
-        state.set_if_changed(parameter.check(targets.with_numbers(value, classes) if isinstance(value, str) else value))
+        state.set_if_changed(parameter.check(_entered(value, model) if isinstance(value, str) else value))
     except MirrorError:
         current().problems.append(str(targets.unknown(str(state.value), classes)))
         state.value = None
@@ -115,6 +116,12 @@ def _(parameter: ClassPicker, state: StateValue[Value], model: Model) -> Value:
         persist_state="session",
     )
     return chosen
+
+
+def _entered(text: str, model: Model) -> str:
+    """Return the target that a visitor entered, with numbers instead of names; a model may read other words."""
+    numbered = targets.with_numbers(text, model.classes)
+    return text_target(numbered) if model.text_encoder else numbered
 
 
 def _placeholder(model: Model) -> str:

@@ -14,7 +14,7 @@ from mirror_app.ui.store.pictures import (
     vmax,
 )
 from mirror_app.ui.store.result_store import OnProgress
-from mirror_app.ui.store.results import cached_result, prediction, result, run_slot, store_result
+from mirror_app.ui.store.results import cached_result, prediction, result, run_slot, store_result, text_likelihoods
 from mirror_app.ui.store.selection import Selection
 from mirror_app.ui.store.trust import curves, shuffled
 
@@ -39,6 +39,7 @@ __all__ = [
     "store_result",
     "strip",
     "take_upload",
+    "text_likelihoods",
     "thumbnail",
     "vmax",
 ]

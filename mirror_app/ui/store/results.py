@@ -1,14 +1,16 @@
 """The results of requests and the predictions of models, each computed once for all visitors."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from mirror_app import activity, engine, live
 from mirror_app.engine import Prediction, Result
 from mirror_app.engine.request import Request
+from mirror_app.engine.similarity import compare_with_texts
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.ui.store.background_runs import RunSlot
@@ -18,6 +20,7 @@ from mirror_app.ui.store.selection import Selection
 
 RESULTS = ResultStore[Result]("results", max_entries=256, max_size="256mb")
 PREDICTIONS = ResultStore[Prediction]("predictions", max_entries=512)
+TEXT_LIKELIHOODS = ResultStore[tuple[np.ndarray, np.ndarray]]("texts", max_entries=512)
 
 
 def result(selection: Selection, on_progress: OnProgress) -> Result:
@@ -54,6 +57,19 @@ def prediction(model: Model, picture: Picture, on_progress: OnProgress = lambda 
     """Return the prediction of `model` for `picture`, computed unless it is stored. May raise MirrorError."""
     frames = partial(_predictions, model, picture)
     return PREDICTIONS.get_or_compute(prediction_key(model, picture), frames, on_progress)
+
+
+def text_likelihoods(model: Model, picture: Picture, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how similar a picture is to each text, and the probability of each; computed unless they are stored.
+
+    May raise MirrorError.
+    """
+
+    def frames() -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        yield compare_with_texts(model, picture, texts)
+
+    key = f"{prediction_key(model, picture)} and {list(texts)}"
+    return TEXT_LIKELIHOODS.get_or_compute(key, frames, lambda _: None)
 
 
 def prediction_key(model: Model, picture: Picture) -> str:
