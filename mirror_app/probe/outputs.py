@@ -41,8 +41,19 @@ class Regions:
 
     def target(self, row: int, column: int) -> str:
         """Return the target string of the class at a location."""
-        entry = f"{self.entry}:" if self.entry else ""
-        return f":{entry}{self.classes[row, column]}@{row},{column}"
+        return self._target(int(self.classes[row, column]), f"{row},{column}")
+
+    def target_in(self, rows: tuple[int, int], columns: tuple[int, int]) -> str:
+        """Return the target string of the class predicted most often in a rectangle, given its first and last lines."""
+        inside = self.classes[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1]
+        return self._target(int(np.bincount(inside.ravel()).argmax()), f"{rows[0]}-{rows[1]},{columns[0]}-{columns[1]}")
+
+    def target_of_all(self, number: int) -> str:
+        """Return the target string of class `number` wherever it is predicted."""
+        return self._target(number, "predicted")
+
+    def _target(self, number: int, where: str) -> str:
+        return f":{self.entry}:{number}@{where}" if self.entry else f":{number}@{where}"
 
 
 def boxes_of(output: Any) -> tuple[Box, ...]:

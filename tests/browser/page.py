@@ -14,7 +14,7 @@ COMPUTED, CACHED, UNCHANGED, EVERY_STAGE = "computed in", "cached", "model uncha
 # On Dream: before it begins, after Stop, and when the sidebar no longer asks for what was made.
 INVITATION, STOPPED, CHANGED = "Press Dream to", "Stopped at", "The settings have changed"
 # On Explore, below a model that marks places.
-CLICK_A_PLACE = "Click a location to explain it."
+CLICK_A_PLACE = "Click a location to explain it, or draw a rectangle."
 
 # What Streamlit draws itself, by the rule of axe-core that it breaks and a part of its HTML: the zone that takes files,
 # code that is wider than its box, the marks of a chart, whose figures stand in words below it.

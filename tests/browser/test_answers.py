@@ -25,9 +25,20 @@ def test_a_place_is_clicked_on_and_asked_about(dashboard: Callable[..., Page]) -
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENSHOTS / "regions-390-dark.png")
     assert faults(page) == []
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    expect(page.get_by_text(re.compile(r"rows \d+ to \d+, columns \d+ to \d+"))).to_be_visible()
+    page.mouse.up()
+    ask = page.get_by_role("button", name=re.compile("Explain .+ in this rectangle"))
+    expect(ask).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Explain all of"))).to_be_visible()
+    page.wait_for_selector(READY)
+    image.scroll_into_view_if_needed()
+    page.screenshot(path=SCREENSHOTS / "rectangle-390-dark.png")
     ask.click()
-    shown(page, "“out”")
-    assert "target_class=%3Aout%3A" in page.url
+    shown(page, "“out” in rows 1")
+    assert re.search(r"target_class=%3Aout%3A\d+%401\d\d-2\d\d%2C1\d\d-2\d\d", page.url)
 
 
 def test_a_box_is_seen_chosen_and_explained(dashboard: Callable[..., Page]) -> None:

@@ -28,6 +28,10 @@ def test_a_region_is_the_largest_logit_of_its_place_and_names_its_target() -> No
         assert regions.target(0, 1) == asked
         assert regions.surest == (0, 1)
         assert str(targets.parse(asked)) == asked
+        entries = f":{entry}:".replace("::", ":")
+        assert regions.target_in((0, 1), (0, 1)) == f"{entries}0@0-1,0-1"  # the class that covers most of it
+        assert regions.target_in((0, 0), (1, 1)) == f"{entries}2@0-0,1-1"
+        assert regions.target_of_all(2) == f"{entries}2@predicted"
     assert regions_of(torch.zeros(1, 10)) is None
     assert regions_of({"boxes": torch.zeros(3, 4)}) is None
 

@@ -22,8 +22,8 @@ def test_whatever_a_component_reports_nothing_fails_and_the_session_goes_on(capf
                 assert visitor.run(query).picture < math.inf
                 assert len(visitor.components) > 5
                 for value in FORGED:
-                    events = [{"event": name, "value": value} for name in ("picked", "went")]
-                    for report in ({"picked": value}, events):
+                    events = [{"event": name, "value": value} for name in ("picked", "drawn", "went")]
+                    for report in ({"picked": value, "drawn": value}, events):
                         visitor.run(query, reports=dict.fromkeys(visitor.components, json.dumps(report)))
     log = capfd.readouterr().err
     assert "Uncaught" not in log

@@ -1,5 +1,7 @@
 """Buttons that explain what was clicked: a class, a feature map, or one of its units."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from mirror_app import targets
@@ -41,10 +43,12 @@ def offer_map(channel: str, cell: tuple[int, int] | None) -> None:
             )
 
 
-def offer_target(target: str, label: str) -> None:
-    """Offer to explain `target` with a button that has this label."""
+def offer_targets(targets_by_label: Mapping[str, str]) -> None:
+    """Offer to explain targets, each with a button that has its label."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _button(_method("answer"), target, label)
+        entry = _method("answer")
+        for label, target in targets_by_label.items():
+            _button(entry, target, label)
 
 
 def _method(context: str) -> Entry:

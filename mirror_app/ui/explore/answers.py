@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -19,6 +20,7 @@ from mirror_app.ui.appearance import inline
 from mirror_app.ui.common import picking
 from mirror_app.ui.common.page_parts import literal
 from mirror_app.ui.components import readout
+from mirror_app.ui.components.reported import rectangle_within
 from mirror_app.ui.explore import answer_row, output_kind_choice, words
 from mirror_app.ui.explore.answer_row import Answer
 from mirror_app.ui.state import widget_state
@@ -95,9 +97,10 @@ def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.n
         regions.classes,
         "regions",
         alt="The predicted regions",
-        hint="Click a location to explain it.",
+        hint="Click a location to explain it, or draw a rectangle.",
         names=names,
         picks=True,
+        on_draw=partial(_take_rectangle, regions, names),
     )
     shares = sorted(zip(counts / counts.sum(), numbers, strict=True), reverse=True)[:SHOWN]
     st.caption(" · ".join(f"{literal(names[number])} {share:.0%}" for share, number in shares))
@@ -105,7 +108,18 @@ def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.n
         widget_state.CLICKED_REGION.value = regions.target(*clicked_cell), names[regions.classes[clicked_cell]]
     if region := widget_state.CLICKED_REGION.value:
         target, name = region
-        picking.offer_target(target, f"Explain {literal(name)} here")
+        parsed = targets.parse(target)
+        where = "in this rectangle" if parsed.rectangle else "here"
+        whole = regions.target_of_all(parsed.channel or 0)
+        picking.offer_targets({f"Explain {literal(name)} {where}": target, f"Explain all of {literal(name)}": whole})
+
+
+def _take_rectangle(regions: Regions, names: Sequence[str]) -> None:
+    """Take the rectangle that was drawn. A callback of the picture."""
+    rectangle = rectangle_within(*regions.classes.shape, widget_state.DRAWN_REGION.value)
+    if rectangle:
+        target = regions.target_in(*rectangle)
+        widget_state.CLICKED_REGION.value = target, names[targets.parse(target).channel or 0]
 
 
 def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], model_input_rgb: np.ndarray) -> None:
@@ -115,7 +129,7 @@ def _show_boxes(boxes: Sequence[Box], labels: Sequence[str], model_input_rgb: np
         "Box", range(len(boxes)), format_func=lambda number: f"{number}: {captions[number]}", key="box"
     )
     inline.picture(_framed(boxes, chosen, model_input_rgb), "The detected boxes", key="boxes")
-    picking.offer_target(boxes[chosen].target, f"Explain box {chosen}")
+    picking.offer_targets({f"Explain box {chosen}": boxes[chosen].target})
 
 
 def _with_regions(regions: Regions, model_input_rgb: np.ndarray) -> bytes:

@@ -28,6 +28,7 @@ def image(
     planes: Sequence[str] = ("",),
     picks: bool = False,
     on_pick: Callable[[], None] | None = None,
+    on_draw: Callable[[], None] | None = None,
 ) -> tuple[int, int] | None:
     """Show a PNG file, and below it the value of the cell under the pointer.
 
@@ -44,6 +45,8 @@ def image(
         planes: The names of the planes.
         picks: Whether a click, or Enter, picks a cell.
         on_pick: Called at the start of the run that a pick causes; the cell is in `ComponentValue(key, "picked")`.
+        on_draw: If given, rectangles can be drawn; called like `on_pick`, with the rectangle in
+            `ComponentValue(key, "drawn")`.
 
     Returns:
         The cell picked in this run, (row, column), or None.
@@ -61,11 +64,18 @@ def image(
         "hint": hint,
         "legend": asdict(legend) if legend else None,
         "picks": picks,
+        "draws": on_draw is not None,
     }
     with st.container(gap=None):
         picture(png, alt, key)
         # The values are sent separately, as bytes, so that a change of the other data does not send them again.
         fractions = values / np.array(scales)[:, None, None]
         _component(key=f"{key}.values", data=fractions.astype("<f2").tobytes())
-        picked = _component(key=key, data=data, on_picked_change=on_pick or (lambda: None)).picked
-    return cell_within(rows, columns, picked)
+        reported = _component(
+            key=key, data=data, on_picked_change=on_pick or _nothing, on_drawn_change=on_draw or _nothing
+        )
+    return cell_within(rows, columns, reported.picked)
+
+
+def _nothing() -> None:
+    """Do nothing: Streamlit passes on only what a component reports if there is a callback for it."""

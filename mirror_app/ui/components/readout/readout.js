@@ -1,7 +1,8 @@
 // Shows the values of a picture in the same container. A line below the picture shows the value under the pointer, and
 // the legend next to the line, {colours, low, high}, marks this value.
 // The component is mounted twice in one container: once with the bytes of the values, float16, and once with their
-// description. Python receives the trigger "picked" with [row, column].
+// description. Python receives the trigger "picked" with [row, column], and "drawn" with the first and last row and column
+// of a rectangle, which is drawn with the mouse, or with Shift and the arrow keys.
 
 const TOUCH = matchMedia("(hover: none)");
 const fractions = new WeakMap(); // the values, as fractions of their plane's largest magnitude, by container
@@ -17,7 +18,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   if (!readouts.has(parentElement)) readouts.set(parentElement, new Readout(parentElement, container));
   const readout = readouts.get(parentElement);
-  readout.update(data, (cell) => setTriggerValue("picked", cell));
+  readout.update(data, setTriggerValue);
   return () => readout.disconnect();
 }
 
@@ -41,20 +42,24 @@ class Readout {
     this.foot.className = "foot";
     this.foot.append(this.line, this.legend.element);
     root.append(this.foot, this.mark);
+    this.onDown = (event) => this.startDrawing(event);
     this.onMove = (event) => this.pointAt(event);
+    this.onUp = () => this.finishDrawing();
     this.onClick = (event) => this.click(event);
     this.onLeave = () => this.reset();
     this.onKey = (event) => this.pressKey(event);
     this.observer = new MutationObserver(() => this.makeFocusable());
   }
 
-  update(data, pick) {
+  update(data, send) {
     this.data = data;
-    this.pick = pick;
+    this.send = send;
     this.legend.update(data.legend);
     this.line.classList.toggle("several", data.planes.length > 1);
     this.disconnect();
+    this.container.addEventListener("pointerdown", this.onDown);
     this.container.addEventListener("pointermove", this.onMove);
+    window.addEventListener("pointerup", this.onUp);
     this.container.addEventListener("pointerleave", this.onLeave);
     this.container.addEventListener("click", this.onClick);
     this.container.addEventListener("keydown", this.onKey);
@@ -65,7 +70,9 @@ class Readout {
   }
 
   disconnect() {
+    this.container.removeEventListener("pointerdown", this.onDown);
     this.container.removeEventListener("pointermove", this.onMove);
+    window.removeEventListener("pointerup", this.onUp);
     this.container.removeEventListener("pointerleave", this.onLeave);
     this.container.removeEventListener("click", this.onClick);
     this.container.removeEventListener("keydown", this.onKey);
@@ -95,19 +102,45 @@ class Readout {
   pointAt(event) {
     const cell = this.cellUnder(event);
     if (cell) this.show(cell);
-    else if (document.activeElement !== this.image) this.reset();
+    else if (!this.start && document.activeElement !== this.image) this.reset();
+  }
+
+  startDrawing(event) {
+    const cell = this.data.draws && event.pointerType === "mouse" && event.button === 0 && this.cellUnder(event);
+    if (!cell) return;
+    event.preventDefault(); // the browser would drag the picture
+    this.image.focus({ preventScroll: true });
+    this.start = cell;
+  }
+
+  finishDrawing() {
+    if (!this.start) return;
+    this.wasDrawn = this.isRectangle;
+    if (this.wasDrawn) this.send("drawn", this.span.flat());
+    this.start = undefined;
+  }
+
+  // The first and last row, and the first and last column, from the start of the rectangle to the cell.
+  get span() {
+    return [0, 1].map((axis) => [this.start?.[axis] ?? this.cell[axis], this.cell[axis]].sort((a, b) => a - b));
+  }
+
+  get isRectangle() {
+    return Boolean(this.start && this.cell) && this.span.some(([first, last]) => first !== last);
   }
 
   click(event) {
     const cell = this.cellUnder(event);
-    if (!cell) return;
+    const wasDrawn = this.wasDrawn;
+    this.wasDrawn = false;
+    if (!cell || wasDrawn) return;
     if (this.data.picks) this.showAndPick(cell);
     else this.show(cell); // a finger does not hover
   }
 
   showAndPick(cell) {
     this.show(cell);
-    this.pick(cell);
+    this.send("picked", cell);
   }
 
   pressKey(event) {
@@ -119,7 +152,12 @@ class Readout {
     if (event.key in steps) {
       event.preventDefault();
       const [down, across] = steps[event.key];
+      if (!event.shiftKey) this.start = undefined;
+      else if (this.data.draws) this.start ??= [row, column];
       this.show([Math.min(rows - 1, Math.max(0, row + down)), Math.min(columns - 1, Math.max(0, column + across))]);
+    } else if (event.key === "Enter" && this.isRectangle) {
+      this.send("drawn", this.span.flat());
+      this.start = undefined;
     } else if (event.key === "Enter" && picks) this.showAndPick([row, column]);
   }
 
@@ -129,28 +167,32 @@ class Readout {
     const values = scales.map((scale, plane) => scale * this.fraction((plane * rows + row) * columns + column));
     const text = (value) => (names ? names[value] ?? value : value.toPrecision(3));
     const texts = values.map((value, plane) => `${planes[plane]} ${text(value)}`.trim());
-    this.line.textContent = `row ${row}, column ${column}: ${texts.join(", ")}`;
-    this.legend.mark(values.length === 1 ? values[0] : NaN);
-    this.markCell(row, column);
+    const [rowSpan, columnSpan] = this.span.map(([first, last]) => `${first} to ${last}`);
+    this.line.textContent = this.isRectangle
+      ? `rows ${rowSpan}, columns ${columnSpan}`
+      : `row ${row}, column ${column}: ${texts.join(", ")}`;
+    this.legend.mark(values.length === 1 && !this.isRectangle ? values[0] : NaN);
+    this.markCells();
   }
 
   fraction(index) {
     return fractions.get(this.container)?.[index] ?? NaN;
   }
 
-  markCell(row, column) {
+  markCells() {
+    const [[top, bottom], [left, right]] = this.span;
     const box = this.image?.getBoundingClientRect(), host = this.root.host.getBoundingClientRect();
     this.mark.hidden = !box;
     if (!box) return;
     const height = box.height / this.data.rows, width = box.width / this.data.columns;
     Object.assign(this.mark.style, {
-      top: `${box.top - host.top + row * height}px`, left: `${box.left - host.left + column * width}px`,
-      height: `${height}px`, width: `${width}px`,
+      top: `${box.top - host.top + top * height}px`, left: `${box.left - host.left + left * width}px`,
+      height: `${(bottom - top + 1) * height}px`, width: `${(right - left + 1) * width}px`,
     });
   }
 
   reset() {
-    this.cell = undefined;
+    this.cell = this.start = undefined;
     this.mark.hidden = true;
     this.legend.mark(NaN);
     this.line.textContent = TOUCH.matches ? this.data.hint.replace("Hover over", "Tap") : this.data.hint;
