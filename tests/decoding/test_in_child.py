@@ -72,11 +72,11 @@ def test_a_file_that_keeps_the_reader_busy_is_ended_and_costs_this_process_nothi
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_child, "SECONDS", 1)
-    before, own = _seconds_of_children(), time.process_time()
+    before, own = _seconds_of_children(), time.thread_time()  # other tests may have left threads at work
     with pytest.raises(UnreadableError, match="too much time"):
         read_file_in_child(BUSY[name], MAX_PIXELS)
     assert 0.9 < _seconds_of_children() - before < 2
-    assert time.process_time() - own < 0.3
+    assert time.thread_time() - own < 0.3
 
 
 def _seconds_of_children() -> float:
