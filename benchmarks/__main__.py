@@ -14,7 +14,13 @@ import streamlit
 import torch
 
 from benchmarks import checks, film
-from benchmarks.in_browser import chromium, seconds_to_first_picture, seconds_to_guided, seconds_to_stop
+from benchmarks.in_browser import (
+    chromium,
+    seconds_on_a_slow_line,
+    seconds_to_first_picture,
+    seconds_to_guided,
+    seconds_to_stop,
+)
 from benchmarks.visitor import Run, Visitor
 from mirror_app.bundled.examples import examples
 from mirror_app.models import catalogue
@@ -176,6 +182,7 @@ def table(main: str, empty: str, picture: str) -> list[str]:
             for url in (main, picture)
         )
         stop = max(seconds_to_stop(browser, main) for _ in range(5))
+        slow = median(seconds_on_a_slow_line(browser, main) for _ in range(3))
     what = "from a change of a setting until the picture is sent, relative to 1.5 × the computation alone + 150 ms"
     at_server = seconds_to_guided_at_server(main)
     rows.append(row(what, f"{ms(at_server)}, alone {ms(floor)}", at_server / (1.5 * floor + 0.15), 1))
@@ -185,6 +192,9 @@ def table(main: str, empty: str, picture: str) -> list[str]:
     )
     rows.append(row(what, f"{ms(guided)}, {ms(plain)}", guided / (1.5 * floor + plain), 2))
     rows.append(row("worst time from pressing Stop until the Dream page is idle, relative to 1 s", ms(stop), stop, 1))
+    rows.append(
+        row("first picture at 1.5 Mbit/s and 300 ms latency, empty cache, relative to 8 s", ms(slow), slow / 8, 1)
+    )
     for what, alone, crowded in (
         ("first picture in a browser", *seconds_in_browser(main)),
         ("first page of a newly started server", seconds_after_start(1), seconds_after_start(CROWD)),

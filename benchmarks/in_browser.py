@@ -50,6 +50,22 @@ def seconds_to_first_picture(browser: Browser, url: str, on_start: Callable[[], 
     return elapsed
 
 
+def seconds_on_a_slow_line(browser: Browser, url: str) -> float:
+    """Return the seconds until a person with an empty cache sees the picture, at 1.5 Mbit/s and 300 ms latency."""
+    page = browser.new_page()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    speed = 1.5e6 / 8
+    conditions = {"offline": False, "latency": 300, "downloadThroughput": speed, "uploadThroughput": speed}
+    network.send("Network.emulateNetworkConditions", conditions)
+    started = time.perf_counter()
+    page.goto(url, wait_until="commit")
+    page.get_by_role("img", name="The visualisation").wait_for(timeout=120_000)
+    elapsed = time.perf_counter() - started
+    page.context.close()
+    return elapsed
+
+
 def seconds_to_guided(browser: Browser, url: str) -> float:
     """Return the seconds from a click on “Guided” until the new picture is shown."""
     page = _page_when_idle(browser, url)

@@ -163,7 +163,7 @@ def logits_of_library(name: str, folder: Path, inputs: Tensor) -> Tensor:
     """Return the logits that the library itself gives the texts."""
     module: Any
     if name == OPEN_CLIP:
-        module = open_clip.create_model(f"local-dir:{folder}").eval()  # type: ignore[no-untyped-call]
+        module = open_clip.create_model(f"local-dir:{folder}").eval()
         tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
         pictures, texts, scale = module(inputs, tokens)
         logits: Tensor = scale * pictures @ texts.T

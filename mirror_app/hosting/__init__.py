@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
+from mirror_app.hosting.compression import Compression
 from mirror_app.hosting.headers import SecurityHeaders
 from mirror_app.hosting.hosts import Hosts
 from mirror_app.hosting.messages import Messages
@@ -20,5 +21,5 @@ def guards(warm_up: Callable[[], object] = lambda: None) -> dict[str, Any]:
 
     `warm_up` is called in a thread when the server starts, so that the first visitor does not wait for it.
     """
-    kinds = (SecurityHeaders, Hosts, Routes, Visitors, Messages, Uploads)
+    kinds = (SecurityHeaders, Hosts, Routes, Visitors, Messages, Uploads, Compression)
     return {"middleware": [Middleware(kind) for kind in kinds], "lifespan": partial(upkeep, warm_up)}

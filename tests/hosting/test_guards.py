@@ -1,5 +1,6 @@
 """What stands in front of Streamlit: what a hostile visitor sends does not reach the others."""
 
+import gzip
 import http.client
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import streamlit
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
@@ -261,3 +263,19 @@ def test_sessions_end_although_nobody_else_comes_or_leaves() -> None:
         while len(list(folder.iterdir())) >= started_with:
             assert time.monotonic() < end
             time.sleep(0.1)
+
+
+def test_scripts_are_sent_compressed_to_browsers_that_ask_for_it(url: str) -> None:
+    scripts = Path(streamlit.__file__).parent / "static" / "static" / "js"
+    path = max(scripts.glob("*.js"), key=lambda each: each.stat().st_size)
+    for _ in range(2):  # the second one is in the cache
+        answer = Answer(url, f"/static/js/{path.name}", headers={"Accept-Encoding": "br, gzip"})
+        assert gzip.decompress(answer.text.encode("latin-1")) == path.read_bytes()
+        assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
+        assert int(answer.headers["Content-Length"]) == len(answer.text) < path.stat().st_size / 2
+    for headers in ({}, {"Accept-Encoding": "gzip", "Range": "bytes=0-99"}):
+        plain = Answer(url, f"/static/js/{path.name}", headers=headers)
+        assert plain.headers["Content-Encoding"] is None
+        assert path.read_bytes().startswith(plain.text.encode("latin-1"))
+    assert Answer(url, "/", headers={"Accept-Encoding": "gzip"}).status == 200
+    assert Answer(url, "/static/js/none.js", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] is None
