@@ -37,7 +37,7 @@ LAYERS = [
         "mirror_app.ui.trust",
         "mirror_app.ui.guide",
     ],
-    ["mirror_app.ui.architecture", "mirror_app.ui.dream"],
+    ["mirror_app.ui.architecture", "mirror_app.ui.dream", "mirror_app.ui.gallery"],
     ["pages", "mirror_app.ui.navigation"],
     ["mirror_app.main"],
 ]

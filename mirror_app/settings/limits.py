@@ -13,6 +13,7 @@ class Limits:
         upload_megabytes: The size of one visitor's files. It limits separately the uploads that are not read yet, and
             the files kept for the pictures that the visitor added.
         all_upload_megabytes: The size of all files of all visitors that are not read yet.
+        visitor_pictures: How many pictures one visitor may add.
         picture_megapixels: The size of one picture.
         visitor_megapixels: The size of all pictures that one visitor adds.
         picture_megabytes: The memory of all pictures that visitors added. Beyond it, the pictures that were not used
@@ -23,10 +24,11 @@ class Limits:
     """
 
     visitors: int = 50
-    upload_megabytes: int = 250
+    upload_megabytes: int = 1000
     all_upload_megabytes: int = 1000
+    visitor_pictures: int = 200
     picture_megapixels: int = 25
-    visitor_megapixels: int = 100
+    visitor_megapixels: int = 2500
     picture_megabytes: int = 1000
     model_gigabytes: int = 4
     computations: int = 20
@@ -40,6 +42,7 @@ PROFILES = MappingProxyType(
             visitors=100,
             upload_megabytes=50,
             all_upload_megabytes=500,
+            visitor_pictures=50,
             picture_megapixels=13,  # as telephones take them
             visitor_megapixels=52,
             picture_megabytes=40,

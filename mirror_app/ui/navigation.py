@@ -1,5 +1,6 @@
 """The frame of every page: its title, the sidebar, and the way to the other pages."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Event
@@ -30,18 +31,16 @@ def draw() -> None:
     """Draw the page that the visitor has opened."""
     st.set_page_config(page_title="Mirror", page_icon=data_url((_APP / "ui" / "icon.png").read_bytes()), layout="wide")
     st.logo(str(_APP / "ui" / "logo.svg"), size="medium")
-    explore = st.Page(_PAGES / "explore.py", title="Explore", icon=":material/search:", default=True)
-    page = st.navigation(
-        [
-            explore,
-            st.Page(_PAGES / "compare.py", title="Compare", icon=":material/grid_view:"),
-            st.Page(_PAGES / "dream.py", title="Dream", icon=":material/bedtime:"),
-            st.Page(_PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
-            st.Page(_PAGES / "trust.py", title="Trust", icon=":material/verified:"),
-            st.Page(_PAGES / "guide.py", title="Guide", icon=":material/menu_book:"),
-        ],
-        position="top",
-    )
+    pages = [
+        st.Page(_PAGES / "explore.py", title="Explore", icon=":material/search:", default=True),
+        st.Page(_PAGES / "compare.py", title="Compare", icon=":material/grid_view:"),
+        st.Page(_PAGES / "gallery.py", title="Gallery", icon=":material/photo_library:"),
+        st.Page(_PAGES / "dream.py", title="Dream", icon=":material/bedtime:"),
+        st.Page(_PAGES / "architecture.py", title="Architecture", icon=":material/account_tree:"),
+        st.Page(_PAGES / "trust.py", title="Trust", icon=":material/verified:"),
+        st.Page(_PAGES / "guide.py", title="Guide", icon=":material/menu_book:"),
+    ]
+    page = st.navigation(pages, position="top")
     add_stylesheet("page")
     status = st.empty()  # always present, so that nothing below it moves when it becomes empty
     if not _has_started.is_set():
@@ -51,27 +50,28 @@ def draw() -> None:
             with st.spinner("Starting: the first import of PyTorch takes a few seconds.", show_time=True):
                 start()
         status.empty()
-    _draw_page(page, explore, status)
+    _draw_page(page, pages, status)
 
 
-def _draw_page(page: "StreamlitPage", explore: "StreamlitPage", status: "DeltaGenerator") -> None:
+def _draw_page(page: "StreamlitPage", pages: Sequence["StreamlitPage"], status: "DeltaGenerator") -> None:
     from mirror_app import live
     from mirror_app.errors import MirrorError
-    from mirror_app.ui.common import page_parts
+    from mirror_app.ui.common import page_parts, uploads
     from mirror_app.ui.components import browser
     from mirror_app.ui.sidebar import selection
     from mirror_app.ui.state import session
 
     live.restore_program()
     browser.listen()
+    uploads.read(session.current(), status)
     try:
         selection.draw(status, page.title.lower())
     except MirrorError as error:
         status.error(page_parts.literal(str(error)), icon=":material/error:")
         st.stop()
-    if session.current().explore_next:
-        session.current().explore_next = False
-        st.switch_page(explore)
+    if title := session.current().next_page:
+        session.current().next_page = ""
+        st.switch_page(next(each for each in pages if each.title == title))
     try:
         page.run()
     except MirrorError as error:  # such as a picture that cannot be decoded again

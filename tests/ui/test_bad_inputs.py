@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,15 +21,16 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from mirror_app import engine
+from mirror_app.decoding.files import Decoded, read_file
 from mirror_app.engine.request import Request
-from mirror_app.images import Picture, from_array
+from mirror_app.images import Picture, from_array, pictures
 from mirror_app.models import catalogue
 from mirror_app.probe import fingerprint
+from mirror_app.settings.limits import PROFILES
 from mirror_app.ui import store
-from mirror_app.ui.state.session import MAX_PICTURES
 from mirror_app.visualisations import registry
 from tests import ROOT
-from tests.app import cheaply, figures, lives, page, png, said, upload
+from tests.app import captions, cheaply, figures, lives, page, png, said, upload
 from tests.networks import ANYWHERE, TARGETED, Tricky, quick
 from tests.refused import refused
 from tests.server import Answer, knock, serve
@@ -63,22 +65,46 @@ def test_f12_a_hostile_file_name_is_shown_as_text(name: str) -> None:
     (own,) = test.session_state.mirror.added_pictures
     assert own.name.isprintable()
     assert len(own.name) <= 60
-    captions = [caption.value for caption in test.caption]
-    assert not any(re.search(r"(?<!\\)<img", caption) for caption in captions)
+    assert not any(re.search(r"(?<!\\)<img", caption.value) for caption in test.caption)
 
 
-def test_f13_of_a_hundred_files_at_once_some_are_taken_and_the_rest_refused_in_a_few_sentences() -> None:
-    files = [(f"{number}.png", png((number, 0, 0))) for number in range(100)]
-    test = uploads(page(), *files)
+def read_here(data: bytes, max_pixels: int, _: object) -> Decoded:
+    """Decode a file without a process of its own, which takes a sixth of a second each."""
+    return read_file(data, max_pixels)
+
+
+def test_f13_of_hundreds_of_files_at_once_some_are_taken_and_the_rest_refused_in_a_few_sentences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "read_file_in_child", read_here)
+    limit = PROFILES["own"].visitor_pictures
+    assert limit == 200
+    test = uploads(page(), *((f"{number}.png", png((number, 0, 0))) for number in range(limit + 1)))
     assert lives(test)
-    assert len(test.session_state.mirror.added_pictures) == MAX_PICTURES
+    assert len(test.session_state.mirror.added_pictures) == limit
+    (sentence,) = said(test)
+    assert f"'{limit}.png'" in sentence
+    assert figures(sentence.replace(f"'{limit}.png'", "")) == [str(limit)]
+    test = uploads(test, *((f"more-{number}.png", png((0, 0, number))) for number in range(1, 11)))
     assert len(test.error) == 1  # one box
     sentences = said(test)
+    assert [f"'more-{number}.png'" in sentence for number, sentence in enumerate(sentences[:3], 1)] == [True] * 3
+    assert figures(sentences[3]) == ["7"]
     assert len(sentences) == 4
-    for number, sentence in zip(range(MAX_PICTURES, 100), sentences[:3], strict=False):
-        assert f"'{number}.png'" in sentence
-        assert str(MAX_PICTURES) in figures(sentence.replace(f"'{number}.png'", ""))
-    assert figures(sentences[3]) == [str(100 - MAX_PICTURES - 3)]
+
+
+def test_f13_the_limit_is_said_before_the_upload_and_set_in_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "Up to 200 pictures, 10 MB each" in captions(page())
+    settings = tmp_path / "mirror.toml"
+    settings.write_text('[mirror]\nprofile = "hosted"\nvisitor_pictures = 1\n', encoding="utf-8")
+    monkeypatch.setenv("MIRROR_SETTINGS", str(settings))
+    test = uploads(page(), ("first.png", png()), ("second.png", png((1, 2, 3))))
+    assert "Up to 1 picture, 10 MB each" in captions(test)
+    (sentence,) = said(test)
+    assert "1 picture" in sentence
+    assert "'second.png'" in sentence
 
 
 def test_f16_of_two_files_with_one_name_each_is_itself() -> None:

@@ -6,14 +6,14 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mirror_app.decoding.reading import FORMATS
-from mirror_app.errors import MirrorError
+from mirror_app.images import MAX_BYTES
+from mirror_app.settings.server import server_settings
 from mirror_app.ui import store
 from mirror_app.ui.components.reported import index_below
 from mirror_app.ui.components.tiles import tiles
 from mirror_app.ui.state import widget_state
-from mirror_app.ui.state.session import Session, current
+from mirror_app.ui.state.session import Session, counted, current
 
-REPORTED = 3  # how many errors of files are shown; further errors are only counted
 THUMBNAIL = 64  # pixels
 
 
@@ -24,7 +24,7 @@ def show(session: Session) -> None:
         tiles(
             store.strip([picture.shown_id for picture in pictures], THUMBNAIL, pictures),
             [picture.name for picture in pictures],
-            len(pictures),
+            min(len(pictures), store.STRIP_COLUMNS),
             THUMBNAIL,
             key=widget_state.PICKED_INPUT.key,
             label="Inputs",
@@ -51,7 +51,11 @@ def add(session: Session) -> None:
     if not session.takes_pictures:
         st.caption("Inputs with bands can only be passed from Python.")
         return
-    st.file_uploader(
+    with st.container(key="add", width="content", gap="xxsmall"):
+        row = st.container(horizontal=True, gap="small")
+        limit = counted(server_settings().limits.visitor_pictures)
+        st.caption(f"Up to {limit}, {MAX_BYTES // 2**20} MB each", width="content")
+    row.file_uploader(
         "Add your own pictures",
         [kind.lower() for kind in FORMATS] + ["jpg"],
         accept_multiple_files=True,
@@ -60,7 +64,7 @@ def add(session: Session) -> None:
         label_visibility="collapsed",
         width=110,
     )
-    camera = st.popover("Camera", icon=":material/photo_camera:", key="camera", on_change="rerun", width="content")
+    camera = row.popover("Camera", icon=":material/photo_camera:", key="camera", on_change="rerun", width="content")
     if camera.open:  # the browser asks for permission as soon as the widget is drawn
         with camera:
             st.camera_input(
@@ -89,15 +93,5 @@ def _take_photograph() -> None:
 
 def _take(files: Sequence[UploadedFile]) -> None:
     session = current()
-    errors = []
-    for file in files:
-        try:
-            data = store.take_upload(file)
-            session.require_place(file.name)
-            session.add(store.decoded(data, file.name))
-        except MirrorError as error:
-            errors.append(str(error))
-    session.problems += errors[:REPORTED]
-    if rest := errors[REPORTED:]:
-        session.problems.append(f"{len(rest)} more {'file was' if len(rest) == 1 else 'files were'} not added.")
+    session.unread_files.extend(files)
     session.uploads += 1  # a new key empties the uploader, since the strip shows the added pictures

@@ -14,7 +14,7 @@ from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.glossary import WORDS
 from mirror_app.ui.guide import search
 from mirror_app.ui.state import widget_state
-from mirror_app.ui.state.session import Session, current
+from mirror_app.ui.state.session import EXPLORE, Session, current
 from mirror_app.visualisations.registry import Entry, Question
 
 PICTURES = Path(__file__).parent / "pictures"  # `make pictures` draws them
@@ -180,4 +180,4 @@ def _try(entry: Entry) -> None:
     widget_state.VISUALISATION.value = entry.key
     if entry.kind.needs_attention and widget_state.MODEL.value == catalogue.BUNDLED:
         widget_state.MODEL.value = catalogue.BUNDLED_TRANSFORMER
-    current().explore_next = True
+    current().next_page = EXPLORE

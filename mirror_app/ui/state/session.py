@@ -2,11 +2,13 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mirror_app import layers, live, params
 from mirror_app.bundled.examples import examples
@@ -23,7 +25,7 @@ from mirror_app.ui.state import widget_state
 from mirror_app.visualisations import registry
 
 FIRST = "grad-cam"  # the visualisation of a new session
-MAX_PICTURES = 24  # how many pictures one visitor may add
+EXPLORE, COMPARE = "Explore", "Compare"  # the titles of pages that others open
 
 
 @dataclass
@@ -43,12 +45,14 @@ class Session:
     link_at_last_stage: bool = False  # whether an old link asks for the last stage; cleared when the layer is selected
     linked: dict[str, str] = field(default_factory=dict)  # a page's choices in the link, until that page reads them
     run_requested: bool = False  # whether Dream was pressed, or a link to a dream was opened
-    explore_next: bool = False  # whether the next page is Explore
+    next_page: str = ""  # the title of the page to open next
     target_model: str | None = None  # the model that the target was selected for
     outputs: dict[str, str] = field(default_factory=dict)  # the output kinds that the visitor chose, by model
     page: str = ""  # the page that wrote `written_query`
     written_query: dict[str, str | None] = field(default_factory=dict)  # the URL parameters that were written last
     uploads: int = 0  # how many times files were uploaded
+    unread_files: deque[UploadedFile] = field(default_factory=deque)  # uploaded files to decode
+    refusals: list[str] = field(default_factory=list)  # why some of these files were not added
     added_at: dict[str, float] = field(default_factory=dict)  # when each picture was added, on `time.perf_counter`
     problems: list[str] = field(default_factory=list)
     request: Request = field(init=False)
@@ -95,8 +99,9 @@ class Session:
 
     def require_place(self, name: str) -> None:
         """Raise MirrorError if the visitor has as many pictures as allowed, before the file `name` is read in vain."""
-        if len(self.added_pictures) >= MAX_PICTURES:
-            raise _limit_reached(f"{MAX_PICTURES} pictures", printable(name))
+        limit = server_settings().limits.visitor_pictures
+        if len(self.added_pictures) >= limit:
+            raise _limit_reached(counted(limit), printable(name))
 
     def add(self, picture: Picture) -> None:
         """Add a picture and select it; raise MirrorError if a limit is reached."""
@@ -125,10 +130,17 @@ class Session:
         """Show three bands of each input as red, green and blue; with None, show the mean of all bands in grey."""
         self.pictures = {key: with_colours(picture, colours) for key, picture in self.pictures.items()}
 
-    def remove(self, picture_id: str) -> None:
-        """Remove a picture that the visitor added, and select the first one."""
-        del self.pictures[picture_id]
-        self.picture = next(iter(self.pictures))
+    def remove(self, *picture_ids: str) -> None:
+        """Remove pictures that the visitor added; if the selected one is among them, select the first one."""
+        for picture_id in picture_ids:
+            self.pictures.pop(picture_id, None)
+        if self.picture not in self.pictures:
+            self.picture = next(iter(self.pictures))
+
+
+def counted(pictures: int) -> str:
+    """Return a number of pictures in words, such as “1 picture”."""
+    return f"{pictures} picture{'' if pictures == 1 else 's'}"
 
 
 def _limit_reached(limit: str, name: str) -> MirrorError:
@@ -163,13 +175,14 @@ def choose(request: Request) -> None:
 def open_in_explore(request: Request) -> None:
     """Select `request` and open Explore next. Only for callbacks, like `choose`."""
     choose(request)
-    current().explore_next = True
+    current().next_page = EXPLORE
 
 
 def go_to(query: Mapping[str, str]) -> None:
     """Select the view of an earlier link of this visit. Only for callbacks, like `choose`."""
     session = current()
     widget_state.forget_choices("compare")
+    widget_state.forget_choices("gallery")
     for entry in session.entries:
         if entry.key == query.get("visualisation"):
             _set_params(entry, {})

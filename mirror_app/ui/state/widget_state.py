@@ -110,6 +110,8 @@ COMPARED_PICTURE = StateValue[str | None]("compared-picture", None)
 COMPARED_LAYERS = StateValue[Sequence[str]]("compare.layer", ())
 COMPARED_LAYERS_MODEL = StateValue("compare.layers.of", "")  # the model that the layers were chosen for
 COMPARED_INPUTS = StateValue[Sequence[str]]("compare.input", ())
+GALLERY_PAGE = StateValue("gallery.page", 1)
+GALLERY_ORDER = StateValue[tuple[str, str]]("gallery.shown", ("", ""))  # the order and the class of the last run
 PREVIOUS_INPUTS = StateValue[Sequence[str]]("compare.input.known", ())  # the visitor's own pictures at the last run
 
 
@@ -142,6 +144,11 @@ def choice(name: str) -> StateValue[str]:
 def choices(name: str, default: Sequence[str]) -> StateValue[Sequence[str]]:
     """Return a choice of several options on one page, named as in `choice`."""
     return StateValue(name, default)
+
+
+def chosen(picture_id: str) -> StateValue[bool]:
+    """Return whether a picture of the gallery is selected."""
+    return StateValue(f"chosen.{picture_id}", False)
 
 
 def forget_choices(page: str) -> None:

@@ -3,6 +3,8 @@
 from mirror_app.ui.store.computations import close
 from mirror_app.ui.store.models import fetch, is_loaded, model
 from mirror_app.ui.store.pictures import (
+    SQUARE_SIDE,
+    STRIP_COLUMNS,
     band_sheet,
     decoded,
     input_png,
@@ -19,6 +21,8 @@ from mirror_app.ui.store.selection import Selection
 from mirror_app.ui.store.trust import curves, shuffled
 
 __all__ = [
+    "SQUARE_SIDE",
+    "STRIP_COLUMNS",
     "OnProgress",
     "Selection",
     "band_sheet",

@@ -24,6 +24,8 @@ from mirror_app.ui.store.computations import request_key
 from mirror_app.ui.store.selection import Selection
 
 THUMBNAIL_SIDE = 512  # pixels
+SQUARE_SIDE = 192  # pixels; strips are made of squares of this size or less
+STRIP_COLUMNS = 16  # how many pictures a row of a strip has, so that browsers can draw a strip of hundreds
 _LARGE = 4_000_000  # pixels
 _TURNS = Turns(1)
 
@@ -39,9 +41,9 @@ def sheet(
     return _sheet(f"{_shown_key(selection)} {of}", first, count, vmax, selection, raw)
 
 
-def thumbnail(selection: Selection, raw: np.ndarray, vmax: float | None) -> bytes:
-    """Return the first sheet of `selection` as a PNG file with no side longer than `THUMBNAIL_SIDE`."""
-    return _thumbnail(_shown_key(selection), vmax, selection, raw)
+def thumbnail(selection: Selection, raw: np.ndarray, vmax: float | None, side: int = THUMBNAIL_SIDE) -> bytes:
+    """Return the first sheet of `selection` as a PNG file with no side longer than `side`."""
+    return _thumbnail(_shown_key(selection), vmax, side, selection, raw)
 
 
 def vmax(selection: Selection, raw: np.ndarray) -> float | None:
@@ -70,7 +72,9 @@ def take_upload(file: UploadedFile) -> bytes:
 
 def decoded(data: bytes, name: str) -> Picture:
     """Return the picture in a file that this visitor uploaded. May raise MirrorError."""
-    return decode_upload(data, name, server_settings().limits.picture_megapixels, _pixel_cache(), visitor())
+    picture = decode_upload(data, name, server_settings().limits.picture_megapixels, _pixel_cache(), visitor())
+    _square(picture.shown_id, picture)  # drawn while its pixels are in memory, since more pictures may follow
+    return picture
 
 
 @st.cache_resource(show_spinner=False)
@@ -80,10 +84,17 @@ def _pixel_cache() -> PixelCache:
     return made
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
 def strip(shown_ids: Sequence[str], side: int, _pictures: Sequence[Picture]) -> bytes:
-    """Return the pictures, each cropped to a square of `side` pixels, in one row as a PNG file."""
-    return render.png(np.concatenate([_square(picture.shown_id, side, picture) for picture in _pictures], axis=1))
+    """Return the pictures, each cropped to a square of `side` pixels, in rows of `STRIP_COLUMNS` as a PNG file."""
+    columns = min(len(_pictures), STRIP_COLUMNS)
+    sheet = np.zeros((-(-len(_pictures) // columns) * side, columns * side, 3), np.uint8)
+    for number, picture in enumerate(_pictures):
+        top, left = (index * side for index in divmod(number, columns))
+        square = _square(picture.shown_id, picture)
+        resized = square if side == SQUARE_SIDE else np.asarray(Image.fromarray(square).resize((side, side)))
+        sheet[top : top + side, left : left + side] = resized
+    return render.png(sheet)
 
 
 @st.cache_data(max_entries=256, max_size="64mb", show_spinner=False)
@@ -95,10 +106,10 @@ def band_sheet(picture_id: str, _bands: Tensor) -> Sheet:
     return Sheet(sheet_png, columns, len(images), len(images))
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _square(shown_id: str, side: int, _picture: Picture) -> np.ndarray:
+@st.cache_data(max_entries=1024, max_size="64mb", show_spinner=False)
+def _square(shown_id: str, _picture: Picture) -> np.ndarray:
     with _room_for(_picture):
-        return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (side, side)))
+        return np.asarray(ImageOps.fit(Image.fromarray(_picture.pixels), (SQUARE_SIDE, SQUARE_SIDE)))
 
 
 def _room_for(picture: Picture) -> AbstractContextManager[object]:
@@ -134,11 +145,10 @@ def _sheet(key: str, first: int, count: int, vmax: float | None, _selection: Sel
 
 
 @st.cache_data(max_entries=512, max_size="64mb", show_spinner=False)
-def _thumbnail(key: str, vmax: float | None, _selection: Selection, _raw: np.ndarray) -> bytes:
+def _thumbnail(key: str, vmax: float | None, side: int, _selection: Selection, _raw: np.ndarray) -> bytes:
     png = sheet(_selection, _raw, 0, engine.PAGE, vmax).png
     image = Image.open(io.BytesIO(png))
-    is_small = max(image.size) <= THUMBNAIL_SIDE
-    return png if is_small else render.png(np.asarray(ImageOps.contain(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE))))
+    return png if max(image.size) <= side else render.png(np.asarray(ImageOps.contain(image, (side, side))))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -19,7 +19,7 @@ from mirror_app.ui.store.result_store import OnProgress, ResultStore
 from mirror_app.ui.store.selection import Selection
 
 RESULTS = ResultStore[Result]("results", max_entries=256, max_size="256mb")
-PREDICTIONS = ResultStore[Prediction]("predictions", max_entries=512)
+PREDICTIONS = ResultStore[Prediction]("predictions", max_entries=2048, max_size="64mb")
 TEXT_LIKELIHOODS = ResultStore[tuple[np.ndarray, np.ndarray]]("texts", max_entries=512)
 
 

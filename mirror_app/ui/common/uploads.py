@@ -1,0 +1,44 @@
+"""Reads the files that a visitor uploaded, one after another, before the page is drawn."""
+
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from mirror_app.errors import MirrorError
+from mirror_app.ui import store
+from mirror_app.ui.state.session import Session
+
+REPORTED = 3  # how many errors of files are shown; further errors are only counted
+
+
+def read(session: Session, status: DeltaGenerator) -> None:
+    """Add the pictures in the session's unread files, and report the files that are refused in a few sentences.
+
+    The progress is shown in `status`. A visitor who goes on to another page in the middle loses nothing: the next run
+    reads the files that are left.
+    """
+    files = session.unread_files
+    count = len(files)
+    while files:
+        if count > 1:
+            done = count - len(files)
+            status.progress(done / count, f"Reading picture {done + 1} of {count} …")
+        file = files.popleft()
+        if problem := _add(session, file):
+            session.refusals.append(problem)
+    if count > 1:
+        status.empty()
+    session.problems += session.refusals[:REPORTED]
+    if rest := session.refusals[REPORTED:]:
+        session.problems.append(f"{len(rest)} more {'file was' if len(rest) == 1 else 'files were'} not added.")
+    session.refusals.clear()
+
+
+def _add(session: Session, file: UploadedFile) -> str:
+    """Add the picture in a file, and return "" or the reason why it is refused."""
+    try:
+        data = store.take_upload(file)
+        session.require_place(file.name)
+        session.add(store.decoded(data, file.name))
+    except MirrorError as error:
+        return str(error)
+    return ""
