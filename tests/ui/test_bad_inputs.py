@@ -30,7 +30,7 @@ from mirror_app.settings.limits import PROFILES
 from mirror_app.ui import store
 from mirror_app.visualisations import registry
 from tests import ROOT
-from tests.app import captions, cheaply, figures, lives, page, png, said, upload
+from tests.app import cheaply, container, figures, lives, page, png, said, upload
 from tests.networks import ANYWHERE, TARGETED, Tricky, quick
 from tests.refused import refused
 from tests.server import Answer, knock, serve
@@ -93,15 +93,21 @@ def test_f13_of_hundreds_of_files_at_once_some_are_taken_and_the_rest_refused_in
     assert len(sentences) == 4
 
 
+def said_beside_the_uploader(test: AppTest) -> str:
+    beside = container(test, "add")
+    assert beside is not None
+    return beside.markdown[0].value.removeprefix(":small[").removesuffix("]")
+
+
 def test_f13_the_limit_is_said_before_the_upload_and_set_in_the_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert "Up to 200 pictures, 10 MB each" in captions(page())
+    assert said_beside_the_uploader(page()) == "Up to 200 pictures, 10 MB each"
     settings = tmp_path / "mirror.toml"
     settings.write_text('[mirror]\nprofile = "hosted"\nvisitor_pictures = 1\n', encoding="utf-8")
     monkeypatch.setenv("MIRROR_SETTINGS", str(settings))
     test = uploads(page(), ("first.png", png()), ("second.png", png((1, 2, 3))))
-    assert "Up to 1 picture, 10 MB each" in captions(test)
+    assert said_beside_the_uploader(test) == "Up to 1 picture, 10 MB each"
     (sentence,) = said(test)
     assert "1 picture" in sentence
     assert "'second.png'" in sentence

@@ -84,10 +84,11 @@ def _answers(model: Model, picture: Picture) -> Generator[Answer, None, None]:
         yield Answer(problem=page_parts.error_message(error))
         return
     PREDICTIONS.put(key, prediction)
-    yield _in_short(prediction, model)
+    yield in_short(prediction, model)
 
 
-def _in_short(prediction: Prediction, model: Model) -> Answer:
+def in_short(prediction: Prediction, model: Model) -> Answer:
+    """Return the class, box or number that a prediction has first."""
     if len(prediction.probabilities):
         number = int(np.argmax(prediction.values))
     elif len(prediction.answers) == 1 and prediction.meaning:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,7 +11,6 @@ from mirror_app import live, targets
 from mirror_app.errors import MirrorError
 from mirror_app.export import table
 from mirror_app.images import Picture
-from mirror_app.models import Model
 from mirror_app.params import TARGET
 from mirror_app.ui.compare import choices
 from mirror_app.ui.compare.controls import MAX_LENGTH
@@ -131,7 +131,7 @@ def offer_table(session: Session, selection: Selection, answers: Mapping[str, An
     is_complete = answers.keys() >= session.pictures.keys()
     st.download_button(
         "CSV",
-        _table_of(list(session.pictures.values()), selection, answers) if is_complete else b"",
+        table_of(list(session.pictures.values()), selection, answers) if is_complete else b"",
         "gallery.csv",
         "text/csv",
         icon=":material/download:",
@@ -141,15 +141,16 @@ def offer_table(session: Session, selection: Selection, answers: Mapping[str, An
     )
 
 
-def _table_of(pictures: Sequence[Picture], selection: Selection, answers: Mapping[str, Answer]) -> Callable[[], bytes]:
+def table_of(pictures: Sequence[Picture], selection: Selection, answers: Mapping[str, Answer]) -> Callable[[], bytes]:
+    """Return a function that writes the pictures with their answers, and what `selection` shows of them, as CSV."""
     request, model, target = selection.request, selection.model, selection.values.get(TARGET)
-    value_name = _value_name(model)
     common = {
         "model": live.display_name(request.model),
         "visualisation": selection.entry.name,
         "layer": request.layer,
         "target": "" if target is None else targets.from_value(target).described(model.name_of),
     }
+    value_name = "probability" if model.kind.has_probabilities else "value"
     rows = [
         {
             "name": picture.name,
@@ -161,11 +162,7 @@ def _table_of(pictures: Sequence[Picture], selection: Selection, answers: Mappin
         }
         for picture in pictures
     ]
-    return lambda: table.csv_file(rows)
-
-
-def _value_name(model: Model) -> str:
-    return "probability" if model.kind.has_probabilities else "value"
+    return partial(table.csv_file, rows)
 
 
 def _select(picture_ids: Collection[str], is_selected: bool) -> None:
