@@ -38,7 +38,7 @@ from tests.ui.test_page import _empty_caches  # noqa: F401 - a fixture
 
 def names(test: AppTest) -> list[str]:
     """The names on the cards, in the order of the page."""
-    return [plain(card.checkbox[0].label) for card in containers(test, r"card-\d+").values()]
+    return [plain(name.markdown[0].value) for name in containers(test, r"name-\d+").values()]
 
 
 def captions(test: AppTest) -> list[str]:
@@ -47,9 +47,9 @@ def captions(test: AppTest) -> list[str]:
 
 
 def select(test: AppTest, *card_names: str) -> AppTest:
-    for box in test.checkbox:
-        if plain(box.label) in card_names:
-            box.check()
+    for name in containers(test, r"name-\d+").values():
+        if plain(name.markdown[0].value) in card_names:
+            name.checkbox[0].check()
     return test.run()
 
 

@@ -54,7 +54,7 @@ def add(session: Session) -> None:
     with st.container(key="add", width="content", gap="xxsmall"):
         row = st.container(horizontal=True, gap="small")
         limit = counted(server_settings().limits.visitor_pictures)
-        st.markdown(f":small[Up to {limit}, {MAX_BYTES // 2**20} MB each]", width="content")
+        st.markdown(f"Up to {limit}, {MAX_BYTES // 2**20} MB each", width="content")
     row.file_uploader(
         "Add your own pictures",
         [kind.lower() for kind in FORMATS] + ["jpg"],

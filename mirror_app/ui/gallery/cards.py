@@ -72,9 +72,10 @@ def _lay_out(session: Session, number: int, picture: Picture) -> Card:
             with st.container(key=f"map-{number}"):
                 map_slot = st.empty()
                 map_slot.caption(WAITING)
-        st.checkbox(
-            literal(picture.name), key=widget_state.chosen(picture.id).key, width="stretch", persist_state="session"
-        )
+        with st.container(key=f"name-{number}", horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
+            key = widget_state.chosen(picture.id).key
+            st.checkbox("Select", key=key, label_visibility="collapsed", persist_state="session")
+            st.markdown(literal(picture.name))
         with st.container(key=f"answer-below-{number}"):
             caption_slot = st.empty()
             caption_slot.caption(WAITING)
