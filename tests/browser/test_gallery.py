@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from mirror_app.bundled import scenes
-from tests.browser.page import READY, faults_by_theme, settled, shown
+from tests.browser.page import READY, SCREENSHOTS, faults, settled, shown
 
 COUNT = 40
 
@@ -56,10 +56,12 @@ def test_many_files_are_shown_sorted_selected_and_compared(dashboard: Callable[.
         expect(card.get_by_role("checkbox")).to_be_checked()
     expect(page.get_by_text("2 of 47 selected")).to_be_visible()
     names = [cards.nth(number).locator("[class*=st-key-name-] p").last.inner_text() for number in (0, 5)]
-    for width in (1280, 390):
+    for width, theme in ((390, "dark"), (1280, "light")):
         page.set_viewport_size({"width": width, "height": 900})
-        assert faults_by_theme(page, "gallery") == {}
-    page.set_viewport_size({"width": 1280, "height": 900})
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.wait_for_timeout(400)  # transitions of colours
+        page.screenshot(path=SCREENSHOTS / f"gallery-{width}-{theme}.png")
+        assert faults(page) == []
     page.locator(".st-key-gallery-actions").get_by_role("button", name="Compare").click()
     for name in names:
         expect(page.get_by_role("button", name=f"Open Grad-CAM of {name} (").first).to_be_visible(timeout=60_000)

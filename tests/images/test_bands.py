@@ -190,7 +190,7 @@ def test_the_page_shows_bands_and_three_of_them_as_the_colours_that_one_picks(
 
 
 @pytest.mark.page
-@pytest.mark.parametrize("to", ["compare", "dream", "trust", "architecture"])
+@pytest.mark.parametrize("to", ["compare", "gallery", "dream", "trust", "architecture"])
 def test_every_page_takes_bands(page: Callable[..., AppTest], to: str) -> None:
     test = page(5, to)
     assert not test.exception

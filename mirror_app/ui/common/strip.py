@@ -20,7 +20,7 @@ THUMBNAIL = 64  # pixels
 def show(session: Session) -> None:
     """Show all inputs in one row, followed by the widgets that add and remove pictures."""
     pictures = list(session.pictures.values())
-    with st.container(key="inputs", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="inputs", horizontal=True, gap="small"):
         tiles(
             store.strip([picture.shown_id for picture in pictures], THUMBNAIL, pictures),
             [picture.name for picture in pictures],

@@ -22,9 +22,9 @@ def read(session: Session, status: DeltaGenerator) -> None:
         if count > 1:
             done = count - len(files)
             status.progress(done / count, f"Reading picture {done + 1} of {count} …")
-        file = files.popleft()
-        if problem := _add(session, file):
+        if problem := _add(session, files[0]):
             session.refusals.append(problem)
+        files.popleft()  # only now, since Streamlit may end this run while a file is read
     if count > 1:
         status.empty()
     session.problems += session.refusals[:REPORTED]

@@ -185,8 +185,9 @@ def _options(session: Session, base: Request, field: str) -> tuple[list[str], li
         case "input":
             own = [picture.id for picture in session.added_pictures]
             previous, chosen = widget_state.PREVIOUS_INPUTS, widget_state.COMPARED_INPUTS
-            if chosen.is_stored:  # pictures that were added since the last run are chosen
-                chosen.value = [*(picture_id for picture_id in own if picture_id not in previous.value), *chosen.value]
+            if chosen.is_stored:  # pictures that were added since the last run are chosen, as many as are shown
+                new = [picture_id for picture_id in own if picture_id not in previous.value][:MAX_LENGTH]
+                chosen.value = [*new, *chosen.value]
             previous.value = own
             return list(session.pictures), [*own, *session.pictures][:DEFAULT_LENGTH]
         case "layer":
