@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from mirror_app.bundled import scenes
 from tests.browser.page import READY, SCREENSHOTS, faults, settled, shown
 
-COUNT = 40
+COUNT = 30
 
 
 def filled(page: Page) -> None:
@@ -32,7 +32,7 @@ def test_many_files_are_shown_sorted_selected_and_compared(dashboard: Callable[.
     expect(page.get_by_text("Up to 200 pictures, 10 MB each")).to_be_visible(timeout=60_000)
     filled(page)
     page.locator("input[type=file]").set_input_files(files)
-    expect(page.get_by_text(re.compile(r"Reading picture \d+ of 40"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Reading picture \d+ of 30"))).to_be_visible()
     expect(page.get_by_role("alert").get_by_text("'broken.png'")).to_be_visible(timeout=60_000)
     cards = page.locator("[class*=st-key-card-]")
     expect(cards).to_have_count(24)
@@ -54,7 +54,7 @@ def test_many_files_are_shown_sorted_selected_and_compared(dashboard: Callable[.
     for card in (cards.nth(0), cards.nth(5)):
         card.get_by_role("checkbox").locator("xpath=ancestor::label").click()
         expect(card.get_by_role("checkbox")).to_be_checked()
-    expect(page.get_by_text("2 of 47 selected")).to_be_visible()
+    expect(page.get_by_text("2 of 37 selected")).to_be_visible()
     names = [cards.nth(number).locator("[class*=st-key-name-] p").last.inner_text() for number in (0, 5)]
     for width, theme in ((390, "dark"), (1280, "light")):
         page.set_viewport_size({"width": width, "height": 900})
