@@ -1,7 +1,8 @@
 """The cards of the gallery: each has a picture, its visualisation, its name and the answer to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -45,15 +46,16 @@ def show(session: Session, pictures: Sequence[Picture], answers: Mapping[str, An
     for card in cards:
         if answer := completed.get(card.selection.picture.id):
             _show_answer(card, answer)
-        if result := store.cached_result(card.selection.request):
-            _show_map(card, result)
+        _fill(card, partial(store.cached_result, card.selection.request))
     for card in cards:
         picture = card.selection.picture
         if picture.id not in completed:
-            completed[picture.id] = gallery_answers.answer(card.selection.model, picture, lambda _: None)
+            on_progress = partial(_show_state, card.caption_slot)
+            completed[picture.id] = gallery_answers.answer(card.selection.model, picture, on_progress)
             _show_answer(card, completed[picture.id])
     for card in cards:
-        _compute_map(card)
+        if not store.cached_result(card.selection.request):
+            _fill(card, partial(store.result, card.selection, partial(_show_state, card.map_slot)))
     return completed
 
 
@@ -87,17 +89,17 @@ def _show_answer(card: Card, answer: Answer) -> None:
     card.caption_slot.caption(literal(answer.problem) or text)
 
 
-def _compute_map(card: Card) -> None:
-    if store.cached_result(card.selection.request):
-        return
-
-    def on_progress(state: str) -> None:
-        card.map_slot.caption(f"{state} …")
-
+def _fill(card: Card, get_result: Callable[[], Result | None]) -> None:
+    """Show the result that `get_result` returns, if there is one, or the message of its error."""
     try:
-        _show_map(card, store.result(card.selection, on_progress))
+        if result := get_result():
+            _show_map(card, result)
     except Exception as error:
         card.map_slot.caption(literal(page_parts.error_message(error)))
+
+
+def _show_state(slot: DeltaGenerator, state: str) -> None:
+    slot.caption(f"{state} …")
 
 
 def _show_map(card: Card, result: Result) -> None:
