@@ -14,14 +14,14 @@ problems_slot = st.container()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.subheader("Compare", width="content")
     buttons_slot = st.container(horizontal=True, width="content")
-rows, columns, shared, scale_slot = controls.choose(session, selection)
+arrangement, scale_slot = controls.choose(session, selection)
 with problems_slot:
     page_parts.show_problems(session)
 with page_parts.failures():
-    shown_cells = cells.show(session, selection, rows, columns, shared)
-    controls.show_scale(scale_slot, shown_cells)
+    shown_cells = cells.show(session, selection, arrangement)
+    controls.show_scale(scale_slot, arrangement, shown_cells)
     if shown_cells:
         with buttons_slot:
             strip.add(session)
             share(session, st.query_params.to_dict(), [cell.selection.picture for cell in shown_cells])
-            controls.offer_files(selection, shown_cells, rows, columns)
+            controls.offer_files(session, selection, shown_cells, arrangement)

@@ -4,13 +4,18 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from mirror_app.render import Legend
 
 # All lengths are in pixels.
 TILE_SIDE, GAP, MARGIN = 224, 12, 24
 ROW_NAME_WIDTH = 148
 FONT_SIZE, CAPTION_FONT_SIZE = 16, 12
 WARNING_SIDE = 10
+BAR_WIDTH, BAR_HEIGHT = 132, 8
+BAR_STEP = BAR_HEIGHT + CAPTION_FONT_SIZE * 2  # a bar with its numbers
 
 BACKGROUND, TILE_BACKGROUND = "#ffffff", "#f1eff6"
 TEXT_COLOUR, CAPTION_COLOUR, WARNING_COLOUR = "#221d33", "#746f85", "#c2570c"
@@ -26,7 +31,22 @@ class Tile:
     has_warning: bool = False
 
 
-def draw_figure(tiles: Sequence[Sequence[Tile]], rows: Sequence[str], columns: Sequence[str], title: str) -> bytes:
+@dataclass(frozen=True)
+class ColourBars:
+    """The colour bars of a figure, next to what shares their scale: each row, each column, or all tiles."""
+
+    rows: Sequence[Legend | None] = ()
+    columns: Sequence[Legend | None] = ()
+    shared: Sequence[Legend] = ()
+
+
+def draw_figure(
+    tiles: Sequence[Sequence[Tile]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    bars: ColourBars = ColourBars(),
+) -> bytes:
     """Return a figure as a PNG file.
 
     Args:
@@ -34,6 +54,7 @@ def draw_figure(tiles: Sequence[Sequence[Tile]], rows: Sequence[str], columns: S
         rows: The name of each row, drawn to its left.
         columns: The name of each column, drawn above it.
         title: A line above the figure; "" for none.
+        bars: The colour bars: below the names of rows, below the names of columns, and below the title.
 
     Example:
         >>> from mirror_app.export.figure import Tile, draw_figure
@@ -48,18 +69,27 @@ def draw_figure(tiles: Sequence[Sequence[Tile]], rows: Sequence[str], columns: S
     width = left + len(columns) * column_step - GAP
     title_lines = wrap_text(title, width - MARGIN, FONT_SIZE, 3)
     names_height = max(_height(name, FONT_SIZE) for name in column_names)
-    top = MARGIN + _height(title_lines, FONT_SIZE) + GAP + names_height + GAP
+    bars_top = MARGIN + _height(title_lines, FONT_SIZE) + GAP
+    top = bars_top + (BAR_STEP if bars.shared else 0) + names_height + GAP + (BAR_STEP if any(bars.columns) else 0)
     row_step = TILE_SIDE + GAP + max(_height(caption, CAPTION_FONT_SIZE) for row in captions for caption in row)
     height = top + len(rows) * row_step + (CAPTION_FONT_SIZE * 2 if has_warning else 0)
     canvas = Image.new("RGB", (width + MARGIN, height - GAP + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     _write(draw, title_lines, (MARGIN, MARGIN), "la", FONT_SIZE, TEXT_COLOUR)
+    for number, legend in enumerate(bars.shared):
+        _draw_bar(canvas, draw, legend, left + number * column_step + (TILE_SIDE - BAR_WIDTH) // 2, bars_top)
     for c, name in enumerate(column_names):
-        _write(draw, name, (left + c * column_step + TILE_SIDE // 2, top - GAP), "md", FONT_SIZE, TEXT_COLOUR)
+        x, bottom = left + c * column_step, top - GAP - (BAR_STEP if any(bars.columns) else 0)
+        _write(draw, name, (x + TILE_SIDE // 2, bottom), "md", FONT_SIZE, TEXT_COLOUR)
+        if legend := dict(enumerate(bars.columns)).get(c):
+            _draw_bar(canvas, draw, legend, x + (TILE_SIDE - BAR_WIDTH) // 2, bottom + GAP // 2)
     for r, row in enumerate(tiles):
         y = top + r * row_step
         row_name = wrap_text(rows[r], ROW_NAME_WIDTH, FONT_SIZE, 6)
         _write(draw, row_name, (MARGIN + ROW_NAME_WIDTH, y + TILE_SIDE // 2), "rm", FONT_SIZE, TEXT_COLOUR)
+        if legend := dict(enumerate(bars.rows)).get(r):
+            below = y + (TILE_SIDE + _height(row_name, FONT_SIZE)) // 2 + GAP
+            _draw_bar(canvas, draw, legend, MARGIN + ROW_NAME_WIDTH - BAR_WIDTH, below)
         for c, tile in enumerate(row):
             x = left + c * column_step
             _draw_content(canvas, draw, tile.content, x, y)
@@ -114,6 +144,20 @@ def _draw_content(canvas: Image.Image, draw: ImageDraw.ImageDraw, content: bytes
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     image = image.resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.LANCZOS)
     canvas.paste(image, (left + (TILE_SIDE - size[0]) // 2, top + (TILE_SIDE - size[1]) // 2))
+
+
+def _draw_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, left: int, top: int) -> None:
+    """Draw a colour bar with its numbers below: the lowest, 0 if the bar has two sides, and the highest."""
+    colours = np.array([ImageColor.getrgb(colour) for colour in legend.colours])
+    steps = np.linspace(0, len(colours) - 1, BAR_WIDTH)
+    line = np.stack([np.interp(steps, np.arange(len(colours)), channel) for channel in colours.T], axis=1)
+    canvas.paste(
+        Image.fromarray(np.broadcast_to(line.round(), (BAR_HEIGHT, BAR_WIDTH, 3)).astype(np.uint8)), (left, top)
+    )
+    anchors = ("la", "ma", "ra") if legend.low else ("la", "ra")
+    for number, anchor in zip(legend.ticks, anchors, strict=True):
+        x = left + {"l": 0, "m": BAR_WIDTH // 2, "r": BAR_WIDTH}[anchor[0]]
+        _write(draw, [f"{number:.3g}"], (x, top + BAR_HEIGHT + 3), anchor, CAPTION_FONT_SIZE, CAPTION_COLOUR)
 
 
 def _height(lines: Sequence[str], font_size: int) -> int:

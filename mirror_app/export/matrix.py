@@ -10,18 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from mirror_app import layers
+from mirror_app import layers, targets
 from mirror_app.engine.request import Request
 from mirror_app.export import package
-from mirror_app.export.figure import Tile, draw_figure
+from mirror_app.export.figure import ColourBars, Tile, draw_figure
 from mirror_app.layers import Layer
 from mirror_app.params import TARGET, Value
+from mirror_app.render import Legend
 from mirror_app.visualisations import registry
+
+BY_TARGET = "target"  # the field of an axis that changes the target, which is a parameter of most visualisations
+INPUT = "Input"  # the name of the row or column that shows the inputs
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The rows or the columns of a matrix: the field of a request that they change, and the values with their names."""
+    """The rows or the columns of a matrix.
+
+    Args:
+        field: The field of a request that they change, or "target" for the target.
+        values: The values of the field; targets are in their text form.
+        names: The names of the values.
+    """
 
     field: str
     values: tuple[str, ...]
@@ -40,6 +50,7 @@ class Cell:
         picture: The picture, a PNG file; None if there is none.
         message: Why there is no picture.
         vmax: The magnitude that is shown in full colour; None if the picture has its own scale.
+        legend: The colour bar of that scale, if there is one.
         caption: The target and its probability.
         note: A caution about the picture.
     """
@@ -51,6 +62,7 @@ class Cell:
     picture: bytes | None = None
     message: str = ""
     vmax: float | None = None
+    legend: Legend | None = None
     caption: str = ""
     note: str = ""
 
@@ -63,10 +75,11 @@ def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
 
     Args:
         base: The request to start from.
-        changes: The new values, by the names of the fields.
+        changes: The new values, by the names of the fields. The text form of a target, under "target", is ignored if
+            the visualisation has no target.
 
     Raises:
-        MirrorError: The new visualisation is unknown.
+        MirrorError: The new visualisation is unknown, or the target does not follow the grammar.
 
     Example:
         >>> from mirror_app.engine.request import Request
@@ -74,13 +87,19 @@ def with_changes(base: Request, changes: Mapping[str, Any]) -> Request:
         >>> base = Request("shapes", "checked-heart", "features", "grad-cam", (("signed", True), ("target_class", 3)))
         >>> with_changes(base, {"visualisation": "layer-cam"}).params
         (('target_class', 3),)
+        >>> with_changes(base, {"visualisation": "layer-cam", "target": "3 - 5"}).params
+        (('target_class', '3 - 5'),)
     """
-    request = replace(base, **changes)
-    if request.visualisation == base.visualisation:
+    request = replace(base, **{name: value for name, value in changes.items() if name != BY_TARGET})
+    if request.visualisation == base.visualisation and BY_TARGET not in changes:
         return request
     entry = registry.get(request.visualisation)
-    params = tuple((name, value) for name, value in base.params if entry.takes_target and name == TARGET)
-    return replace(request, params=params)
+    params = dict(base.params)
+    if request.visualisation != base.visualisation:
+        params = {name: value for name, value in base.params if entry.takes_target and name == TARGET}
+    if BY_TARGET in changes and entry.takes_target:
+        params[TARGET] = entry.parse(TARGET, changes[BY_TARGET])
+    return replace(request, params=tuple(sorted(params.items())))
 
 
 def corresponding_layer(
@@ -107,8 +126,9 @@ def corresponding_target(target: Value, classes: Sequence[str], other_classes: S
     """Return the target for another model that corresponds to a target for this model.
 
     Args:
-        target: A target for this model. If it is the number of a class, the other model's class with the same name is
-            returned, or None (the most likely class) if there is none. Other targets are returned as they are.
+        target: A target for this model. Classes, also those in a difference, become the other model's classes with
+            the same names. If it lacks one of them, None (the most likely class) is returned. Other targets are
+            returned as they are.
         classes: The names of this model's classes.
         other_classes: The names of the other model's classes.
 
@@ -116,30 +136,90 @@ def corresponding_target(target: Value, classes: Sequence[str], other_classes: S
         >>> from mirror_app.export.matrix import corresponding_target
         >>> corresponding_target(1, ["cat", "dog"], ["fish", "cat", "dog"])
         2
+        >>> corresponding_target("1 - 0", ["cat", "dog"], ["fish", "cat", "dog"])
+        '2 - 1'
     """
-    if not isinstance(target, int) or classes == other_classes:
+    if not isinstance(target, int | str) or list(classes) == list(other_classes):
         return target
-    name = classes[target] if target < len(classes) else None
-    return other_classes.index(name) if name in other_classes else None
+    parsed = targets.from_value(target)
+    if not parsed.is_class_score:
+        return target
+    numbers = [number for number in (parsed.channel, parsed.minus) if number is not None]
+    names = [classes[number] if number < len(classes) else None for number in numbers]
+    if any(name not in other_classes for name in names):
+        return None
+    channel, minus = ([other_classes.index(str(name)) for name in names] + [None])[:2]
+    translated = replace(parsed, channel=channel, minus=minus)
+    return translated.channel if translated.is_class else str(translated)
 
 
-def picture(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> bytes:
-    """Return a matrix as one PNG file, with the names of rows and columns, and `title` above."""
+def picture(
+    cells: Sequence[Cell],
+    rows: Axis,
+    columns: Axis,
+    title: str,
+    scale: str = "own",
+    inputs: Sequence[bytes | str] = (),
+) -> bytes:
+    """Return a matrix as one PNG file.
+
+    Args:
+        cells: The cells.
+        rows: The rows.
+        columns: The columns.
+        title: A line above the figure.
+        scale: The pictures that share a scale, whose colour bar is drawn: those of each "row" or "column", or all
+            ("one"). With "own", each picture has its own scale, and there are no colour bars.
+        inputs: If the columns or the rows are inputs, their PNG files, shown as the first row or column. A sentence
+            stands for a missing file.
+    """
     tiles = [[Tile("") for _ in columns.names] for _ in rows.names]
     for cell in cells:
         tiles[cell.row][cell.column] = Tile(cell.picture or cell.message, cell.caption, bool(cell.note))
-    return draw_figure(tiles, rows.names, columns.names, title)
+    row_names, column_names, bars = list(rows.names), list(columns.names), _colour_bars(cells, rows, columns, scale)
+    input_tiles = [Tile(png) for png in inputs]
+    if input_tiles and columns.field == "input":
+        tiles.insert(0, input_tiles)
+        row_names.insert(0, INPUT)
+        bars = replace(bars, rows=(None, *bars.rows))
+    elif input_tiles:
+        tiles = [[tile, *row] for tile, row in zip(input_tiles, tiles, strict=True)]
+        column_names.insert(0, INPUT)
+        bars = replace(bars, columns=(None, *bars.columns))
+    return draw_figure(tiles, row_names, column_names, title, bars)
 
 
-def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> bytes:
-    """Return a matrix as a ZIP file.
+def _colour_bars(cells: Sequence[Cell], rows: Axis, columns: Axis, scale: str) -> ColourBars:
+    """Return the colour bars of the scales that pictures share."""
 
-    It holds the whole matrix as `matrix.png`, the picture (PNG) and the raw numbers (NPY) of each cell, and
-    `matrix.json` with the request of each cell.
+    def of(axis: Axis, name: str) -> list[Legend | None]:
+        legends = {getattr(cell, name): cell.legend for cell in cells if cell.legend}
+        return [legends.get(number) for number in range(len(axis.names))] if scale == name else []
+
+    shared = dict.fromkeys(cell.legend for cell in cells if cell.legend and scale == "one")
+    return ColourBars(of(rows, "row"), of(columns, "column"), list(shared))
+
+
+def archive(
+    cells: Sequence[Cell],
+    rows: Axis,
+    columns: Axis,
+    title: str,
+    scale: str = "own",
+    inputs: Sequence[bytes | str] = (),
+) -> bytes:
+    """Return a matrix as a ZIP file, with the arguments of `picture`.
+
+    It holds the whole matrix as `matrix.png`, the picture (PNG) and the raw numbers (NPY) of each cell, the inputs
+    (PNG), and `matrix.json` with the request of each cell.
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zip_file:
-        zip_file.writestr("matrix.png", picture(cells, rows, columns, title))
+        zip_file.writestr("matrix.png", picture(cells, rows, columns, title, scale, inputs))
+        input_names = (columns if columns.field == "input" else rows).names
+        for number, (name, png) in enumerate(zip(input_names, inputs, strict=False), 1):
+            if isinstance(png, bytes):
+                zip_file.writestr(f"input {number} {filename_part(name)}.png", png)
         records = []
         for cell in cells:
             row, column = rows.names[cell.row], columns.names[cell.column]
@@ -153,7 +233,7 @@ def archive(cells: Sequence[Cell], rows: Axis, columns: Axis, title: str) -> byt
                 record["raw"] = f"{stem}.npy"
             record |= {name: text for name in ("message", "caption", "note") if (text := getattr(cell, name))}
             records.append(record)
-        summary = {"rows": asdict(rows), "columns": asdict(columns), "cells": records}
+        summary = {"rows": asdict(rows), "columns": asdict(columns), "scale": scale, "cells": records}
         zip_file.writestr("matrix.json", json.dumps(summary, indent=2, ensure_ascii=False))
     return file.getvalue()
 

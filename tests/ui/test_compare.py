@@ -36,7 +36,7 @@ from mirror_app.models import catalogue
 from mirror_app.params import Value
 from mirror_app.probe.output_kind import OutputKind
 from mirror_app.ui import store
-from mirror_app.ui.compare import cell_state, cells, controls
+from mirror_app.ui.compare import axes, cell_state, cells, controls
 from mirror_app.ui.store.background_runs import generated_picture
 from mirror_app.visualisations import registry
 from tests.app import (
@@ -335,7 +335,7 @@ def test_more_than_eight_are_not_shown_and_none_are_asked_for() -> None:
     test = compare(compare_visualisation=",".join(keys), compare_input=FOUR[0])
     assert len(opens(test)) == 8
     assert ["8", "10", "8", "8"] in [figures(caption) for caption in captions(test)]
-    asks = controls.LABELS["visualisation"].lower()
+    asks = axes.LABELS["visualisation"].lower()
     assert not any(asks in caption for caption in captions(test))
     test.session_state["compare.visualisation"] = []
     assert len([caption for caption in captions(test.run()) if asks in caption]) == 1

@@ -35,6 +35,12 @@ class Legend:
     low: float
     high: float
 
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        """The numbers to write below the bar: the lowest, 0 if it is in the middle, and the highest."""
+        middle = (0.0,) if self.low == -self.high else ()
+        return (self.low, *middle, self.high)
+
 
 @dataclass(frozen=True)
 class Look:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from streamlit.delta_generator import DeltaGenerator
 
-from mirror_app import engine, layers, live
+from mirror_app import engine, layers, live, targets
 from mirror_app.engine import Result
 from mirror_app.engine.request import Request
+from mirror_app.errors import MirrorError
 from mirror_app.export import matrix
-from mirror_app.export.matrix import Cell
+from mirror_app.export.matrix import BY_TARGET, Cell
 from mirror_app.params import TARGET
+from mirror_app.render import Legend
 from mirror_app.ui import store
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.common.target_names import target_name
@@ -52,11 +54,21 @@ class CellState:
 
     @property
     def title(self) -> str:
-        """The visualisation, the picture, the model and the layer in one line."""
+        """The visualisation, the picture, the model and the layer in one line, with the target if targets vary."""
         entry, request = self.selection.entry, self.selection.request
         layer = "every stage" if request.layer == layers.EVERY else request.layer
         details = [live.display_name(request.model), *([layer] if entry.kind.uses_layer and layer else [])]
-        return f"{entry.name} of {self.selection.picture.name} ({', '.join(details)})"
+        return f"{entry.name} of {self.selection.picture.name} ({', '.join([*details, *self._target_details])})"
+
+    @property
+    def _target_details(self) -> list[str]:
+        has_target = BY_TARGET in self.changes and self.selection.entry.takes_target and self.result
+        return [f"target {target}"] if has_target and (target := target_name(self.selection, self.result)) else []
+
+    @property
+    def legend(self) -> Legend | None:
+        """The colour bar of the picture as it is drawn now, if it shares a scale that has one."""
+        return engine.legend(self.selection.request, self.result.raw, self.vmax) if self.result else None
 
     def resolve(self, session: Session, base: Selection, get_result: Callable[[Selection], Result | None]) -> None:
         """Store the result that `get_result` returns for the cell's selection, or the message of its error."""
@@ -80,7 +92,8 @@ class CellState:
         if raw.ndim == 2:
             return replace(empty, raw=raw, message=vector_message(raw.shape[1]))
         png = store.sheet(self.selection, raw, 0, engine.PAGE, self.vmax).png
-        return replace(empty, raw=raw, picture=png, vmax=self.vmax)
+        legend = engine.legend(request, raw, self.vmax)
+        return replace(empty, raw=raw, picture=png, vmax=self.vmax, legend=legend)
 
 
 def caption_of(selection: Selection, result: Result) -> str:
@@ -116,6 +129,10 @@ def request_of(session: Session, base: Selection, changes: Mapping[str, str]) ->
         request = replace(request, layer=layer)
     values = dict(request.params)
     if TARGET in values:
-        classes = (store.model(name).classes for name in (base.request.model, request.model))
-        values[TARGET] = matrix.corresponding_target(values[TARGET], *classes)
+        models = [store.model(name) for name in (base.request.model, request.model)]
+        target = matrix.corresponding_target(values[TARGET], *(model.classes for model in models))
+        if target is None and BY_TARGET in changes:
+            name = targets.parse(changes[BY_TARGET]).described(models[0].name_of)
+            raise MirrorError(f"{live.display_name(request.model)} does not have the target '{name}'.", culprit=name)
+        values[TARGET] = target
     return replace(request, params=entry.canonical(values))

@@ -1,20 +1,25 @@
 """The cells of a matrix of pictures, which are filled one after another. A click on a cell opens it in Explore."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import live
 from mirror_app.engine import Result
 from mirror_app.export import matrix
-from mirror_app.export.matrix import Axis
+from mirror_app.export.matrix import INPUT, Axis
+from mirror_app.images import Picture
 from mirror_app.models.transfer import DownloadProgress
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import add_stylesheet
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.page_parts import literal
+from mirror_app.ui.compare import colour_bars
+from mirror_app.ui.compare.arrangement import COLUMN, ROW, Arrangement
 from mirror_app.ui.compare.cell_state import CellState, vector_message
 from mirror_app.ui.state.session import Session, open_in_explore
 from mirror_app.ui.store import Selection
@@ -23,17 +28,18 @@ WARNING = ":orange[:material/warning:]"
 THUMBNAIL_SIDE = 88  # pixels; the side of the picture next to the name of an input
 
 
-def show(session: Session, base: Selection, rows: Axis, columns: Axis, shared: bool) -> list[CellState]:
+def show(session: Session, base: Selection, arrangement: Arrangement) -> list[CellState]:
     """Show the matrix of variations of `base` and return its cells.
 
-    Cached pictures are shown at once, followed by the others, one by one. With a shared scale, each picture is first
-    drawn on the scale of the brightest picture so far. At the end, all are drawn on the scale of the brightest picture
-    of all.
+    Cached pictures are shown at once, followed by the others, one by one. If pictures share a scale, each is first
+    drawn on the scale of the brightest of them so far. At the end, they are drawn on the scale of the brightest of all.
     """
     colours = f"--paper: {_theme_colour('background')}; --ring: {_theme_colour('primary')};"
-    add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {max(1, len(columns.values))}; }}")
+    has_input_column = arrangement.input_axis is arrangement.rows
+    column_count = max(1, len(arrangement.columns.values)) + has_input_column
+    add_stylesheet("compare", f".st-key-matrix {{ {colours} --columns: {column_count}; }}")
     with st.container(key="matrix", gap=None):
-        cells = _lay_out(session, base, rows, columns)
+        cells, bar_slots = _lay_out(session, base, arrangement)
     for cell in cells:
         if store.is_loaded(cell.selection.request.model):
             cell.resolve(session, base, lambda selection: store.cached_result(selection.request))
@@ -41,13 +47,13 @@ def show(session: Session, base: Selection, rows: Axis, columns: Axis, shared: b
             cell.picture_slot.caption("…")
     waiting = [cell for cell in cells if not cell.done]
     failures: dict[str, str] = {}
-    _draw_finished(cells, shared)
+    _draw_finished(cells, arrangement, bar_slots)
     for cell in waiting:
         _fetch_model(cell, failures)
         if not cell.message:
             cell.resolve(session, base, partial(_compute, cell))
-        _draw(cell, _largest_vmax(cells) if shared else None)
-    _draw_finished(cells, shared)
+        _draw(cell, arrangement.vmax(cell, cells))
+    _draw_finished(cells, arrangement, bar_slots)
     return cells
 
 
@@ -57,36 +63,83 @@ def _theme_colour(name: str) -> str:
     return f"light-dark({', '.join(colour or 'Canvas' for colour in colours)})"
 
 
-def _lay_out(session: Session, base: Selection, rows: Axis, columns: Axis) -> list[CellState]:
-    """Draw the names of rows and columns and an empty slot for each picture; return the cells, row by row."""
-    cells = []
+def _lay_out(
+    session: Session, base: Selection, arrangement: Arrangement
+) -> tuple[list[CellState], dict[int, DeltaGenerator]]:
+    """Draw the names of rows and columns, the inputs, and an empty slot for each picture.
+
+    Returns:
+        The cells, row by row, and below the name of each row or column the slot for the colour bar of its cells.
+    """
+    rows, columns, input_axis = arrangement.rows, arrangement.columns, arrangement.input_axis
+    cells, bar_slots = [], {}
     with st.container(key="row-names"):
         st.container(key="corner").empty()
-        for value, name in zip(columns.values, columns.names, strict=True):
-            _show_name(session, columns.field, value, name)
-    for row, (row_value, name) in enumerate(zip(rows.values, rows.names, strict=True)):
+        if input_axis is rows:
+            st.container().caption(INPUT)
+        for column in range(len(columns.values)):
+            slot = _show_name(session, columns, column, is_shown=input_axis is columns)
+            if arrangement.scale == COLUMN:
+                bar_slots[column] = slot
+    if input_axis is columns and columns.values:
+        with st.container(key="row-inputs"):
+            st.container().caption(INPUT)
+            for number, value in enumerate(columns.values):
+                _show_input(base, session.pictures[value], number)
+    for row, row_value in enumerate(rows.values):
         with st.container(key=f"row-{row}"):
-            _show_name(session, rows.field, row_value, name)
+            slot = _show_name(session, rows, row, is_shown=input_axis is rows)
+            if arrangement.scale == ROW:
+                bar_slots[row] = slot
+            if input_axis is rows:
+                _show_input(base, session.pictures[row_value], row)
             for column, column_value in enumerate(columns.values):
                 changes = {rows.field: row_value, columns.field: column_value}
                 request = matrix.with_changes(base.request, changes)
                 selection = Selection.of(request, session.pictures[request.input])
-                with st.container(key=f"spot-{row}-{column}", gap=None):
-                    with st.container(key=f"cell-{row}-{column}", gap=None):
-                        overlay, picture_slot = st.empty(), st.empty()
-                    with st.container(key=f"below-{row}-{column}"):
-                        caption_slot = st.empty()
-                cells.append(CellState(row, column, changes, selection, overlay, picture_slot, caption_slot))
-    return cells
+                cells.append(_lay_out_cell(row, column, changes, selection))
+    return cells, bar_slots
 
 
-def _show_name(session: Session, field: str, value: str, name: str) -> None:
+def _lay_out_cell(row: int, column: int, changes: dict[str, str], selection: Selection) -> CellState:
+    with st.container(key=f"spot-{row}-{column}", gap=None):
+        with st.container(key=f"cell-{row}-{column}", gap=None):
+            overlay, picture_slot = st.empty(), st.empty()
+        with st.container(key=f"below-{row}-{column}"):
+            caption_slot = st.empty()
+    return CellState(row, column, changes, selection, overlay, picture_slot, caption_slot)
+
+
+def _show_name(session: Session, axis: Axis, number: int, *, is_shown: bool) -> DeltaGenerator:
+    """Show the name of a row or column, with a small picture of an input unless it `is_shown` already.
+
+    Returns:
+        A slot below the name.
+    """
     with st.container(gap="xxsmall"):
-        if field == "input":
-            picture = session.pictures[value]
+        if axis.field == "input" and not is_shown:
+            picture = session.pictures[axis.values[number]]
             thumbnail = store.strip([picture.shown_id], THUMBNAIL_SIDE, [picture])
             st.image(data_url(thumbnail), alt="", width=THUMBNAIL_SIDE // 2)
-        st.caption(literal(name))
+        st.caption(literal(axis.names[number]))
+        return st.empty()
+
+
+def _show_input(base: Selection, picture: Picture, number: int) -> None:
+    with st.container(key=f"input-{number}", gap=None):
+        png = input_png(base, picture)
+        if isinstance(png, bytes):
+            st.image(data_url(png), width="stretch", alt=picture.name)
+        else:
+            st.caption(literal(png))
+
+
+def input_png(base: Selection, picture: Picture) -> bytes | str:
+    """Return a picture as the sidebar's model receives it, as a PNG file; a message if the model cannot receive it."""
+    try:
+        return store.input_png(replace(base, picture=picture), original=False)
+    except Exception as error:
+        return page_parts.error_message(error)
 
 
 def _fetch_model(cell: CellState, failures: dict[str, str]) -> None:
@@ -112,20 +165,17 @@ def _compute(cell: CellState, selection: Selection) -> Result:
     return store.result(selection, on_progress)
 
 
-def _largest_vmax(cells: Sequence[CellState]) -> float | None:
-    return max((cell.own_vmax for cell in cells if cell.own_vmax is not None), default=None)
-
-
-def _draw_finished(cells: Sequence[CellState], shared: bool) -> None:
-    vmax = _largest_vmax(cells) if shared else None
+def _draw_finished(cells: Sequence[CellState], arrangement: Arrangement, bar_slots: dict[int, DeltaGenerator]) -> None:
+    """Draw the cells that have a result or a message, and the colour bars of their scales."""
     for cell in cells:
         if cell.done:
-            _draw(cell, vmax)
+            _draw(cell, arrangement.vmax(cell, cells))
+    for group, slot in bar_slots.items():
+        colour_bars.show(slot, arrangement.legends(group, cells))
 
 
-def _draw(cell: CellState, shared_vmax: float | None) -> None:
+def _draw(cell: CellState, vmax: float | None) -> None:
     """Draw a cell's picture, and over it a button that opens Explore, unless the picture is already on this scale."""
-    vmax = None if cell.own_vmax is None else shared_vmax
     if cell.drawn and cell.vmax == vmax:
         return
     if cell.result is None:

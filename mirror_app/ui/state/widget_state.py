@@ -109,6 +109,8 @@ WORDS = StateValue("explore.words", "")  # texts to compare with the picture, on
 COMPARED_PICTURE = StateValue[str | None]("compared-picture", None)
 COMPARED_LAYERS = StateValue[Sequence[str]]("compare.layer", ())
 COMPARED_LAYERS_MODEL = StateValue("compare.layers.of", "")  # the model that the layers were chosen for
+COMPARED_TARGETS = StateValue[Sequence[str]]("compare.target", ())
+COMPARED_TARGETS_MODEL = StateValue("compare.target.of", "")  # the model that the targets were chosen for
 COMPARED_INPUTS = StateValue[Sequence[str]]("compare.input", ())
 GALLERY_PAGE = StateValue("gallery.page", 1)
 GALLERY_ORDER = StateValue[tuple[str, str]]("gallery.shown", ("", ""))  # the order and the class of the last run
@@ -139,6 +141,11 @@ def photograph(number: int) -> StateValue[UploadedFile | None]:
 def choice(name: str) -> StateValue[str]:
     """Return a choice of one page; its name in links, such as "compare.rows", starts with the name of the page."""
     return StateValue(name, "")
+
+
+def switch(name: str) -> StateValue[bool]:
+    """Return a switch of one page, which is on by default; it is named as in `choice`."""
+    return StateValue(name, True)
 
 
 def choices(name: str, default: Sequence[str]) -> StateValue[Sequence[str]]:

@@ -1,0 +1,27 @@
+"""Colour bars of the Compare page: what the colours of several pictures on one scale stand for."""
+
+from collections.abc import Sequence
+
+from streamlit.delta_generator import DeltaGenerator
+
+from mirror_app.render import Legend
+
+
+def show(slot: DeltaGenerator, legends: Sequence[Legend]) -> None:
+    """Fill `slot` with colour bars, or empty it if there are none."""
+    if legends:
+        slot.markdown("".join(map(_html, legends)), unsafe_allow_html=True)
+    else:
+        slot.empty()
+
+
+def _html(legend: Legend) -> str:
+    """Return a bar with its numbers below: colours and numbers only, nothing that a visitor wrote."""
+    low, *_, high = ticks = [f"{number:.3g}" for number in legend.ticks]
+    numbers = "".join(f"<span>{tick}</span>" for tick in ticks)
+    gradient = f"linear-gradient(to right, {', '.join(legend.colours)})"
+    label = f"The colours stand for values from {low} to {high}."
+    return (
+        f'<div class="mirror-colour-bar" role="img" aria-label="{label}">'
+        f'<div style="background: {gradient}"></div><div>{numbers}</div></div>'
+    )
