@@ -76,8 +76,8 @@ def draw_figure(
     canvas = Image.new("RGB", (width + MARGIN, height - GAP + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     _write(draw, title_lines, (MARGIN, MARGIN), "la", FONT_SIZE, TEXT_COLOUR)
-    for number, legend in enumerate(bars.shared):
-        _draw_bar(canvas, draw, legend, left + number * column_step + (TILE_SIDE - BAR_WIDTH) // 2, bars_top)
+    for number, shared in enumerate(bars.shared):
+        _draw_bar(canvas, draw, shared, left + number * column_step + (TILE_SIDE - BAR_WIDTH) // 2, bars_top)
     for c, name in enumerate(column_names):
         x, bottom = left + c * column_step, top - GAP - (BAR_STEP if any(bars.columns) else 0)
         _write(draw, name, (x + TILE_SIDE // 2, bottom), "md", FONT_SIZE, TEXT_COLOUR)

@@ -127,7 +127,7 @@ def test_a_link_leads_straight_to_the_matrix(dashboard: Callable[..., Page]) -> 
 def test_cells_fill_as_they_are_done_and_one_scale_is_a_choice(dashboard: Callable[..., Page]) -> None:
     slow = "visualisation=occlusion&stride=8"
     query = "compare.visualisation=occlusion,layer-cam&compare.input=striped-ring,checked-heart"
-    page = dashboard(f"compare?{slow}&{query}", at_rest=False)
+    page = dashboard(f"compare?{slow}&{query}&compare.scale=own", at_rest=False)
     cell = page.locator(".st-key-cell-0-0")
     expect(cell).to_contain_text(re.compile(r"Computing: \d+%"), timeout=60_000)
     expect(page.locator(".st-key-matrix").get_by_role("button", name=re.compile("^Open"))).not_to_have_count(4)
@@ -142,7 +142,7 @@ def test_cells_fill_as_they_are_done_and_one_scale_is_a_choice(dashboard: Callab
     shared = [picture.get_attribute("src") for picture in pictures.all()]
     assert sum(one == other for one, other in zip(own, shared, strict=True)) == 1  # the brightest stays as it is
     page.get_by_text("Separate scales", exact=True).click()
-    expect(page).not_to_have_url(re.compile("compare.scale"))
+    expect(page).to_have_url(re.compile("compare.scale=own"))
     full(page)
     assert [picture.get_attribute("src") for picture in pictures.all()] == own
 
@@ -167,6 +167,52 @@ def test_many_are_removed_one_after_another_and_enter_takes_the_best_match(
     layers.press("Enter")
     expect(page.locator(".st-key-compare-layer [data-tag-index]")).to_have_text(["features", "features.7"])
     expect(page).to_have_url(re.compile("compare.visualisation=layer-cam%2Cactivations&.*features%2Cfeatures.7"))
+
+
+def test_no_letter_is_lost_while_pictures_are_computed_and_targets_are_entered(dashboard: Callable[..., Page]) -> None:
+    slow = "visualisation=occlusion&window_size=8&compare.visualisation=occlusion"
+    page = dashboard(f"compare?{slow}&compare.rows=input&compare.input=checked-heart", at_rest=False)
+    inputs = page.get_by_role("combobox", name="Inputs")
+    inputs.click()
+    for typed in ("striped ring", "dotted ring"):  # the second while the run for the first begins
+        page.keyboard.type(typed, delay=30)
+        expect(inputs).to_have_value(typed)
+        page.keyboard.press("Enter")
+    tags = page.locator(".st-key-compare-input [data-tag-index]")
+    expect(tags).to_have_text(["checked heart", "striped ring", re.compile("^dotted ring")])
+    page.get_by_text("Targets", exact=True).last.click()
+    field = page.get_by_role("combobox", name="Targets")
+    field.click()
+    page.keyboard.type("checked heart - striped ring", delay=10)
+    page.keyboard.press("Enter")
+    page.keyboard.type("nonsense", delay=10)
+    expect(field).to_have_value("nonsense")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="nonsense")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"compare.target=\d+%2C\d+%2C\d\d?\+-\+\d\d?%2C21\+-\+4(&|$)"))
+    full(page)
+    expect(page.locator(".st-key-row-names")).to_contain_text("checked heart minus striped ring")
+
+
+def test_the_inputs_the_scales_and_all(dashboard: Callable[..., Page]) -> None:
+    query = "compare.visualisation=grad-cam,back-prop&compare.input=checked-heart,striped-ring&signed=on"
+    for width, height in ((1280, 900), (390, 844)):
+        page = dashboard(f"compare?{query}", width, height, at_rest=False)
+        full(page)
+        bar = page.locator(".st-key-row-0").get_by_role("img", name=re.compile("^The colours stand for values from -"))
+        expect(bar).to_be_visible()
+        expect(page.locator(".st-key-row-1")).to_contain_text(re.compile(r"maximum 0\.\d+"))
+        shown = box(page.locator(".st-key-input-1"))
+        assert shown[2:] == pytest.approx(box(page.locator(".st-key-cell-0-1"))[2:], abs=1)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(400)
+            assert faults(page) == []
+    page.get_by_text("Show the inputs").click()
+    expect(page.locator(".st-key-input-1")).to_have_count(0)
+    expect(page).to_have_url(re.compile("compare.inputs=off"))
+    page.get_by_role("button", name="All", exact=True).last.click()
+    expect(page.locator(".st-key-compare-input [data-tag-index]")).to_have_count(8)
 
 
 def test_a_note_is_seen_and_heard(dashboard: Callable[..., Page]) -> None:

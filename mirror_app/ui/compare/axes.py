@@ -47,13 +47,13 @@ def choose(session: Session, base: Selection) -> tuple[Axis, Axis]:
 
 def _axis(session: Session, base: Selection, field: str) -> Axis:
     options, default = _options(session, base, field)
-    name, label_of = f"compare.{field}", _naming(session, base, field)
-    labels = {option: label_of(option) for option in options}
+    name, name_of = f"compare.{field}", _naming(session, base, field)
+    label_of = name_of
     if field == "model":  # the label of a model that must be downloaded includes its size
-        labels = model_labels.labels(labels)
+        label_of = model_labels.labels({option: name_of(option) for option in options}).__getitem__
     read = partial(target_axis.read, model=base.model) if field == BY_TARGET else None
     with st.container(horizontal=True, gap="small"):
-        chosen = choices.several(name, LABELS[field], options, default, lambda text: labels.get(text, text), read)
+        chosen = choices.several(name, LABELS[field], options, default, label_of, read)
         st.button("All", key=f"all-{field}", help=ALL_HELP, on_click=_choose_all, args=(name, options))
     if not chosen:
         st.caption(f"Choose at least one of the {LABELS[field].lower()}.")
@@ -62,7 +62,7 @@ def _axis(session: Session, base: Selection, field: str) -> Axis:
     elif len(chosen) == MAX_LENGTH < len(options):
         st.caption(f"{MAX_LENGTH} of {len(options):,} are shown (maximum {MAX_LENGTH} × {MAX_LENGTH}).")
     values = chosen[:MAX_LENGTH]
-    return Axis(field, tuple(values), tuple(map(label_of, values)))
+    return Axis(field, tuple(values), tuple(map(name_of, values)))
 
 
 def _choose_all(name: str, options: Sequence[str]) -> None:

@@ -62,8 +62,10 @@ class CellState:
 
     @property
     def _target_details(self) -> list[str]:
-        has_target = BY_TARGET in self.changes and self.selection.entry.takes_target and self.result
-        return [f"target {target}"] if has_target and (target := target_name(self.selection, self.result)) else []
+        if BY_TARGET not in self.changes or not self.result:
+            return []
+        target = target_name(self.selection, self.result)
+        return [f"target {target}"] if target else []
 
     @property
     def legend(self) -> Legend | None:

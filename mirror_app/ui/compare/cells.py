@@ -171,7 +171,8 @@ def _draw_finished(cells: Sequence[CellState], arrangement: Arrangement, bar_slo
         if cell.done:
             _draw(cell, arrangement.vmax(cell, cells))
     for group, slot in bar_slots.items():
-        colour_bars.show(slot, arrangement.legends(group, cells))
+        vmax = next((cell.vmax for cell in cells if cell.vmax and arrangement.group(cell) == group), None)
+        colour_bars.show(slot, arrangement.legends(group, cells), vmax)
 
 
 def _draw(cell: CellState, vmax: float | None) -> None:

@@ -61,7 +61,8 @@ def several(
 
     If none of the chosen options still exists, `default` applies; an empty selection stays empty. With `read`, a
     visitor can enter other options, which it turns into the form that is returned; a wrong one is reported and dropped.
-    The field keeps what was entered: a field that is filled anew forgets what is being typed.
+    The field keeps what was entered: a field that is filled anew forgets what is being typed. What is in the form that
+    is returned joins the options, so that `format_option` names it.
 
     The label is only for screen readers. The chosen options wrap into several lines, since their × is hard to hit in a
     line that scrolls. “Select all” is not offered, so that Enter takes the best match of what was typed.
@@ -72,6 +73,7 @@ def several(
     current().problems.extend(problem for problem in refusals.values() if problem and read)
     valid = [text for text in requested if refusals[text] is None]
     chosen.set_if_changed(valid if valid or not requested else list(default))
+    options = [*options, *(text for text in valid if text not in options and read and read(text) == text)]
     st.multiselect(
         label,
         options,

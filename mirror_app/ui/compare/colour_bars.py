@@ -7,10 +7,12 @@ from streamlit.delta_generator import DeltaGenerator
 from mirror_app.render import Legend
 
 
-def show(slot: DeltaGenerator, legends: Sequence[Legend]) -> None:
-    """Fill `slot` with colour bars, or empty it if there are none."""
+def show(slot: DeltaGenerator, legends: Sequence[Legend], vmax: float | None = None) -> None:
+    """Fill `slot` with colour bars; without any, with the magnitude at full brightness, if it is given."""
     if legends:
         slot.markdown("".join(map(_html, legends)), unsafe_allow_html=True)
+    elif vmax:
+        slot.caption(f"maximum {vmax:.3g}")
     else:
         slot.empty()
 

@@ -22,13 +22,13 @@ from mirror_app.visualisations import registry
 
 SCALES = {
     OWN: "Separate scales",
-    ROW: "One scale for each row",
-    COLUMN: "One scale for each column",
+    ROW: "Scale per row",
+    COLUMN: "Scale per column",
     ONE: "Shared scale",
 }
 SCALE_HELP = (
     "The value that full brightness stands for. With separate scales, it is the maximum of each picture, which shows "
-    "the structure of every picture best. With one scale for each row or column, it is the maximum of the pictures "
+    "the structure of every picture best. With a scale per row or column, it is the maximum of the pictures "
     "there, so that their brightness can be compared. With a shared scale, it is the maximum of all pictures, so weak "
     "pictures are dark: use it to compare one visualisation across layers or inputs."
 )

@@ -22,15 +22,16 @@ FIRST = 5  # the number of likely classes that come first in the list
 def options(base: Selection) -> tuple[list[str], list[str]]:
     """Return the targets to choose from, and the default.
 
-    The sidebar's target comes first, then the most likely classes of the selected picture, then all classes. By
-    default, the two most likely classes are shown, and their difference: what tells them apart.
+    The sidebar's target comes first, then the most likely classes of the selected picture, the difference of the two
+    first, and all classes. By default, the two most likely classes are shown, and their difference, which tells them
+    apart.
     """
     _translate_chosen(base)
     selected = base.values.get(TARGET)
     own = [] if selected is None else [str(selected)]
     likely = _likely(base)
     difference = [targets.MINUS.join(likely[:2])] if len(likely) > 1 and base.model.classes else []
-    listed = [*own, *likely, *map(str, range(len(base.model.classes)))]
+    listed = [*own, *likely, *difference, *map(str, range(len(base.model.classes)))]
     return list(dict.fromkeys(listed)), list(dict.fromkeys([*own, *likely[:2], *difference]))
 
 
@@ -95,4 +96,10 @@ def naming(session: Session, model: Model) -> Callable[[str], str]:
     def picture_name(picture_id: str) -> str:
         return pictures[picture_id].name if picture_id in pictures else picture_id
 
-    return lambda value: targets.parse(value).described(class_name, picture_name)
+    def name_of(value: str) -> str:
+        try:
+            return targets.parse(value).described(class_name, picture_name)
+        except MirrorError:  # the field shows a target as it was entered
+            return value
+
+    return name_of
