@@ -13,6 +13,7 @@ model = store.model(session.request.model)
 page_parts.show_problems(session)
 st.subheader("Architecture")
 network_graph.show_totals(model)
+network_graph.show_costliest(model)
 with st.container(key="architecture"):  # side by side where there is room for the whole table
     with st.container(), page_parts.failures():
         network_graph.show_graph(model, session)

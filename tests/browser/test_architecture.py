@@ -38,11 +38,42 @@ def ticked(page: Page) -> Locator:
     return page.get_by_test_id("stDataFrame").locator('tr[aria-selected="true"] td[aria-colindex="1"]')
 
 
+OUT_OF_SIGHT = """() => {
+    const frame = document.querySelector("[data-testid='stGraphVizChart']").closest("[data-testid='stVerticalBlock']");
+    const room = frame.getBoundingClientRect();
+    return [...frame.querySelectorAll("g.node")].filter((node) => {
+        const box = node.getBoundingClientRect();
+        return box.top < room.top || box.bottom > room.bottom || box.left < room.left || box.right > room.right;
+    }).map((node) => node.querySelector("title").textContent);
+}"""
+
+# The strongest tint's text, as WCAG measures it; the canvas turns any notation of a colour into bytes.
+LEAST_CONTRAST = """() => {
+    const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const luminance = (colour) => {
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        const [red, green, blue] = [...context.getImageData(0, 0, 1, 1).data].map((byte) => {
+            const value = byte / 255;
+            return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    return Math.min(...[...document.querySelectorAll("g.tint-4")].map((node) => {
+        const [box, text] = ["path", "text"].map((part) => luminance(getComputedStyle(node.querySelector(part)).fill));
+        return (Math.max(box, text) + 0.05) / (Math.min(box, text) + 0.05);
+    }));
+}"""
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_box_chooses_and_unfolds_its_layer(dashboard: Callable[..., Page], width: int) -> None:
     page = opened(dashboard, "?layer=features", width)
     assert faults_by_theme(page, "architecture") == {}
-    expect(page.get_by_text(re.compile(r"Slowest layer: .* \(\d+% of the time\)"))).to_be_visible()
+    page.emulate_media(color_scheme="light" if width == 1280 else "dark")
+    expect(page.get_by_text(re.compile(r"ms · \d+% of the time$"))).to_be_visible()
+    assert page.evaluate(OUT_OF_SIGHT) == []  # the whole graph is in its frame
+    assert page.evaluate(LEAST_CONTRAST) >= 4.5
 
     box(page, "features.4").click()
     expect(box(page, "features.4.0")).to_be_visible()
@@ -76,6 +107,23 @@ def test_the_keyboard_chooses_and_the_frame_leads_back_up_and_the_choice_holds_e
     expect(page).to_have_url(re.compile(r"layer=features\.4&"))
     page.get_by_role("link", name="Explore").click()
     shown(page, "Grad-CAM at features.4 ")
+
+
+def test_a_tile_chooses_the_costliest_layer_and_the_sidebar_shows_only_the_model_and_its_layers(
+    dashboard: Callable[..., Page],
+) -> None:
+    page = dashboard("?layer=*&visualisation=layer-cam&strength=0.3")
+    page.get_by_role("link", name="Architecture").click()
+    tile = page.locator(".st-key-costliest").get_by_role("button").last
+    expect(tile).to_have_text("features.7.0")
+    expect(page.get_by_role("combobox")).to_have_count(1)  # the model
+    expect(page).to_have_url(re.compile(r"layer=%2A&visualisation=layer-cam&strength=0\.3"))
+    tile.click()
+    expect(box(page, "features.7.0")).to_have_class(re.compile("chosen"))
+    expect(page).to_have_url(re.compile(r"layer=features\.7\.0&visualisation=layer-cam&strength=0\.3"))
+    page.get_by_role("link", name="Explore").click()
+    shown(page, "Layer-CAM at features.7.0 ")
+    expect(page).to_have_url(re.compile(r"layer=features\.7\.0&visualisation=layer-cam&strength=0\.3"))
 
 
 def test_of_a_deep_network_the_layer_that_is_chosen_is_in_sight(dashboard: Callable[..., Page]) -> None:

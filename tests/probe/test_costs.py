@@ -1,6 +1,7 @@
 """What layers cost, how far they see, and how data flows: against the literature, by hand, and on the gradient."""
 
 import importlib
+import re
 import time
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ from mirror_app.layers import Layer
 from mirror_app.models import catalogue
 from mirror_app.probe import PICTURE, View, costs, default_layer, flow
 from mirror_app.ui.architecture import diagram
+from mirror_app.ui.architecture.costliest import costliest
 from tests.app import page
 from tests.networks import Tricky, densenet, resnet18, squeezenet
 
@@ -134,10 +136,34 @@ def test_the_boxes_hold_each_layer_that_runs_once(build: type[nn.Module], deep: 
         if layer.name not in parents and layer.call:
             assert sum(layer.name == box or layer.name.startswith(f"{box}.") for box in boxes) == 1
     assert chosen in boxes or any(box.startswith(f"{chosen}.") for box in boxes)
-    drawn = diagram.to_dot(found, boxes, flow(view, inputs, boxes), chosen)
+    drawn = diagram.to_dot(found, boxes, flow(view, inputs, boxes), chosen, {})
     assert drawn.count("{") == drawn.count("}")
     assert drawn.count("[label=") == len(boxes)
     assert view.is_unchanged()
+
+
+def test_the_boxes_are_tinted_by_their_shares_of_the_time() -> None:
+    _, found = listed(resnet18())
+    shares = {"conv1": 0.2, "bn1": 0.041, "layer1": 0.119, "fc": 0.0}
+    drawn = diagram.to_dot(found, list(shares), [], "bn1", shares)
+    classes = dict(re.findall(r'"(\w+)" \[label=.*; class="(.*)"\]', drawn))
+    assert classes == {"conv1": "tint-4", "bn1": "tint-1 chosen", "layer1": "tint-2", "fc": "tint-0"}
+
+
+def test_the_costliest_layers_are_leaves_and_their_shares_are_of_the_whole() -> None:
+    view, found = listed(resnet18())
+    measured = costs(view, BLANK)
+    slowest, heaviest, largest = costliest(found, measured)
+    parents = {layer.parent for layer in found}
+    assert not {slowest.layer, heaviest.layer, largest.layer} & parents
+    leaves = [name for name in measured if name not in parents]
+    assert measured[slowest.layer].seconds == max(measured[name].seconds for name in leaves)
+    assert heaviest.share == measured[heaviest.layer].multiply_adds / measured[""].multiply_adds
+    weights = {name: parameter.numel() for name, parameter in resnet18().named_parameters()}
+    assert f"{largest.layer}.weight" == max(weights, key=weights.__getitem__) == "layer4.0.conv2.weight"
+    assert largest.share == max(weights.values()) / sum(weights.values())
+    view, found = listed(nn.Sequential(nn.ReLU()))
+    assert [each.title for each in costliest(found, costs(view, BLANK))] == ["Most time"]
 
 
 def test_of_a_dense_block_the_arrows_from_the_nearest_are_drawn_and_of_others_all() -> None:

@@ -2,16 +2,17 @@
 
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mirror_app.layers import Layer
 
-_GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.3; fontname="sans-serif"; fontcolor="#8a84a0"'
-_NODE = 'shape=box; style="rounded,filled"; color="#8a6fd6"; fillcolor="#ede7fb"; fontcolor="#221d33"; fontsize=11'
-_CHOSEN = 'fillcolor="#6d3bd4"; fontcolor="#ffffff"; class="chosen"'
+_GRAPH = 'bgcolor="transparent"; rankdir=TB; nodesep=0.25; ranksep=0.17; fontname="sans-serif"; fontcolor="#8a84a0"'
+_SHAPE = 'shape=box; height=0.28; margin="0.17,0.04"; style="rounded,filled"'
+_NODE = f'{_SHAPE}; color="#8a6fd6"; fillcolor="#f6f3fd"; fontsize=13'
 _LETTER_WIDTH = 8  # points; the approximate width of a letter in the label of a frame
 
 MAX_EDGES_PER_BOX = 3
+TINTS = 5  # how many shades of the boxes tell their shares of the time apart
 
 
 def visible_boxes(all_layers: Sequence[Layer], chosen: str) -> list[str]:
@@ -47,8 +48,18 @@ def nearest_edges(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> lis
     return [(source, target) for target, source in source_of.items()]
 
 
-def to_dot(all_layers: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tuple[str, str]], chosen: str) -> str:
-    """Return the graph in Graphviz's language: boxes in frames for their containers, and edges where data flows."""
+def to_dot(
+    all_layers: Sequence[Layer],
+    boxes: Sequence[str],
+    edges: Iterable[tuple[str, str]],
+    chosen: str,
+    shares: Mapping[str, float],
+) -> str:
+    """Return the graph in Graphviz's language: boxes in frames for their containers, and edges where data flows.
+
+    The class of each box, from "tint-0" to "tint-4", says how its share of the time compares with the greatest one.
+    """
+    tints = _tints(shares)
     boxes_in = {layer.name: [box for box in boxes if _is_inside(box, layer.name)] for layer in all_layers}
 
     def statements(container: str) -> list[str]:
@@ -57,7 +68,8 @@ def to_dot(all_layers: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tu
             if layer.parent != container:
                 continue
             if layer.name in boxes:
-                lines.append(_box(layer, layer.name == chosen))
+                classes = [f"tint-{tints.get(layer.name, 0)}", *(["chosen"] if layer.name == chosen else [])]
+                lines.append(_box(layer, " ".join(classes)))
             elif boxes_in[layer.name]:
                 title = f"label={_title(layer.name)}; labeljust=l; style=rounded; "
                 frame = 'penwidth=2; color="#6d3bd4"' if layer.name == chosen else 'color="#8a84a0"'
@@ -70,10 +82,16 @@ def to_dot(all_layers: Sequence[Layer], boxes: Sequence[str], edges: Iterable[tu
     return "\n".join([*head, *statements(""), *arrows, "}"])
 
 
-def _box(layer: Layer, chosen: bool) -> str:
-    shape = " × ".join(map(str, layer.call.shape)) if layer.call and layer.call.shape else ""
-    label = "\n".join(filter(None, (f"{layer.label}: {layer.type}", shape)))
-    return f"{json.dumps(layer.name)} [label={json.dumps(label, ensure_ascii=False)}{f'; {_CHOSEN}' if chosen else ''}]"
+def _tints(shares: Mapping[str, float]) -> dict[str, int]:
+    """Return the number of the tint of each box: the greatest share has the strongest one."""
+    greatest = max(shares.values(), default=0.0) or 1.0
+    return {name: min(TINTS - 1, int(TINTS * share / greatest)) for name, share in shares.items()}
+
+
+def _box(layer: Layer, classes: str) -> str:
+    shape = "×".join(map(str, layer.call.shape)) if layer.call and layer.call.shape else ""
+    label = " · ".join(filter(None, (f"{layer.label}: {layer.type}", shape)))
+    return f'{json.dumps(layer.name)} [label={json.dumps(label, ensure_ascii=False)}; class="{classes}"]'
 
 
 def _title(name: str) -> str:

@@ -1,5 +1,6 @@
-"""The sections of the Architecture page: the totals, the graph and the table of layers."""
+"""The sections of the Architecture page: the totals, the costliest layers, the graph and the table of layers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +11,14 @@ from mirror_app.layers import Layer
 from mirror_app.models import Model
 from mirror_app.probe import Cost
 from mirror_app.ui.architecture import diagram
+from mirror_app.ui.architecture.costliest import costliest
 from mirror_app.ui.common import layer_facts, page_parts
 from mirror_app.ui.components.graph import graph
 from mirror_app.ui.sidebar.selection import short
 from mirror_app.ui.state import widget_state
-from mirror_app.ui.state.session import Session, open_in_explore
+from mirror_app.ui.state.session import Session, choose_layer, open_in_explore
 
-HEIGHT = 440  # pixels; for both the graph and the table
+HEIGHT = 480  # pixels; for both the graph and the table
 _ACTIVATIONS = "activations"
 
 
@@ -31,6 +33,23 @@ def show_totals(model: Model) -> None:
     )
 
 
+def show_costliest(model: Model) -> None:
+    """Show the costliest layer by each measure in a tile; its button chooses the layer, on all pages."""
+    with st.container(key="costliest"):
+        for each in costliest(layer_facts.tree(model.name), layer_facts.costs(model.name)):
+            with st.container(border=True, gap=None):
+                st.caption(each.title)
+                st.button(
+                    page_parts.literal(each.layer or live.display_name(model.name)),
+                    key=f"costliest {each.measure}",
+                    type="tertiary",
+                    help="Select this layer.",
+                    on_click=choose_layer,
+                    args=(each.layer,),
+                )
+                st.markdown(f"**{each.value}** · {each.share:.0%} of the {each.measure}")
+
+
 def show_graph(model: Model, session: Session) -> None:
     """Show the graph, expanded around the chosen layer; a click on a box chooses a layer, on all pages."""
     all_layers = layer_facts.tree(model.name)
@@ -38,7 +57,14 @@ def show_graph(model: Model, session: Session) -> None:
     boxes = diagram.visible_boxes(all_layers, chosen)
     edges = layer_facts.flow(model.name, tuple(boxes))
     selectable = [layer.name for layer in all_layers if layer.call]
+    shares = _shares_of_time(model, boxes)
     caption = "Click a box to select and expand it; click its frame to go back up."
+    if shares:
+        slowest = max(shares, key=shares.__getitem__)
+        caption += (
+            " The stronger its violet, the more of the time it takes: up to "
+            f"{shares[slowest]:.0%}, in {page_parts.literal(slowest or live.display_name(model.name))}."
+        )
     if diagram.is_crowded(boxes, edges):
         edges = diagram.nearest_edges(boxes, edges)
         caption += (
@@ -49,10 +75,10 @@ def show_graph(model: Model, session: Session) -> None:
     def choose() -> None:
         picked = widget_state.PICKED_LAYER.value
         if isinstance(picked, str) and picked in selectable:
-            session.layer = picked
+            choose_layer(picked)
 
     with st.container(height=HEIGHT, border=True):
-        dot = diagram.to_dot(all_layers, boxes, edges, chosen)
+        dot = diagram.to_dot(all_layers, boxes, edges, chosen, shares)
         graph(dot, selectable, chosen, widget_state.PICKED_LAYER.key, choose)
     with st.container(horizontal=True, vertical_alignment="center"):
         if _ACTIVATIONS in {entry.key for entry in session.entries}:
@@ -73,7 +99,7 @@ def show_table(model: Model, session: Session) -> None:
 
     def choose() -> None:
         if rows := table.value["selection"]["rows"]:
-            session.layer = measured[rows[0]].name
+            choose_layer(measured[rows[0]].name)
 
     total_seconds = costs[""].seconds
     selected_rows = [number for number, layer in enumerate(measured) if layer.name == session.layer]
@@ -110,17 +136,14 @@ def show_table(model: Model, session: Session) -> None:
             ),
         },
     )
-    parents = {layer.parent for layer in measured}
-    leaves = [layer.name for layer in measured if layer.name not in parents]
-    slowest = max(leaves, key=lambda name: costs[name].seconds)
-    slowest_name, share = (
-        page_parts.literal(slowest or live.display_name(model.name)),
-        costs[slowest].seconds / total_seconds,
-    )
-    st.caption(
-        "Tick a row to select the layer; click a heading to sort. "
-        f"Slowest layer: **{slowest_name}** ({share:.0%} of the time)."
-    )
+    st.caption("Tick a row to select the layer; click a heading to sort.")
+
+
+def _shares_of_time(model: Model, names: Sequence[str]) -> dict[str, float]:
+    """Return the share of the total time that each of the named layers takes, with the layers inside it."""
+    costs = layer_facts.costs(model.name)
+    total = costs[""].seconds
+    return {name: costs[name].seconds / total for name in names if name in costs}
 
 
 def _row(layer: Layer, cost: Cost, total_seconds: float, model: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from mirror_app.ui.state.session import Session, current
 from mirror_app.ui.state.widget_state import StateValue
 from mirror_app.visualisations.registry import Entry
 
+ARCHITECTURE = "architecture"
 Selected = tuple[str, dict[str, Value]]  # the layer and the parameters
 
 
@@ -30,7 +31,8 @@ def draw(status: DeltaGenerator, page: str) -> None:
     """Draw the sidebar, and write the request that it selects into the session and the URL. May raise MirrorError.
 
     `status` is an empty element of the page, in which the loading of the model is shown. URL parameters that belong to
-    `page`, such as 'compare.rows', are kept; those of other pages are removed.
+    `page`, such as 'compare.rows', are kept; those of other pages are removed. The Architecture page concerns the model
+    and its layers only, so there the visualisation and its parameters are not drawn; they stay as they are.
     """
     session = current()
     with st.sidebar:
@@ -41,14 +43,13 @@ def draw(status: DeltaGenerator, page: str) -> None:
         status.empty()
         # The layer tree is shown first but drawn after the visualisation, on which the default layer depends.
         tree_container = st.container(gap="xxsmall")
-        is_dream = page == "dream"
-        entry = _dream_entry(session) if is_dream else _entry(list(session.entries), widget_state.VISUALISATION)
+        entry = _choose_entry(session, page)
         with tree_container:
             session.layer = _layer(model_name, entry, session)
         _keep_target(model_name, session)
         model = store.model(model_name, session.outputs.get(model_name, ""))
         knowledge.caption(model_labels.knowledge(model_name, model))
-        layer, values = (_choose_dream_params if is_dream else _choose_params)(entry, session, model)
+        layer, values = _CHOOSE_PARAMS.get(page, _choose_params)(entry, session, model)
     _set_default_target(values, model, session, status)
     output = session.outputs.get(model_name, "")
     session.request = Request(model_name, session.picture, layer, entry.key, entry.canonical(values), output)
@@ -80,6 +81,16 @@ def _choose_dream_params(entry: Entry, session: Session, model: Model) -> Select
     values |= _transformations(entry, model)
     session.run_requested = session.run_requested or is_pressed
     return session.layer or "", values
+
+
+def _keep_params(entry: Entry, session: Session, model: Model) -> Selected:
+    """Return what was chosen on other pages, and draw nothing."""
+    everywhere = entry.kind.supports_all_stages and widget_state.EVERYWHERE.value
+    session.run_requested = False
+    return layers.EVERY if everywhere else session.layer or "", widgets.chosen(entry, entry.params)
+
+
+_CHOOSE_PARAMS = {"dream": _choose_dream_params, ARCHITECTURE: _keep_params}
 
 
 def _transformations(entry: Entry, model: Model) -> dict[str, Value]:
@@ -119,6 +130,16 @@ def _set_default_target(values: dict[str, Value], model: Model, session: Session
         prediction = store.prediction(model, session.selected_picture, partial(_show_predicting, status))
         values[TARGET] = prediction.most_confident_target
     status.empty()
+
+
+def _choose_entry(session: Session, page: str) -> Entry:
+    """Show the choice of a visualisation, except on the Architecture page, which shows none."""
+    if page == "dream":
+        return _dream_entry(session)
+    entries = {entry.key: entry for entry in session.entries}
+    if page == ARCHITECTURE:
+        return entries.get(widget_state.VISUALISATION.value) or session.default_entry
+    return _entry(list(entries.values()), widget_state.VISUALISATION)
 
 
 def _dream_entry(session: Session) -> Entry:

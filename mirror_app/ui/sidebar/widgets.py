@@ -28,6 +28,11 @@ def draw_all(entry: Entry, parameters: Mapping[str, Parameter], model: Model) ->
     return values
 
 
+def chosen(entry: Entry, parameters: Mapping[str, Parameter]) -> dict[str, Value]:
+    """Return the values of `parameters` as they were chosen on other pages, without drawing their widgets."""
+    return {name: widget_state.param(entry, name).value for name in parameters}
+
+
 @singledispatch
 def draw(parameter: Parameter, state: StateValue[Value], model: Model) -> Value:
     """Draw the widget of a parameter, whose value is in `state`, and return its value."""

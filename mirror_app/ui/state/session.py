@@ -202,6 +202,11 @@ def choose_visualisation(entry: registry.Entry) -> None:
     widget_state.VISUALISATION.value, widget_state.EVERYWHERE.value = entry.key, False
 
 
+def choose_layer(layer: str) -> None:
+    """Select a single layer. Only for callbacks, like `choose`."""
+    current().layer, widget_state.EVERYWHERE.value = layer, False
+
+
 def choose_output(model_name: str, kind: str) -> None:
     """Select the output kind of a model; "" stands for the kind that the model itself declares."""
     outputs = current().outputs

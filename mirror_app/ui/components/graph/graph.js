@@ -1,6 +1,8 @@
-// Works on a graph that Streamlit draws in the same container: turns its boxes and frames into buttons, and scrolls to
-// the chosen layer. Python receives the trigger "picked" with the dotted name of a layer.
+// Works on a graph that Streamlit draws in the same container: fits it into the container, turns its boxes and frames
+// into buttons, and scrolls to the chosen layer. Python receives the trigger "picked" with the dotted name of a layer.
 
+const MIN_SCALE = 0.6; // letters of 10 pixels: a graph that would need smaller ones scrolls
+const PIXELS_PER_POINT = 4 / 3; // Graphviz measures in points
 const MARGIN = 16; // pixels above and left of a part that is too large to be centred
 const graphs = new WeakMap(); // the graph in the same container, by shadow root
 
@@ -14,7 +16,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Graph {
   constructor(container) {
     this.container = container;
-    this.observer = new MutationObserver(() => this.addButtons());
+    this.observer = new MutationObserver(() => this.prepare());
+    this.resizes = new ResizeObserver(() => this.fit());
     this.onClick = (event) => this.pickFrom(event.target);
     this.onKey = (event) => this.pressKey(event);
   }
@@ -29,13 +32,35 @@ class Graph {
     this.container.addEventListener("keydown", this.onKey);
     // Streamlit draws the graph after this call, and may redraw it, which removes the attributes.
     this.observer.observe(this.container, { subtree: true, childList: true, attributeFilter: ["role"] });
-    this.addButtons();
+    this.resizes.observe(this.container);
+    this.prepare();
   }
 
   disconnect() {
     this.observer.disconnect();
+    this.resizes.disconnect();
     this.container.removeEventListener("click", this.onClick);
     this.container.removeEventListener("keydown", this.onKey);
+  }
+
+  prepare() {
+    this.fit();
+    this.addButtons();
+  }
+
+  fit() {
+    const svg = this.container.querySelector('[data-testid="stGraphVizChart"] svg');
+    if (!svg) return;
+    const style = getComputedStyle(this.container);
+    const room = {
+      width: this.container.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
+      height: this.container.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
+    };
+    const { width, height } = svg.viewBox.baseVal;
+    const fitting = Math.min(room.width / width, room.height / height) / PIXELS_PER_POINT;
+    const scale = PIXELS_PER_POINT * Math.min(1, Math.max(MIN_SCALE, fitting));
+    svg.style.width = `${width * scale}px`;
+    svg.style.height = `${height * scale}px`;
   }
 
   addButtons() {
