@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from mirror_app import layers
 from mirror_app.evaluation import verdict
 from mirror_app.ui import store
 from mirror_app.ui.common import page_parts, strip
@@ -20,6 +21,9 @@ on_progress = page_parts.heading(
 )
 if not verdict.is_attribution(entry):
     trust_tests.offer_alternatives(entry, session.entries)
+    st.stop()
+if selection.request.layer == layers.EVERY:
+    trust_tests.offer_layer(session.layer or "", selection.request.model)
     st.stop()
 with page_parts.failures():
     result = store.result(selection, on_progress)

@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
-from mirror_app import engine, evaluation, live
+from mirror_app import engine, evaluation, layers, live
 from mirror_app.engine.jobs import Frames, Job, Jobs
 from mirror_app.engine.request import Request
 from mirror_app.errors import MirrorError
@@ -125,6 +125,21 @@ def test_the_page_warns_of_what_ignores_the_model_and_refuses_what_is_no_evidenc
     assert "Grad-CAM" in test.subheader[0].value
     assert len(questions(test)) == 3
     assert "`features`" in captions(test)[1]
+
+
+def test_of_every_stage_the_page_leads_on_to_a_single_layer() -> None:
+    test = page("trust", layer=layers.EVERY)
+    (notice,) = test.info
+    assert notice.value.startswith("One layer is tested at a time")
+    assert questions(test) == []
+    button = test.button(key="test-layer")
+    assert button.label == "Test the layer features"
+    button.click().run()
+    assert not test.exception
+    assert not test.session_state["everywhere"]
+    assert len(questions(test)) == 3
+    assert "`features`" in captions(test)[1]
+    assert test.query_params["layer"] == "features"
 
 
 def test_a_look_costs_no_computation_and_a_model_that_fails_spoils_only_its_own_picture(

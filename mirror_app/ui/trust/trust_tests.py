@@ -14,7 +14,7 @@ from mirror_app.evaluation.verdict import Curves, Removal
 from mirror_app.ui import store
 from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.common import layer_facts, page_parts
-from mirror_app.ui.state.session import choose_visualisation
+from mirror_app.ui.state.session import choose_layer, choose_visualisation
 from mirror_app.ui.store import OnProgress, Selection
 from mirror_app.ui.trust import verdict_text
 from mirror_app.ui.trust.verdict_text import Answer
@@ -70,6 +70,18 @@ def offer_alternatives(entry: Entry, entries: Sequence[Entry]) -> None:
                 on_click=choose_visualisation,
                 args=(other,),
             )
+
+
+def offer_layer(layer: str, model_name: str) -> None:
+    """Say that only a single layer can be tested, and offer to test `layer`."""
+    st.info("One layer is tested at a time, and the map is of every stage now.", icon=":material/info:")
+    st.button(
+        f"Test the layer {page_parts.literal(layer or live.display_name(model_name))}",
+        key="test-layer",
+        icon=":material/verified:",
+        on_click=choose_layer,
+        args=(layer,),
+    )
 
 
 def show_warning(entry: Entry) -> None:
