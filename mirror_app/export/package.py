@@ -18,6 +18,7 @@ from mirror_app.errors import MirrorError
 from mirror_app.visualisations.core.info import Info
 
 ORIGINAL = "original.png"  # the picture in a package, which the code in the package reads
+RECORD = "request.json"
 
 
 def still(request: Request, raw: np.ndarray, model_input_rgb: np.ndarray, page: int = 1) -> bytes:
@@ -96,7 +97,7 @@ def package(
         archive.writestr("raw.npy", npy(raw))
         archive.writestr(ORIGINAL, render.png(original))
         archive.writestr("input.png", render.png(model_input_rgb))
-        archive.writestr("request.json", json.dumps(_record(request, info), indent=2, default=str))
+        archive.writestr(RECORD, json.dumps(_record(request, info), indent=2, default=str))
         if code:
             archive.writestr("picture.py", code)
     return file.getvalue()

@@ -17,5 +17,8 @@ def share(session: Session, query: Mapping[str, str], pictures: Sequence[Picture
         readers = "again, on this computer only" if is_local else "for others"
         st.caption(f"This link opens the same view {readers}.")
         if any(picture.id in added_ids for picture in pictures):
-            st.caption("Uploaded pictures are not included in the link.")
+            st.caption(
+                "Uploaded pictures are not included in the link. The ZIP file of “Download” includes them: whoever "
+                "uploads it here sees the same view."
+            )
         st.code(f"{st.context.url or ''}?{urlencode(query)}", language=None, wrap_lines=True)

@@ -57,7 +57,7 @@ def add(session: Session) -> None:
         st.markdown(f"Up to {limit}, {MAX_BYTES // 2**20} MB each", width="content")
     row.file_uploader(
         "Add your own pictures",
-        [kind.lower() for kind in FORMATS] + ["jpg"],
+        [kind.lower() for kind in FORMATS] + ["jpg", "zip"],
         accept_multiple_files=True,
         key=widget_state.uploads(session.uploads).key,
         on_change=_take_uploads,

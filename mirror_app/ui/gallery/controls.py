@@ -13,7 +13,7 @@ from mirror_app.export import table
 from mirror_app.images import Picture
 from mirror_app.params import TARGET
 from mirror_app.ui.compare import choices
-from mirror_app.ui.compare.controls import MAX_LENGTH
+from mirror_app.ui.compare.axes import MAX_LENGTH
 from mirror_app.ui.gallery import order
 from mirror_app.ui.gallery.answers import Answer
 from mirror_app.ui.state import query_params, widget_state

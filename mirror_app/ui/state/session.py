@@ -179,7 +179,7 @@ def open_in_explore(request: Request) -> None:
 
 
 def go_to(query: Mapping[str, str]) -> None:
-    """Select the view of an earlier link of this visit. Only for callbacks, like `choose`."""
+    """Select the view of another link during a visit. Only for callbacks, like `choose`."""
     session = current()
     widget_state.forget_choices("compare")
     widget_state.forget_choices("gallery")
@@ -244,7 +244,8 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
     def choose_picture(picture_id: str) -> None:
         if picture_id not in session.pictures:
             session.problems.append(
-                "This link used an uploaded picture, which links cannot include. Upload it to see the same view."
+                "This link used an uploaded picture, which links cannot include, and reloading a page loses it. To see "
+                "the same view, upload the picture again, or the ZIP file from “Download”."
             )
             return
         session.picture = picture_id
@@ -282,6 +283,8 @@ def _apply_query(query: Mapping[str, str], session: Session) -> None:
 
 def _choose_model(session: Session, name: str) -> None:
     if session.live_session:
+        if name not in session.models:
+            raise MirrorError(f"The model '{printable(name)}' is not one of this program's.", culprit=name)
         widget_state.MODEL.value = name
         return
     plain = catalogue.check(name).removesuffix(catalogue.UNTRAINED)
