@@ -73,7 +73,8 @@ def mirror(
     """Show inputs and models on the page, in a browser tab.
 
     A script waits until Ctrl+C. Where an event loop runs, as in a notebook, the call returns at once. Further calls
-    join the same server, each at an address of its own. The models are shown live and are never changed.
+    join the same server, each at an address of its own; on this computer, the server's address without a query opens
+    the latest call. The models are shown live and are never changed.
 
     Args:
         inputs: One input or several. A tensor (C, H, W), or (N, C, H, W) for N inputs, goes to the model exactly as

@@ -1,6 +1,7 @@
 """Streamlit in a thread of this process; signal handlers, logging and other event loops are left alone."""
 
 import asyncio
+import os
 import socket
 import sys
 from threading import Thread
@@ -88,7 +89,9 @@ def _configure() -> None:
     """Apply the dashboard's options, whatever the working directory."""
     for name, value in dashboard.options().items():
         config.set_option(name, value)
-    config.set_option("server.allowedHosts", [HOST, "localhost"])
+    # Streamlit reads this variable only when its own command starts the server. A proxy in front may have other names.
+    names = os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS", "").split()
+    config.set_option("server.allowedHosts", [HOST, "localhost", *names])
     config.set_option("server.headless", True)
     # Notebooks show the page in a frame, where browsers withhold the cookie that this protection needs.
     config.set_option("server.enableXsrfProtection", False)

@@ -170,6 +170,23 @@ def session_of(model_name: str) -> LiveSession | None:
         return next((session for session in _sessions.values() if model_name in session.models), None)
 
 
+def latest() -> LiveSession | None:
+    """Return the session that was added last, or None if there is none.
+
+    Example:
+        >>> from mirror_app import live
+        >>> session = live.LiveSession("a1b2c3", models={}, pictures=[], entries=[])
+        >>> live.add(session)
+        >>> live.latest() is session
+        True
+        >>> live.remove(session)
+        >>> live.latest() is None
+        True
+    """
+    with _guard:
+        return next(reversed(_sessions.values()), None)
+
+
 def model(name: str) -> Model | None:
     """Return a live model.
 

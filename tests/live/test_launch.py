@@ -20,10 +20,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from streamlit.runtime.context import ContextProxy
 from torch import Tensor, nn
 
 import mirror_app
-from mirror_app import engine
+from mirror_app import engine, live
 from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
 from mirror_app.images import Preprocessing, from_array
@@ -34,8 +35,10 @@ from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
 from mirror_app.visualisations.web import DeepDream, GradCam, offer
 from tests import ROOT
+from tests.app import page
 from tests.networks import Linear, resnet18, state
 from tests.refused import Fields, refused
+from tests.server import knock
 
 INPUT = torch.rand(3, 40, 30, generator=torch.Generator().manual_seed(0))
 LIVE = {**os.environ, "PYTHONPATH": str(ROOT), "BROWSER": "true"}
@@ -95,6 +98,35 @@ def test_a_second_call_joins_the_server_and_the_first_stays(free: int) -> None:
     assert answers(second.url)
     second.stop()
     assert not answers(second.url)
+
+
+def test_a_proxy_with_a_name_of_its_own_is_let_in_if_it_is_allowed(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = {"Host": "hub.example.org", "Origin": "https://hub.example.org"}
+    handle = start(INPUT, Linear(), port=free)
+    assert knock(handle.url, **hub) == 403
+    handle.stop()
+    monkeypatch.setenv("STREAMLIT_SERVER_ALLOWED_HOSTS", "*.example.com hub.example.org")
+    handle = start(INPUT, Linear(), port=free)
+    assert knock(handle.url, **hub) == knock(handle.url) == 101
+    assert knock(handle.url, **hub | {"Origin": "https://evil.example.net"}) == 403
+
+
+def test_the_address_alone_opens_the_latest_session_on_this_computer_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (live_session(name, INPUT, Linear(), [GradCam], PreprocessingOverrides()) for name in ("a1", "b2"))
+    live.add(first)
+    live.add(second)
+    monkeypatch.setattr(ContextProxy, "ip_address", None)  # this computer
+    try:
+        assert page().session_state.mirror.live_session is second
+        assert page(model="shapes").session_state.mirror.live_session is None
+        monkeypatch.setattr(ContextProxy, "ip_address", "198.51.100.7")
+        assert page().session_state.mirror.live_session is None
+        monkeypatch.setattr(ContextProxy, "ip_address", None)
+        live.remove(second)
+        assert page().session_state.mirror.live_session is first
+    finally:
+        live.remove(first)
+    assert page().session_state.mirror.live_session is None
 
 
 def test_where_a_loop_runs_it_returns_at_once_and_shows_itself(free: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,10 +152,18 @@ def current() -> Session:
     """Return the visitor's session; a new session starts with the selection of its link."""
     if not widget_state.SESSION.is_stored:
         query = st.query_params.to_dict()
-        widget_state.SESSION.value = Session(live.session_of(query.get("model", "")))
+        widget_state.SESSION.value = Session(_live_session(query))
         _apply_query(query, widget_state.SESSION.value)
     session: Session = widget_state.SESSION.value
     return session
+
+
+def _live_session(query: Mapping[str, str]) -> live.LiveSession | None:
+    """Return the live session of a link; an address without a model opens the latest one, on this computer only."""
+    if "model" in query:
+        return live.session_of(query["model"])
+    is_on_this_computer = st.context.ip_address is None
+    return live.latest() if is_on_this_computer else None
 
 
 def choose(request: Request) -> None:
