@@ -49,6 +49,9 @@ def read_package(data: bytes, name: str) -> tuple[Request, bytes]:
         data: The content of the ZIP file.
         name: Its name, for error messages.
 
+    Returns:
+        The request, and the content of the PNG file.
+
     Raises:
         MirrorError: `package` has not written the file, or its picture is too large.
 

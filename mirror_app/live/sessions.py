@@ -171,7 +171,10 @@ def session_of(model_name: str) -> LiveSession | None:
 
 
 def latest() -> LiveSession | None:
-    """Return the session that was added last, or None if there is none.
+    """Return the session that was added last.
+
+    Returns:
+        The session, or None if the program has none.
 
     Example:
         >>> from mirror_app import live
