@@ -1,7 +1,7 @@
 """Draws pictures in rows and columns as one figure, with the names of rows and columns, in Pillow's own font."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,17 +116,33 @@ def wrap_text(text: str, width: int, font_size: int, max_lines: int) -> list[str
         >>> wrap_text("one two three", 60, 16, 3)
         ['one two', 'three']
     """
-    font = ImageFont.load_default(font_size)
+    return broken_lines(text, width, max_lines, ImageFont.load_default(font_size).getlength)
+
+
+def broken_lines(text: str, width: float, max_lines: int, measure: Callable[[str], float]) -> list[str]:
+    """Return text broken into lines, as `wrap_text` does, for any font.
+
+    Args:
+        text: The text.
+        width: The largest width of a line.
+        max_lines: The largest number of lines.
+        measure: Returns the width of a line.
+
+    Example:
+        >>> from mirror_app.export.figure import broken_lines
+        >>> broken_lines("one two three", 8, 3, len)
+        ['one two', 'three']
+    """
     lines = [""]
     for word in text.split():
         joined = f"{lines[-1]} {word}".strip()
-        if font.getlength(joined) <= width:
+        if measure(joined) <= width:
             lines[-1] = joined
             continue
         if lines[-1]:
             lines.append("")
         for letter in word:  # dotted names of layers may be longer than a line
-            if font.getlength(lines[-1] + letter) > width:
+            if measure(lines[-1] + letter) > width:
                 lines.append("")
             lines[-1] += letter
     return lines if len(lines) <= max_lines else [*lines[: max_lines - 1], f"{lines[max_lines - 1][:-1]}…"]
@@ -139,11 +155,33 @@ def _draw_content(canvas: Image.Image, draw: ImageDraw.ImageDraw, content: bytes
         sentence = wrap_text(content, TILE_SIDE - 2 * GAP, CAPTION_FONT_SIZE, 12)
         _write(draw, sentence, middle, "mm", CAPTION_FONT_SIZE, CAPTION_COLOUR)
         return
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    scale = TILE_SIDE / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    image = image.resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.LANCZOS)
-    canvas.paste(image, (left + (TILE_SIDE - size[0]) // 2, top + (TILE_SIDE - size[1]) // 2))
+    image = fitted(content, TILE_SIDE)
+    canvas.paste(image, (left + (TILE_SIDE - image.width) // 2, top + (TILE_SIDE - image.height) // 2))
+
+
+def fitted(png: bytes, side: int) -> Image.Image:
+    """Return a picture enlarged or reduced until its longer side has `side` pixels.
+
+    Args:
+        png: A PNG file.
+        side: The length of the longer side, in pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> from mirror_app import render
+        >>> from mirror_app.export.figure import fitted
+        >>> fitted(render.png(np.zeros((2, 4, 3), np.uint8)), 100).size
+        (100, 50)
+    """
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    resampling = Image.Resampling.BICUBIC if side > max(image.size) else Image.Resampling.LANCZOS
+    return image.resize(fitted_size(image.size, side), resampling)
+
+
+def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return the width and the height of a picture whose longer side is changed to `side` pixels."""
+    scale = side / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _draw_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, legend: Legend, left: int, top: int) -> None:

@@ -97,7 +97,7 @@ def package(
         archive.writestr("raw.npy", npy(raw))
         archive.writestr(ORIGINAL, render.png(original))
         archive.writestr("input.png", render.png(model_input_rgb))
-        archive.writestr(RECORD, json.dumps(_record(request, info), indent=2, default=str))
+        archive.writestr(RECORD, record_json(request, info))
         if code:
             archive.writestr("picture.py", code)
     return file.getvalue()
@@ -113,14 +113,27 @@ def read_request(text: str) -> Request:
     return Request.from_json(json.loads(text)["request"])
 
 
-def _record(request: Request, info: Mapping[str, Any]) -> dict[str, Any]:
-    facts = dict(replace(Info.of(info), params=None, progress=None, curve=None))
-    return {
+def record_json(request: Request, info: Mapping[str, Any]) -> str:
+    """Return a request, its link, the facts about its result and the versions of the packages as JSON.
+
+    Args:
+        request: The request.
+        info: The facts about the result, `Result.info`.
+
+    Example:
+        >>> from mirror_app.engine.request import Request
+        >>> from mirror_app.export.package import read_request, record_json
+        >>> request = Request("shapes", "checked-heart", "features", "grad-cam")
+        >>> read_request(record_json(request, {"target_class": [3]})) == request
+        True
+    """
+    record = {
         "request": request.to_json(),
         "link": "?" + urlencode(request.to_query()),
-        "info": facts,
+        "info": dict(replace(Info.of(info), params=None, progress=None, curve=None)),
         "versions": {name: version(name) for name in ("mirror-app", "torch", "torchvision")},
     }
+    return json.dumps(record, indent=2, default=str)
 
 
 def npy(raw: np.ndarray) -> bytes:

@@ -13,7 +13,7 @@ from mirror_app.models import catalogue
 from mirror_app.params import TARGET
 from mirror_app.ui.common import layer_facts
 from mirror_app.ui.common.page_parts import literal
-from mirror_app.ui.compare import arrangement, axes, cells, choices, colour_bars
+from mirror_app.ui.compare import arrangement, axes, cells, choices, colour_bars, paper_figure
 from mirror_app.ui.compare.arrangement import COLUMN, ONE, OWN, ROW, Arrangement
 from mirror_app.ui.compare.cell_state import CellState
 from mirror_app.ui.state.session import Session
@@ -80,9 +80,12 @@ def offer_files(session: Session, base: Selection, states: Sequence[CellState], 
     states_without_results = [replace(state, result=None) for state in states]  # the button must not hold their arrays
     inputs = [session.pictures[value] for value in shown.input_axis.values] if shown.input_axis else []
 
+    def file_cells() -> list[matrix.Cell]:
+        return [state.to_file_cell() for state in states_without_results]
+
     def made(file: Callable[..., bytes]) -> bytes:
         pngs = [cells.input_png(base, picture) for picture in inputs]
-        return file([state.to_file_cell() for state in states_without_results], rows, columns, head, shown.scale, pngs)
+        return file(file_cells(), rows, columns, head, shown.scale, pngs)
 
     with st.popover("Download", icon=":material/download:"):
         st.download_button(
@@ -93,6 +96,7 @@ def offer_files(session: Session, base: Selection, states: Sequence[CellState], 
             on_click="ignore",
             width="stretch",
         )
+        paper_figure.offer(base, file_cells, rows, columns, common)
         st.download_button(
             "All files (ZIP)",
             lambda: made(matrix.archive),

@@ -1,6 +1,7 @@
 """Models, results and pictures, cached between reruns and shared by all visitors; and background runs."""
 
 from mirror_app.ui.store.computations import close
+from mirror_app.ui.store.figures import figure_preview
 from mirror_app.ui.store.models import fetch, is_loaded, model
 from mirror_app.ui.store.pictures import (
     SQUARE_SIDE,
@@ -31,6 +32,7 @@ __all__ = [
     "curves",
     "decoded",
     "fetch",
+    "figure_preview",
     "input_png",
     "is_loaded",
     "model",
