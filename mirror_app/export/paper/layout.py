@@ -17,7 +17,7 @@ _MM, _POINT = DPI / 25.4, DPI / 72  # pixels
 MARGIN, GAP, CLOSE = round(1 * _MM), round(1.6 * _MM), round(0.7 * _MM)
 BAR_WIDTH = round(2.2 * _MM)
 MIN_SIDE, MAX_HEIGHT = round(5 * _MM), round(240 * _MM)
-LINE, CAPTION_SCALE = 1.25, 0.85  # the height of a line in font sizes, and the font size of captions in that of names
+LINE, CAPTION_SCALE = 1.2, 0.85  # the height of a line in font sizes, and the font size of captions in that of names
 MAX_LINES = 3
 TEXT, PALE_TEXT, OUTLINE = "#000000", "#404040", "#808080"
 
@@ -95,7 +95,7 @@ class _Layout:
             if all(len(self._wrapped(name, self._room(r), font_size)) <= self.name_lines for r, name in self._names):
                 break
         while self.height > MAX_HEIGHT and self.side > MIN_SIDE:
-            self._resize(self.side - max(1, (self.height - MAX_HEIGHT) // len(figure.rows)))
+            self._resize(max(MIN_SIDE, self.side - max(1, (self.height - MAX_HEIGHT) // len(figure.rows))))
 
     def _resize(self, side: int) -> None:
         if side < MIN_SIDE:
