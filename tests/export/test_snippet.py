@@ -3,19 +3,24 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from PIL import Image
 
-from mirror_app import engine
+from mirror_app import engine, layers
 from mirror_app.bundled.examples import examples
 from mirror_app.engine.request import Request
 from mirror_app.export import package
+from mirror_app.export.call_snippet import call_snippet, live_call_snippet
 from mirror_app.export.snippet import snippet
 from mirror_app.images import decode
+from mirror_app.live.session import PreprocessingOverrides, live_session
 from mirror_app.models import catalogue
 from mirror_app.visualisations import registry
 from tests.app import code, page, png, upload
-from tests.networks import ANYWHERE, quick
+from tests.networks import ANYWHERE, ATTENTION, quick, resnet18
 
 
 @pytest.mark.minutes
@@ -31,6 +36,34 @@ def test_the_code_of_every_visualisation_makes_its_picture(
         request, engine.run(request, model, picture).raw, model.preprocessing.model_input_rgb(picture)
     )
     assert Path(f"{entry.key}.png").read_bytes() == expected
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("entry", registry.entries(), ids=lambda entry: entry.key)
+def test_the_call_of_every_visualisation_gives_its_raw_values(
+    entry: registry.Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, picture = catalogue.load("shapes-transformer" if entry.key in ATTENTION else "shapes"), examples()[1]
+    layer = layers.default_layer(engine.tree(model)) if entry.key in (*ATTENTION, "cam") else "features.3"
+    request = Request(model.name, picture.id, layer, entry.key, entry.canonical(quick(entry)))
+    names: dict[str, Any] = {}
+    exec(call_snippet(request, model, picture, None), names)
+    assert names["raw"].numpy().tobytes() == engine.run(request, model, picture).raw.tobytes()
+    assert Path(f"{entry.key}.png").stat().st_size > 100
+
+
+def test_the_call_on_a_live_model_takes_the_programs_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module, image = resnet18(), Image.new("RGB", (60, 40), "red")
+    tensor = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) - 0.5
+    for item, name in ((tensor, "inputs"), (image, "image")):
+        shown = live_session("c0de", item, module, None, PreprocessingOverrides())
+        (model,), (picture,) = shown.models.values(), shown.pictures
+        request = Request(model.name, picture.id, "layer2", "grad-cam", (("target_class", 3),))
+        names: dict[str, Any] = {"model": module, name: tensor[None] if item is tensor else image}
+        exec(live_call_snippet(request, model, picture, None), names)
+        assert names["raw"].numpy().tobytes() == engine.run(request, model, picture).raw.tobytes()
 
 
 @pytest.mark.minutes
