@@ -39,12 +39,12 @@ def test_a_pdf_has_real_text_pictures_of_300_dpi_and_exactly_its_width(width: fl
     text = page.extract_text()
     for label in ("Input", "$Grad", "A title", "first", "second", "a caption", "No map.", "⚠ x", "−1.5"):
         assert label in text
-    sizes = {name: (image["/Width"], image["/Height"]) for name, image in page["/Resources"]["/XObject"].items()}
-    drawn = []
+    sizes = {image.name.rpartition(".")[0]: image.image.size for image in page.images if image.image}
+    drawn: list[float] = []
 
     def visit(operator: bytes, operands: list[str], matrix: list[float], _: object) -> None:
         if operator == b"Do":
-            pixels, points = sizes[operands[0]], (abs(matrix[0]), abs(matrix[3]))
+            pixels, points = sizes[operands[0].removeprefix("/")], (abs(matrix[0]), abs(matrix[3]))
             drawn.extend(count / length * 72 for count, length in zip(pixels, points, strict=True))
 
     page.extract_text(visitor_operand_before=visit)
@@ -61,10 +61,10 @@ def test_an_svg_has_text_and_a_png_its_resolution() -> None:
 
 
 def test_threads_that_write_different_figures_give_what_each_would_alone() -> None:
-    jobs = [(figure(seed), file_format) for seed in range(3) for file_format in paper.FORMATS]
-    alone = [paper.write(*job, width=60) for job in jobs]
+    jobs = [(figure(seed), file_format, 60) for seed in range(3) for file_format in paper.FORMATS]
+    alone = [paper.write(*job) for job in jobs]
     with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(lambda job: paper.write(*job, width=60), jobs)) == alone
+        assert list(pool.map(lambda job: paper.write(*job), jobs)) == alone
 
 
 def test_what_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,8 +129,8 @@ def test_a_result_has_an_info_and_its_package_the_facts() -> None:
     assert (result.info.method, result.info.target_class, result.info.output) == ("GradCam", [3], "classes")
     again = pickle.loads(pickle.dumps(result))
     assert again.info == result.info
-    facts = package._record(request, result.info | {"target_name": "a heart"})["info"]
-    assert json.loads(json.dumps(facts)) == {
+    record = package.record_json(request, result.info | {"target_name": "a heart"})
+    assert json.loads(record)["info"] == {
         "method": "GradCam", "layer": "features", "target_class": [3], "output": "classes", "note": result.info["note"],
         "target_name": "a heart",
     }  # fmt: skip
