@@ -161,14 +161,14 @@ def test_a_picture_is_most_similar_to_itself_and_its_gradient_is_zero() -> None:
 
 def logits_of_library(name: str, folder: Path, inputs: Tensor) -> Tensor:
     """Return the logits that the library itself gives the texts."""
-    module: Any
     if name == OPEN_CLIP:
         module = open_clip.create_model(f"local-dir:{folder}").eval()
         tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
         pictures, texts, scale = module(inputs, tokens)
         logits: Tensor = scale * pictures @ texts.T
         return logits[0]
-    module = (CLIPModel if name == CLIP else SiglipModel).from_pretrained(folder).eval()
+    architecture: Any = CLIPModel if name == CLIP else SiglipModel
+    module = architecture.from_pretrained(folder).eval()
     padding = {"padding": "max_length", "max_length": 24} if name == SIGLIP else {"padding": True}
     tokens = AutoTokenizer.from_pretrained(folder)(TEXTS, return_tensors="pt", **padding)
     logits = module(pixel_values=inputs, input_ids=tokens["input_ids"], attention_mask=None).logits_per_image

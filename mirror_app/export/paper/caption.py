@@ -5,12 +5,12 @@ from importlib.metadata import version
 
 from mirror_app import layers
 from mirror_app.engine.request import Request
-from mirror_app.export.matrix import Axis, Cell
+from mirror_app.export.matrix import BY_TARGET, Axis, Cell
 from mirror_app.export.paper.content import WARNING
 from mirror_app.params import TARGET, Value, as_text, checked
 from mirror_app.visualisations import registry
 
-_PLURALS = {"visualisation": "methods", "input": "inputs", "layer": "layers", "model": "models", TARGET: "targets"}
+_PLURALS = {"visualisation": "methods", "input": "inputs", "layer": "layers", "model": "models", BY_TARGET: "targets"}
 
 
 def caption_of_picture(request: Request, *, model: str, picture: str, target: str = "", note: str = "") -> str:

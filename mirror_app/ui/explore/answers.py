@@ -116,7 +116,8 @@ def _show_regions(regions: Regions, labels: Sequence[str], model_input_rgb: np.n
 
 def _take_rectangle(regions: Regions, names: Sequence[str]) -> None:
     """Take the rectangle that was drawn. A callback of the picture."""
-    rectangle = rectangle_within(*regions.classes.shape, widget_state.DRAWN_REGION.value)
+    rows, columns = regions.classes.shape
+    rectangle = rectangle_within(rows, columns, widget_state.DRAWN_REGION.value)
     if rectangle:
         target = regions.target_in(*rectangle)
         widget_state.CLICKED_REGION.value = target, names[targets.parse(target).channel or 0]
