@@ -73,11 +73,11 @@ def test_the_strip_is_sent_once(dashboard_url: str, browser: Browser) -> None:
     page.goto(dashboard_url)
     settled(page)
     strip = page.locator(".st-key-inputs").get_by_role("group", name="Inputs").get_by_role("button")
-    assert max(received) > 10_000  # the strip, among others
+    assert max(received) > 60_000  # the strip, among others
     for number in (1, 0):  # what the page shows of the second picture is new to the browser, of the first it is not
         received.clear()
         strip.nth(number).click()
         shown(page, "checked heart")
         settled(page)
-    assert sum(received) < 20_000
+    assert sum(received) < 50_000  # as little as `make bench` allows a redraw
     page.close()
