@@ -22,7 +22,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     class_slot = st.container(width="content")
 actions_slot = st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-actions")
 with page_parts.failures():
-    show_state = controls.state_badge(state_slot)
+    show_state = page_parts.state_badge(state_slot)
     finished = answers.finished(model, pictures)
     if controls.needs_answers(order):
         finished = answers.complete(model, pictures, finished, show_state)

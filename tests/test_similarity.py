@@ -179,7 +179,7 @@ def logits_of_library(name: str, folder: Path, inputs: Tensor) -> Tensor:
 def test_texts_classify_a_picture_as_the_library_does(name: str, models: dict[str, tuple[Model, Path]]) -> None:
     model, folder = models[name]
     picture = examples()[0]
-    cosines, probabilities = compare_with_texts(model, picture, TEXTS)
+    cosines, probabilities = compare_with_texts(model, engine.predict(model, picture).answers, TEXTS)
     with torch.no_grad():
         logits = logits_of_library(name, folder, model.inputs(picture))
     expected = logits.sigmoid() if name == SIGLIP else logits.softmax(0)
@@ -208,15 +208,15 @@ def test_the_weights_of_the_text_tower_count_once_they_are_loaded(models: dict[s
     folder = models[CLIP][1]
     model = loading.load(folder, CLIP)
     before = model.bytes
-    compare_with_texts(model, examples()[0], TEXTS)
+    compare_with_texts(model, engine.predict(model, examples()[0]).answers, TEXTS)
     weights = CLIPModel.from_pretrained(folder).text_model.parameters()
     assert model.bytes - before >= sum(weight.numel() * 4 for weight in weights)
 
 
 def test_a_text_that_is_too_long_is_refused_instead_of_cut(models: dict[str, tuple[Model, Path]]) -> None:
-    for name in (CLIP, SIGLIP, OPEN_CLIP):
+    for model, _ in models.values():
         with refused(LONG, hint="shorten it"):
-            compare_with_texts(models[name][0], examples()[0], [LONG])
+            compare_with_texts(model, engine.predict(model, examples()[0]).answers, [LONG])
 
 
 def likeness(model: Model, target: str, pictures: tuple[Picture, ...] = ()) -> engine.Result:

@@ -44,12 +44,12 @@ def with_embeddings(value: Value, model: Model, pictures: Iterable[Picture]) -> 
     return Similarity(reference, minus, target.layer, target.description)
 
 
-def compare_with_texts(model: Model, picture: Picture, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+def compare_with_texts(model: Model, answers: np.ndarray, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return how similar a picture is to each of K texts, and the probability that the model gives each.
 
     Args:
         model: A model that embeds pictures and texts, such as CLIP.
-        picture: The picture.
+        answers: The embedding of the picture, `Prediction.answers`.
         texts: The texts, such as "a photo of a cat".
 
     Returns:
@@ -59,10 +59,8 @@ def compare_with_texts(model: Model, picture: Picture, texts: Iterable[str]) -> 
     Raises:
         MirrorError: If the model embeds no texts.
     """
-    vectors = torch.stack([_text_embedding(text, model) for text in texts])
-    with model.views.lease(model.extra_inputs_of(picture)) as view:
-        picture_vector = embedding(view, model.inputs(picture)).cpu()
-    cosines = torch.nn.functional.cosine_similarity(vectors.to(picture_vector), picture_vector)
+    vectors, picture_vector = torch.stack([_text_embedding(text, model) for text in texts]), torch.from_numpy(answers)
+    cosines = torch.nn.functional.cosine_similarity(vectors.to(picture_vector), picture_vector[None])
     assert model.text_encoder
     return cosines.numpy(), model.text_encoder.likelihood(cosines).numpy()
 

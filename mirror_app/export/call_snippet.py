@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from mirror_app.engine.request import Request
+from mirror_app.export.snippet import picture_code
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
@@ -52,13 +53,15 @@ def call_snippet(request: Request, model: Model, picture: Picture, file: str | N
         prepared = f"({prepared}, *model.extra_inputs_of(picture))"
     lines = [
         f"model = load({request.model!r})",
-        f"picture = {_decoded(file) if file else _EXAMPLE.format(picture.id)}",
+        f"picture = {picture_code(picture, file)}",
         f"inputs = {prepared}  # a tensor (1, C, H, W), normalised as the model expects",
         "mean, std = model.preprocessing.scale(picture)",
         "",
         *_call(request, model, "model.module", "mean=mean, std=std"),
     ]
-    imports = {source: [name]} | {_LIBRARY: [*([name] if source == _LIBRARY else []), _reader(file), "load"]}
+    imports = {source: [name]} | {
+        _LIBRARY: [*([name] if source == _LIBRARY else []), "decode" if file else "examples", "load"]
+    }
     return _joined(imports, lines, file)
 
 
@@ -110,14 +113,13 @@ def live_call_snippet(request: Request, model: Model, picture: Picture, file: st
         lines = [f"# {own}.", f"preprocessing = {model.preprocessing!r}"]
         if not file:
             lines[0] = f"# {own}, and `image` the Pillow image {picture.name}."
-        read = _decoded(file) if file else f"from_image(image, {picture.name!r})"
+        read = picture_code(picture, file) if file else f"from_image(image, {picture.name!r})"
         lines += [f"inputs = preprocessing.prepare({read})"]
     mean, std = model.preprocessing.scale(picture)
     return _joined(imports, [*lines, *_call(request, model, "model", f"mean={mean}, std={std}")], file)
 
 
 _LIBRARY = "mirror_app"
-_EXAMPLE = "next(picture for picture in examples() if picture.id == {!r})"
 
 
 def _class_of(request: Request) -> tuple[str, str]:
@@ -127,14 +129,6 @@ def _class_of(request: Request) -> tuple[str, str]:
         return _LIBRARY, kind.__name__
     module = sys.modules.get(kind.__module__)
     return kind.__module__ if getattr(module, kind.__name__, None) is kind else "", kind.__name__
-
-
-def _reader(file: str | None) -> str:
-    return "decode" if file else "examples"
-
-
-def _decoded(file: str) -> str:
-    return f"decode(Path({file!r}).read_bytes(), {file!r})"
 
 
 def _joined(imports: Mapping[str, Sequence[str]], lines: Sequence[str], file: str | None) -> str:

@@ -17,7 +17,7 @@ from mirror_app.export.package import ORIGINAL, RECORD
 MAX_RECORD_BYTES = 2**16
 _MAX_FILES = 16  # a package has six
 _FILE_MARKER = b"PK\x01\x02"  # in front of each file's entry in the list of files
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python reads no more of these than it is told to
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # with these, reading stops at the size that is asked for
 # The errors that Python's modules raise on damaged or malicious files.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError),

@@ -35,9 +35,7 @@ def snippet(request: Request, picture: Picture, file: str | None) -> str:
     """
     return _LINES.format(
         source="decode" if file else "examples",
-        picture=f"decode(Path({file!r}).read_bytes(), {file!r})"
-        if file
-        else f"next(picture for picture in examples() if picture.id == {picture.id!r})",
+        picture=picture_code(picture, file),
         model=request.model,
         layer=request.layer,
         visualisation=request.visualisation,
@@ -45,3 +43,17 @@ def snippet(request: Request, picture: Picture, file: str | None) -> str:
         output=f", {request.output!r}" if request.output else "",
         file=f"{request.visualisation}.png",
     )
+
+
+def picture_code(picture: Picture, file: str | None) -> str:
+    """Return the Python expression that reads a picture from `file`, or takes it from the bundled examples.
+
+    Example:
+        >>> from mirror_app.bundled.examples import examples
+        >>> from mirror_app.export.snippet import picture_code
+        >>> picture_code(examples()[0], "cat.png")
+        "decode(Path('cat.png').read_bytes(), 'cat.png')"
+    """
+    if file:
+        return f"decode(Path({file!r}).read_bytes(), {file!r})"
+    return f"next(picture for picture in examples() if picture.id == {picture.id!r})"

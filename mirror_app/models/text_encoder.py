@@ -90,4 +90,4 @@ def text_target(words: str) -> str:
     except MirrorError:
         down = targets.DOWN if words.endswith(targets.DOWN) else ""
         parts = words.removesuffix(down).replace('"', "").split(targets.MINUS, 1)
-        return targets.MINUS.join(f'text "{part.strip()}"' for part in parts) + down
+        return targets.MINUS.join(str(targets.Target(text=part.strip())) for part in parts) + down

@@ -18,7 +18,8 @@ from mirror_app.export.figure import ColourBars, Tile, draw_figure
 from mirror_app.export.matrix import Axis, Cell
 from mirror_app.models import catalogue
 from mirror_app.ui import store
-from mirror_app.ui.compare import arrangement, cells, choices, target_axis
+from mirror_app.ui.common import choices
+from mirror_app.ui.compare import arrangement, cells, target_axis
 from mirror_app.ui.compare.arrangement import COLUMN, ONE, OWN, ROW
 from tests.app import captions, containers, page, plain, said
 from tests.refused import refused

@@ -25,8 +25,9 @@ from mirror_app.models import Model, catalogue
 from mirror_app.probe.output_kind import OutputKind, OutputMeaning
 from mirror_app.probe.outputs import Box
 from mirror_app.ui import store
+from mirror_app.ui.common import short_answer
+from mirror_app.ui.common.short_answer import Answer
 from mirror_app.ui.gallery import answers, controls
-from mirror_app.ui.gallery.answers import Answer
 from mirror_app.ui.gallery.order import LABELS, arranged
 from mirror_app.ui.store import Selection
 from mirror_app.ui.store import pictures as stored_pictures
@@ -235,7 +236,7 @@ def test_a_visualisation_that_does_not_apply_says_so_in_each_card() -> None:
 
 
 def test_what_is_no_class_is_given_in_short_too() -> None:
-    in_short = partial(answers.in_short, model=store.model("shapes"))
+    in_short = partial(short_answer.in_short, model=store.model("shapes"))
     number = Prediction(np.array([2.5], np.float32), OutputMeaning(OutputKind.NUMBERS), "1", 0.0)
     assert (in_short(number).value, in_short(number).number) == (2.5, 0)
     box = Prediction(np.empty(0), None, "boxes", 0.0, (Box("box", 3, 0.75, (0.0, 0.0, 1.0, 1.0)),))

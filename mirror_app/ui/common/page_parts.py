@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mirror_app import engine, layers
 from mirror_app.engine import PAGE, Result
@@ -53,14 +54,19 @@ def heading(title: str, summary: str) -> Callable[[str], None]:
     """Show the title and summary of a page; return a function that shows a state, such as "Computing", beside them."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(title, width="content")
-        badge = st.empty()
+        show_state = state_badge(st.empty())
     st.caption(summary, help=glossary.explained(summary))
+    return show_state
+
+
+def state_badge(slot: DeltaGenerator) -> Callable[[str], None]:
+    """Return a function that shows a state, such as "Predicting: 3 of 40", in a slot; "" shows nothing."""
 
     def show_state(state: str) -> None:
         if state:
-            badge.badge(f"{state} …", icon=":material/progress_activity:", color="violet")
+            slot.badge(f"{state} …", icon=":material/progress_activity:", color="violet")
         else:
-            badge.empty()
+            slot.empty()
 
     return show_state
 

@@ -8,8 +8,8 @@ import streamlit as st
 from mirror_app import layers, live
 from mirror_app.export.matrix import BY_TARGET, Axis
 from mirror_app.models import catalogue
-from mirror_app.ui.common import layer_facts, model_labels
-from mirror_app.ui.compare import choices, target_axis
+from mirror_app.ui.common import choices, layer_facts, model_labels
+from mirror_app.ui.compare import target_axis
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session
 from mirror_app.ui.store import Selection

@@ -11,9 +11,9 @@ from mirror_app.export import matrix
 from mirror_app.export.matrix import BY_TARGET, Axis
 from mirror_app.models import catalogue
 from mirror_app.params import TARGET
-from mirror_app.ui.common import layer_facts
+from mirror_app.ui.common import choices, layer_facts
 from mirror_app.ui.common.page_parts import literal
-from mirror_app.ui.compare import arrangement, axes, cells, choices, colour_bars, paper_figure
+from mirror_app.ui.compare import arrangement, axes, cells, colour_bars, paper_figure
 from mirror_app.ui.compare.arrangement import COLUMN, ONE, OWN, ROW, Arrangement
 from mirror_app.ui.compare.cell_state import CellState
 from mirror_app.ui.state.session import Session

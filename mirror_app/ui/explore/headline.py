@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from mirror_app.engine import Prediction
 from mirror_app.errors import MirrorError
 from mirror_app.models import Model
 from mirror_app.ui import store
 from mirror_app.ui.common import page_parts
+from mirror_app.ui.common.short_answer import in_short
 from mirror_app.ui.explore import words
 from mirror_app.ui.store import Selection
 
@@ -29,13 +28,7 @@ def show(selection: Selection) -> Callable[[str], None]:
 
 def answer(prediction: Prediction, model: Model) -> str:
     """Return the model's answer in a few words, such as “checked heart · 96.2%”; "" if it has no short form."""
-    if len(prediction.probabilities):
-        first = int(np.argmax(prediction.values))
-    elif len(prediction.answers) == 1 and prediction.meaning:
-        first = 0
-    elif prediction.boxes:
-        box, others = prediction.boxes[0], len(prediction.boxes) - 1
-        return f"{model.name_of(box.label)} · {box.score:.0%}" + (f", and {others} more" if others else "")
-    else:
+    first, others = in_short(prediction, model), len(prediction.boxes) - 1
+    if not first.name:
         return ""
-    return f"{model.name_of(first)} · {prediction.text(first)}"
+    return f"{first.name} · {first.text}" + (f", and {others} more" if others > 0 else "")

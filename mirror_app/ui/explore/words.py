@@ -7,6 +7,7 @@ import streamlit as st
 
 from mirror_app.models import Model
 from mirror_app.probe.output_kind import OutputKind
+from mirror_app.targets import Target
 from mirror_app.ui import store
 from mirror_app.ui.common import picking
 from mirror_app.ui.explore import answer_row
@@ -37,7 +38,7 @@ def show(selection: Selection) -> None:
         return
     cosines, probabilities = store.text_likelihoods(selection.model, selection.picture, texts)
     answers = [
-        Answer(f"text-{number}", f"“{text}”", f'text "{text}"', _row(text, float(share)), float(share))
+        Answer(f"text-{number}", f"“{text}”", str(Target(text=text)), _row(text, float(share)), float(share))
         for number, (text, share) in enumerate(zip(texts, probabilities, strict=True))
     ]
     order = np.argsort(-probabilities, kind="stable").tolist()
@@ -88,7 +89,7 @@ def offer_pictures(selection: Selection) -> None:
 def _explain_likeness(visualisation: str) -> None:
     if other := widget_state.COMPARED_PICTURE.value:
         widget_state.VISUALISATION.value = visualisation
-        widget_state.TARGET.value = f'like "{other}"'
+        widget_state.TARGET.value = str(Target(like=other))
 
 
 def _row(text: str, probability: float) -> str:

@@ -1,39 +1,16 @@
 """The model's answer to each picture in short, computed for one picture after another and shared by all visitors."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from mirror_app import engine
-from mirror_app.engine import Prediction
 from mirror_app.images import Picture
 from mirror_app.models import Model
 from mirror_app.ui.common import page_parts
+from mirror_app.ui.common.short_answer import Answer, in_short
 from mirror_app.ui.store.result_store import OnProgress, ResultStore
 from mirror_app.ui.store.results import PREDICTIONS, prediction_key
 from mirror_app.visualisations.core.batching import is_out_of_memory
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The class, box or number that a model answers first, or the sentence that explains why it has no answer.
-
-    Args:
-        number: The number of the class, or None.
-        name: The name of the class or number; "" if the answer has no short form, as for regions.
-        value: The probability, the score of a box, or the plain number; None if there is none.
-        text: The value as text, such as “96.2%”.
-        problem: Why the model gives no answer to this picture.
-    """
-
-    number: int | None = None
-    name: str = ""
-    value: float | None = None
-    text: str = ""
-    problem: str = ""
-
 
 ANSWERS = ResultStore[Answer]("answers", max_entries=8192)
 
@@ -85,17 +62,3 @@ def _answers(model: Model, picture: Picture) -> Generator[Answer, None, None]:
         return
     PREDICTIONS.put(key, prediction)
     yield in_short(prediction, model)
-
-
-def in_short(prediction: Prediction, model: Model) -> Answer:
-    """Return the class, box or number that a prediction has first."""
-    if len(prediction.probabilities):
-        number = int(np.argmax(prediction.values))
-    elif len(prediction.answers) == 1 and prediction.meaning:
-        number = 0
-    elif prediction.boxes:
-        box = prediction.boxes[0]
-        return Answer(box.label, model.name_of(box.label), box.score, f"{box.score:.0%}")
-    else:
-        return Answer()
-    return Answer(number, model.name_of(number), float(prediction.values[number]), prediction.text(number))

@@ -14,9 +14,9 @@ from mirror_app.ui.appearance.inline import data_url
 from mirror_app.ui.appearance.style import add_stylesheet
 from mirror_app.ui.common import page_parts
 from mirror_app.ui.common.page_parts import literal
+from mirror_app.ui.common.short_answer import Answer
 from mirror_app.ui.compare.cell_state import vector_message
 from mirror_app.ui.gallery import answers as gallery_answers
-from mirror_app.ui.gallery.answers import Answer
 from mirror_app.ui.state import widget_state
 from mirror_app.ui.state.session import Session, open_in_explore
 from mirror_app.ui.store import Selection

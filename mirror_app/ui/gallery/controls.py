@@ -12,10 +12,10 @@ from mirror_app.errors import MirrorError
 from mirror_app.export import table
 from mirror_app.images import Picture
 from mirror_app.params import TARGET
-from mirror_app.ui.compare import choices
+from mirror_app.ui.common import choices
+from mirror_app.ui.common.short_answer import Answer
 from mirror_app.ui.compare.axes import MAX_LENGTH
 from mirror_app.ui.gallery import order
-from mirror_app.ui.gallery.answers import Answer
 from mirror_app.ui.state import query_params, widget_state
 from mirror_app.ui.state.session import COMPARE, Session, counted, current
 from mirror_app.ui.store import Selection
@@ -28,18 +28,6 @@ ORDER_HELP = "How the pictures are sorted. Sure is a picture whose class has a h
 def choose_order() -> str:
     """Let the visitor choose the order of the pictures."""
     return choices.one("gallery.order", "Order", list(order.LABELS), ORDER_HELP, order.LABELS.__getitem__)
-
-
-def state_badge(slot: DeltaGenerator) -> Callable[[str], None]:
-    """Return a function that shows a state, such as "Predicting: 3 of 40", in a slot; "" shows nothing."""
-
-    def show_state(state: str) -> None:
-        if state:
-            slot.badge(f"{state} …", icon=":material/progress_activity:", color="violet")
-        else:
-            slot.empty()
-
-    return show_state
 
 
 def needs_answers(chosen_order: str) -> bool:

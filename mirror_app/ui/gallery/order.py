@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from mirror_app.images import Picture
-from mirror_app.ui.gallery.answers import Answer
+from mirror_app.ui.common.short_answer import Answer
 
 ADDED, NAME, CLASS, SUREST, LEAST_SURE = "added", "name", "class", "surest", "least-sure"
 LABELS = {

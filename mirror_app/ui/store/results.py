@@ -64,9 +64,10 @@ def text_likelihoods(model: Model, picture: Picture, texts: Sequence[str]) -> tu
 
     May raise MirrorError.
     """
+    answers = prediction(model, picture).answers
 
     def frames() -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        yield compare_with_texts(model, picture, texts)
+        yield compare_with_texts(model, answers, texts)
 
     key = f"{prediction_key(model, picture)} and {list(texts)}"
     return TEXT_LIKELIHOODS.get_or_compute(key, frames, lambda _: None)
